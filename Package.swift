@@ -1,0 +1,65 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests",
+        dependencies: dependencies,
+        resources: resources,
+        swiftSettings: settings
+    )
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
+
+let package = Package(
+    name: "denoised",
+    products: [
+        .executable(name: "denoised", targets: ["denoised"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CChipmunk", providers: [.apt(["libchipmunk-dev"])]),
+        .systemLibrary(name: "CMessagePack", pkgConfig: "msgpack", providers: [.apt(["libmsgpack-dev"])]),
+
+        module("NumPyRandom"),
+        module("Safetensors"),
+        module("Denoiser", ["COpenBLAS"]),
+        module("Sampling", ["NumPyRandom"]),
+        module("Policy", ["Denoiser", "Sampling", "Safetensors"]),
+        module("Wire", ["CZeroMQ", "CMessagePack"]),
+        module("Controller", ["Policy", "Wire", logging, histogram]),
+        module("PushT", ["CChipmunk", "NumPyRandom"]),
+        .executableTarget(
+            name: "denoised",
+            dependencies: ["Controller", "Policy", "PushT", "Safetensors", "Wire", argumentParser, logging, histogram],
+            swiftSettings: settings
+        ),
+
+        tests("NumPyRandom", ["NumPyRandom"]),
+        tests("Safetensors", ["Safetensors"]),
+        tests("Denoiser", ["Denoiser", "Safetensors"]),
+        tests("Sampling", ["Sampling", "Safetensors"]),
+        tests("Policy", ["Policy", "Safetensors"]),
+        tests("Wire", ["Wire"]),
+        tests("Controller", ["Controller", "Policy", "Wire"]),
+        tests("PushT", ["PushT", "Safetensors"]),
+    ]
+)
