@@ -54,7 +54,7 @@ let package = Package(
         ),
 
         tests("NumPyRandom", ["NumPyRandom"]),
-        tests("Safetensors", ["Safetensors"]),
+        tests("Safetensors", ["Safetensors"], resources: [.copy("Fixtures")]),
         tests("Denoiser", ["Denoiser", "Safetensors"]),
         tests("Sampling", ["Sampling", "Safetensors"]),
         tests("Policy", ["Policy", "Safetensors"]),
