@@ -41,7 +41,7 @@ let package = Package(
 
         module("NumPyRandom"),
         module("Safetensors"),
-        module("Denoiser", ["COpenBLAS"]),
+        module("Denoiser", ["COpenBLAS", "NumPyRandom"]),
         module("Sampling", ["NumPyRandom"]),
         module("Policy", ["Denoiser", "Sampling", "Safetensors"]),
         module("Wire", ["CZeroMQ", "CMessagePack"]),
