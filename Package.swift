@@ -53,7 +53,7 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        tests("NumPyRandom", ["NumPyRandom"]),
+        tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
         tests("Safetensors", ["Safetensors"]),
         tests("Denoiser", ["Denoiser", "Safetensors"]),
         tests("Sampling", ["Sampling", "Safetensors"]),
