@@ -59,8 +59,11 @@ struct ConvTranspose1d: ~Copyable {
             stride: 1,
             into: columns
         )
-        func product(columns: UnsafePointer<Float>, weight: UnsafePointer<Float>, output: UnsafeMutablePointer<Float>)
-        {
+        func product(
+            columns: UnsafePointer<Float>,
+            weight: UnsafePointer<Float>,
+            output: UnsafeMutablePointer<Float>
+        ) {
             multiply(
                 input: columns,
                 inputStride: 3 * channels,

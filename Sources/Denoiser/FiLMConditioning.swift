@@ -60,7 +60,10 @@ struct FiLMConditioning: ~Copyable {
 
     /// Computes the observation's part for `condition` [conditionDim].
     func setCondition(_ condition: Span<Float>) {
-        precondition(condition.count == conditionDim, "a condition of this network has \(conditionDim) numbers")
+        precondition(
+            condition.count == conditionDim,
+            "a condition of this network has \(conditionDim) numbers"
+        )
         for index in 0..<conditionDim {
             activatedCondition.pointer[index] = mish(condition[index])
         }

@@ -51,7 +51,9 @@ struct GroupNormMish: ~Copyable {
                 let row = values + time * channels + first
                 for channel in 0..<width {
                     let normal = (row[channel] - mean) * inverse
-                    row[channel] = mish(normal * gain.pointer[first + channel] + bias.pointer[first + channel])
+                    row[channel] = mish(
+                        normal * gain.pointer[first + channel] + bias.pointer[first + channel]
+                    )
                 }
             }
         }

@@ -46,7 +46,10 @@ public final class UNet1D {
                 preconditionFailure("\(name) is no parameter of this architecture")
             }
             let values = try parameter(wanted)
-            precondition(values.count == wanted.count, "\(name) \(wanted.shape) came with \(values.count) numbers")
+            precondition(
+                values.count == wanted.count,
+                "\(name) \(wanted.shape) came with \(values.count) numbers"
+            )
             return values
         }
 
@@ -70,7 +73,9 @@ public final class UNet1D {
 
         var next = blocks.makeIterator()
         func nextBlock() -> ConditionalResidualBlock1d {
-            guard let block = next.next() else { preconditionFailure("fewer blocks than the architecture has") }
+            guard let block = next.next() else {
+                preconditionFailure("fewer blocks than the architecture has")
+            }
             return block
         }
         var encoder: [Resolution] = []
@@ -113,7 +118,7 @@ public final class UNet1D {
         self.finalNorm = GroupNormMish(
             gain: try value("final_conv.0.block.1.weight"),
             bias: try value("final_conv.0.block.1.bias"),
-            groups: architecture.nGroups
+            groups: UNet1DArchitecture.finalGroups
         )
         self.outputConvolution = Conv1d(
             weight: try value("final_conv.1.weight"),
@@ -171,7 +176,10 @@ public final class UNet1D {
     ) {
         let batch = batchTimesteps.count
         precondition((1...maximumBatch).contains(batch), "batch \(batch) is outside 1...\(maximumBatch)")
-        precondition(samples.count == batch * architecture.sampleCount, "samples are [batch, horizon, actionDim]")
+        precondition(
+            samples.count == batch * architecture.sampleCount,
+            "samples are [batch, horizon, actionDim]"
+        )
         precondition(outputs.count == samples.count, "outputs are [batch, horizon, actionDim]")
 
         for index in 0..<batch {
@@ -185,7 +193,11 @@ public final class UNet1D {
         }
     }
 
-    private func forward(_ samples: UnsafePointer<Float>, batch: Int, into outputs: UnsafeMutablePointer<Float>) {
+    private func forward(
+        _ samples: UnsafePointer<Float>,
+        batch: Int,
+        into outputs: UnsafeMutablePointer<Float>
+    ) {
         let x = workspace.current.pointer
         let y = workspace.next.pointer
         let columns = workspace.columns.pointer
@@ -214,7 +226,13 @@ public final class UNet1D {
             run(resolution.first, x, length: resolution.length, into: y)
             run(resolution.second, y, length: resolution.length, into: skip)
             if resolution.downsample != nil {
-                resolution.downsample!(skip, batch: batch, length: resolution.length, columns: columns, into: x)
+                resolution.downsample!(
+                    skip,
+                    batch: batch,
+                    length: resolution.length,
+                    columns: columns,
+                    into: x
+                )
             } else {
                 x.update(from: skip, count: batch * resolution.outputCount)
             }

@@ -14,12 +14,16 @@ public struct UNet1DArchitecture: Sendable, Hashable {
     public let downDims: [Int]
     /// Taps of the residual blocks' convolutions; odd, so that the length stays as it is.
     public let kernelSize: Int
-    /// Groups of every group normalisation; divides each of `downDims`.
+    /// Groups of the residual blocks' group normalisations; divides each of `downDims`.
     public let nGroups: Int
     /// Numbers in the timestep's embedding; even and at least 4.
     public let diffusionStepEmbedDim: Int
     /// Whether FiLM scales and shifts each channel; otherwise it only shifts.
     public let useFiLMScaleModulation: Bool
+
+    /// Groups of the last group normalisation. LeRobot leaves it at its layer's default whatever `n_groups` says, so
+    /// every checkpoint is trained with it.
+    static let finalGroups = 8
 
     /// A checked architecture.
     ///
@@ -47,13 +51,24 @@ public struct UNet1DArchitecture: Sendable, Hashable {
         try require((1...4096).contains(actionDim), "action_dim", actionDim, "1...4096")
         try require((1...65_536).contains(conditionDim), "condition_dim", conditionDim, "1...65536")
         try require((1...12).contains(downDims.count), "down_dims", downDims, "1 to 12 channel counts")
-        try require(kernelSize % 2 == 1 && (1...63).contains(kernelSize), "kernel_size", kernelSize, "odd, 1...63")
+        try require(
+            kernelSize % 2 == 1 && (1...63).contains(kernelSize),
+            "kernel_size",
+            kernelSize,
+            "odd, 1...63"
+        )
         try require(nGroups >= 1, "n_groups", nGroups, "at least 1")
         try require(
             downDims.allSatisfy { (1...16_384).contains($0) && $0 % nGroups == 0 },
             "down_dims",
             downDims,
             "each in 1...16384 and a multiple of n_groups (\(nGroups))"
+        )
+        try require(
+            downDims[0] % Self.finalGroups == 0,
+            "down_dims",
+            downDims,
+            "its first a multiple of \(Self.finalGroups), the groups of the last normalisation"
         )
         let coarsest = 1 << (downDims.count - 1)
         try require(
@@ -120,7 +135,11 @@ extension UNet1DArchitecture {
             let name = "down_modules.\(index)"
             let inChannels = index == 0 ? actionDim : downDims[index - 1]
             return ResolutionShape(
-                first: ResidualBlockShape(name: "\(name).0", inChannels: inChannels, outChannels: downDims[index]),
+                first: ResidualBlockShape(
+                    name: "\(name).0",
+                    inChannels: inChannels,
+                    outChannels: downDims[index]
+                ),
                 second: ResidualBlockShape(
                     name: "\(name).1",
                     inChannels: downDims[index],
@@ -155,7 +174,11 @@ extension UNet1DArchitecture {
                     inChannels: 2 * downDims[level],
                     outChannels: outChannels
                 ),
-                second: ResidualBlockShape(name: "\(name).1", inChannels: outChannels, outChannels: outChannels),
+                second: ResidualBlockShape(
+                    name: "\(name).1",
+                    inChannels: outChannels,
+                    outChannels: outChannels
+                ),
                 resample: "\(name).2",
                 length: horizon >> level
             )

@@ -84,7 +84,7 @@ extension UNet1DArchitecture {
         let isGain = parameter.shape.count == 1 && parameter.name.hasSuffix(".weight")
         let bound = parameter.shape.count == 1 ? 0.1 : (3 / Double(fanIn)).squareRoot()
         return (0..<parameter.count).map { _ in
-            Float((isGain ? 1 : 0) + generator.uniform(in: -bound, high: bound))
+            Float((isGain ? 1 : 0) + generator.uniform(low: -bound, high: bound))
         }
     }
 }
