@@ -35,13 +35,13 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CChipmunk", providers: [.apt(["libchipmunk-dev"])]),
-        .systemLibrary(name: "CMessagePack", pkgConfig: "msgpack", providers: [.apt(["libmsgpack-dev"])]),
+        .systemLibrary(name: "CMessagePack", providers: [.apt(["libmsgpack-dev"])]),
 
         module("NumPyRandom"),
         module("Safetensors"),
-        module("Denoiser", ["COpenBLAS"]),
+        module("Denoiser", ["COpenBLAS", "NumPyRandom"]),
         module("Sampling", ["NumPyRandom"]),
         module("Policy", ["Denoiser", "Sampling", "Safetensors"]),
         module("Wire", ["CZeroMQ", "CMessagePack"]),
@@ -53,11 +53,11 @@ let package = Package(
             swiftSettings: settings
         ),
 
-        tests("NumPyRandom", ["NumPyRandom"]),
+        tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
         tests("Safetensors", ["Safetensors"], resources: [.copy("Fixtures")]),
-        tests("Denoiser", ["Denoiser", "Safetensors"]),
+        tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling", "Safetensors"]),
-        tests("Policy", ["Policy", "Safetensors"]),
+        tests("Policy", ["Policy", "Safetensors"], resources: [.copy("Fixtures")]),
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
         tests("PushT", ["PushT", "Safetensors"]),
