@@ -56,7 +56,7 @@ let package = Package(
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
         tests("Safetensors", ["Safetensors"]),
         tests("Denoiser", ["Denoiser", "Safetensors"]),
-        tests("Sampling", ["Sampling", "Safetensors"]),
+        tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
         tests("Policy", ["Policy", "Safetensors"]),
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
