@@ -6,8 +6,8 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -46,7 +46,7 @@ let package = Package(
         module("Policy", ["Denoiser", "Sampling", "Safetensors"]),
         module("Wire", ["CZeroMQ", "CMessagePack"]),
         module("Controller", ["Policy", "Wire", logging, histogram]),
-        module("PushT", ["CChipmunk", "NumPyRandom"]),
+        module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(
             name: "denoised",
             dependencies: ["Controller", "Policy", "PushT", "Safetensors", "Wire", argumentParser, logging, histogram],
@@ -60,6 +60,6 @@ let package = Package(
         tests("Policy", ["Policy", "Safetensors"]),
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
-        tests("PushT", ["PushT", "Safetensors"]),
+        tests("PushT", ["PushT"], resources: [.copy("Resources")]),
     ]
 )
