@@ -54,10 +54,10 @@ let package = Package(
         ),
 
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
-        tests("Safetensors", ["Safetensors"]),
+        tests("Safetensors", ["Safetensors"], resources: [.copy("Fixtures")]),
         tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling", "Safetensors"]),
-        tests("Policy", ["Policy", "Safetensors"]),
+        tests("Policy", ["Policy", "Safetensors"], resources: [.copy("Fixtures")]),
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
