@@ -31,6 +31,7 @@ public struct EpisodeDrawing: Sendable {
         let last = recording.frames.count - 1
         return page(
             scene: trail + [
+                goal,
                 path(0...last),
                 disc(at: 0, ["fill": Style.paper, "stroke": Style.agent, "stroke-width": "1.5"]),
                 block(at: last, Style.block, opacity: 1),
@@ -54,7 +55,7 @@ public struct EpisodeDrawing: Sendable {
             ["transform": "rotate(\(SVG.number(angles[last])))"],
             [
                 film.transform("rotate") { SVG.number(angles[$0]) },
-                SVG("use", ["href": "#block", "fill": Style.block.fill, "stroke": Style.block.stroke]),
+                SVG("use", Style.block.attributes),
             ]
         )
         let movingBlock = SVG(
@@ -70,11 +71,13 @@ public struct EpisodeDrawing: Sendable {
                 SVG("circle", ["r": SVG.number(recording.scenario.agent.radius), "fill": Style.agent]),
             ]
         )
-        let untravelled = pathStillToGo()
+        let travelled = pathLengths()
+        let length = SVG.number(travelled[last])
         let growingPath = path(
             0...last,
             // One dash as long as the path, pushed back by what the agent has still to go.
-            [film.attribute("stroke-dashoffset") { SVG.number(untravelled[$0], digits: 4) }]
+            dashes: "\(length) \(length)",
+            [film.attribute("stroke-dashoffset") { SVG.number(travelled[last] - travelled[$0]) }]
         )
         let cursor = SVG(
             "circle",
@@ -86,7 +89,7 @@ public struct EpisodeDrawing: Sendable {
         )
         return page(
             note: "\(SVG.number(speed))x speed",
-            scene: [block(at: 0, Style.ghost, opacity: 0.3), growingPath, movingBlock, movingAgent],
+            scene: [block(at: 0, Style.ghost, opacity: 0.5), growingPath, movingBlock, movingAgent],
             chart: [coverageCurve(), cursor]
         )
     }
@@ -111,7 +114,7 @@ public struct EpisodeDrawing: Sendable {
                 ],
                 [
                     SVG("use", ["href": "#table"]),
-                    block(at: earlier, Style.ghost, opacity: 0.3),
+                    block(at: earlier, Style.ghost, opacity: 0.6),
                     path(earlier...index),
                     block(at: index, Style.block, opacity: 1),
                     disc(at: index, ["fill": Style.agent]),
@@ -132,15 +135,22 @@ public struct EpisodeDrawing: Sendable {
         static let ink = "#4b5157"
         static let label = "#8b8f93"
         static let faint = "#d9d6d0"
-        static let goal = Paint(fill: "#e6efe6", stroke: "#86ab8c")
-        static let block = Paint(fill: "#7d93ab", stroke: "#3f566e")
-        static let ghost = Paint(fill: "#dfe5ec", stroke: "#7d93ab")
+        // Wider than the block's, so that a rim of the goal shows around a block that covers it.
+        static let goal = Paint(fill: "#e9f2e9", stroke: "#9cc3a2", outline: 7)
+        static let block = Paint(fill: "#7d93ab", stroke: "#3f566e", outline: 3)
+        static let ghost = Paint(fill: "#dfe5ec", stroke: "#7d93ab", outline: 2)
         static let agent = "#c4694b"
     }
 
     private struct Paint {
         let fill: String
         let stroke: String
+        /// Twice what shows of the outline: the fill covers the inner half.
+        let outline: Int
+
+        var attributes: KeyValuePairs<String, String> {
+            ["href": "#block", "fill": fill, "stroke": stroke, "stroke-width": String(outline)]
+        }
     }
 
     /// The table, the coverage over time below it, and a line of text.
@@ -191,7 +201,7 @@ public struct EpisodeDrawing: Sendable {
             "g",
             ["id": "block"],
             [
-                SVG("path", ["d": outline, "fill": "none", "stroke-width": "3", "stroke-linejoin": "round"]),
+                SVG("path", ["d": outline, "fill": "none", "stroke-linejoin": "round"]),
                 SVG("path", ["d": outline, "stroke": "none"]),
             ]
         )
@@ -199,7 +209,7 @@ public struct EpisodeDrawing: Sendable {
             "g",
             ["id": "table"],
             scenario.world.walls.map { line(from: $0.from, to: $0.to, Style.faint, width: 2 * $0.radius) }
-                + [pose(scenario.goal.position, scenario.goal.angle * 180 / .pi, Style.goal, opacity: 1)]
+                + [goal]
         )
         let picture = SVG(
             "svg",
@@ -219,12 +229,21 @@ public struct EpisodeDrawing: Sendable {
 
     private func pose(_ position: SIMD2<Double>, _ degrees: Double, _ paint: Paint, opacity: Double) -> SVG {
         SVG(
-            "use",
+            "g",
             [
-                "href": "#block", "fill": paint.fill, "stroke": paint.stroke,
-                "opacity": SVG.number(opacity, digits: 2),
                 "transform": "translate(\(SVG.point(position))) rotate(\(SVG.number(degrees)))",
-            ]
+                "opacity": SVG.number(opacity, digits: 2),
+            ],
+            [SVG("use", paint.attributes)]
+        )
+    }
+
+    private var goal: SVG {
+        pose(
+            recording.scenario.goal.position,
+            recording.scenario.goal.angle * 180 / .pi,
+            Style.goal,
+            opacity: 1
         )
     }
 
@@ -249,30 +268,28 @@ public struct EpisodeDrawing: Sendable {
         )
     }
 
-    private func path(_ indices: ClosedRange<Int>, _ animations: [SVG] = []) -> SVG {
+    private func path(_ indices: ClosedRange<Int>, dashes: String = "none", _ animations: [SVG] = []) -> SVG {
         SVG(
             "polyline",
             [
                 "points": recording.frames[indices].map { SVG.point($0.agentPosition) }.joined(
                     separator: " "
                 ),
-                "pathLength": "1", "stroke-dasharray": animations.isEmpty ? "none" : "1 1",
-                "fill": "none", "stroke": Style.agent, "stroke-width": "1.5", "stroke-opacity": "0.7",
-                "stroke-linejoin": "round",
+                "stroke-dasharray": dashes, "fill": "none", "stroke": Style.agent, "stroke-width": "1.5",
+                "stroke-opacity": "0.7", "stroke-linejoin": "round",
             ],
             animations
         )
     }
 
-    /// After each frame, the share of the agent's path that is still ahead, from 1 to 0.
-    private func pathStillToGo() -> [Double] {
-        var travelled = [0.0]
+    /// How far the agent has come at each frame, in pixels.
+    private func pathLengths() -> [Double] {
+        var lengths = [0.0]
         for (frame, next) in zip(recording.frames, recording.frames.dropFirst()) {
             let move = next.agentPosition - frame.agentPosition
-            travelled.append(travelled[travelled.count - 1] + (move * move).sum().squareRoot())
+            lengths.append(lengths[lengths.count - 1] + (move * move).sum().squareRoot())
         }
-        let length = max(travelled[travelled.count - 1], .leastNormalMagnitude)
-        return travelled.map { 1 - $0 / length }
+        return lengths
     }
 
     private func label(
