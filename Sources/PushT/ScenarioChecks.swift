@@ -47,6 +47,7 @@ extension Scenario {
         checks.inRange("agent.velocity_gain", agent.velocityGain, in: 0...1e6)
 
         checkBlock(&checks)
+        checkController(&checks)
 
         checks.inWorld("goal.position", goal.position, world)
         checks.inRange("goal.angle", goal.angle, in: -7...7)
@@ -70,6 +71,25 @@ extension Scenario {
         checks.ordered("reset.block_x", reset.blockX, in: 0...width)
         checks.ordered("reset.block_y", reset.blockY, in: 0...height)
         checks.ordered("reset.block_angle", reset.blockAngle, in: -7...7)
+    }
+
+    /// The agent's position error and velocity follow a linear map at each physics step, with the characteristic
+    /// polynomial z^2 - (2 - k_v dt - k_p dt^2) z + 1 - k_v dt. Its roots lie in the unit circle under the conditions
+    /// below (Jury's criterion); outside it the agent flies off and Chipmunk ends the process.
+    private func checkController(_ checks: inout FieldChecks) {
+        let timeStep = control.physicsTimeStep
+        let brake = agent.velocityGain * timeStep
+        checks.require(
+            "agent.velocity_gain",
+            agent.velocityGain,
+            "at most \(2 / timeStep), a stable controller"
+        ) { _ in
+            brake <= 2
+        }
+        let limit = (4 - 2 * brake) / (timeStep * timeStep)
+        checks.require("agent.position_gain", agent.positionGain, "less than \(limit), a stable controller") {
+            $0 < limit
+        }
     }
 
     private func checkBlock(_ checks: inout FieldChecks) {

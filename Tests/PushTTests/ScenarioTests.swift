@@ -54,6 +54,14 @@ import Testing
             ),
             ("[-15, 120], [15, 120]", "[15, 120], [-15, 120]", "block.parts[1]"),
             ("[-15, 30], [-15, 120]", "[-15, 29], [-15, 120]", "does not overlap part 0"),
+            (
+                #""velocity_gain": 20"#, #""velocity_gain": 201"#,
+                "agent.velocity_gain is 201.0, expected at most 200.0"
+            ),
+            (
+                #""position_gain": 100"#, #""position_gain": 36000"#,
+                "agent.position_gain is 36000.0, expected less than"
+            ),
             (#""mass": 1"#, #""mass": 0"#, "block.mass is 0.0"),
             ("[0, 0],\n    \"start\"", "[0, 2],\n    \"start\"", "block.inertia_parts is [0, 2], expected"),
             (#""rate": 10"#, #""rate": 7"#, "control.physics_time_step is 0.01, expected a whole fraction"),
