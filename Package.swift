@@ -6,8 +6,8 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+    .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
@@ -35,18 +35,18 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
-        .systemLibrary(name: "CZeroMQ", pkgConfig: "libzmq", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CChipmunk", providers: [.apt(["libchipmunk-dev"])]),
-        .systemLibrary(name: "CMessagePack", pkgConfig: "msgpack", providers: [.apt(["libmsgpack-dev"])]),
+        .systemLibrary(name: "CMessagePack", providers: [.apt(["libmsgpack-dev"])]),
 
         module("NumPyRandom"),
         module("Safetensors"),
-        module("Denoiser", ["COpenBLAS"]),
+        module("Denoiser", ["COpenBLAS", "NumPyRandom"]),
         module("Sampling", ["NumPyRandom"]),
         module("Policy", ["Denoiser", "Sampling", "Safetensors"]),
         module("Wire", ["CZeroMQ", "CMessagePack"]),
         module("Controller", ["Policy", "Wire", logging, histogram]),
-        module("PushT", ["CChipmunk", "NumPyRandom"]),
+        module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(
             name: "denoised",
             dependencies: ["Controller", "Policy", "PushT", "Safetensors", "Wire", argumentParser, logging, histogram],
@@ -54,12 +54,12 @@ let package = Package(
         ),
 
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
-        tests("Safetensors", ["Safetensors"]),
-        tests("Denoiser", ["Denoiser", "Safetensors"]),
+        tests("Safetensors", ["Safetensors"], resources: [.copy("Fixtures")]),
+        tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
-        tests("Policy", ["Policy", "Safetensors"]),
+        tests("Policy", ["Policy", "Safetensors"], resources: [.copy("Fixtures")]),
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
-        tests("PushT", ["PushT", "Safetensors"]),
+        tests("PushT", ["PushT"], resources: [.copy("Resources")]),
     ]
 )

@@ -1,0 +1,91 @@
+/// The FiLM scales and shifts of all residual blocks (Perez et al. 2018, equation 2).
+///
+/// A block's scales and shifts are `W Mish([timestep embedding, observation condition]) + b`: linear in two parts that do
+/// not meet before the sum. The timestep's part, with the bias, is computed for every timestep when the network is built;
+/// the observation's part once for each observation; a forward pass only adds the two.
+struct FiLMConditioning: ~Copyable {
+    /// FiLM numbers of all blocks together.
+    let count: Int
+    private let conditionDim: Int
+    private let timesteps: [Int]
+    /// [timesteps, count]
+    private let timestepPart: FloatBuffer
+    /// [count]
+    private let conditionPart: FloatBuffer
+    /// [count, conditionDim]
+    private let conditionWeight: FloatBuffer
+    private let activatedCondition: FloatBuffer
+
+    /// - Parameters:
+    ///   - timesteps: the timesteps that will be asked for.
+    ///   - embeddings: [timesteps, embeddingDim], each timestep's embedding as the encoder gives it.
+    ///   - weights: for each block [blockCount, embeddingDim + conditionDim].
+    ///   - biases: for each block [blockCount].
+    init(
+        timesteps: [Int],
+        embeddings: [Float],
+        embeddingDim: Int,
+        conditionDim: Int,
+        weights: [[Float]],
+        biases: [[Float]]
+    ) {
+        let inFeatures = embeddingDim + conditionDim
+        let bias = biases.flatMap { $0 }
+        self.count = bias.count
+        self.conditionDim = conditionDim
+        self.timesteps = timesteps
+
+        var timestepWeight: [Float] = []
+        var conditionWeight: [Float] = []
+        timestepWeight.reserveCapacity(bias.count * embeddingDim)
+        conditionWeight.reserveCapacity(bias.count * conditionDim)
+        for weight in weights {
+            for row in 0..<(weight.count / inFeatures) {
+                let start = row * inFeatures
+                timestepWeight += weight[start..<(start + embeddingDim)]
+                conditionWeight += weight[(start + embeddingDim)..<(start + inFeatures)]
+            }
+        }
+        self.conditionWeight = FloatBuffer(conditionWeight)
+        self.conditionPart = FloatBuffer(count: bias.count)
+        self.activatedCondition = FloatBuffer(count: conditionDim)
+        self.timestepPart = FloatBuffer(count: timesteps.count * bias.count)
+        let activated = FloatBuffer(embeddings.map(mish))
+        Linear(weight: timestepWeight, bias: bias)(
+            activated.pointer,
+            rows: timesteps.count,
+            into: timestepPart.pointer
+        )
+    }
+
+    /// Computes the observation's part for `condition` [conditionDim].
+    func setCondition(_ condition: Span<Float>) {
+        precondition(
+            condition.count == conditionDim,
+            "a condition of this network has \(conditionDim) numbers"
+        )
+        for index in 0..<conditionDim {
+            activatedCondition.pointer[index] = mish(condition[index])
+        }
+        multiply(
+            input: activatedCondition.pointer,
+            inputStride: conditionDim,
+            weight: conditionWeight.pointer,
+            output: conditionPart.pointer,
+            outputStride: count,
+            rows: 1,
+            columns: count,
+            depth: conditionDim,
+            addingTo: 0
+        )
+    }
+
+    /// Writes the FiLM numbers [count] for a timestep under the condition last set.
+    func write(timestep: Int, into output: UnsafeMutablePointer<Float>) {
+        guard let index = timesteps.firstIndex(of: timestep) else {
+            preconditionFailure("timestep \(timestep) is not one of those this network was built for")
+        }
+        let row = timestepPart.pointer + index * count
+        for value in 0..<count { output[value] = row[value] + conditionPart.pointer[value] }
+    }
+}

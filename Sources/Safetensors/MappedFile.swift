@@ -1,0 +1,70 @@
+import Foundation
+
+/// A regular file mapped into memory for reading; unmapped when the last reference goes.
+///
+/// Reading a mapped page that lies beyond the end of a file that has shrunk since raises SIGBUS, which no Swift
+/// code can catch. So reads are short (a checkpoint is copied out tensor by tensor while it loads, and nothing
+/// maps it afterwards) and each one first asks for the file's size again. That leaves the instant between the
+/// check and the copy: whoever replaces a checkpoint should write a new file and rename it, as most tools do, and
+/// not truncate the old one in place.
+final class MappedFile: @unchecked Sendable {
+    // Sendable holds because every member is a constant and the mapped pages are never written through it.
+
+    let name: String
+    let byteCount: Int
+    private let descriptor: CInt
+    private let bytes: UnsafeRawBufferPointer
+
+    init(_ url: URL) throws(SafetensorsError) {
+        let name = url.lastPathComponent
+        func failure(_ found: String) -> SafetensorsError {
+            SafetensorsError(.inputOutput, file: name, found: found, expected: "a readable file")
+        }
+        // Non-blocking, so that a named pipe in place of the file is refused below and not waited for.
+        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw failure("cannot be opened (\(String(cString: strerror(errno))))") }
+        var isKept = false
+        defer { if !isKept { close(descriptor) } }
+
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else {
+            throw failure("cannot be examined (\(String(cString: strerror(errno))))")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw failure("not a regular file") }
+        let byteCount = Int(status.st_size)
+        guard byteCount > 0 else { throw failure("the file is empty") }
+        guard let address = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED
+        else {
+            throw failure("cannot be mapped into memory (\(String(cString: strerror(errno))))")
+        }
+        isKept = true
+        self.name = name
+        self.byteCount = byteCount
+        self.descriptor = descriptor
+        bytes = UnsafeRawBufferPointer(start: address, count: byteCount)
+    }
+
+    deinit {
+        munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+        close(descriptor)
+    }
+
+    /// Calls `body` with a range of the file's bytes, which must lie inside it.
+    func withBytes<Result>(
+        in range: Range<Int>,
+        _ body: (RawSpan) throws(SafetensorsError) -> Result
+    ) throws(SafetensorsError) -> Result {
+        precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "range outside the file")
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, Int(status.st_size) == byteCount else {
+            throw SafetensorsError(
+                .inputOutput,
+                file: name,
+                found:
+                    "its size changed from \(byteCount) to \(status.st_size) bytes while it was being read",
+                expected: "a file that stays as it is"
+            )
+        }
+        return try body(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(rebasing: bytes[range])))
+    }
+}

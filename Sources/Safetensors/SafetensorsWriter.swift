@@ -1,0 +1,163 @@
+import Foundation
+
+/// Writes safetensors files. The same tensors always give the same bytes.
+public enum SafetensorsWriter {
+    /// A tensor to write: its elements, row-major, and its shape.
+    public enum Tensor: Sendable, Hashable {
+        case f32([Float], shape: [Int])
+        case f64([Double], shape: [Int])
+        /// Written as BF16, rounded to nearest, ties to even.
+        case bf16([Float], shape: [Int])
+        case i64([Int64], shape: [Int])
+    }
+
+    /// Writes a file in one step: readers see the old file or the whole new one.
+    ///
+    /// - Parameter metadata: strings for the header's `__metadata__`.
+    /// - Throws: `SafetensorsError` for a shape that does not match its elements, a reserved name, or a file that
+    ///   cannot be written.
+    public static func write(
+        _ tensors: [String: Tensor],
+        metadata: [String: String] = [:],
+        to url: URL
+    ) throws(SafetensorsError) {
+        let bytes = try encode(tensors, metadata: metadata, file: url.lastPathComponent)
+        do {
+            try Data(bytes).write(to: url, options: .atomic)
+        } catch {
+            throw SafetensorsError(
+                .inputOutput,
+                file: url.lastPathComponent,
+                found: "cannot be written (\(error.localizedDescription))",
+                expected: "a folder that can be written to"
+            )
+        }
+    }
+
+    /// The bytes of a file with these tensors.
+    ///
+    /// Wide elements come first and names are sorted among elements of one width, so that every tensor is aligned
+    /// to its element without holes, which the format forbids.
+    ///
+    /// - Throws: `SafetensorsError` for a shape that does not match its elements or a reserved name.
+    public static func encode(
+        _ tensors: [String: Tensor],
+        metadata: [String: String] = [:],
+        file: String = "safetensors"
+    ) throws(SafetensorsError) -> [UInt8] {
+        let inOrder = tensors.sorted {
+            ($1.value.dtype.byteCount, $0.key) < ($0.value.dtype.byteCount, $1.key)
+        }
+        var members: [String] = []
+        if !metadata.isEmpty {
+            let strings = metadata.sorted { $0.key < $1.key }.map { "\(json($0.key)):\(json($0.value))" }
+            members.append("\"__metadata__\":{\(strings.joined(separator: ","))}")
+        }
+        var offset = 0
+        for (name, tensor) in inOrder {
+            try check(name, tensor, file: file)
+            let end = offset + tensor.count * tensor.dtype.byteCount
+            let shape = tensor.shape.map(String.init).joined(separator: ",")
+            members.append(
+                "\(json(name)):{\"dtype\":\"\(tensor.dtype.rawValue)\",\"shape\":[\(shape)],"
+                    + "\"data_offsets\":[\(offset),\(end)]}"
+            )
+            offset = end
+        }
+        var header = Array("{\(members.joined(separator: ","))}".utf8)
+        header.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - header.count % 8) % 8))
+
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(8 + header.count + offset)
+        bytes.appendLittleEndian(UInt64(header.count))
+        bytes.append(contentsOf: header)
+        for (_, tensor) in inOrder { tensor.append(to: &bytes) }
+        return bytes
+    }
+
+    private static func check(_ name: String, _ tensor: Tensor, file: String) throws(SafetensorsError) {
+        guard name != "__metadata__" else {
+            throw SafetensorsError(
+                .headerSyntax,
+                file: file,
+                tensor: name,
+                found: "a reserved name",
+                expected: "another name"
+            )
+        }
+        guard tensor.shape.allSatisfy({ $0 >= 0 }), tensor.shape.count <= SafetensorsHeader.maximumRank,
+            product(tensor.shape) == tensor.count
+        else {
+            throw SafetensorsError(
+                .shape,
+                file: file,
+                tensor: name,
+                found: "\(tensor.count) elements for shape \(tensor.shape)",
+                expected: "as many as the shape's product"
+            )
+        }
+    }
+
+    private static func json(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\u{0}"..<"\u{20}":
+                let digits = String(scalar.value, radix: 16)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
+
+extension SafetensorsWriter.Tensor {
+    fileprivate var dtype: DType {
+        switch self {
+        case .f32: .f32
+        case .f64: .f64
+        case .bf16: .bf16
+        case .i64: .i64
+        }
+    }
+
+    fileprivate var shape: [Int] {
+        switch self {
+        case .f32(_, let shape), .f64(_, let shape), .bf16(_, let shape), .i64(_, let shape): shape
+        }
+    }
+
+    fileprivate var count: Int {
+        switch self {
+        case .f32(let values, _), .bf16(let values, _): values.count
+        case .f64(let values, _): values.count
+        case .i64(let values, _): values.count
+        }
+    }
+
+    fileprivate func append(to bytes: inout [UInt8]) {
+        switch self {
+        case .f32(let values, _): for value in values { bytes.appendLittleEndian(value.bitPattern) }
+        case .f64(let values, _): for value in values { bytes.appendLittleEndian(value.bitPattern) }
+        case .bf16(let values, _): for value in values { bytes.appendLittleEndian(value.bfloat16Bits) }
+        case .i64(let values, _): for value in values { bytes.appendLittleEndian(value) }
+        }
+    }
+}
+
+extension Float {
+    /// The nearest BF16, ties to even; a NaN stays one.
+    fileprivate var bfloat16Bits: UInt16 {
+        if isNaN { return UInt16(truncatingIfNeeded: bitPattern >> 16) | 0x0040 }
+        return UInt16(truncatingIfNeeded: (bitPattern &+ 0x7FFF &+ (bitPattern >> 16 & 1)) >> 16)
+    }
+}
+
+extension [UInt8] {
+    fileprivate mutating func appendLittleEndian(_ value: some FixedWidthInteger) {
+        Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+    }
+}

@@ -1,0 +1,216 @@
+import Foundation
+import NumPyRandom
+import Testing
+
+@testable import Denoiser
+
+/// The goldens that Tests/Oracles/denoiser.py takes from LeRobot's PyTorch network.
+struct UNet1DGoldens: Decodable {
+    struct Case: Decodable, Sendable, CustomTestStringConvertible {
+        struct Architecture: Decodable, Sendable {
+            let actionDim: Int
+            let horizon: Int
+            let conditionDim: Int
+            let downDims: [Int]
+            let kernelSize: Int
+            let nGroups: Int
+            let diffusionStepEmbedDim: Int
+            let useFilmScaleModulation: Bool
+        }
+        struct NamedShape: Decodable, Sendable {
+            let name: String
+            let shape: [Int]
+
+            init(from decoder: any Decoder) throws {
+                var container = try decoder.unkeyedContainer()
+                self.name = try container.decode(String.self)
+                self.shape = try container.decode([Int].self)
+            }
+        }
+        let name: String
+        let architecture: Architecture
+        let parameters: [NamedShape]
+        let outputs: [[Float]]
+
+        var testDescription: String { name }
+
+        func unet() throws -> UNet1DArchitecture {
+            try UNet1DArchitecture(
+                actionDim: architecture.actionDim,
+                horizon: architecture.horizon,
+                conditionDim: architecture.conditionDim,
+                downDims: architecture.downDims,
+                kernelSize: architecture.kernelSize,
+                nGroups: architecture.nGroups,
+                diffusionStepEmbedDim: architecture.diffusionStepEmbedDim,
+                useFiLMScaleModulation: architecture.useFilmScaleModulation
+            )
+        }
+    }
+    let seed: UInt64
+    let timesteps: [Int]
+    let cases: [Case]
+
+    static let loaded: UNet1DGoldens = {
+        do {
+            let url = try #require(Bundle.module.url(forResource: "unet1d", withExtension: "json"))
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            return try decoder.decode(UNet1DGoldens.self, from: Data(contentsOf: url))
+        } catch {
+            preconditionFailure("the goldens cannot be read: \(error)")
+        }
+    }()
+}
+
+/// The network's inputs for a golden case, drawn as the oracle draws them.
+struct Draws {
+    let conditions: [[Float]]
+    /// [timesteps, horizon, actionDim]
+    let samples: [Float]
+
+    init(_ architecture: UNet1DArchitecture, seed: UInt64, index: Int, batch: Int) {
+        var generator = PCG64(SeedSequence(entropy: [seed, UInt64(1_000_000 + index)]))
+        func draw(_ count: Int) -> [Float] {
+            (0..<count).map { _ in Float(generator.uniform(low: -1, high: 1)) }
+        }
+        self.conditions = (0..<2).map { _ in draw(architecture.conditionDim) }
+        self.samples = draw(batch * architecture.sampleCount)
+    }
+}
+
+/// `||value - reference|| / ||reference||`.
+func relativeError(_ value: [Float], _ reference: [Float]) -> Double {
+    precondition(value.count == reference.count)
+    let difference = zip(value, reference).reduce(0.0) { $0 + pow(Double($1.0) - Double($1.1), 2) }
+    let norm = reference.reduce(0.0) { $0 + Double($1) * Double($1) }
+    return (difference / norm).squareRoot()
+}
+
+extension UNet1D {
+    func outputs(samples: [Float], timesteps: [Int]) -> [Float] {
+        var result = [Float](repeating: .nan, count: samples.count)
+        var span = result.mutableSpan
+        predict(samples: samples.span, timesteps: timesteps.span, into: &span)
+        return result
+    }
+}
+
+@Suite("UNet1D against PyTorch")
+struct UNet1DTests {
+    static let cases = Array(UNet1DGoldens.loaded.cases.indices)
+
+    func network(_ index: Int, maximumBatch: Int) throws -> UNet1D {
+        let goldens = UNet1DGoldens.loaded
+        let architecture = try goldens.cases[index].unet()
+        return UNet1D(
+            architecture: architecture,
+            timesteps: goldens.timesteps,
+            maximumBatch: maximumBatch,
+            threads: 2,
+            parameter: { architecture.randomValues(for: $0, seed: goldens.seed) }
+        )
+    }
+
+    @Test("has PyTorch's parameters, in its order", arguments: cases)
+    func parameters(index: Int) throws {
+        let golden = UNet1DGoldens.loaded.cases[index]
+        let parameters = try golden.unet().parameters
+        #expect(parameters.map(\.name) == golden.parameters.map(\.name))
+        #expect(parameters.map(\.shape) == golden.parameters.map(\.shape))
+    }
+
+    @Test("gives PyTorch's output within 1e-5, condition after condition", arguments: cases)
+    func outputs(index: Int) throws {
+        let goldens = UNet1DGoldens.loaded
+        let golden = goldens.cases[index]
+        let network = try network(index, maximumBatch: goldens.timesteps.count)
+        let draws = Draws(
+            network.architecture,
+            seed: goldens.seed,
+            index: index,
+            batch: goldens.timesteps.count
+        )
+        for (condition, expected) in zip(draws.conditions, golden.outputs) {
+            network.setCondition(condition.span)
+            let output = network.outputs(samples: draws.samples, timesteps: goldens.timesteps)
+            let error = relativeError(output, expected)
+            #expect(error < 1e-5, "\(golden.name): relative error \(error)")
+        }
+    }
+
+    @Test("gives each sample of a batch what it gives it alone", arguments: cases)
+    func batchesAgree(index: Int) throws {
+        let goldens = UNet1DGoldens.loaded
+        let network = try network(index, maximumBatch: 7)
+        let count = network.architecture.sampleCount
+        let draws = Draws(
+            network.architecture,
+            seed: goldens.seed,
+            index: index,
+            batch: goldens.timesteps.count
+        )
+        let condition = draws.conditions[0]
+        network.setCondition(condition.span)
+        let together = network.outputs(samples: draws.samples, timesteps: goldens.timesteps)
+        for (position, timestep) in goldens.timesteps.enumerated() {
+            let range = position * count..<(position + 1) * count
+            let alone = network.outputs(samples: Array(draws.samples[range]), timesteps: [timestep])
+            #expect(relativeError(alone, Array(together[range])) < 1e-5)
+        }
+    }
+}
+
+@Suite("UNet1DArchitecture")
+struct UNet1DArchitectureTests {
+    @Test("counts the paper's parameters")
+    func paper() {
+        #expect((65_700_000...65_900_000).contains(UNet1DArchitecture.paper.parameterCount))
+        #expect(abs(Double(UNet1DArchitecture.paper.operationsPerSample) / 0.59e9 - 1) < 0.02)
+    }
+
+    static func refusal(
+        actionDim: Int = 2,
+        horizon: Int = 16,
+        conditionDim: Int = 4,
+        downDims: [Int] = [16, 32],
+        kernelSize: Int = 5,
+        nGroups: Int = 8,
+        diffusionStepEmbedDim: Int = 16
+    ) -> ArchitectureError? {
+        do {
+            _ = try UNet1DArchitecture(
+                actionDim: actionDim,
+                horizon: horizon,
+                conditionDim: conditionDim,
+                downDims: downDims,
+                kernelSize: kernelSize,
+                nGroups: nGroups,
+                diffusionStepEmbedDim: diffusionStepEmbedDim
+            )
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    @Test("refuses what no network can be, naming the field")
+    func refusals() {
+        #expect(Self.refusal() == nil)
+        #expect(Self.refusal(actionDim: 0)?.field == "action_dim")
+        #expect(Self.refusal(conditionDim: 0)?.field == "condition_dim")
+        #expect(Self.refusal(downDims: [])?.field == "down_dims")
+        #expect(Self.refusal(downDims: [16, 36])?.field == "down_dims")
+        #expect(Self.refusal(downDims: [-8, 16])?.field == "down_dims")
+        #expect(Self.refusal(downDims: [20, 40], nGroups: 4)?.field == "down_dims")
+        #expect(Self.refusal(horizon: 15)?.field == "horizon")
+        #expect(Self.refusal(horizon: 0)?.field == "horizon")
+        #expect(Self.refusal(kernelSize: 4)?.field == "kernel_size")
+        #expect(Self.refusal(nGroups: 0)?.field == "n_groups")
+        #expect(Self.refusal(diffusionStepEmbedDim: 7)?.field == "diffusion_step_embed_dim")
+        #expect(Self.refusal(diffusionStepEmbedDim: 2)?.field == "diffusion_step_embed_dim")
+        #expect(
+            Self.refusal(kernelSize: 4)?.description == "kernel_size is 4, expected odd, 1...63"
+        )
+    }
+}
