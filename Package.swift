@@ -56,7 +56,7 @@ let package = Package(
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
         tests("Safetensors", ["Safetensors"], resources: [.copy("Fixtures")]),
         tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
-        tests("Sampling", ["Sampling", "Safetensors"]),
+        tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
         tests("Policy", ["Policy", "Safetensors"], resources: [.copy("Fixtures")]),
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
