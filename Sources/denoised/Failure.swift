@@ -17,13 +17,25 @@ struct Failure: Error, CustomStringConvertible {
     }
 
     /// Runs `body`; whatever it throws is the input's fault.
-    static func asInput<Value, Cause: Error>(_ body: () throws(Cause) -> Value) throws(Failure) -> Value {
+    static func asInput<Value>(_ body: () throws -> Value) throws -> Value {
+        try asFailure(input, body)
+    }
+
+    /// Runs `body`; whatever it throws makes the run a failed one.
+    static func asRun<Value>(_ body: () throws -> Value) throws -> Value {
+        try asFailure(run, body)
+    }
+
+    private static func asFailure<Value>(
+        _ failure: (String) -> Failure,
+        _ body: () throws -> Value
+    ) throws -> Value {
         do {
             return try body()
         } catch let failure as Failure {
             throw failure
         } catch {
-            throw input("\(error)")
+            throw failure("\(error)")
         }
     }
 }
