@@ -40,3 +40,13 @@ func multiply(
 func setMatrixProductThreads(_ threads: Int) {
     openblas_set_num_threads(Int32(threads))
 }
+
+extension UNet1D {
+    /// What computes the matrix products, for reports: the library and the processor it picked its kernels for.
+    public static var kernelDescription: String {
+        let version = String(cString: openblas_get_config()).split(separator: " ").prefix(2).joined(
+            separator: " "
+        )
+        return "\(version), \(String(cString: openblas_get_corename())) kernels"
+    }
+}

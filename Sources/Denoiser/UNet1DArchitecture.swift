@@ -193,3 +193,57 @@ extension UNet1DArchitecture {
     /// FiLM numbers a block takes for each of its output channels.
     var filmValuesPerChannel: Int { useFiLMScaleModulation ? 2 : 1 }
 }
+
+// MARK: - Size
+
+extension UNet1DArchitecture {
+    /// The UNet of the Diffusion Policy paper for PushT with keypoints: 65.8 million parameters, 2 observation steps of
+    /// 20 numbers.
+    public static let paper: UNet1DArchitecture = {
+        do {
+            return try UNet1DArchitecture(
+                actionDim: 2,
+                horizon: 16,
+                conditionDim: 40,
+                downDims: [256, 512, 1024],
+                kernelSize: 5,
+                nGroups: 8,
+                diffusionStepEmbedDim: 256,
+                useFiLMScaleModulation: true
+            )
+        } catch {
+            preconditionFailure("the paper's architecture must pass its own checks: \(error)")
+        }
+    }()
+
+    /// Weights of all convolutions: what a forward pass reads from memory, whatever the batch.
+    public var convolutionWeightCount: Int {
+        parameters.filter { $0.shape.count == 3 }.reduce(0) { $0 + $1.count }
+    }
+
+    /// Floating-point operations of the convolutions for one sample, a multiplication and an addition counting as two.
+    public var operationsPerSample: Int {
+        func block(_ shape: ResidualBlockShape, _ length: Int) -> Int {
+            let residual = shape.inChannels == shape.outChannels ? 0 : shape.inChannels
+            return length * shape.outChannels
+                * ((shape.inChannels + shape.outChannels) * kernelSize + residual)
+        }
+        func resolution(_ shape: ResolutionShape) -> Int {
+            block(shape.first, shape.length) + block(shape.second, shape.length)
+        }
+        func squared(_ shape: ResolutionShape) -> Int { shape.second.outChannels * shape.second.outChannels }
+
+        var products = 0
+        for shape in encoder {
+            products += resolution(shape)
+            if shape.resample != nil { products += shape.length / 2 * 3 * squared(shape) }
+        }
+        for shape in bottom { products += block(shape, horizon >> (downDims.count - 1)) }
+        for shape in decoder {
+            products += resolution(shape)
+            if shape.resample != nil { products += shape.length * 4 * squared(shape) }
+        }
+        products += horizon * downDims[0] * (downDims[0] * kernelSize + actionDim)
+        return 2 * products
+    }
+}

@@ -1,0 +1,35 @@
+# denoised: `make demo` and `make test` are all a newcomer needs; both set the machine up themselves.
+SHELL := /bin/bash
+RELEASE := swift build -c release
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint format clean
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## Install what the build needs (Debian packages) and check for Swift
+	@scripts/setup
+
+build: setup ## Build the release binary and print where it is
+	@$(RELEASE) --product denoised
+	@echo "built $$($(RELEASE) --show-bin-path)/denoised"
+
+demo: build ## Watch a trained policy push the T, through the daemon
+	@scripts/demo "$$($(RELEASE) --show-bin-path)/denoised"
+
+test: ## Run every test
+	@scripts/setup --examples
+	@$(RELEASE) --product denoised
+	@DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" \
+	 DENOISED_TEST_PYTHON=/usr/bin/python3 \
+	 swift test
+
+lint: ## Check the formatting
+	@swift format lint --strict --recursive Package.swift Sources Tests
+
+format: ## Format the sources in place
+	@swift format --in-place --recursive Package.swift Sources Tests
+
+clean: ## Remove everything that was built
+	rm -rf .build

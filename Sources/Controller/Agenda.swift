@@ -1,0 +1,226 @@
+import Wire
+
+/// What is known of each robot, and what is to be planned next. No sockets and no clocks: the rules alone.
+///
+/// - Observations enter a robot's history in the order of their sequence numbers; a new episode id starts a fresh
+///   history, padded with its first observation.
+/// - Of the published observations of a robot that ask for a chunk, only the newest waits. Requests to predict wait one
+///   and all, up to a bound.
+/// - Robots take turns: each turn plans one chunk.
+struct Agenda {
+    /// What became of an observation that was accepted.
+    enum Reception: Hashable {
+        /// It entered the history.
+        case new
+        /// It was there already.
+        case duplicate
+    }
+
+    private struct Robot {
+        var episode: EpisodeID
+        var newestSequence: UInt64
+        var history: [[String: [Float]]]
+        var lastHeard: UInt64 = 0
+        var waiting: PlanningJob?
+        var predictions: [PlanningJob] = []
+        var hasTurn = false
+    }
+
+    private let nObsSteps: Int
+    private let maximumRobots: Int
+    private let maximumWaitingPredictions: Int
+    private let seed: UInt64
+    private var robots: [RobotID: Robot] = [:]
+    /// The robots that have something to plan, in the order in which they come up.
+    private var turns: [RobotID] = []
+    private var heard: UInt64 = 0
+    private var waitingPredictions = 0
+    private(set) var inFlight: PlanningJob?
+    private var isInFlightAbandoned = false
+    /// Published observations that asked for a chunk and were overtaken by a newer one.
+    private(set) var superseded: UInt64 = 0
+
+    init(nObsSteps: Int, configuration: DaemonConfiguration) {
+        precondition(nObsSteps > 0, "nObsSteps is \(nObsSteps), expected at least 1")
+        precondition(
+            configuration.maximumRobots > configuration.maximumWaitingPredictions,
+            "maximumRobots is \(configuration.maximumRobots), expected more than maximumWaitingPredictions"
+        )
+        self.nObsSteps = nObsSteps
+        maximumRobots = configuration.maximumRobots
+        maximumWaitingPredictions = configuration.maximumWaitingPredictions
+        seed = configuration.seed
+    }
+
+    /// The number of robots whose history is kept.
+    var robotCount: Int { robots.count }
+
+    /// Takes an observation that has been checked against the policy.
+    ///
+    /// - Parameters:
+    ///   - destination: where its chunk is to go. A client gets one whatever `replan` says.
+    ///   - receivedNs: the monotonic clock when it had been read from its socket.
+    ///   - now: the monotonic clock, asked when the observation is in the history.
+    /// - Throws: ``MessageError`` `stale`, and `busy` where too many predictions wait; the history is as before then.
+    mutating func receive(
+        _ observation: ObservationMessage,
+        for destination: PlanningJob.Destination,
+        receivedNs: UInt64,
+        now: () -> UInt64
+    ) throws(MessageError) -> Reception {
+        if destination != .topic, waitingPredictions >= maximumWaitingPredictions {
+            throw MessageError(
+                .busy,
+                "\(waitingPredictions) predict requests wait already; at most that many are kept"
+            )
+        }
+        let (reception, history) = try enter(observation)
+        if observation.replan || destination != .topic {
+            let noiseSeed =
+                observation.noiseSeed
+                ?? NoiseSeed.derived(
+                    from: seed,
+                    robot: observation.robot,
+                    episode: observation.episode,
+                    sequence: observation.sequence
+                )
+            add(
+                PlanningJob(
+                    robot: observation.robot,
+                    episode: observation.episode,
+                    sequence: observation.sequence,
+                    timeNs: observation.timeNs,
+                    history: history,
+                    noiseSeed: noiseSeed,
+                    destination: destination,
+                    receivedNs: receivedNs,
+                    queuedNs: now()
+                )
+            )
+        }
+        return reception
+    }
+
+    /// The next chunk to plan, unless one is being planned.
+    mutating func next() -> PlanningJob? {
+        guard inFlight == nil, !turns.isEmpty else { return nil }
+        let id = turns.removeFirst()
+        guard var robot = robots[id] else { return nil }
+        if robot.predictions.isEmpty {
+            inFlight = robot.waiting
+            robot.waiting = nil
+        } else {
+            inFlight = robot.predictions.removeFirst()
+            waitingPredictions -= 1
+        }
+        robot.hasTurn = robot.waiting != nil || !robot.predictions.isEmpty
+        if robot.hasTurn { turns.append(id) }
+        robots[id] = robot
+        isInFlightAbandoned = false
+        return inFlight
+    }
+
+    /// Notes that the chunk in flight is there. Returns whether anybody still wants it.
+    mutating func finish() -> Bool {
+        inFlight = nil
+        return !isInFlightAbandoned
+    }
+
+    /// Forgets a robot, what waits for it and what is in flight for it; with an episode, only if that is its episode.
+    /// Returns nil where there was nothing to forget, else the jobs that will not be planned, or planned in vain.
+    mutating func reset(_ id: RobotID, episode: EpisodeID?) -> [PlanningJob]? {
+        guard let robot = robots[id], episode == nil || episode == robot.episode else { return nil }
+        var dropped = robot.predictions
+        waitingPredictions -= dropped.count
+        forget(id)
+        if let inFlight, inFlight.robot == id, !isInFlightAbandoned {
+            isInFlightAbandoned = true
+            dropped.append(inFlight)
+        }
+        return dropped
+    }
+
+    /// The predictions that wait or are in flight, for the end of the daemon.
+    var unansweredPredictions: [PlanningJob] {
+        let waiting = robots.values.flatMap(\.predictions)
+        guard let inFlight, inFlight.destination != .topic, !isInFlightAbandoned else { return waiting }
+        return waiting + [inFlight]
+    }
+
+    private mutating func enter(
+        _ observation: ObservationMessage
+    ) throws(MessageError) -> (Reception, [[String: [Float]]]) {
+        heard += 1
+        let id = observation.robot
+        if var robot = robots[id], robot.episode == observation.episode {
+            robot.lastHeard = heard
+            defer { robots[id] = robot }
+            if observation.sequence == robot.newestSequence { return (.duplicate, robot.history) }
+            guard observation.sequence > robot.newestSequence else {
+                throw MessageError(
+                    .stale,
+                    field: "sequence",
+                    "found \(observation.sequence), expected at least \(robot.newestSequence) in episode \(robot.episode)"
+                )
+            }
+            robot.newestSequence = observation.sequence
+            robot.history.removeFirst()
+            robot.history.append(observation.values)
+            return (.new, robot.history)
+        }
+
+        if robots[id] == nil, robots.count >= maximumRobots { forgetLeastRecent() }
+        var robot =
+            robots[id]
+            ?? Robot(episode: observation.episode, newestSequence: observation.sequence, history: [])
+        if robot.waiting != nil {
+            robot.waiting = nil
+            superseded += 1
+            if robot.predictions.isEmpty {
+                robot.hasTurn = false
+                turns.removeAll { $0 == id }
+            }
+        }
+        robot.episode = observation.episode
+        robot.newestSequence = observation.sequence
+        robot.history = Array(repeating: observation.values, count: nObsSteps)
+        robot.lastHeard = heard
+        robots[id] = robot
+        return (.new, robot.history)
+    }
+
+    private mutating func add(_ job: PlanningJob) {
+        guard var robot = robots[job.robot] else { return }
+        switch job.destination {
+        case .client:
+            robot.predictions.append(job)
+            waitingPredictions += 1
+        case .topic:
+            // The chunk in flight will answer a repeat as well.
+            if let inFlight, !isInFlightAbandoned, job.isRepeat(of: inFlight) { return }
+            if let waiting = robot.waiting {
+                // A repeat keeps the times of the message that came first.
+                if job.isRepeat(of: waiting) { return }
+                superseded += 1
+            }
+            robot.waiting = job
+        }
+        if !robot.hasTurn {
+            robot.hasTurn = true
+            turns.append(job.robot)
+        }
+        robots[job.robot] = robot
+    }
+
+    private mutating func forgetLeastRecent() {
+        // Robots with waiting predictions stay: there are fewer of those than robots, so one without is always found.
+        let candidates = robots.filter { $0.value.predictions.isEmpty }
+        guard let oldest = candidates.min(by: { $0.value.lastHeard < $1.value.lastHeard }) else { return }
+        forget(oldest.key)
+    }
+
+    private mutating func forget(_ id: RobotID) {
+        robots[id] = nil
+        turns.removeAll { $0 == id }
+    }
+}

@@ -1,0 +1,40 @@
+import Wire
+
+/// What turns a history of observations into an action chunk: a policy, to the daemon. It is made and used on one
+/// thread of its own.
+public protocol ChunkPlanner: SendableMetatype {
+    /// The features of an observation, and the sizes of a chunk.
+    var policy: InfoMessage.Policy { get }
+    /// How chunks are sampled.
+    var sampler: InfoMessage.Sampler { get }
+
+    /// Samples a chunk.
+    ///
+    /// The result depends on the arguments alone, so that a repeated observation gets the same chunk.
+    /// - Parameters:
+    ///   - history: `policy.nObsSteps` observations, oldest first, padded at the start of an episode with the first;
+    ///     each has exactly the policy's features, with finite numbers of the right count.
+    ///   - noiseSeed: the seed of the sampling noise.
+    mutating func plan(history: [[String: [Float]]], noiseSeed: UInt64) throws -> PlannedChunk
+}
+
+/// A chunk as a ``ChunkPlanner`` returns it.
+public struct PlannedChunk: Sendable, Hashable {
+    /// The actions in the robot's units, row-major [nActionSteps, actionDim]; the first is for the control step of the
+    /// newest observation.
+    public var actions: [Float]
+    /// How they were sampled.
+    public var sampling: ChunkMessage.Sampling
+    /// Nanoseconds spent on normalising the history and preparing the network's condition.
+    public var conditionNs: UInt64
+    /// Nanoseconds spent in the denoising steps.
+    public var sampleNs: UInt64
+
+    /// A chunk.
+    public init(actions: [Float], sampling: ChunkMessage.Sampling, conditionNs: UInt64, sampleNs: UInt64) {
+        self.actions = actions
+        self.sampling = sampling
+        self.conditionNs = conditionNs
+        self.sampleNs = sampleNs
+    }
+}

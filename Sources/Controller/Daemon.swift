@@ -1,0 +1,148 @@
+import Foundation
+import Logging
+import Synchronization
+import Wire
+
+/// The version of the daemon, as `info` tells it.
+public let daemonVersion = "0.1.0"
+
+/// The controller: takes observations, plans action chunks, publishes them.
+///
+/// Two threads: one owns the sockets and the robots' histories and answers requests at once, the other owns the planner
+/// and samples one chunk at a time. A daemon starts once and stops once.
+public final class Daemon: Sendable {
+    /// The context of the daemon's sockets, which embedders share to reach its `inproc` endpoints.
+    public let context: ZeroMQContext
+    private let configuration: DaemonConfiguration
+    private let telemetry = Telemetry()
+    private let wakeUp: WakeUp
+    private let mailbox: PlannerMailbox
+    private let startPlanner:
+        @Sendable (PlannerMailbox, OneShot<Result<PlannerFacts, any Error>>, OneShot<Void>) -> Void
+    private let stopFlag = Flag()
+    private let startFlag = Flag()
+    private let plannerEnded = OneShot<Void>()
+    private let socketsEnded = OneShot<ZeroMQError?>()
+
+    /// A daemon that has not started.
+    ///
+    /// - Parameters:
+    ///   - context: the context to make the sockets in; a new one unless given.
+    ///   - makePlanner: called by ``start()`` on the planner's thread, which alone uses what it returns.
+    /// - Throws: ``ZeroMQError`` where the system has no descriptor left.
+    public init<Planner: ChunkPlanner>(
+        configuration: DaemonConfiguration,
+        context: ZeroMQContext? = nil,
+        makePlanner: @escaping @Sendable () throws -> Planner
+    ) throws(ZeroMQError) {
+        if let context { self.context = context } else { self.context = try ZeroMQContext() }
+        self.configuration = configuration
+        wakeUp = try WakeUp()
+        mailbox = PlannerMailbox(wakeUp: wakeUp)
+        startPlanner = { mailbox, ready, ended in
+            PlannerThread.start(mailbox: mailbox, ready: ready, ended: ended, makePlanner: makePlanner)
+        }
+    }
+
+    deinit { stop() }
+
+    /// What the daemon has done so far; may be asked from any thread and at any time.
+    public var statistics: DaemonStatistics { telemetry.snapshot() }
+
+    /// Makes the planner and the sockets, and begins to work.
+    ///
+    /// - Returns: the endpoints, with wildcard ports resolved.
+    /// - Throws: what `makePlanner` throws; ``ZeroMQError`` where an endpoint cannot be bound or connected.
+    @discardableResult
+    public func start() throws -> InfoMessage.Endpoints {
+        precondition(startFlag.set(), "a daemon starts once")
+        let plannerReady = OneShot<Result<PlannerFacts, any Error>>()
+        startPlanner(mailbox, plannerReady, plannerEnded)
+        let facts: PlannerFacts
+        do {
+            facts = try plannerReady.wait().get()
+        } catch {
+            socketsEnded.set(nil)
+            throw error
+        }
+
+        let socketsReady = OneShot<Result<InfoMessage.Endpoints, ZeroMQError>>()
+        startSockets(facts, ready: socketsReady)
+        do {
+            let endpoints = try socketsReady.wait().get()
+            configuration.logger.info(
+                "observations \(endpoints.observations), chunks \(endpoints.chunks), requests \(endpoints.requests)"
+            )
+            return endpoints
+        } catch {
+            throw error
+        }
+    }
+
+    /// Asks the daemon to end, and returns at once. May be called from any thread and more than once.
+    public func requestStop() {
+        stopFlag.set()
+        wakeUp.signal()
+    }
+
+    /// Waits until the daemon has ended: after ``requestStop()``, or because a socket failed.
+    /// - Throws: ``ZeroMQError`` where a socket failed.
+    public func waitUntilStopped() throws(ZeroMQError) {
+        guard startFlag.isSet else { return }
+        let failure = socketsEnded.wait()
+        plannerEnded.wait()
+        if let failure { throw failure }
+    }
+
+    /// Ends the daemon and waits for it: the chunk being sampled is finished and not sent, what waits is dropped.
+    public func stop() {
+        requestStop()
+        do {
+            try waitUntilStopped()
+        } catch {
+            configuration.logger.error("a socket failed: \(error)")
+        }
+    }
+
+    private func startSockets(
+        _ planner: PlannerFacts,
+        ready: OneShot<Result<InfoMessage.Endpoints, ZeroMQError>>
+    ) {
+        // The thread holds the daemon's parts and not the daemon, so that dropping the daemon ends the thread.
+        let (configuration, context, mailbox, telemetry) = (configuration, context, mailbox, telemetry)
+        let (wakeUp, ended) = (wakeUp, socketsEnded)
+        let stopFlag = stopFlag
+        let thread = Thread {
+            var failure: ZeroMQError?
+            do throws(ZeroMQError) {
+                let loop = try SocketLoop(
+                    configuration: configuration,
+                    context: context,
+                    planner: planner,
+                    mailbox: mailbox,
+                    telemetry: telemetry
+                )
+                ready.set(.success(loop.endpoints))
+                try loop.run(wakeUp: wakeUp, isStopping: { stopFlag.isSet })
+            } catch {
+                ready.set(.failure(error))
+                failure = error
+            }
+            mailbox.close()
+            ended.set(failure)
+        }
+        thread.name = "sockets"
+        thread.start()
+    }
+}
+
+/// A flag that any thread may set, and none clears.
+private final class Flag: Sendable {
+    private let value = Atomic(false)
+
+    var isSet: Bool { value.load(ordering: .acquiring) }
+
+    /// Sets the flag. Returns whether it was clear before.
+    @discardableResult
+    func set() -> Bool { !value.exchange(true, ordering: .acquiringAndReleasing) }
+}

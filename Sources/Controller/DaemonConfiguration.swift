@@ -1,0 +1,43 @@
+import Logging
+import Wire
+
+/// How a socket finds its peers.
+public enum SocketAddress: Sendable, Hashable {
+    /// Listens at an endpoint; `tcp://127.0.0.1:*` takes any free port.
+    case bind(String)
+    /// Calls at an endpoint where somebody else listens.
+    case connect(String)
+}
+
+/// Where a daemon listens and what it accepts.
+public struct DaemonConfiguration: Sendable {
+    /// Where observations come in. Port 5555 of the loopback interface unless set.
+    public var observations: SocketAddress = .bind("tcp://127.0.0.1:5555")
+    /// Where chunks go out. Port 5556 of the loopback interface unless set.
+    public var chunks: SocketAddress = .bind("tcp://127.0.0.1:5556")
+    /// Where requests are answered; always bound. Port 5557 of the loopback interface unless set.
+    public var requests = "tcp://127.0.0.1:5557"
+    /// The seed from which, with robot, episode and sequence number, each chunk's noise seed is derived.
+    public var seed: UInt64 = 0
+    /// What a message may hold.
+    public var limits: MessagePackLimits = .standard
+    /// The most robots whose history is kept; beyond, the one heard least recently is forgotten.
+    public var maximumRobots = 256
+    /// The most `predict` requests that wait for the planner, less than `maximumRobots`.
+    public var maximumWaitingPredictions = 16
+    /// Where the daemon tells what it does and what it rejects.
+    public var logger = Logger(label: "denoised")
+
+    /// The defaults.
+    public init() {}
+
+    /// Endpoints inside the process, for a daemon and a robot that share a ``ZeroMQContext``; `name` keeps daemons in
+    /// one context apart.
+    public static func embedded(name: String = "denoised") -> DaemonConfiguration {
+        var configuration = DaemonConfiguration()
+        configuration.observations = .bind("inproc://\(name).observations")
+        configuration.chunks = .bind("inproc://\(name).chunks")
+        configuration.requests = "inproc://\(name).requests"
+        return configuration
+    }
+}

@@ -1,0 +1,44 @@
+import Wire
+
+extension InfoMessage.Policy {
+    /// Checks that an observation has exactly the policy's features, each with its count of finite numbers.
+    /// - Throws: ``MessageError`` that names the feature, what was found and what is expected.
+    func check(_ values: [String: [Float]]) throws(MessageError) {
+        for feature in features {
+            let field = "observation.\(feature.name)"
+            guard let numbers = values[feature.name] else {
+                throw MessageError(
+                    .missingFeature,
+                    field: field,
+                    "missing; the policy expects \(featureList)"
+                )
+            }
+            guard numbers.count == feature.count else {
+                throw MessageError(
+                    .badArray,
+                    field: field,
+                    "\(numbers.count) numbers, expected \(feature.count)"
+                )
+            }
+            if let index = numbers.firstIndex(where: { !$0.isFinite }) {
+                throw MessageError(
+                    .notFinite,
+                    field: field,
+                    "element \(index) is \(numbers[index]), expected a finite number"
+                )
+            }
+        }
+        guard values.count > features.count else { return }
+        let known = Set(features.map(\.name))
+        let unknown = values.keys.filter { !known.contains($0) }.sorted()
+        throw MessageError(
+            .unknownFeature,
+            field: "observation",
+            "\(unknown.count) unknown, the first \"\(unknown[0].prefix(64))\"; the policy expects \(featureList)"
+        )
+    }
+
+    private var featureList: String {
+        features.map { "\($0.name) [\($0.count)]" }.joined(separator: ", ")
+    }
+}

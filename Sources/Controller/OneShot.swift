@@ -1,0 +1,28 @@
+import Dispatch
+import Synchronization
+
+/// A value that one thread will set, once, and others wait for.
+final class OneShot<Value: Sendable>: Sendable {
+    private let value = Mutex<Value?>(nil)
+    private let isSet = DispatchSemaphore(value: 0)
+
+    /// Sets the value; later calls change nothing.
+    func set(_ newValue: Value) {
+        let isFirst = value.withLock { value in
+            guard value == nil else { return false }
+            value = newValue
+            return true
+        }
+        if isFirst { isSet.signal() }
+    }
+
+    /// Waits for the value.
+    func wait() -> Value {
+        while true {
+            if let value = value.withLock({ $0 }) { return value }
+            isSet.wait()
+            // The next who waits is to get through too.
+            isSet.signal()
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import Foundation
+import Wire
+
+/// What the socket thread needs to know of a planner.
+struct PlannerFacts: Sendable {
+    let policy: InfoMessage.Policy
+    let sampler: InfoMessage.Sampler
+}
+
+/// The thread that makes a planner and gives it one job after the other.
+enum PlannerThread {
+    /// Starts the thread.
+    ///
+    /// - Parameters:
+    ///   - ready: gets the planner's facts, or the error with which it could not be made.
+    ///   - ended: set as the thread's last act.
+    static func start<Planner: ChunkPlanner>(
+        mailbox: PlannerMailbox,
+        ready: OneShot<Result<PlannerFacts, any Error>>,
+        ended: OneShot<Void>,
+        makePlanner: @escaping @Sendable () throws -> Planner
+    ) {
+        let thread = Thread {
+            do {
+                var planner = try makePlanner()
+                ready.set(.success(PlannerFacts(policy: planner.policy, sampler: planner.sampler)))
+                work(&planner, mailbox: mailbox)
+            } catch {
+                ready.set(.failure(error))
+            }
+            ended.set(())
+        }
+        thread.stackSize = 8 << 20
+        thread.name = "planner"
+        thread.start()
+    }
+
+    private static func work(_ planner: inout some ChunkPlanner, mailbox: PlannerMailbox) {
+        let policy = planner.policy
+        while let job = mailbox.takeJob() {
+            let startedNs = Clock.monotonicNs()
+            let result: Result<PlannedChunk, PlanningFailure>
+            do {
+                let chunk = try planner.plan(history: job.history, noiseSeed: job.noiseSeed)
+                result = check(chunk, policy: policy)
+            } catch {
+                result = .failure(PlanningFailure(reason: "\(error)"))
+            }
+            mailbox.put(PlanningOutcome(job: job, result: result, startedNs: startedNs))
+        }
+    }
+
+    /// Lets through only a chunk of the policy's shape whose numbers are all finite: others must not reach a robot.
+    private static func check(
+        _ chunk: PlannedChunk,
+        policy: InfoMessage.Policy
+    ) -> Result<PlannedChunk, PlanningFailure> {
+        guard chunk.actions.count == policy.nActionSteps * policy.actionDim else {
+            return .failure(
+                PlanningFailure(
+                    reason: "the policy's chunk has \(chunk.actions.count) numbers, "
+                        + "expected [\(policy.nActionSteps), \(policy.actionDim)]"
+                )
+            )
+        }
+        guard let index = chunk.actions.firstIndex(where: { !$0.isFinite }) else { return .success(chunk) }
+        return .failure(
+            PlanningFailure(
+                reason: "action \(index / policy.actionDim) has \(chunk.actions[index]) in dimension "
+                    + "\(index % policy.actionDim); the chunk is dropped"
+            )
+        )
+    }
+}

@@ -1,0 +1,45 @@
+import Wire
+
+/// A chunk to plan: everything the planner needs, and where the chunk is to go.
+struct PlanningJob: Sendable, Hashable {
+    /// Who gets the chunk.
+    enum Destination: Sendable, Hashable {
+        /// The robot's topic.
+        case topic
+        /// The client that asked: the frames that lead back to it, and the number it gave its request.
+        case client(route: [[UInt8]], number: UInt64?)
+    }
+
+    let robot: RobotID
+    let episode: EpisodeID
+    let sequence: UInt64
+    /// The robot's time stamp.
+    let timeNs: UInt64
+    /// As many observations as the policy looks at, oldest first.
+    let history: [[String: [Float]]]
+    let noiseSeed: UInt64
+    let destination: Destination
+    /// The monotonic clock when the observation had been read from its socket.
+    let receivedNs: UInt64
+    /// The monotonic clock when the job was ready for the planner.
+    var queuedNs: UInt64
+
+    /// Whether the other job's chunk would be this one's, sent to the same place.
+    func isRepeat(of other: PlanningJob) -> Bool {
+        robot == other.robot && episode == other.episode && sequence == other.sequence
+            && noiseSeed == other.noiseSeed && destination == other.destination
+    }
+}
+
+/// What became of a ``PlanningJob``.
+struct PlanningOutcome: Sendable {
+    let job: PlanningJob
+    let result: Result<PlannedChunk, PlanningFailure>
+    /// The monotonic clock when the planner took the job.
+    let startedNs: UInt64
+}
+
+/// The policy failed on an observation that had been accepted.
+struct PlanningFailure: Error {
+    let reason: String
+}

@@ -1,0 +1,291 @@
+import Logging
+import Wire
+
+/// The socket thread's work: it owns the three sockets and every robot's history, and never waits for the planner.
+///
+/// An observation's way: `receiveObservations` -> `Agenda` -> `dispatch` -> the planner thread -> `deliver`.
+final class SocketLoop {
+    /// The addresses as bound or connected.
+    let endpoints: InfoMessage.Endpoints
+
+    /// How many messages of one socket are read before the others, and the planner, get their turn.
+    private static let messagesAtATime = 256
+    private static let longestRoute = 8
+
+    private let observations: ZeroMQSocket
+    private let chunks: ZeroMQSocket
+    private let requests: ZeroMQSocket
+    private let planner: PlannerFacts
+    private let mailbox: PlannerMailbox
+    private let telemetry: Telemetry
+    private let limits: MessagePackLimits
+    private let logger: Logger
+    private var agenda: Agenda
+    private var errorLog = LogLimiter<MessageError.Code>()
+
+    init(
+        configuration: DaemonConfiguration,
+        context: ZeroMQContext,
+        planner: PlannerFacts,
+        mailbox: PlannerMailbox,
+        telemetry: Telemetry
+    ) throws(ZeroMQError) {
+        var options = ZeroMQSocket.Options()
+        options.maximumFrameBytes = configuration.limits.messageBytes
+        observations = try ZeroMQSocket(.subscribe, context: context, options: options)
+        chunks = try ZeroMQSocket(.publish, context: context, options: options)
+        requests = try ZeroMQSocket(.router, context: context, options: options)
+        try observations.subscribe(to: Array(Topic.observation.utf8))
+        endpoints = try InfoMessage.Endpoints(
+            observations: observations.attach(configuration.observations),
+            chunks: chunks.attach(configuration.chunks),
+            requests: requests.bind(configuration.requests)
+        )
+        self.planner = planner
+        self.mailbox = mailbox
+        self.telemetry = telemetry
+        limits = configuration.limits
+        logger = configuration.logger
+        agenda = Agenda(nObsSteps: planner.policy.nObsSteps, configuration: configuration)
+    }
+
+    /// Works until `isStopping` says so, which is asked after each wake-up.
+    func run(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {
+        while !isStopping() {
+            let hasMessage = try ZeroMQSocket.wait(for: [requests, observations], wakeUp: wakeUp)
+            if let outcome = mailbox.takeOutcome() { try deliver(outcome) }
+            if hasMessage[0] { try answerRequests() }
+            if hasMessage[1] { try receiveObservations() }
+            dispatch()
+        }
+        for job in agenda.unansweredPredictions {
+            try reply(
+                .error(ErrorMessage(MessageError(.stopping, "the daemon is ending"))),
+                to: job.destination
+            )
+        }
+    }
+
+    // MARK: Observations in
+
+    private func receiveObservations() throws(ZeroMQError) {
+        for _ in 0..<Self.messagesAtATime {
+            guard let frames = try observations.receive(maximumFrames: 2) else { return }
+            let receivedNs = Clock.monotonicNs()
+            do throws(MessageError) {
+                let observation = try decode(frames)
+                try accept(observation, for: .topic, receivedNs: receivedNs)
+            } catch {
+                reject(error, from: "observations")
+            }
+        }
+    }
+
+    private func decode(_ frames: [[UInt8]]) throws(MessageError) -> ObservationMessage {
+        guard frames.count == 2 else {
+            let found = frames.count > 2 ? "more than 2" : "\(frames.count)"
+            throw MessageError(.badFrames, "\(found) frames, expected 2: the topic and the observation")
+        }
+        let observation = try ObservationMessage(decoding: frames[1], limits: limits)
+        guard frames[0] == observation.robot.observationTopic else {
+            throw MessageError(
+                .badFrames,
+                "the topic is not \(Topic.observation)\(observation.robot), as the robot's id requires"
+            )
+        }
+        return observation
+    }
+
+    private func accept(
+        _ observation: ObservationMessage,
+        for destination: PlanningJob.Destination,
+        receivedNs: UInt64
+    ) throws(MessageError) {
+        try planner.policy.check(observation.values)
+        let supersededBefore = agenda.superseded
+        let reception = try agenda.receive(
+            observation,
+            for: destination,
+            receivedNs: receivedNs,
+            now: Clock.monotonicNs
+        )
+        telemetry.count { statistics in
+            switch reception {
+            case .new: statistics.observations += 1
+            case .duplicate: statistics.duplicateObservations += 1
+            }
+            statistics.supersededObservations += agenda.superseded - supersededBefore
+            statistics.robots = UInt64(agenda.robotCount)
+        }
+    }
+
+    /// Counts and logs a message that is not used.
+    private func reject(_ error: MessageError, from socket: StaticString) {
+        if error.code == .stale {
+            telemetry.count { $0.staleObservations += 1 }
+        } else {
+            telemetry.countRejection(error.code)
+        }
+        log(error, "\(socket): rejected a message")
+    }
+
+    /// Logs an error, unless one of the same code was logged within the last second.
+    private func log(_ error: MessageError, _ event: String) {
+        guard let suppressed = errorLog.admit(error.code, nowNs: Clock.monotonicNs()) else { return }
+        let more = suppressed > 0 ? " (and \(suppressed) more since the last such line)" : ""
+        logger.warning("\(event), \(error.code.rawValue): \(error)\(more)")
+    }
+
+    // MARK: Planning
+
+    private func dispatch() {
+        if let job = agenda.next() { mailbox.put(job) }
+    }
+
+    private func deliver(_ outcome: PlanningOutcome) throws(ZeroMQError) {
+        let job = outcome.job
+        guard agenda.finish() else { return }
+        let planned: PlannedChunk
+        do throws(PlanningFailure) {
+            planned = try outcome.result.get()
+        } catch {
+            let failure = MessageError(.planner, error.reason)
+            telemetry.count { $0.plannerErrors += 1 }
+            log(failure, "no chunk for observation \(job.sequence) of episode \(job.episode) of \(job.robot)")
+            try reply(.error(ErrorMessage(failure)), to: job.destination)
+            return
+        }
+        var chunk = ChunkMessage(job: job, planned: planned, policy: planner.policy)
+        let finish = { (timing: inout ChunkMessage.Timing) in
+            timing.complete(job: job, startedNs: outcome.startedNs, planned: planned)
+        }
+        switch job.destination {
+        case .topic:
+            try chunks.send([job.robot.chunkTopic, chunk.encode(finish: finish)])
+            telemetry.count { $0.chunks += 1 }
+        case .client(let route, let number):
+            try requests.send(route + [chunk.encode(request: number, finish: finish)])
+            telemetry.count { $0.predictions += 1 }
+        }
+        telemetry.record(chunk.timing.stages)
+    }
+
+    // MARK: Requests
+
+    private func answerRequests() throws(ZeroMQError) {
+        for _ in 0..<Self.messagesAtATime {
+            guard var route = try requests.receive(maximumFrames: Self.longestRoute) else { return }
+            let receivedNs = Clock.monotonicNs()
+            // DEALER clients send [payload], REQ clients ["", payload]; ROUTER puts the way back in front.
+            let payload = route.removeLast()
+            guard route.count < Self.longestRoute, route.count == 1 || route.last?.isEmpty == true else {
+                reject(
+                    MessageError(.badFrames, "a request is one frame, or an empty one and one"),
+                    from: "requests"
+                )
+                continue
+            }
+            let (number, request) = Request.decode(payload, limits: limits)
+            let client = PlanningJob.Destination.client(route: route, number: number)
+            switch request {
+            case .success(let request): try answer(request, to: client, receivedNs: receivedNs)
+            case .failure(let error): try refuse(error, to: client)
+            }
+        }
+    }
+
+    private func answer(
+        _ request: Request,
+        to client: PlanningJob.Destination,
+        receivedNs: UInt64
+    ) throws(ZeroMQError) {
+        telemetry.count { $0.requests[request.type, default: 0] += 1 }
+        switch request {
+        case .info:
+            let info = InfoMessage(
+                daemonVersion: daemonVersion,
+                policy: planner.policy,
+                sampler: planner.sampler,
+                endpoints: endpoints,
+                statistics: telemetry.snapshot()
+            )
+            try reply(.info(info), to: client)
+        case .ping(let timeNs):
+            try reply(
+                .pong(timeNs: timeNs, monotonicNs: Clock.monotonicNs(), wallNs: Clock.wallNs()),
+                to: client
+            )
+        case .reset(let robot, let episode):
+            let dropped = agenda.reset(robot, episode: episode)
+            telemetry.count { $0.robots = UInt64(agenda.robotCount) }
+            for job in dropped ?? [] where job.destination != .topic {
+                let error = MessageError(.reset, "robot \(robot) was reset before the chunk was there")
+                try reply(.error(ErrorMessage(error)), to: job.destination)
+            }
+            try reply(.reset(robot: robot, forgotten: dropped != nil), to: client)
+        case .predict(let observation):
+            do throws(MessageError) {
+                // The chunk is the answer; it comes from `deliver`.
+                try accept(observation, for: client, receivedNs: receivedNs)
+            } catch {
+                try refuse(error, to: client)
+            }
+        }
+    }
+
+    private func refuse(_ error: MessageError, to client: PlanningJob.Destination) throws(ZeroMQError) {
+        reject(error, from: "requests")
+        try reply(.error(ErrorMessage(error)), to: client)
+    }
+
+    /// Replies to a client; a client that is gone, or reads nothing, gets nothing, and holds nobody up.
+    private func reply(_ reply: Reply, to destination: PlanningJob.Destination) throws(ZeroMQError) {
+        guard case .client(let route, let number) = destination else { return }
+        try requests.send(route + [reply.encoded(number: number)])
+    }
+}
+
+extension ZeroMQSocket {
+    fileprivate func attach(_ address: SocketAddress) throws(ZeroMQError) -> String {
+        switch address {
+        case .bind(let endpoint): try bind(endpoint)
+        case .connect(let endpoint): try connect(endpoint)
+        }
+    }
+}
+
+extension ChunkMessage {
+    fileprivate init(job: PlanningJob, planned: PlannedChunk, policy: InfoMessage.Policy) {
+        self.init(
+            robot: job.robot,
+            episode: job.episode,
+            sequence: job.sequence,
+            timeNs: job.timeNs,
+            firstStep: job.sequence,
+            actions: planned.actions,
+            actionSteps: policy.nActionSteps,
+            actionDim: policy.actionDim,
+            noiseSeed: job.noiseSeed,
+            sampling: planned.sampling,
+            timing: Timing(receivedNs: job.receivedNs)
+        )
+    }
+}
+
+extension ChunkMessage.Timing {
+    /// Fills in the stages, now that the chunk is packed.
+    fileprivate mutating func complete(job: PlanningJob, startedNs: UInt64, planned: PlannedChunk) {
+        publishedNs = Clock.monotonicNs()
+        wallNs = Clock.wallNs()
+        let sinceStart = publishedNs - startedNs
+        let sampling = planned.conditionNs + planned.sampleNs
+        stages = ChunkMessage.Stages(
+            decode: job.queuedNs - job.receivedNs,
+            queue: startedNs - job.queuedNs,
+            condition: planned.conditionNs,
+            sample: planned.sampleNs,
+            encode: sinceStart > sampling ? sinceStart - sampling : 0,
+            total: publishedNs - job.receivedNs
+        )
+    }
+}

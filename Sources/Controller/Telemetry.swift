@@ -1,0 +1,72 @@
+import Histogram
+import Synchronization
+import Wire
+
+/// The daemon's counters and latency histograms, readable from any thread while the socket thread counts.
+final class Telemetry: Sendable {
+    /// The stages whose latency is recorded, in the order of a chunk's way.
+    static let stages = ["decode", "queue", "condition", "sample", "encode", "overhead", "total"]
+
+    private struct State {
+        var counters = DaemonStatistics()
+        var latencies: [Histogram<UInt64>]
+    }
+
+    /// An hour; what takes longer is recorded as an hour.
+    private static let longestNs: UInt64 = 3_600_000_000_000
+    private let startNs: UInt64
+    private let state: Mutex<State>
+
+    init() {
+        startNs = Clock.monotonicNs()
+        // 128 ns is fine enough for every stage, and keeps a histogram under 200 KB.
+        let empty = Histogram<UInt64>(
+            lowestDiscernibleValue: 128,
+            highestTrackableValue: Self.longestNs,
+            numberOfSignificantValueDigits: .three
+        )
+        state = Mutex(State(latencies: Array(repeating: empty, count: Self.stages.count)))
+    }
+
+    /// Changes the counters.
+    func count(_ change: (inout DaemonStatistics) -> Void) {
+        state.withLock { change(&$0.counters) }
+    }
+
+    /// Counts a rejected message.
+    func countRejection(_ code: MessageError.Code) {
+        state.withLock { $0.counters.rejectedMessages[code.rawValue, default: 0] += 1 }
+    }
+
+    /// Records a chunk's stages.
+    func record(_ stages: ChunkMessage.Stages) {
+        let times = [
+            stages.decode, stages.queue, stages.condition, stages.sample, stages.encode,
+            stages.decode + stages.encode, stages.total,
+        ]
+        state.withLock { state in
+            for (index, time) in times.enumerated() {
+                _ = state.latencies[index].record(min(time, Self.longestNs))
+            }
+        }
+    }
+
+    /// The counters and the percentiles as they are now.
+    func snapshot() -> DaemonStatistics {
+        let nowNs = Clock.monotonicNs()
+        return state.withLock { state in
+            var statistics = state.counters
+            statistics.uptimeNs = nowNs - startNs
+            for (stage, latency) in zip(Self.stages, state.latencies) where latency.totalCount > 0 {
+                statistics.latencyNs[stage] = DaemonStatistics.Latency(
+                    count: latency.totalCount,
+                    p50: latency.valueAtPercentile(50),
+                    p90: latency.valueAtPercentile(90),
+                    p99: latency.valueAtPercentile(99),
+                    max: latency.maxRecorded
+                )
+            }
+            return statistics
+        }
+    }
+}

@@ -1,0 +1,140 @@
+/// What a daemon has done since it started: counters, and the latency of each stage.
+public struct DaemonStatistics: Sendable, Hashable, Codable {
+    /// The distribution of a time, in nanoseconds, to three significant digits.
+    public struct Latency: Sendable, Hashable, Codable {
+        /// The number of times recorded.
+        public var count: UInt64
+        /// The median.
+        public var p50: UInt64
+        /// The 90th percentile.
+        public var p90: UInt64
+        /// The 99th percentile.
+        public var p99: UInt64
+        /// The longest.
+        public var max: UInt64
+
+        /// A distribution with these figures.
+        public init(count: UInt64, p50: UInt64, p90: UInt64, p99: UInt64, max: UInt64) {
+            self.count = count
+            self.p50 = p50
+            self.p90 = p90
+            self.p99 = p99
+            self.max = max
+        }
+    }
+
+    /// Since the start, in nanoseconds.
+    public var uptimeNs: UInt64 = 0
+    /// Robots whose history is kept.
+    public var robots: UInt64 = 0
+    /// Observations that entered a history, published or sent with `predict`.
+    public var observations: UInt64 = 0
+    /// Observations received again; they enter no history, and are planned again where they ask for it.
+    public var duplicateObservations: UInt64 = 0
+    /// Observations dropped as older than the newest of their episode.
+    public var staleObservations: UInt64 = 0
+    /// Observations that asked for a chunk and were overtaken by a newer one before the planner came to them.
+    public var supersededObservations: UInt64 = 0
+    /// Requests understood, by type.
+    public var requests: [String: UInt64] = [:]
+    /// Messages rejected, by reason (``MessageError/Code``).
+    public var rejectedMessages: [String: UInt64] = [:]
+    /// Chunks published.
+    public var chunks: UInt64 = 0
+    /// Chunks sent in reply to `predict`.
+    public var predictions: UInt64 = 0
+    /// Accepted observations on which the policy failed.
+    public var plannerErrors: UInt64 = 0
+    /// The latency of each stage of a chunk: `decode`, `queue`, `condition`, `sample`, `encode`, `total`, and
+    /// `overhead`, which is `total` less `queue`, `condition` and `sample`.
+    public var latencyNs: [String: Latency] = [:]
+
+    /// A daemon that has done nothing.
+    public init() {}
+
+    enum CodingKeys: String, CodingKey {
+        case uptimeNs = "uptime_ns"
+        case robots
+        case observations
+        case duplicateObservations = "duplicate_observations"
+        case staleObservations = "stale_observations"
+        case supersededObservations = "superseded_observations"
+        case requests
+        case rejectedMessages = "rejected_messages"
+        case chunks
+        case predictions
+        case plannerErrors = "planner_errors"
+        case latencyNs = "latency_ns"
+    }
+}
+
+extension DaemonStatistics {
+    var messagePack: MessagePackValue {
+        func counts(_ counts: [String: UInt64]) -> MessagePackValue {
+            .map(MessagePackMap(sorted: counts.mapValues { .unsigned($0) }))
+        }
+        let latencies = latencyNs.mapValues { latency in
+            MessagePackValue.map(
+                MessagePackMap([
+                    "count": .unsigned(latency.count),
+                    "p50": .unsigned(latency.p50),
+                    "p90": .unsigned(latency.p90),
+                    "p99": .unsigned(latency.p99),
+                    "max": .unsigned(latency.max),
+                ])
+            )
+        }
+        return .map(
+            MessagePackMap([
+                "uptime_ns": .unsigned(uptimeNs),
+                "robots": .unsigned(robots),
+                "observations": .unsigned(observations),
+                "duplicate_observations": .unsigned(duplicateObservations),
+                "stale_observations": .unsigned(staleObservations),
+                "superseded_observations": .unsigned(supersededObservations),
+                "requests": counts(requests),
+                "rejected_messages": counts(rejectedMessages),
+                "chunks": .unsigned(chunks),
+                "predictions": .unsigned(predictions),
+                "planner_errors": .unsigned(plannerErrors),
+                "latency_ns": .map(MessagePackMap(sorted: latencies)),
+            ])
+        )
+    }
+
+    init(_ fields: FieldReader) throws(MessageError) {
+        uptimeNs = try fields.unsigned("uptime_ns")
+        robots = try fields.unsigned("robots")
+        observations = try fields.unsigned("observations")
+        duplicateObservations = try fields.unsigned("duplicate_observations")
+        staleObservations = try fields.unsigned("stale_observations")
+        supersededObservations = try fields.unsigned("superseded_observations")
+        for key in try fields.map("requests").keys {
+            requests[key] = try fields.fields("requests").unsigned(key)
+        }
+        for key in try fields.map("rejected_messages").keys {
+            rejectedMessages[key] = try fields.fields("rejected_messages").unsigned(key)
+        }
+        chunks = try fields.unsigned("chunks")
+        predictions = try fields.unsigned("predictions")
+        plannerErrors = try fields.unsigned("planner_errors")
+        for stage in try fields.map("latency_ns").keys {
+            let latency = try fields.fields("latency_ns").fields(stage)
+            latencyNs[stage] = try Latency(
+                count: latency.unsigned("count"),
+                p50: latency.unsigned("p50"),
+                p90: latency.unsigned("p90"),
+                p99: latency.unsigned("p99"),
+                max: latency.unsigned("max")
+            )
+        }
+    }
+}
+
+extension MessagePackMap {
+    /// The entries of a dictionary in the order of their keys.
+    fileprivate init(sorted entries: [String: MessagePackValue]) {
+        self.init()
+        for (key, value) in entries.sorted(by: { $0.key < $1.key }) { _ = append(key, value) }
+    }
+}

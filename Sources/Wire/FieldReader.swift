@@ -1,0 +1,131 @@
+/// Reads the fields of a map; each error names the field by its path, what was found and what was expected. Fields that
+/// nobody asks for are ignored, so that a later minor version may add some.
+struct FieldReader {
+    private let map: MessagePackMap
+    private let path: String
+
+    init(_ map: MessagePackMap, path: String = "") {
+        self.map = map
+        self.path = path
+    }
+
+    /// The path of a field from the message's top.
+    func path(of name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+
+    /// The value of a field that must be there.
+    func value(_ name: String) throws(MessageError) -> MessagePackValue {
+        guard let value = map[name] else {
+            throw MessageError(.missingField, field: path(of: name), "the field is missing")
+        }
+        return value
+    }
+
+    /// The value of a field that may be left out or nil.
+    func optional(_ name: String) -> MessagePackValue? {
+        if let value = map[name], value != .null { value } else { nil }
+    }
+
+    func string(_ name: String) throws(MessageError) -> String {
+        let value = try value(name)
+        guard case .string(let text) = value else { throw wrongType(name, value, "a string") }
+        return text
+    }
+
+    func bool(_ name: String) throws(MessageError) -> Bool {
+        let value = try value(name)
+        guard case .bool(let flag) = value else { throw wrongType(name, value, "true or false") }
+        return flag
+    }
+
+    func binary(_ name: String) throws(MessageError) -> [UInt8] {
+        let value = try value(name)
+        guard case .binary(let bytes) = value else { throw wrongType(name, value, "bin") }
+        return bytes
+    }
+
+    /// An integer from 0 to 2^64 - 1.
+    func unsigned(_ name: String) throws(MessageError) -> UInt64 {
+        let value = try value(name)
+        switch value {
+        case .unsigned(let integer): return integer
+        case .negative(let integer):
+            throw MessageError(
+                .outOfRange,
+                field: path(of: name),
+                "found \(integer), expected an integer from 0 up"
+            )
+        default: throw wrongType(name, value, "an integer from 0 up")
+        }
+    }
+
+    /// An integer from 0 to 2^63 - 1.
+    func count(_ name: String) throws(MessageError) -> Int {
+        let value = try unsigned(name)
+        guard let count = Int(exactly: value) else {
+            throw MessageError(
+                .outOfRange,
+                field: path(of: name),
+                "found \(value), expected at most \(Int.max)"
+            )
+        }
+        return count
+    }
+
+    func double(_ name: String) throws(MessageError) -> Double {
+        let value = try value(name)
+        guard let number = value.number else { throw wrongType(name, value, "a number") }
+        return number
+    }
+
+    func map(_ name: String) throws(MessageError) -> MessagePackMap {
+        let value = try value(name)
+        guard case .map(let map) = value else { throw wrongType(name, value, "a map") }
+        return map
+    }
+
+    func fields(_ name: String) throws(MessageError) -> FieldReader {
+        FieldReader(try map(name), path: path(of: name))
+    }
+
+    func array(_ name: String) throws(MessageError) -> [MessagePackValue] {
+        let value = try value(name)
+        guard case .array(let elements) = value else { throw wrongType(name, value, "an array") }
+        return elements
+    }
+
+    /// The extents of an array, each from 0 up.
+    func shape(_ name: String) throws(MessageError) -> [Int] {
+        let value = try value(name)
+        guard case .array(let extents) = value, extents.count <= 8 else {
+            throw wrongType(name, value, "an array of at most 8 extents")
+        }
+        var shape: [Int] = []
+        for extent in extents {
+            guard case .unsigned(let integer) = extent, let count = Int(exactly: integer) else {
+                throw MessageError(
+                    .outOfRange,
+                    field: path(of: name),
+                    "found \(extent.summary), expected an extent from 0 up"
+                )
+            }
+            shape.append(count)
+        }
+        return shape
+    }
+
+    private func wrongType(_ name: String, _ found: MessagePackValue, _ expected: String) -> MessageError {
+        MessageError(.wrongType, field: path(of: name), "found \(found.summary), expected \(expected)")
+    }
+}
+
+extension MessagePackValue {
+    /// The value of any number, as a double; nil for what is none.
+    var number: Double? {
+        switch self {
+        case .negative(let value): Double(value)
+        case .unsigned(let value): Double(value)
+        case .float(let value): value
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,201 @@
+/// What a daemon runs and where it listens: the reply to `info`.
+public struct InfoMessage: Sendable, Hashable {
+    /// A feature of the policy's observations.
+    public struct Feature: Sendable, Hashable {
+        /// Its LeRobot name, such as `observation.state`.
+        public var name: String
+        /// How many numbers it has.
+        public var count: Int
+
+        /// A feature of `count` numbers.
+        public init(name: String, count: Int) {
+            self.name = name
+            self.count = count
+        }
+    }
+
+    /// The policy's sizes.
+    public struct Policy: Sendable, Hashable {
+        /// What people call it.
+        public var name: String
+        /// What an observation holds.
+        public var features: [Feature]
+        /// The control steps that one sample covers.
+        public var horizon: Int
+        /// The observations in the history.
+        public var nObsSteps: Int
+        /// The actions in a chunk.
+        public var nActionSteps: Int
+        /// The numbers in an action.
+        public var actionDim: Int
+
+        /// A policy with these sizes.
+        public init(
+            name: String,
+            features: [Feature],
+            horizon: Int,
+            nObsSteps: Int,
+            nActionSteps: Int,
+            actionDim: Int
+        ) {
+            self.name = name
+            self.features = features
+            self.horizon = horizon
+            self.nObsSteps = nObsSteps
+            self.nActionSteps = nActionSteps
+            self.actionDim = actionDim
+        }
+    }
+
+    /// How the daemon samples.
+    public struct Sampler: Sendable, Hashable {
+        /// The solver: `ddpm`, `ddim` or `dpmsolver++`.
+        public var solver: String
+        /// The number of denoising steps.
+        public var steps: Int
+        /// `sequential` or `paradigms`.
+        public var method: String
+        /// The ParaDiGMS window; 1 where sequential.
+        public var window: Int
+        /// The ParaDiGMS tolerance; 0 where sequential.
+        public var tolerance: Double
+
+        /// A sampler with these settings.
+        public init(solver: String, steps: Int, method: String, window: Int = 1, tolerance: Double = 0) {
+            self.solver = solver
+            self.steps = steps
+            self.method = method
+            self.window = window
+            self.tolerance = tolerance
+        }
+    }
+
+    /// The addresses of the daemon's sockets, as the daemon sees them.
+    public struct Endpoints: Sendable, Hashable, Codable {
+        /// Where observations come in.
+        public var observations: String
+        /// Where chunks go out.
+        public var chunks: String
+        /// Where requests are answered.
+        public var requests: String
+
+        /// Three addresses.
+        public init(observations: String, chunks: String, requests: String) {
+            self.observations = observations
+            self.chunks = chunks
+            self.requests = requests
+        }
+    }
+
+    /// The daemon's version.
+    public var daemonVersion: String
+    /// What it runs.
+    public var policy: Policy
+    /// How it samples.
+    public var sampler: Sampler
+    /// Where it listens.
+    public var endpoints: Endpoints
+    /// What it has done.
+    public var statistics: DaemonStatistics
+
+    /// An info message.
+    public init(
+        daemonVersion: String,
+        policy: Policy,
+        sampler: Sampler,
+        endpoints: Endpoints,
+        statistics: DaemonStatistics
+    ) {
+        self.daemonVersion = daemonVersion
+        self.policy = policy
+        self.sampler = sampler
+        self.endpoints = endpoints
+        self.statistics = statistics
+    }
+
+    var entries: KeyValuePairs<String, MessagePackValue> {
+        [
+            "daemon_version": .string(daemonVersion),
+            "policy": .map(
+                MessagePackMap([
+                    "name": .string(policy.name),
+                    "features": .array(
+                        policy.features.map { feature in
+                            .map(
+                                MessagePackMap([
+                                    "name": .string(feature.name), "count": .count(feature.count),
+                                ])
+                            )
+                        }
+                    ),
+                    "horizon": .count(policy.horizon),
+                    "n_obs_steps": .count(policy.nObsSteps),
+                    "n_action_steps": .count(policy.nActionSteps),
+                    "action_dim": .count(policy.actionDim),
+                ])
+            ),
+            "sampler": .map(
+                MessagePackMap([
+                    "solver": .string(sampler.solver),
+                    "steps": .count(sampler.steps),
+                    "method": .string(sampler.method),
+                    "window": .count(sampler.window),
+                    "tolerance": .float(sampler.tolerance),
+                ])
+            ),
+            "endpoints": .map(
+                MessagePackMap([
+                    "observations": .string(endpoints.observations),
+                    "chunks": .string(endpoints.chunks),
+                    "requests": .string(endpoints.requests),
+                ])
+            ),
+            "statistics": statistics.messagePack,
+        ]
+    }
+
+    init(_ fields: FieldReader) throws(MessageError) {
+        daemonVersion = try fields.string("daemon_version")
+        let policy = try fields.fields("policy")
+        var features: [Feature] = []
+        for feature in try policy.array("features") {
+            guard case .map(let map) = feature else {
+                throw MessageError(
+                    .wrongType,
+                    field: "policy.features",
+                    "found \(feature.summary), expected maps"
+                )
+            }
+            let reader = FieldReader(map, path: "policy.features")
+            features.append(try Feature(name: reader.string("name"), count: reader.count("count")))
+        }
+        self.policy = try Policy(
+            name: policy.string("name"),
+            features: features,
+            horizon: policy.count("horizon"),
+            nObsSteps: policy.count("n_obs_steps"),
+            nActionSteps: policy.count("n_action_steps"),
+            actionDim: policy.count("action_dim")
+        )
+        let sampler = try fields.fields("sampler")
+        self.sampler = try Sampler(
+            solver: sampler.string("solver"),
+            steps: sampler.count("steps"),
+            method: sampler.string("method"),
+            window: sampler.count("window"),
+            tolerance: sampler.double("tolerance")
+        )
+        let endpoints = try fields.fields("endpoints")
+        self.endpoints = try Endpoints(
+            observations: endpoints.string("observations"),
+            chunks: endpoints.string("chunks"),
+            requests: endpoints.string("requests")
+        )
+        statistics = try DaemonStatistics(fields.fields("statistics"))
+    }
+}
+
+extension MessagePackValue {
+    /// A number of things.
+    fileprivate static func count(_ value: Int) -> MessagePackValue { .unsigned(UInt64(value)) }
+}

@@ -1,0 +1,114 @@
+/// What the daemon answers on its request socket.
+public enum Reply: Sendable, Hashable {
+    /// To `info`.
+    case info(InfoMessage)
+    /// To `ping`: the client's time stamp, and the daemon's monotonic and wall clocks, in nanoseconds.
+    case pong(timeNs: UInt64?, monotonicNs: UInt64, wallNs: UInt64)
+    /// To `reset`: whether there was a history to forget.
+    case reset(robot: RobotID, forgotten: Bool)
+    /// To `predict`.
+    case chunk(ChunkMessage)
+    /// To anything that was not done.
+    case error(ErrorMessage)
+
+    /// The reply's `type`.
+    public var type: String {
+        switch self {
+        case .info: "info"
+        case .pong: "pong"
+        case .reset: "reset"
+        case .chunk: "chunk"
+        case .error: "error"
+        }
+    }
+
+    /// Reads a reply.
+    public static func decode(
+        _ bytes: [UInt8],
+        limits: MessagePackLimits = .standard
+    ) throws(MessageError) -> (number: UInt64?, reply: Reply) {
+        let envelope = try Envelope(bytes, limits: limits)
+        let fields = envelope.fields
+        let number = fields.optional("request") == nil ? nil : try fields.unsigned("request")
+        switch envelope.type {
+        case "info":
+            return (number, .info(try InfoMessage(fields)))
+        case "pong":
+            let timeNs = fields.optional("time_ns") == nil ? nil : try fields.unsigned("time_ns")
+            let (monotonicNs, wallNs) = try (fields.unsigned("monotonic_ns"), fields.unsigned("wall_ns"))
+            return (number, .pong(timeNs: timeNs, monotonicNs: monotonicNs, wallNs: wallNs))
+        case "reset":
+            return (number, .reset(robot: try fields.robot(), forgotten: try fields.bool("forgotten")))
+        case "chunk":
+            return (number, .chunk(try ChunkMessage(fields)))
+        case "error":
+            let field = fields.optional("field") == nil ? nil : try fields.string("field")
+            let error = try ErrorMessage(
+                code: fields.string("code"),
+                field: field,
+                message: fields.string("message")
+            )
+            return (number, .error(error))
+        default:
+            throw MessageError(
+                .unknownType,
+                field: "type",
+                "found \"\(printable(envelope.type, limit: 32))\", expected info, pong, reset, chunk or error"
+            )
+        }
+    }
+
+    /// The message as sent, with the number that the client gave its request. A chunk is packed by
+    /// ``ChunkMessage/encode(request:finish:)``, which completes its timing.
+    public func encoded(number: UInt64?) -> [UInt8] {
+        var entries = MessagePackMap()
+        if let number { _ = entries.append("request", .unsigned(number)) }
+        switch self {
+        case .info(let info):
+            for (key, value) in info.entries { _ = entries.append(key, value) }
+        case .pong(let timeNs, let monotonicNs, let wallNs):
+            if let timeNs { _ = entries.append("time_ns", .unsigned(timeNs)) }
+            _ = entries.append("monotonic_ns", .unsigned(monotonicNs))
+            _ = entries.append("wall_ns", .unsigned(wallNs))
+        case .reset(let robot, let forgotten):
+            _ = entries.append("robot", .string(robot.text))
+            _ = entries.append("forgotten", .bool(forgotten))
+        case .chunk(var chunk):
+            return chunk.encode(request: number)
+        case .error(let error):
+            _ = entries.append("code", .string(error.code))
+            _ = entries.append("message", .string(error.message))
+            if let field = error.field { _ = entries.append("field", .string(field)) }
+        }
+        let encoder = MessagePackEncoder()
+        encoder.message(type, entries)
+        return encoder.bytes
+    }
+}
+
+/// An `error` reply. The code is text, for a daemon may know more codes than its client.
+public struct ErrorMessage: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The reason: a raw value of ``MessageError/Code``.
+    public var code: String
+    /// The field that was wrong, where it was one.
+    public var field: String?
+    /// What was found and what was expected.
+    public var message: String
+
+    /// An error with these contents.
+    public init(code: String, field: String? = nil, message: String) {
+        self.code = code
+        self.field = field
+        self.message = message
+    }
+
+    /// What the daemon tells a client about an error.
+    public init(_ error: MessageError) {
+        self.init(code: error.code.rawValue, field: error.field, message: error.message)
+    }
+
+    /// The code, the field and the message.
+    public var description: String {
+        if let field { "\(code): \(field): \(message)" } else { "\(code): \(message)" }
+    }
+}

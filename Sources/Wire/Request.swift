@@ -1,0 +1,91 @@
+/// What a client asks of the daemon's request socket.
+public enum Request: Sendable, Hashable {
+    /// What runs here?
+    case info
+    /// Are you there? The time stamp, where given, comes back with the answer.
+    case ping(timeNs: UInt64?)
+    /// Forget the robot's history; with an episode, only if it is that episode's.
+    case reset(robot: RobotID, episode: EpisodeID?)
+    /// Answer this observation with its chunk.
+    case predict(ObservationMessage)
+
+    /// The request's `type`.
+    public var type: String {
+        switch self {
+        case .info: "info"
+        case .ping: "ping"
+        case .reset: "reset"
+        case .predict: "predict"
+        }
+    }
+
+    /// Reads a request. The number that the client gave it is returned even where the rest cannot be used, so that
+    /// an error can be sent to it.
+    public static func decode(
+        _ bytes: [UInt8],
+        limits: MessagePackLimits = .standard
+    ) -> (number: UInt64?, request: Result<Request, MessageError>) {
+        var number: UInt64?
+        do throws(MessageError) {
+            let envelope = try Envelope(bytes, limits: limits)
+            let fields = envelope.fields
+            if fields.optional("request") != nil { number = try fields.unsigned("request") }
+            switch envelope.type {
+            case "info":
+                return (number, .success(.info))
+            case "ping":
+                let timeNs = fields.optional("time_ns") == nil ? nil : try fields.unsigned("time_ns")
+                return (number, .success(.ping(timeNs: timeNs)))
+            case "reset":
+                let robot = try fields.robot()
+                let episode = fields.optional("episode") == nil ? nil : try fields.episode()
+                return (number, .success(.reset(robot: robot, episode: episode)))
+            case "predict":
+                return (number, .success(.predict(try ObservationMessage(fields))))
+            default:
+                throw MessageError(
+                    .unknownType,
+                    field: "type",
+                    "found \"\(printable(envelope.type, limit: 32))\", expected info, ping, reset or predict"
+                )
+            }
+        } catch {
+            return (number, .failure(error))
+        }
+    }
+
+    /// The message as sent, with the number by which the client will know the answer.
+    public func encoded(number: UInt64? = nil) -> [UInt8] {
+        let encoder = MessagePackEncoder()
+        if case .predict(let observation) = self {
+            observation.encode(type: type, request: number, to: encoder)
+            return encoder.bytes
+        }
+        var entries = MessagePackMap()
+        if let number { _ = entries.append("request", .unsigned(number)) }
+        switch self {
+        case .info, .predict: break
+        case .ping(let timeNs):
+            if let timeNs { _ = entries.append("time_ns", .unsigned(timeNs)) }
+        case .reset(let robot, let episode):
+            _ = entries.append("robot", .string(robot.text))
+            switch episode {
+            case .number(let number): _ = entries.append("episode", .unsigned(number))
+            case .name(let name): _ = entries.append("episode", .string(name))
+            case nil: break
+            }
+        }
+        encoder.message(type, entries)
+        return encoder.bytes
+    }
+}
+
+extension MessagePackEncoder {
+    func message(_ type: String, _ entries: MessagePackMap) {
+        message(type, fields: entries.count)
+        entries.forEach { key, value in
+            string(key)
+            self.value(value)
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import CZeroMQ
+
+/// A ZeroMQ socket, for the thread that made it. No call waits except ``wait(for:wakeUp:timeout:)``.
+public final class ZeroMQSocket {
+    /// The pattern that the socket follows.
+    public enum Kind: Sendable {
+        case publish, subscribe, router, dealer
+
+        fileprivate var code: Int32 {
+            switch self {
+            case .publish: ZMQ_PUB
+            case .subscribe: ZMQ_SUB
+            case .router: ZMQ_ROUTER
+            case .dealer: ZMQ_DEALER
+            }
+        }
+    }
+
+    /// What is set before the socket is bound or connected.
+    public struct Options: Sendable {
+        /// The longest frame accepted from another process, in bytes; a peer that sends a longer one is disconnected.
+        public var maximumFrameBytes = MessagePackLimits.standard.messageBytes
+        /// The most messages that wait in each direction for each peer.
+        public var highWaterMark = 1000
+        /// How long messages not yet sent hold up the end of the context, in milliseconds.
+        public var lingerMilliseconds = 100
+
+        /// The defaults.
+        public init() {}
+    }
+
+    private let context: ZeroMQContext
+    private let handle: UnsafeMutableRawPointer
+
+    /// - Throws: ``ZeroMQError`` where libzmq makes no socket or refuses an option.
+    public init(_ kind: Kind, context: ZeroMQContext, options: Options = Options()) throws(ZeroMQError) {
+        guard let handle = zmq_socket(context.handle, kind.code) else { throw ZeroMQError("create a socket") }
+        self.context = context
+        self.handle = handle
+        try set(ZMQ_LINGER, Int32(clamping: options.lingerMilliseconds))
+        try set(ZMQ_SNDHWM, Int32(clamping: options.highWaterMark))
+        try set(ZMQ_RCVHWM, Int32(clamping: options.highWaterMark))
+        try set(ZMQ_MAXMSGSIZE, Int64(options.maximumFrameBytes))
+    }
+
+    deinit { zmq_close(handle) }
+
+    /// Binds, and returns the endpoint with its wildcard resolved (`tcp://127.0.0.1:*` gets a port).
+    public func bind(_ endpoint: String) throws(ZeroMQError) -> String {
+        guard zmq_bind(handle, endpoint) == 0 else { throw ZeroMQError("bind", endpoint: endpoint) }
+        return try lastEndpoint()
+    }
+
+    /// Connects; libzmq makes the connection, and makes it again when it is lost, in the background.
+    public func connect(_ endpoint: String) throws(ZeroMQError) -> String {
+        guard zmq_connect(handle, endpoint) == 0 else { throw ZeroMQError("connect", endpoint: endpoint) }
+        return try lastEndpoint()
+    }
+
+    /// Asks for the messages whose first frame begins with `prefix`.
+    public func subscribe(to prefix: [UInt8]) throws(ZeroMQError) {
+        guard zmq_setsockopt(handle, ZMQ_SUBSCRIBE, prefix, prefix.count) == 0 else {
+            throw ZeroMQError("subscribe")
+        }
+    }
+
+    /// Sends a message of one frame or more. Returns false, having sent nothing, where that would mean waiting.
+    @discardableResult
+    public func send(_ frames: [[UInt8]]) throws(ZeroMQError) -> Bool {
+        precondition(!frames.isEmpty, "a message has at least one frame")
+        for (index, frame) in frames.enumerated() {
+            let flags = ZMQ_DONTWAIT | (index + 1 < frames.count ? ZMQ_SNDMORE : 0)
+            while zmq_send(handle, frame, frame.count, flags) < 0 {
+                switch zmq_errno() {
+                case EINTR: continue
+                // Only the first frame can find the queue full: the others belong to a message that has its place.
+                case EAGAIN: return false
+                default: throw ZeroMQError("send")
+                }
+            }
+        }
+        return true
+    }
+
+    /// The next message, or nil where none is there. Of a message with more frames than `maximumFrames`, the first
+    /// `maximumFrames + 1` are returned, so that the caller sees that there were too many.
+    public func receive(maximumFrames: Int) throws(ZeroMQError) -> [[UInt8]]? {
+        var frames: [[UInt8]] = []
+        var isMore = true
+        var frame = zmq_msg_t()
+        zmq_msg_init(&frame)
+        defer { zmq_msg_close(&frame) }
+        while isMore {
+            guard zmq_msg_recv(&frame, handle, ZMQ_DONTWAIT) >= 0 else {
+                switch zmq_errno() {
+                case EINTR: continue
+                case EAGAIN where frames.isEmpty: return nil
+                default: throw ZeroMQError("receive")
+                }
+            }
+            isMore = zmq_msg_more(&frame) != 0
+            if frames.count <= maximumFrames {
+                frames.append(
+                    [UInt8](UnsafeRawBufferPointer(start: zmq_msg_data(&frame), count: zmq_msg_size(&frame)))
+                )
+            }
+        }
+        return frames
+    }
+
+    /// Waits until one of the sockets has a message, or `wakeUp` is signalled, or the time is over. Returns for each
+    /// socket whether it has a message; signals are taken back.
+    public static func wait(
+        for sockets: [ZeroMQSocket],
+        wakeUp: WakeUp? = nil,
+        timeout: Duration? = nil
+    ) throws(ZeroMQError) -> [Bool] {
+        var items = sockets.map {
+            zmq_pollitem_t(socket: $0.handle, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0)
+        }
+        if let wakeUp {
+            items.append(
+                zmq_pollitem_t(socket: nil, fd: wakeUp.descriptor, events: Int16(ZMQ_POLLIN), revents: 0)
+            )
+        }
+        while zmq_poll(&items, Int32(items.count), timeout?.pollMilliseconds ?? -1) < 0 {
+            guard zmq_errno() == EINTR else { throw ZeroMQError("poll") }
+        }
+        if let wakeUp, items[sockets.count].revents != 0 { wakeUp.clear() }
+        return sockets.indices.map { items[$0].revents & Int16(ZMQ_POLLIN) != 0 }
+    }
+
+    private func lastEndpoint() throws(ZeroMQError) -> String {
+        var length = 1024
+        var text = [UInt8](repeating: 0, count: length)
+        guard zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, &text, &length) == 0 else {
+            throw ZeroMQError("read the endpoint")
+        }
+        // libzmq counts the final zero.
+        return String(decoding: text.prefix(max(0, length - 1)), as: UTF8.self)
+    }
+
+    private func set<Value: BitwiseCopyable>(_ option: Int32, _ value: Value) throws(ZeroMQError) {
+        var value = value
+        guard zmq_setsockopt(handle, option, &value, MemoryLayout<Value>.size) == 0 else {
+            throw ZeroMQError("set option \(option)")
+        }
+    }
+}
+
+extension Duration {
+    /// Whole milliseconds, rounded up, from 0.
+    fileprivate var pollMilliseconds: Int {
+        guard self > .zero else { return 0 }
+        let (seconds, attoseconds) = components
+        let milliseconds = (attoseconds + 999_999_999_999_999) / 1_000_000_000_000_000
+        let (product, overflow) = seconds.multipliedReportingOverflow(by: 1000)
+        return overflow ? Int.max : Int(clamping: product.addingReportingOverflow(milliseconds).partialValue)
+    }
+}

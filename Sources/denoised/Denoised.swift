@@ -1,0 +1,40 @@
+import ArgumentParser
+import Foundation
+
+/// The command line's root: it only names the subcommands and turns whatever they throw into an exit code.
+@main
+struct Denoised: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "denoised",
+        abstract: "Runs a trained diffusion policy as a robot's controller.",
+        discussion: """
+            A policy is a LeRobot diffusion checkpoint folder. `serve` connects a robot over ZeroMQ, `sim` runs PushT \
+            episodes, `bench` measures latency.
+
+            With --json a command prints one JSON object on standard output and nothing else there.
+            Exit codes: 0 success, 1 a run that failed, 2 bad usage or input.
+            """,
+        version: "0.1.0",
+        subcommands: [
+            InspectCommand.self, PredictCommand.self, SimCommand.self, ServeCommand.self, BenchCommand.self,
+        ]
+    )
+
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch let failure as Failure {
+            Console.error(failure.description)
+            exit(failure.exitCode)
+        } catch {
+            let code = exitCode(for: error)
+            guard code != .success else {
+                print(fullMessage(for: error))
+                return
+            }
+            Console.error(fullMessage(for: error), prefixed: false)
+            exit(Failure.badInput)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Foundation
+import Policy
+import Sampling
+
+/// Where the policy is and how it samples: the options every command that runs one shares.
+struct SamplerOptions: ParsableArguments {
+    @Option(help: "Solver: ddpm, ddim or dpmsolver++. Default: the policy's own.")
+    var solver: Solver?
+
+    @Option(help: ArgumentHelp("Denoising steps. Default: the policy's own.", valueName: "n"))
+    var steps: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Sample in parallel with ParaDiGMS over a sliding window of so many steps. Default: one after the other.",
+            valueName: "w"
+        )
+    )
+    var window: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "ParaDiGMS accepts a step when its sample changes by less than this, in units of the step's noise.",
+            valueName: "t"
+        )
+    )
+    var tolerance: Float = 0.1
+
+    @Option(help: ArgumentHelp("Seed of the noise.", valueName: "s"))
+    var seed: UInt64 = 0
+
+    @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))
+    var threads: Int?
+
+    /// The threads to use.
+    var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
+
+    func validate() throws {
+        if let threads, !(1...256).contains(threads) {
+            throw ValidationError("--threads is \(threads), expected 1...256")
+        }
+    }
+
+    /// The settings for a policy: its own where no option was given.
+    func settings(for configuration: PolicyConfiguration) -> SamplerSettings {
+        SamplerSettings(
+            solver: solver ?? configuration.solver,
+            numInferenceSteps: steps ?? configuration.numInferenceSteps,
+            method: window.map { .paradigms(window: $0, tolerance: tolerance) } ?? .sequential
+        )
+    }
+}
+
+extension Solver: ExpressibleByArgument {}
