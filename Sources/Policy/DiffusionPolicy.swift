@@ -44,13 +44,12 @@ public final class DiffusionPolicy {
         } catch {
             throw PolicyError("sampler settings", found: error.description, expected: "")
         }
-        let network = try UNet1D(
-            architecture: configuration.architecture,
-            // A solver may visit a timestep twice.
+        // A solver may visit a timestep twice.
+        let network = try bundle.network(
             timesteps: Set(sampler.timesteps).sorted(),
             maximumBatch: sampler.maximumBatch,
             threads: threads
-        ) { parameter throws(PolicyError) in try bundle.values(of: parameter) }
+        )
 
         self.configuration = configuration
         self.settings = settings

@@ -64,8 +64,24 @@ public struct PolicyBundle: Sendable {
         ObservationHistory(features: observationFeatures, nObsSteps: configuration.nObsSteps)
     }
 
+    /// Reads the weights and builds the network alone, without sampler or normalisation.
+    ///
+    /// - Parameters:
+    ///   - timesteps: the timesteps it will be asked for.
+    ///   - maximumBatch: at least 1.
+    ///   - threads: threads for its arithmetic, at least 1; they are the whole process's.
+    /// - Throws: `PolicyError` for weights that cannot be read or are not finite.
+    public func network(timesteps: [Int], maximumBatch: Int, threads: Int) throws(PolicyError) -> UNet1D {
+        try UNet1D(
+            architecture: configuration.architecture,
+            timesteps: timesteps,
+            maximumBatch: maximumBatch,
+            threads: threads
+        ) { parameter throws(PolicyError) in try values(of: parameter) }
+    }
+
     /// The values of one of the network's parameters, all of them finite.
-    func values(of parameter: UNet1DArchitecture.Parameter) throws(PolicyError) -> [Float] {
+    private func values(of parameter: UNet1DArchitecture.Parameter) throws(PolicyError) -> [Float] {
         let name = Self.networkPrefix + parameter.name
         let (file, values) = try withPolicyError { () throws(SafetensorsError) in
             (try checkpoint.file(of: name).name, try checkpoint.floats(name))

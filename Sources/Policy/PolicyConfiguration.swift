@@ -138,6 +138,9 @@ public struct PolicyConfiguration: Sendable, Hashable {
         SamplerSettings(solver: solver, numInferenceSteps: numInferenceSteps)
     }
 
+    /// Timesteps of the noise schedule.
+    public var numTrainTimesteps: Int { noiseSchedule.numTrainTimesteps }
+
     /// How a feature type is normalised.
     public func normalizationMode(of type: FeatureType) -> NormalizationMode {
         normalizationMapping[type] ?? .identity
