@@ -9,8 +9,8 @@ public struct PushTObservation: Sendable, Hashable {
     public let blockPosition: SIMD2<Double>
     /// The block's angle in [0, 2 pi).
     public let blockAngle: Double
-    /// The block's corners, part after part, [x0, y0, x1, y1, ...]: 16 numbers for the T, in the order of gym-pusht's
-    /// `environment_state`.
+    /// The block's corners, part after part, [x0, y0, x1, y1, ...]: 16 numbers for the T, in the order of
+    /// gym-pusht's `environment_state`.
     public let keypoints: [Double]
 
     /// gym-pusht's `state`: [agent x, agent y, block x, block y, block angle].
@@ -59,8 +59,9 @@ public enum PushTError: Error, Sendable, Hashable, CustomStringConvertible {
 
 /// The PushT task: a disc follows position targets and pushes a T-shaped block into its goal pose.
 ///
-/// Equal to gym-pusht 0.1.8 number for number: Chipmunk2D physics, driven in the same order with the same arithmetic.
-/// A new simulation stands at the reset of seed 0. One thread at a time; many simulations may run at once.
+/// Equal to gym-pusht 0.1.8 number for number: Chipmunk2D physics, driven in the same order with the same
+/// arithmetic. A new simulation stands at the reset of seed 0. One thread at a time; many simulations may run
+/// at once.
 public final class PushTSimulation {
     /// The task.
     public let scenario: Scenario
@@ -99,10 +100,11 @@ public final class PushTSimulation {
 
     /// Starts an episode as gym-pusht's `reset(options={"reset_to_state": state})` does.
     ///
-    /// As there, the block is placed and then turned about its centre of gravity, which moves it: the observation's
-    /// block position is not the one given.
+    /// As there, the block is placed and then turned about its centre of gravity, which moves it: the
+    /// observation's block position is not the one given.
     /// - Parameter state: agent x, agent y, block x, block y in the world, and the block's angle in radians.
-    /// - Throws: ``PushTError`` for a state of another length, or a number that is not finite or not in the world.
+    /// - Throws: ``PushTError`` for a state of another length, or a number that is not finite or not in the
+    ///   world.
     @discardableResult
     public func reset(to state: [Double]) throws(PushTError) -> PushTObservation {
         guard state.count == 5 else { throw .stateCount(state.count) }
@@ -121,7 +123,8 @@ public final class PushTSimulation {
 
     /// Moves the agent towards a target for one control period.
     /// - Parameter action: the target position, in [0, `scenario.world.size`].
-    /// - Throws: ``PushTError`` for a target that is not a number or not in the world; nothing has moved then.
+    /// - Throws: ``PushTError`` for a target that is not a number or not in the world; nothing has moved
+    ///   then.
     @discardableResult
     public func step(_ action: SIMD2<Double>) throws(PushTError) -> StepOutcome {
         let size = scenario.world.size
