@@ -57,7 +57,7 @@ let package = Package(
         tests("Safetensors", ["Safetensors"], resources: [.copy("Fixtures")]),
         tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
-        tests("Policy", ["Policy", "Safetensors"], resources: [.copy("Fixtures")]),
+        tests("Policy", ["Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
