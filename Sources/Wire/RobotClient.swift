@@ -111,7 +111,7 @@ public final class RobotClient {
         while clock.now < deadline {
             _ = try Self.onSocket { () throws(ZeroMQError) in try observations.send(frames) }
             let nextRepeat = min(clock.now + interval, deadline)
-            interval = min(2 * interval, longestInterval)
+            interval = min(interval * 2, longestInterval)
             while let message = try Self.receive(on: chunks, until: nextRepeat) {
                 guard message.count == 2, message[0] == robot.chunkTopic else { continue }
                 do throws(MessageError) {
