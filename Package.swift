@@ -49,7 +49,10 @@ let package = Package(
         module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(
             name: "denoised",
-            dependencies: ["Controller", "Policy", "PushT", "Safetensors", "Wire", argumentParser, logging, histogram],
+            dependencies: [
+                "Controller", "Denoiser", "NumPyRandom", "Policy", "PushT", "Safetensors", "Sampling", "Wire",
+                argumentParser, logging,
+            ],
             swiftSettings: settings
         ),
 

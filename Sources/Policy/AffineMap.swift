@@ -56,6 +56,11 @@ struct AffineMap: Sendable, Hashable {
         }
     }
 
+    /// What is mapped to zeros.
+    var middle: [Float] {
+        scale.indices.map { Float(origin[$0] - offset[$0] / scale[$0]) }
+    }
+
     /// Maps rows of `count` numbers in place.
     func apply(to values: inout MutableSpan<Float>) {
         precondition(values.count % count == 0, "\(values.count) numbers are not rows of \(count)")

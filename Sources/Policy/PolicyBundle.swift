@@ -10,6 +10,8 @@ import Safetensors
 public struct PolicyBundle: Sendable {
     /// The folder.
     public let directory: URL
+    /// What people call the policy: its folder's name.
+    public var name: String { directory.standardizedFileURL.lastPathComponent }
     /// What `config.json` says.
     public let configuration: PolicyConfiguration
     /// What the policy observes, under the names the robot sends, in condition order.
@@ -57,6 +59,16 @@ public struct PolicyBundle: Sendable {
             otherNames: PolicyNormalization.hasProcessors(directory)
                 ? [] : PolicyNormalization.bufferNames(configuration)
         )
+    }
+
+    /// The observation that normalises to zeros: the middle of the data's range, or its mean. For warming up and for
+    /// benchmarks.
+    public var middleObservation: Observation {
+        var values: [String: [Float]] = [:]
+        for (feature, map) in zip(observationFeatures, inputNormalization) {
+            values[feature.name] = map.middle
+        }
+        return Observation(values: values)
     }
 
     /// A history that is empty, for a robot that this policy is to drive.

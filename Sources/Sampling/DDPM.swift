@@ -21,7 +21,9 @@ func ddpmSteps(
         let timestep = timesteps[index]
         let level = schedule.level(at: timestep)
         let next = schedule.level(at: index + 1 < timesteps.count ? timesteps[index + 1] : nil)
-        let oneMinusBeta = level.alphaCumprod / next.alphaCumprod
+        // diffusers has this quotient in single precision before it forms beta from it, and where beta is small that
+        // rounding shows in the sample.
+        let oneMinusBeta = Double(Float(level.alphaCumprod) / Float(next.alphaCumprod))
         let variance = level.posteriorVariance(to: next)
         return SolverStep(
             timestep: timestep,

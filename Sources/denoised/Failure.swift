@@ -1,3 +1,5 @@
+import Policy
+
 /// Why a command ended without doing what it was asked to, and the exit code that says whose fault it was.
 struct Failure: Error, CustomStringConvertible {
     /// The run failed: a daemon that does not answer, an output that cannot be written.
@@ -34,6 +36,9 @@ struct Failure: Error, CustomStringConvertible {
             return try body()
         } catch let failure as Failure {
             throw failure
+        } catch let error as PolicyError {
+            // Whenever it shows, an unusable policy or setting is what the command was given.
+            throw input("\(error)")
         } catch {
             throw failure("\(error)")
         }

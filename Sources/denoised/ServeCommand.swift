@@ -60,10 +60,9 @@ struct ServeCommand: ParsableCommand {
         sigaddset(&signals, SIGTERM)
         pthread_sigmask(SIG_BLOCK, &signals, nil)
 
-        var logger = Logger(label: "denoised", factory: { StreamLogHandler.standardError(label: $0) })
-        logger.logLevel = logLevel
+        let logger = Logger.standardError(level: logLevel)
         let policy = try PolicyOptions.load(policy)
-        let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler)
+        let planner = PolicyPlanner.factory(bundle: policy, sampler: sampler)
 
         let daemon = try Failure.asRun {
             try Daemon(configuration: configuration(logger: logger), makePlanner: planner)
@@ -90,7 +89,7 @@ struct ServeCommand: ParsableCommand {
         if json {
             try Console.json(statistics)
         } else {
-            statistics.print()
+            statistics.show()
         }
     }
 
@@ -108,3 +107,37 @@ struct ServeCommand: ParsableCommand {
 }
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}
+
+extension Logger {
+    /// The program's log, on standard error.
+    static func standardError(level: Logger.Level) -> Logger {
+        Logger(label: "denoised") { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+    }
+}
+
+extension DaemonStatistics {
+    /// Prints what the daemon did, for people.
+    fileprivate func show() {
+        Console.result(
+            "\(chunks) chunks and \(predictions) predictions in \(fixed(Double(uptimeNs) / 1e9, 1)) s; "
+                + "\(observations) observations, \(supersededObservations) superseded, "
+                + "\(staleObservations) stale, \(plannerErrors) planner errors"
+        )
+        for (reason, count) in rejectedMessages.sorted(by: { $0.key < $1.key }) {
+            Console.result("rejected, \(reason): \(count)")
+        }
+        guard chunks + predictions > 0 else { return }
+        Console.result("")
+        var table = Table("latency, ms", "p50", "p90", "p99", "max")
+        for stage in ["decode", "queue", "condition", "sample", "encode", "total"] {
+            guard let latency = latencyNs[stage] else { continue }
+            let cells = [latency.p50, latency.p90, latency.p99, latency.max].map { fixed(Double($0) / 1e6, 2) }
+            table.add(stage, cells[0], cells[1], cells[2], cells[3])
+        }
+        table.print()
+    }
+}

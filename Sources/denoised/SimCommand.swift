@@ -122,7 +122,13 @@ struct SimCommand: ParsableCommand {
             results.append(result)
             if !json && !(trace && !watch) { Console.note(result.line) }
             if let draw, results.count == 1 {
-                try Failure.asRun { try result.drawing.write(to: URL(filePath: draw)) }
+                try Failure.asRun {
+                    try EpisodeDrawing(result.recording).animation().write(
+                        to: URL(filePath: draw),
+                        atomically: true,
+                        encoding: .utf8
+                    )
+                }
             }
         }
         robot.stop()

@@ -17,17 +17,10 @@ final class SimulatedRobot {
 
     /// A robot with a daemon of its own in this process, reached over in-process sockets.
     init(policy: PolicyBundle, sampler: SamplerOptions) throws {
-        let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler)
+        let planner = PolicyPlanner.factory(bundle: policy, sampler: sampler)
         var configuration = DaemonConfiguration.embedded()
         configuration.seed = sampler.seed
-        configuration.logger = Logger(
-            label: "denoised",
-            factory: { label in
-                var handler = StreamLogHandler.standardError(label: label)
-                handler.logLevel = .warning
-                return handler
-            }
-        )
+        configuration.logger = .standardError(level: .warning)
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         let endpoints = try Failure.asRun { try daemon.start() }
         self.daemon = daemon
