@@ -210,8 +210,10 @@ public struct ChunkMessage: Sendable, Hashable {
     ///   - request: the number of the request that the chunk answers, where there is one.
     ///   - finish: called once everything but the timing has been packed, to complete the timing: so that the chunk
     ///     can tell how long its own packing took.
-    public mutating func encode(request: UInt64? = nil, finish: (inout Timing) -> Void = { _ in }) -> [UInt8]
-    {
+    public mutating func encode(
+        request: UInt64? = nil,
+        finish: (inout Timing) -> Void = { _ in }
+    ) -> [UInt8] {
         let encoder = MessagePackEncoder()
         encoder.message("chunk", fields: 19 + (request == nil ? 0 : 1))
         if let request {
