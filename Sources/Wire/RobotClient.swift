@@ -150,9 +150,10 @@ public final class RobotClient {
     }
 
     /// Makes the daemon forget the robot's history. Returns whether there was one.
-    public func reset(episode: EpisodeID? = nil, timeout: Duration = .seconds(5)) throws(RobotClientError)
-        -> Bool
-    {
+    public func reset(
+        episode: EpisodeID? = nil,
+        timeout: Duration = .seconds(5)
+    ) throws(RobotClientError) -> Bool {
         let reply = try ask(.reset(robot: robot, episode: episode), timeout: timeout)
         guard case .reset(_, let forgotten) = reply else {
             throw .unexpected(asked: "reset", answered: reply.type)

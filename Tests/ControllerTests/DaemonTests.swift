@@ -159,7 +159,7 @@ import Wire
                 "unknown feature", .unknownFeature, "observation.arm1",
                 {
                     var message = try observation(0, first: 1)
-                    message.values["observation.images.front"] = [1]
+                    message.values["observation.images\n.front"] = [1]
                     return message.encoded()
                 }
             ),
@@ -191,6 +191,10 @@ import Wire
         let warnings = toy.log.lines.filter { $0.hasPrefix("warning") }
         #expect(warnings.count == 1)
         #expect(warnings.first?.contains(code.rawValue) == true)
+        #expect(
+            warnings.first?.contains("\n") == false,
+            "a message must not write lines of its own into the log"
+        )
         // The daemon goes on, with the history as it was.
         #expect(try client.chunk(for: observation(1, first: 3)).actions.first == 6)
     }
@@ -289,6 +293,25 @@ import Wire
             if bound == nil { usleep(2000) }
         }
         #expect(bound == endpoints.requests)
+    }
+
+    @Test func nobodyThereIsATimeout() throws {
+        let context = try ZeroMQContext()
+        let endpoints = InfoMessage.Endpoints(
+            observations: "inproc://a",
+            chunks: "inproc://b",
+            requests: "inproc://c"
+        )
+        let client = try RobotClient(robot: id("arm1"), endpoints: endpoints, context: context)
+        let noAnswer = #expect(throws: RobotClientError.self) { try client.ping(timeout: .milliseconds(20)) }
+        #expect(noAnswer?.description == "no answer to ping from inproc://c within 0.02 seconds")
+        let noChunk = #expect(throws: RobotClientError.self) {
+            try client.chunk(for: observation(4, first: 1), timeout: .milliseconds(20))
+        }
+        #expect(
+            noChunk?.description
+                == "no chunk for observation 4 of episode 1 from inproc://b within 0.02 seconds"
+        )
     }
 
     @Test func statisticsAreJSON() throws {
