@@ -5,7 +5,9 @@ import Wire
 
 /// A diffusion policy as the daemon's planner.
 public struct PolicyPlanner: ChunkPlanner {
+    /// The policy's features and sizes.
     public let policy: InfoMessage.Policy
+    /// How it samples.
     public let sampler: InfoMessage.Sampler
     private let diffusion: DiffusionPolicy
 
@@ -31,6 +33,9 @@ public struct PolicyPlanner: ChunkPlanner {
         _ = try? plan(history: [bundle.middleObservation.values], noiseSeed: 0)
     }
 
+    /// Samples a chunk.
+    ///
+    /// - Throws: `ActionChunkError` where the result is not finite.
     public func plan(history observations: [[String: [Float]]], noiseSeed: UInt64) throws -> PlannedChunk {
         var history = diffusion.makeHistory()
         for values in observations { try history.append(Observation(values: values)) }
@@ -58,7 +63,11 @@ extension InfoMessage.Sampler {
     init(_ settings: SamplerSettings) {
         switch settings.method {
         case .sequential:
-            self.init(solver: settings.solver.rawValue, steps: settings.numInferenceSteps, method: "sequential")
+            self.init(
+                solver: settings.solver.rawValue,
+                steps: settings.numInferenceSteps,
+                method: "sequential"
+            )
         case .paradigms(let window, let tolerance):
             self.init(
                 solver: settings.solver.rawValue,

@@ -53,7 +53,9 @@ struct BenchChunkCommand: ParsableCommand {
         let bundle = try PolicyOptions.load(policy)
         let own = sampler.settings(for: bundle.configuration)
         let windows = sampler.window.map { [$0] } ?? [8, 20]
-        let methods = [.sequential] + windows.map { SamplerSettings.Method.paradigms(window: $0, tolerance: sampler.tolerance) }
+        let methods =
+            [.sequential]
+            + windows.map { SamplerSettings.Method.paradigms(window: $0, tolerance: sampler.tolerance) }
         let policies = try Failure.asInput {
             try methods.map { method in
                 var settings = own
@@ -70,7 +72,9 @@ struct BenchChunkCommand: ParsableCommand {
         var chunks = [[ActionChunk]](repeating: [], count: policies.count)
         let times = try measurement.milliseconds(of: Array(policies.indices)) { index in
             let seed = sampler.seed &+ UInt64(chunks[index].count)
-            chunks[index].append(try Failure.asRun { try policies[index].actionChunk(for: history, seed: seed) })
+            chunks[index].append(
+                try Failure.asRun { try policies[index].actionChunk(for: history, seed: seed) }
+            )
         }
 
         let results = zip(policies, zip(chunks, times)).map { policy, runs in

@@ -131,19 +131,31 @@ struct InspectCommand: ParsableCommand {
         let schedule = report.schedule
         let clip = schedule.clipSampleRange.map { "clipped to +-\($0)" } ?? "not clipped"
         let lines = [
-            ("time", "horizon \(report.horizon), \(report.nObsSteps) observation steps in, "
-                + "\(report.nActionSteps) action steps out"),
-            ("network", "UNet \(network.downDims.map(String.init).joined(separator: "-")), "
-                + "kernel \(network.kernelSize), \(network.nGroups) groups, "
-                + "timestep embedding \(network.diffusionStepEmbedDim), "
-                + "FiLM \(network.useFilmScaleModulation ? "scale and bias" : "bias only"), "
-                + "condition of \(network.conditionDim) numbers"),
-            ("size", "\(fixed(Double(network.parameters) / 1e6, 2)) M parameters stored as "
-                + "\(network.weightDtypes.joined(separator: ", ")), "
-                + "\(fixed(network.gflopPerSample, 3)) GFLOP a forward pass"),
-            ("schedule", "\(schedule.noiseSchedulerType), \(schedule.numInferenceSteps) of "
-                + "\(schedule.numTrainTimesteps) timesteps, \(schedule.betaSchedule), predicts "
-                + "\(schedule.predictionType), \(clip)"),
+            (
+                "time",
+                "horizon \(report.horizon), \(report.nObsSteps) observation steps in, "
+                    + "\(report.nActionSteps) action steps out"
+            ),
+            (
+                "network",
+                "UNet \(network.downDims.map(String.init).joined(separator: "-")), "
+                    + "kernel \(network.kernelSize), \(network.nGroups) groups, "
+                    + "timestep embedding \(network.diffusionStepEmbedDim), "
+                    + "FiLM \(network.useFilmScaleModulation ? "scale and bias" : "bias only"), "
+                    + "condition of \(network.conditionDim) numbers"
+            ),
+            (
+                "size",
+                "\(fixed(Double(network.parameters) / 1e6, 2)) M parameters stored as "
+                    + "\(network.weightDtypes.joined(separator: ", ")), "
+                    + "\(fixed(network.gflopPerSample, 3)) GFLOP a forward pass"
+            ),
+            (
+                "schedule",
+                "\(schedule.noiseSchedulerType), \(schedule.numInferenceSteps) of "
+                    + "\(schedule.numTrainTimesteps) timesteps, \(schedule.betaSchedule), predicts "
+                    + "\(schedule.predictionType), \(clip)"
+            ),
             ("runs on", network.kernel),
         ]
         for (name, text) in lines {

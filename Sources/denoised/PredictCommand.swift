@@ -68,7 +68,10 @@ struct PredictCommand: ParsableCommand {
         try Failure.asRun {
             try SafetensorsWriter.write(
                 [
-                    "action": .f32(chunk.actions, shape: [configuration.nActionSteps, configuration.actionDim]),
+                    "action": .f32(
+                        chunk.actions,
+                        shape: [configuration.nActionSteps, configuration.actionDim]
+                    ),
                     "action_pred": .f32(chunk.prediction, shape: trajectory),
                     "first_model_output": .f32(firstModelOutput, shape: trajectory),
                 ],
@@ -104,7 +107,9 @@ struct PredictCommand: ParsableCommand {
     }
 
     /// The observations [nObsSteps, D] of each feature, as the history they make.
-    private func readHistory(_ file: SafetensorsFile, for policy: DiffusionPolicy) throws -> ObservationHistory {
+    private func readHistory(_ file: SafetensorsFile, for policy: DiffusionPolicy) throws
+        -> ObservationHistory
+    {
         let nObsSteps = policy.configuration.nObsSteps
         let known = Set(policy.observationFeatures.map(\.name) + ["noise"])
         if let unknown = file.names.first(where: { !known.contains($0) }) {
@@ -142,7 +147,9 @@ struct PredictCommand: ParsableCommand {
             return noise
         }
         let configuration = policy.configuration
-        let expected = [policy.settings.numInferenceSteps + 1, configuration.horizon, configuration.actionDim]
+        let expected = [
+            policy.settings.numInferenceSteps + 1, configuration.horizon, configuration.actionDim,
+        ]
         let shape = try file.shape(of: "noise")
         guard shape == expected else {
             throw Failure.input("\(input): tensor noise has shape \(shape), expected \(expected)")

@@ -58,7 +58,9 @@ struct Replay {
         if json {
             try Console.json(report)
         } else {
-            Console.result("\(count) steps, largest coverage \(fixed(report.maxCoverage, 3)), written to \(output)")
+            Console.result(
+                "\(count) steps, largest coverage \(fixed(report.maxCoverage, 3)), written to \(output)"
+            )
         }
     }
 }

@@ -135,7 +135,9 @@ extension DaemonStatistics {
         var table = Table("latency, ms", "p50", "p90", "p99", "max")
         for stage in ["decode", "queue", "condition", "sample", "encode", "total"] {
             guard let latency = latencyNs[stage] else { continue }
-            let cells = [latency.p50, latency.p90, latency.p99, latency.max].map { fixed(Double($0) / 1e6, 2) }
+            let cells = [latency.p50, latency.p90, latency.p99, latency.max].map {
+                fixed(Double($0) / 1e6, 2)
+            }
             table.add(stage, cells[0], cells[1], cells[2], cells[3])
         }
         table.print()

@@ -50,7 +50,9 @@ struct SimCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Where --replay writes states [T, 5] and coverage [T].", valueName: "file"))
     var output: String?
 
-    @Option(help: ArgumentHelp("Print the 5-number observation after a reset with this seed.", valueName: "seed"))
+    @Option(
+        help: ArgumentHelp("Print the 5-number observation after a reset with this seed.", valueName: "seed")
+    )
     var printReset: UInt64?
 
     @OptionGroup
@@ -65,7 +67,9 @@ struct SimCommand: ParsableCommand {
             throw ValidationError("give exactly one of --policy (or --connect), --replay and --print-reset")
         }
         if policy != nil && connect != nil {
-            throw ValidationError("--policy and --connect exclude each other: a running daemon has its policy")
+            throw ValidationError(
+                "--policy and --connect exclude each other: a running daemon has its policy"
+            )
         }
         if (replay != nil) != (output != nil) {
             throw ValidationError("--replay and --output go together")

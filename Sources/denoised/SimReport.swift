@@ -13,7 +13,8 @@ struct ChunkTrace {
     func line(seed: UInt64) -> String {
         func ms(_ nanoseconds: UInt64) -> String { fixed(Double(nanoseconds) / 1e6, 2) }
         let stages = chunk.timing.stages
-        return "seed \(seed)  step \(String(format: "%3d", Int(chunk.firstStep)))  coverage \(fixed(coverage, 2))  "
+        return
+            "seed \(seed)  step \(String(format: "%3d", Int(chunk.firstStep)))  coverage \(fixed(coverage, 2))  "
             + "chunk \(String(format: "%7.2f", milliseconds)) ms  (decode \(ms(stages.decode)), "
             + "queue \(ms(stages.queue)), condition \(ms(stages.condition)), sample \(ms(stages.sample)), "
             + "encode \(ms(stages.encode)))  \(chunk.sampling.iterations) iterations, "
@@ -132,7 +133,13 @@ struct SimReport: Encodable {
         )
         var latency = Table("latency, ms", "p50", "p90", "p99", "max")
         func add(_ name: String, _ values: Latency) {
-            latency.add(name, fixed(values.p50, 2), fixed(values.p90, 2), fixed(values.p99, 2), fixed(values.max, 2))
+            latency.add(
+                name,
+                fixed(values.p50, 2),
+                fixed(values.p90, 2),
+                fixed(values.p99, 2),
+                fixed(values.max, 2)
+            )
         }
         for stage in Self.stages where stage.name != "total" {
             if let values = stageLatencyMs[stage.name] { add(stage.name, values) }

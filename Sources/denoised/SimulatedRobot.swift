@@ -79,8 +79,16 @@ final class SimulatedRobot {
         _ = try Failure.asRun { try client.chunk(for: observation, timeout: .seconds(120)) }
 
         let sampler = info.sampler
-        let parallel = sampler.window > 1 ? ", window \(sampler.window), tolerance \(fixed(sampler.tolerance, 3))" : ""
+        let parallel =
+            sampler.window > 1 ? ", window \(sampler.window), tolerance \(fixed(sampler.tolerance, 3))" : ""
         return "\(info.policy.name): \(sampler.solver), \(sampler.steps) steps, \(sampler.method)\(parallel)"
+    }
+
+    /// The noise of a chunk depends on the episode's seed and the step alone, whichever daemon samples it.
+    private static func noiseSeed(seed: UInt64, step: Int) -> UInt64? {
+        RobotID("pusht").map {
+            NoiseSeed.derived(from: seed, robot: $0, episode: .number(seed), sequence: UInt64(step))
+        }
     }
 
     private static func values(_ observation: PushTObservation) -> [String: [Float]] {
@@ -110,11 +118,14 @@ final class SimulatedRobot {
                 sequence: UInt64(step),
                 timeNs: Clock.monotonicNs(),
                 values: Self.values(observation),
-                replan: actions.isEmpty
+                replan: actions.isEmpty,
+                noiseSeed: Self.noiseSeed(seed: seed, step: step)
             )
             var newChunk: ChunkTrace?
             if actions.isEmpty {
-                let (chunk, latency) = try Failure.asRun { try timed { try client.chunk(for: message, timeout: .seconds(120)) } }
+                let (chunk, latency) = try Failure.asRun {
+                    try timed { try client.chunk(for: message, timeout: .seconds(120)) }
+                }
                 let trace = ChunkTrace(
                     chunk: chunk,
                     coverage: recording.frames[step].coverage,
@@ -129,7 +140,8 @@ final class SimulatedRobot {
             guard let action = actions.popFirst() else {
                 throw Failure.run("the daemon sent a chunk without actions")
             }
-            let outcome = try Failure.asRun { try simulation.step(action) }
+            let target = simulation.scenario.world.clamp(action)
+            let outcome = try Failure.asRun { try simulation.step(target) }
             recording.append(outcome)
             observation = outcome.observation
             isOver = outcome.isEpisodeOver

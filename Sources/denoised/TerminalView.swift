@@ -32,7 +32,9 @@ enum TerminalView {
         usleep(25_000)
     }
 
-    private static func placed(_ corner: SIMD2<Double>, at position: SIMD2<Double>, angle: Double) -> SIMD2<Double> {
+    private static func placed(_ corner: SIMD2<Double>, at position: SIMD2<Double>, angle: Double) -> SIMD2<
+        Double
+    > {
         let (sine, cosine) = (sin(angle), cos(angle))
         return position + SIMD2(corner.x * cosine - corner.y * sine, corner.x * sine + corner.y * cosine)
     }
@@ -76,7 +78,8 @@ private struct BrailleCanvas {
         let inner = corners.map { middle + ($0 - middle) * 0.9 }
         set(
             where: { point in
-                Self.signs(of: point, around: corners).count == 1 && Self.signs(of: point, around: inner).count == 2
+                Self.signs(of: point, around: corners).count == 1
+                    && Self.signs(of: point, around: inner).count == 2
             },
             every: 2
         )
