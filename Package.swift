@@ -50,15 +50,18 @@ let package = Package(
         module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(
             name: "denoised",
-            dependencies: ["Controller", "Policy", "PushT", "Safetensors", "Wire", argumentParser, logging, histogram],
+            dependencies: [
+                "Controller", "Denoiser", "NumPyRandom", "Policy", "PushT", "Safetensors", "Sampling", "Wire",
+                argumentParser, logging,
+            ],
             swiftSettings: settings
         ),
 
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
         tests("Safetensors", ["Safetensors"], resources: [.copy("Fixtures")]),
         tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
-        tests("Sampling", ["Sampling", "Safetensors"]),
-        tests("Policy", ["Policy", "Safetensors"], resources: [.copy("Fixtures")]),
+        tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
+        tests("Policy", ["Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),

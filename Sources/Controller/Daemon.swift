@@ -113,23 +113,28 @@ public final class Daemon: Sendable {
         let (wakeUp, ended) = (wakeUp, socketsEnded)
         let stopFlag = stopFlag
         let thread = Thread {
-            var failure: ZeroMQError?
+            defer { mailbox.close() }
+            let loop: SocketLoop
             do throws(ZeroMQError) {
-                let loop = try SocketLoop(
+                loop = try SocketLoop(
                     configuration: configuration,
                     context: context,
                     planner: planner,
                     mailbox: mailbox,
                     telemetry: telemetry
                 )
-                ready.set(.success(loop.endpoints))
-                try loop.run(wakeUp: wakeUp, isStopping: { stopFlag.isSet })
             } catch {
                 ready.set(.failure(error))
-                failure = error
+                ended.set(nil)
+                return
             }
-            mailbox.close()
-            ended.set(failure)
+            ready.set(.success(loop.endpoints))
+            do throws(ZeroMQError) {
+                try loop.run(wakeUp: wakeUp, isStopping: { stopFlag.isSet })
+                ended.set(nil)
+            } catch {
+                ended.set(error)
+            }
         }
         thread.name = "sockets"
         thread.start()

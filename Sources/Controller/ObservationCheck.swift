@@ -34,7 +34,7 @@ extension InfoMessage.Policy {
         throw MessageError(
             .unknownFeature,
             field: "observation",
-            "\(unknown.count) unknown, the first \"\(unknown[0].prefix(64))\"; the policy expects \(featureList)"
+            "\(unknown.count) unknown, the first \"\(printable(unknown[0], limit: 64))\"; the policy expects \(featureList)"
         )
     }
 

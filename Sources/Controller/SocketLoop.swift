@@ -159,15 +159,17 @@ final class SocketLoop {
         let finish = { (timing: inout ChunkMessage.Timing) in
             timing.complete(job: job, startedNs: outcome.startedNs, planned: planned)
         }
+        // Counted before it is sent: whoever has the chunk finds it in the statistics.
         switch job.destination {
         case .topic:
-            try chunks.send([job.robot.chunkTopic, chunk.encode(finish: finish)])
-            telemetry.count { $0.chunks += 1 }
+            let message = [job.robot.chunkTopic, chunk.encode(finish: finish)]
+            telemetry.record(chunk.timing.stages) { $0.chunks += 1 }
+            try chunks.send(message)
         case .client(let route, let number):
-            try requests.send(route + [chunk.encode(request: number, finish: finish)])
-            telemetry.count { $0.predictions += 1 }
+            let message = route + [chunk.encode(request: number, finish: finish)]
+            telemetry.record(chunk.timing.stages) { $0.predictions += 1 }
+            try requests.send(message)
         }
-        telemetry.record(chunk.timing.stages)
     }
 
     // MARK: Requests

@@ -38,13 +38,14 @@ final class Telemetry: Sendable {
         state.withLock { $0.counters.rejectedMessages[code.rawValue, default: 0] += 1 }
     }
 
-    /// Records a chunk's stages.
-    func record(_ stages: ChunkMessage.Stages) {
+    /// Records a chunk's stages, and changes the counters.
+    func record(_ stages: ChunkMessage.Stages, counting change: (inout DaemonStatistics) -> Void) {
         let times = [
             stages.decode, stages.queue, stages.condition, stages.sample, stages.encode,
             stages.decode + stages.encode, stages.total,
         ]
         state.withLock { state in
+            change(&state.counters)
             for (index, time) in times.enumerated() {
                 _ = state.latencies[index].record(min(time, Self.longestNs))
             }

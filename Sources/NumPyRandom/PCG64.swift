@@ -1,9 +1,10 @@
-/// The generator behind `numpy.random.default_rng(seed)`: PCG XSL-RR 128/64, and the draws that NumPy's `Generator`
-/// makes of it.
+/// The generator behind `numpy.random.default_rng(seed)`: PCG XSL-RR 128/64, and the draws that NumPy's
+/// `Generator` makes of it.
 ///
-/// Every draw consumes and returns exactly the bits that NumPy does, so a mixed sequence of draws stays in step.
-/// Source: M. E. O'Neill, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms for Random
-/// Number Generation", HMC-CS-2014-0905.
+/// Every draw consumes and returns exactly the bits that NumPy does, so a mixed sequence of draws stays in
+/// step.
+/// Source: M. E. O'Neill, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms for
+/// Random Number Generation", HMC-CS-2014-0905.
 public struct PCG64: RandomNumberGenerator, Sendable, Hashable {
     private static let multiplier: UInt128 = 0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645
 

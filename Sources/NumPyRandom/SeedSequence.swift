@@ -1,5 +1,5 @@
-/// NumPy's `numpy.random.SeedSequence`: spreads a seed of any length over a pool of 128 bits, so that seeds that
-/// differ in one bit give unrelated streams.
+/// NumPy's `numpy.random.SeedSequence`: spreads a seed of any length over a pool of 128 bits, so that seeds
+/// that differ in one bit give unrelated streams.
 ///
 /// Bit for bit what NumPy gives for the same entropy. The hash is M. E. O'Neill's `seed_seq_fe`
 /// ("Developing a seed_seq Alternative", 2015), with NumPy's pool of four 32-bit words.
@@ -10,10 +10,10 @@ public struct SeedSequence: Sendable, Hashable {
 
     /// Mixes the entropy into a pool.
     ///
-    /// `SeedSequence(entropy: [s])` equals `SeedSequence(s)` in NumPy, and `SeedSequence(entropy: [a, b])` equals
-    /// `SeedSequence([a, b])`.
-    /// - Parameter entropy: non-negative integers. Each counts as one 32-bit word, or as two, low word first, from
-    ///   2^32 on, as in NumPy.
+    /// `SeedSequence(entropy: [s])` equals `SeedSequence(s)` in NumPy, and `SeedSequence(entropy: [a, b])`
+    /// equals `SeedSequence([a, b])`.
+    /// - Parameter entropy: non-negative integers. Each counts as one 32-bit word, or as two, low word first,
+    ///   from 2^32 on, as in NumPy.
     public init(entropy: [UInt64]) {
         let words = entropy.flatMap { value -> [UInt32] in
             let low = UInt32(truncatingIfNeeded: value)
@@ -57,7 +57,8 @@ public struct SeedSequence: Sendable, Hashable {
         return mixed ^ (mixed >> 16)
     }
 
-    /// A multiply-xorshift hash whose constant moves on with every word, so that equal words hash differently.
+    /// A multiply-xorshift hash whose constant moves on with every word, so that equal words hash
+    /// differently.
     private struct Hash {
         var constant: UInt32
         let multiplier: UInt32

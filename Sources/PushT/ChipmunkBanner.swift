@@ -6,10 +6,11 @@ import CChipmunk
 enum ChipmunkBanner {
     /// Makes and frees that first space, once in the process. To be read before any other space is made.
     ///
-    /// Debian builds Chipmunk in debug mode, where the first `cpSpaceInit` prints with `printf`, and nothing that the
-    /// library exports turns it off. Pointing file descriptor 1 elsewhere meanwhile would swallow what other threads
-    /// write to it. Only the C library's stream is pointed elsewhere instead, while this thread holds the stream's
-    /// lock: a `print` on another thread waits for the lock, and a write to the descriptor itself is not touched.
+    /// Debian builds Chipmunk in debug mode, where the first `cpSpaceInit` prints with `printf`, and nothing
+    /// that the library exports turns it off. Pointing file descriptor 1 elsewhere meanwhile would swallow
+    /// what other threads write to it. Only the C library's stream is pointed elsewhere instead, while this
+    /// thread holds the stream's lock: a `print` on another thread waits for the lock, and a write to the
+    /// descriptor itself is not touched.
     static let keepOffStandardOutput: Void = {
         let null = open("/dev/null", O_WRONLY | O_CLOEXEC)
         guard null >= 0, let stream = stdout else { return }

@@ -22,7 +22,8 @@ public struct ConvexPolygon: Sendable, Hashable {
 
     /// The part that both polygons share, by clipping this one at each edge of the other in turn.
     ///
-    /// Source: I. Sutherland and G. Hodgman, "Reentrant Polygon Clipping", Communications of the ACM 17(1), 1974.
+    /// Source: I. Sutherland and G. Hodgman, "Reentrant Polygon Clipping", Communications of the ACM 17(1),
+    /// 1974.
     public func intersection(_ other: ConvexPolygon) -> ConvexPolygon {
         let direction = other.signedArea > 0 ? 1.0 : -1.0
         var clipped = vertices

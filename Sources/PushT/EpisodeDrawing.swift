@@ -5,8 +5,8 @@ import Foundation
 /// Each drawing of the standard task stays under 100 kB, however long the episode is.
 public struct EpisodeDrawing: Sendable {
     private let recording: EpisodeRecording
-    /// Block angles in degrees without jumps at a full turn, so that what is drawn between two frames turns the short
-    /// way.
+    /// Block angles in degrees without jumps at a full turn, so that what is drawn between two frames turns
+    /// the short way.
     private let angles: [Double]
 
     /// A drawing of an episode.
@@ -21,7 +21,8 @@ public struct EpisodeDrawing: Sendable {
         self.angles = angles
     }
 
-    /// One picture of the whole episode: the goal, the block's poses from faint to full, and the agent's path.
+    /// One picture of the whole episode: the goal, the block's poses from faint to full, and the agent's
+    /// path.
     public func timeLapse() -> String {
         let ghosts = posesApart()
         let trail = ghosts.enumerated().map { order, index in
@@ -104,14 +105,12 @@ public struct EpisodeDrawing: Sendable {
         let moments = (0..<panels).map { Int((Double($0 * last) / Double(panels - 1)).rounded()) }
         let pictures = moments.enumerated().map { order, index in
             let earlier = order == 0 ? 0 : moments[order - 1]
+            let corner = SIMD2(Style.margin + Double(order) * (size.x + gap), Style.margin)
             let seconds = Double(index) / recording.scenario.control.rate
             let text = "\(SVG.number(seconds)) s, coverage \(Self.share(recording.frames[index].coverage))"
             return SVG(
                 "g",
-                [
-                    "transform":
-                        "translate(\(SVG.number(Style.margin + Double(order) * (size.x + gap))),\(Style.margin))"
-                ],
+                ["transform": "translate(\(SVG.point(corner)))"],
                 [
                     SVG("use", ["href": "#table"]),
                     block(at: earlier, Style.ghost, opacity: 0.6),
@@ -196,7 +195,8 @@ public struct EpisodeDrawing: Sendable {
         let scenario = recording.scenario
         let outline = scenario.block.parts.map { "M" + $0.map(SVG.point).joined(separator: " ") + "Z" }
             .joined()
-        // The outline is drawn first and the parts cover its inner half, so that no seam shows between two parts.
+        // The outline is drawn first and the parts cover its inner half, so that no seam shows between two
+        // parts.
         let block = SVG(
             "g",
             ["id": "block"],
@@ -348,7 +348,8 @@ public struct EpisodeDrawing: Sendable {
         Style.chartHeight * (1 - coverage)
     }
 
-    /// Frames whose blocks are far enough apart to be told apart, at most 16: where the block rests, one is enough.
+    /// Frames whose blocks are far enough apart to be told apart, at most 16: where the block rests, one is
+    /// enough.
     private func posesApart() -> [Int] {
         // 40 pixels from a block's origin, a turn of one degree moves the block by 0.7 pixels.
         func distance(_ a: Int, _ b: Int) -> Double {

@@ -1,9 +1,10 @@
 import CChipmunk
 
-/// The bodies and shapes of one scenario in a Chipmunk space, built in the order in which gym-pusht builds them.
+/// The bodies and shapes of one scenario in a Chipmunk space, built in the order in which gym-pusht builds
+/// them.
 ///
-/// The order matters: Chipmunk solves contacts in the order in which it finds them, and it finds them by the order in
-/// which shapes were added. This class owns every Chipmunk object it makes, and frees it.
+/// The order matters: Chipmunk solves contacts in the order in which it finds them, and it finds them by the
+/// order in which shapes were added. This class owns every Chipmunk object it makes, and frees it.
 final class PhysicsWorld {
     private let space: OpaquePointer
     private let walls: OpaquePointer
@@ -74,7 +75,8 @@ final class PhysicsWorld {
     /// The block's corners in body coordinates, part after part, in the order in which Chipmunk keeps them.
     var blockLocalCorners: [SIMD2<Double>] { blockParts.flatMap(Self.localCorners) }
 
-    /// Moves the block, then turns it about its centre of gravity: the turn moves the position it was just given.
+    /// Moves the block, then turns it about its centre of gravity: the turn moves the position it was just
+    /// given.
     func placeBlock(position: SIMD2<Double>, thenTurnTo angle: Double) {
         cpBodySetPosition(block, cpVect(position))
         cpBodySetAngle(block, angle)
@@ -100,17 +102,11 @@ final class PhysicsWorld {
 
     private static func makeBlock(_ block: Scenario.Block) -> (body: OpaquePointer, parts: [OpaquePointer]) {
         let outlines = block.parts.map { $0.map { cpVect($0) } }
-        let inertia = block.inertiaParts.reduce(0) { sum, part in
-            sum
-                + cpMomentForPoly(
-                    block.mass,
-                    Int32(outlines[part].count),
-                    outlines[part],
-                    cpVect(x: 0, y: 0),
-                    0
-                )
+        let origin = cpVect(x: 0, y: 0)
+        let inertias = block.inertiaParts.map { part in
+            cpMomentForPoly(block.mass, Int32(outlines[part].count), outlines[part], origin, 0)
         }
-        let body: OpaquePointer = cpBodyNew(block.mass, inertia)
+        let body: OpaquePointer = cpBodyNew(block.mass, inertias.reduce(0, +))
         let parts: [OpaquePointer] = outlines.map { outline in
             cpPolyShapeNew(body, Int32(outline.count), outline, cpTransformIdentity, 0)
         }

@@ -9,8 +9,8 @@ public struct PushTObservation: Sendable, Hashable {
     public let blockPosition: SIMD2<Double>
     /// The block's angle in [0, 2 pi).
     public let blockAngle: Double
-    /// The block's corners, part after part, [x0, y0, x1, y1, ...]: 16 numbers for the T, in the order of gym-pusht's
-    /// `environment_state`.
+    /// The block's corners, part after part, [x0, y0, x1, y1, ...]: 16 numbers for the T, in the order of
+    /// gym-pusht's `environment_state`.
     public let keypoints: [Double]
 
     /// gym-pusht's `state`: [agent x, agent y, block x, block y, block angle].
@@ -38,7 +38,7 @@ public struct StepOutcome: Sendable, Hashable {
 /// Why the simulation refuses an input. It has not moved then.
 public enum PushTError: Error, Sendable, Hashable, CustomStringConvertible {
     /// A part of an action is not a number in the world.
-    case action(component: String, value: Double, limit: Double)
+    case action(component: String, value: Double)
     /// A part of a state is not a number that it may be.
     case state(component: String, value: Double, expected: String)
     /// A state has the wrong number of parts.
@@ -47,8 +47,8 @@ public enum PushTError: Error, Sendable, Hashable, CustomStringConvertible {
     /// Component, value and expectation in one line.
     public var description: String {
         switch self {
-        case .action(let component, let value, let limit):
-            "action \(component) is \(value), expected a number in [0, \(limit)]"
+        case .action(let component, let value):
+            "action \(component) is \(value), expected a number in [-\(PushTSimulation.reach), \(PushTSimulation.reach)]"
         case .state(let component, let value, let expected):
             "state \(component) is \(value), expected \(expected)"
         case .stateCount(let count):
@@ -59,9 +59,14 @@ public enum PushTError: Error, Sendable, Hashable, CustomStringConvertible {
 
 /// The PushT task: a disc follows position targets and pushes a T-shaped block into its goal pose.
 ///
-/// Equal to gym-pusht 0.1.8 number for number: Chipmunk2D physics, driven in the same order with the same arithmetic.
-/// A new simulation stands at the reset of seed 0. One thread at a time; many simulations may run at once.
+/// Equal to gym-pusht 0.1.8 number for number: Chipmunk2D physics, driven in the same order with the same
+/// arithmetic. A new simulation stands at the reset of seed 0. One thread at a time; many simulations may run
+/// at once.
 public final class PushTSimulation {
+    /// How far from the origin a coordinate may lie, twenty tables away: much farther out, the springs of the
+    /// controller would tear the physics apart.
+    public static let reach = 10_000.0
+
     /// The task.
     public let scenario: Scenario
     /// Actions since the reset.
@@ -99,19 +104,21 @@ public final class PushTSimulation {
 
     /// Starts an episode as gym-pusht's `reset(options={"reset_to_state": state})` does.
     ///
-    /// As there, the block is placed and then turned about its centre of gravity, which moves it: the observation's
-    /// block position is not the one given.
+    /// As there, the block is placed and then turned about its centre of gravity, which moves it: the
+    /// observation's block position is not the one given.
     /// - Parameter state: agent x, agent y, block x, block y in the world, and the block's angle in radians.
-    /// - Throws: ``PushTError`` for a state of another length, or a number that is not finite or not in the world.
+    /// - Throws: ``PushTError`` for a state of another length, or a number that is not finite or beyond
+    ///   `reach`.
     @discardableResult
     public func reset(to state: [Double]) throws(PushTError) -> PushTObservation {
         guard state.count == 5 else { throw .stateCount(state.count) }
-        let size = scenario.world.size
-        for (component, value, limit) in [
-            ("agent x", state[0], size.x), ("agent y", state[1], size.y),
-            ("block x", state[2], size.x), ("block y", state[3], size.y),
-        ] where !(0...limit).contains(value) {
-            throw .state(component: component, value: value, expected: "a number in [0, \(limit)]")
+        for (component, value) in zip(["agent x", "agent y", "block x", "block y"], state)
+        where !(abs(value) <= Self.reach) {
+            throw .state(
+                component: component,
+                value: value,
+                expected: "a number in [-\(Self.reach), \(Self.reach)]"
+            )
         }
         guard abs(state[4]) <= 1e6 else {
             throw .state(component: "block angle", value: state[4], expected: "a number in [-1e6, 1e6]")
@@ -120,17 +127,13 @@ public final class PushTSimulation {
     }
 
     /// Moves the agent towards a target for one control period.
-    /// - Parameter action: the target position, in [0, `scenario.world.size`].
-    /// - Throws: ``PushTError`` for a target that is not a number or not in the world; nothing has moved then.
+    /// - Parameter action: the target position. It may lie beyond the walls, which then hold the agent back, as
+    ///   in gym-pusht; `scenario.world.clamp` keeps a target on the table.
+    /// - Throws: ``PushTError`` for a target that is not finite or beyond `reach`; nothing has moved then.
     @discardableResult
     public func step(_ action: SIMD2<Double>) throws(PushTError) -> StepOutcome {
-        let size = scenario.world.size
-        guard (0...size.x).contains(action.x) else {
-            throw .action(component: "x", value: action.x, limit: size.x)
-        }
-        guard (0...size.y).contains(action.y) else {
-            throw .action(component: "y", value: action.y, limit: size.y)
-        }
+        guard abs(action.x) <= Self.reach else { throw .action(component: "x", value: action.x) }
+        guard abs(action.y) <= Self.reach else { throw .action(component: "y", value: action.y) }
 
         let agent = scenario.agent
         let timeStep = scenario.control.physicsTimeStep

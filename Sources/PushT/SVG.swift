@@ -16,7 +16,8 @@ struct SVG {
         self.text = content.isEmpty ? "\(opening)/>" : "\(opening)>\(content)</\(name)>"
     }
 
-    /// The shortest decimal form of a number rounded to `digits` decimals: small files, and the same on every run.
+    /// The shortest decimal form of a number rounded to `digits` decimals: small files, and the same on every
+    /// run.
     static func number(_ value: Double, digits: Int = 1) -> String {
         let scale = pow(10, Double(digits))
         let rounded = (value * scale).rounded() / scale

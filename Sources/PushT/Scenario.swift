@@ -1,8 +1,9 @@
 /// A PushT task as data: the table, the block, the goal, the controller and the rules of an episode.
 ///
-/// Lengths are pixels, x to the right and y down; angles are radians, from the x axis towards the y axis; times are
-/// seconds. A scenario comes from a file in `sim/` and has passed its checks; ``pushT`` is the standard one. Field
-/// names in the file are these names in snake case.
+/// Lengths are pixels, x to the right and y down; angles are radians, from the x axis towards the y axis;
+/// times are seconds. ``pushT`` is the standard scenario; others are files in the form of `sim/pusht.json`,
+/// with these names in snake case. Read them with ``init(contentsOf:)``, which checks every field: a bare
+/// `JSONDecoder` does not, and the physics engine ends the process on numbers it cannot work with.
 public struct Scenario: Sendable, Hashable, Codable {
     /// A name for people.
     public let name: String
@@ -45,8 +46,8 @@ public struct Scenario: Sendable, Hashable, Codable {
         public let radius: Double
     }
 
-    /// The disc that pushes, moved by a proportional-derivative controller: acceleration = `positionGain` (action -
-    /// position) - `velocityGain` velocity.
+    /// The disc that pushes, moved by a proportional-derivative controller: acceleration = `positionGain`
+    /// (action - position) - `velocityGain` velocity.
     public struct Agent: Sendable, Hashable, Codable {
         /// Radius of the disc.
         public let radius: Double

@@ -73,9 +73,10 @@ extension Scenario {
         checks.ordered("reset.block_angle", reset.blockAngle, in: -7...7)
     }
 
-    /// The agent's position error and velocity follow a linear map at each physics step, with the characteristic
-    /// polynomial z^2 - (2 - k_v dt - k_p dt^2) z + 1 - k_v dt. Its roots lie in the unit circle under the conditions
-    /// below (Jury's criterion); outside it the agent flies off and Chipmunk ends the process.
+    /// The agent's position error and velocity follow a linear map at each physics step, with the
+    /// characteristic polynomial z^2 - (2 - k_v dt - k_p dt^2) z + 1 - k_v dt. Its roots lie in the unit
+    /// circle under the conditions below (Jury's criterion); outside it the agent flies off and Chipmunk ends
+    /// the process.
     private func checkController(_ checks: inout FieldChecks) {
         let timeStep = control.physicsTimeStep
         let brake = agent.velocityGain * timeStep

@@ -3,8 +3,8 @@ import Foundation
 /// A regular file mapped into memory for reading; unmapped when the last reference goes.
 ///
 /// Reading a mapped page that lies beyond the end of a file that has shrunk since raises SIGBUS, which no Swift
-/// code can catch. So reads are short (a checkpoint is copied out tensor by tensor while it loads, and nothing
-/// maps it afterwards) and each one first asks for the file's size again. That leaves the instant between the
+/// code can catch. So reads are short (a checkpoint is copied out tensor by tensor while a policy loads, and not read
+/// afterwards) and each one first asks for the file's size again. That leaves the instant between the
 /// check and the copy: whoever replaces a checkpoint should write a new file and rename it, as most tools do, and
 /// not truncate the old one in place.
 final class MappedFile: @unchecked Sendable {

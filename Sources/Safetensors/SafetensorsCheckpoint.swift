@@ -23,9 +23,7 @@ public struct SafetensorsCheckpoint: Sendable {
         let index = directory.appendingPathComponent(Self.indexName)
         let single = directory.appendingPathComponent(Self.fileName)
         guard FileManager.default.fileExists(atPath: index.path) else {
-            let file = try SafetensorsFile(contentsOf: single)
-            files = [file]
-            locations = file.tensors.mapValues { _ in 0 }
+            self.init(try SafetensorsFile(contentsOf: single))
             return
         }
         let weightMap = try Self.readWeightMap(index)
@@ -66,9 +64,21 @@ public struct SafetensorsCheckpoint: Sendable {
                 expected: "each tensor of weight_map in the shard it names"
             )
         }
+        self.init(files: files, locations: locations)
+    }
+
+    private init(files: [SafetensorsFile], locations: [String: Int]) {
         self.files = files
         self.locations = locations
     }
+
+    /// A checkpoint of one file, whatever its name.
+    public init(_ file: SafetensorsFile) {
+        self.init(files: [file], locations: file.tensors.mapValues { _ in 0 })
+    }
+
+    /// Name of the file that speaks for the whole: the only one, or the index.
+    public var name: String { files.count == 1 ? files[0].name : Self.indexName }
 
     /// Names of the tensors in all files, sorted.
     public var names: [String] { locations.keys.sorted() }
@@ -83,7 +93,7 @@ public struct SafetensorsCheckpoint: Sendable {
         if let location = locations[tensor] { return files[location] }
         throw SafetensorsError(
             .missingTensor,
-            file: files.count == 1 ? files[0].name : Self.indexName,
+            file: name,
             tensor: tensor,
             found: "no such tensor",
             expected: "one of the checkpoint's \(locations.count) tensors"
@@ -108,27 +118,7 @@ public struct SafetensorsCheckpoint: Sendable {
         func failure(_ found: String, tensor: String? = nil, expected: String) -> SafetensorsError {
             SafetensorsError(.headerSyntax, file: indexName, tensor: tensor, found: found, expected: expected)
         }
-        let mapping = try MappedFile(url)
-        guard mapping.byteCount <= SafetensorsHeader.maximumByteCount else {
-            throw failure(
-                "\(mapping.byteCount) bytes",
-                expected: "at most \(SafetensorsHeader.maximumByteCount)"
-            )
-        }
-        let text = try mapping.withBytes(in: 0..<mapping.byteCount) { bytes throws(SafetensorsError) in
-            bytes.withUnsafeBytes { Array($0) }
-        }
-        let root: JSONValue
-        do throws(JSONSyntaxError) {
-            root = try JSONValue(parsing: text)
-        } catch {
-            throw SafetensorsError(
-                error.reason == .duplicateName ? .duplicateName : .headerSyntax,
-                file: indexName,
-                found: "\(error.problem) (byte \(error.offset))",
-                expected: error.reason == .duplicateName ? "each name once" : "JSON"
-            )
-        }
+        let root = try JSONValue(contentsOf: url, maximumByteCount: SafetensorsHeader.maximumByteCount)
         guard case .object(let object) = root, case .object(let map)? = object["weight_map"], !map.isEmpty
         else {
             throw failure("no weight_map", expected: "an object weight_map from tensor names to file names")

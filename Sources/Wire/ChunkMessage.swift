@@ -10,13 +10,13 @@ public struct ChunkMessage: Sendable, Hashable {
         public var method: String
         /// The ParaDiGMS window, in steps; 1 where the method is sequential.
         public var window: Int
-        /// The ParaDiGMS tolerance, in units of each step's noise variance per dimension; 0 where sequential.
+        /// The ParaDiGMS tolerance, in standard deviations of a step's noise; 0 where sequential.
         public var tolerance: Double
         /// Parallel iterations: forward passes of the network one after the other.
         public var iterations: Int
         /// Model evaluations: (sample, timestep) pairs that went through the network.
         public var evaluations: Int
-        /// The largest residual accepted, in units of the tolerance's; 0 where sequential.
+        /// The largest residual accepted, in the tolerance's unit; 0 where sequential.
         public var residual: Double
 
         /// A sampling with these figures.
@@ -210,8 +210,10 @@ public struct ChunkMessage: Sendable, Hashable {
     ///   - request: the number of the request that the chunk answers, where there is one.
     ///   - finish: called once everything but the timing has been packed, to complete the timing: so that the chunk
     ///     can tell how long its own packing took.
-    public mutating func encode(request: UInt64? = nil, finish: (inout Timing) -> Void = { _ in }) -> [UInt8]
-    {
+    public mutating func encode(
+        request: UInt64? = nil,
+        finish: (inout Timing) -> Void = { _ in }
+    ) -> [UInt8] {
         let encoder = MessagePackEncoder()
         encoder.message("chunk", fields: 19 + (request == nil ? 0 : 1))
         if let request {

@@ -7,29 +7,30 @@ enum MessagePackDecoder {
     ///   whose map keys are text and not repeated.
     static func decode(_ bytes: [UInt8], limits: MessagePackLimits) throws(MessageError) -> MessagePackValue {
         try limits.check(bytes.span)
-
-        var unpacked = msgpack_unpacked()
-        msgpack_unpacked_init(&unpacked)
-        defer { msgpack_unpacked_destroy(&unpacked) }
-        var offset = 0
-        let outcome = bytes.withUnsafeBytes { raw in
-            msgpack_unpack_next(&unpacked, raw.bindMemory(to: CChar.self).baseAddress, raw.count, &offset)
-        }
-        guard outcome == MSGPACK_UNPACK_SUCCESS else {
-            throw MessageError(
-                .notMessagePack,
-                "the message is not MessagePack (msgpack-c says \(outcome.rawValue))"
-            )
-        }
-        // The strings and blobs of `unpacked` lie in `bytes` or in the zone; both live until they are copied here.
-        return try withExtendedLifetime(bytes) { () throws(MessageError) in
-            try value(of: unpacked.data, path: "")
-        }
+        return try bytes.withUnsafeBytes { raw in
+            Result { () throws(MessageError) in try unpack(raw) }
+        }.get()
     }
 
-    private static func value(of object: msgpack_object, path: String) throws(MessageError)
-        -> MessagePackValue
-    {
+    private static func unpack(_ raw: UnsafeRawBufferPointer) throws(MessageError) -> MessagePackValue {
+        var unpacked = msgpack_unpacked()
+        msgpack_unpacked_init(&unpacked)
+        // Strings and blobs lie in `raw`, arrays and maps in the zone that this frees: all is copied before.
+        defer { msgpack_unpacked_destroy(&unpacked) }
+        var offset = 0
+        let start = raw.bindMemory(to: CChar.self).baseAddress
+        let outcome = msgpack_unpack_next(&unpacked, start, raw.count, &offset)
+        guard outcome == MSGPACK_UNPACK_SUCCESS else {
+            throw MessageError(.notMessagePack, "not MessagePack (msgpack-c says \(outcome.rawValue))")
+        }
+        return try value(of: unpacked.data, path: nil)
+    }
+
+    /// Copies a value. `path` leads to it from the message's top, for errors.
+    private static func value(
+        of object: msgpack_object,
+        path: String?
+    ) throws(MessageError) -> MessagePackValue {
         switch object.type {
         case MSGPACK_OBJECT_NIL: return .null
         case MSGPACK_OBJECT_BOOLEAN: return .bool(object.via.boolean)
@@ -42,56 +43,45 @@ enum MessagePackDecoder {
             let blob = UnsafeRawBufferPointer(start: object.via.bin.ptr, count: Int(object.via.bin.size))
             return .binary([UInt8](blob))
         case MSGPACK_OBJECT_ARRAY:
+            let objects = UnsafeBufferPointer(start: object.via.array.ptr, count: Int(object.via.array.size))
             var elements: [MessagePackValue] = []
-            elements.reserveCapacity(Int(object.via.array.size))
-            for element in UnsafeBufferPointer(start: object.via.array.ptr, count: Int(object.via.array.size))
-            {
-                elements.append(try value(of: element, path: path))
-            }
+            elements.reserveCapacity(objects.count)
+            for object in objects { elements.append(try value(of: object, path: path)) }
             return .array(elements)
         case MSGPACK_OBJECT_MAP:
             var map = MessagePackMap()
             for entry in UnsafeBufferPointer(start: object.via.map.ptr, count: Int(object.via.map.size)) {
-                let key = try self.key(of: entry.key, path: path)
-                let keyPath = path.isEmpty ? key : "\(path).\(key)"
-                guard map.append(key, try value(of: entry.val, path: keyPath)) else {
-                    throw MessageError(
-                        .notMessagePack,
-                        field: printable(keyPath, limit: 128),
-                        "the key comes twice"
-                    )
+                let key = try key(of: entry.key, path: path)
+                let name = printable(key, limit: 64)
+                let entryPath = path.map { "\($0).\(name)" } ?? name
+                guard map.append(key, try value(of: entry.val, path: entryPath)) else {
+                    throw MessageError(.notMessagePack, field: entryPath, "the key comes twice")
                 }
             }
             return .map(map)
         default:
-            throw MessageError(.notMessagePack, field: path.isEmpty ? nil : path, "an extension type")
+            throw MessageError(.notMessagePack, field: path, "an extension type")
         }
     }
 
-    private static func key(of object: msgpack_object, path: String) throws(MessageError) -> String {
+    private static func key(of object: msgpack_object, path: String?) throws(MessageError) -> String {
         switch object.type {
         case MSGPACK_OBJECT_STR: return try text(object.via.str.ptr, object.via.str.size, path: path)
         case MSGPACK_OBJECT_BIN: return try text(object.via.bin.ptr, object.via.bin.size, path: path)
         default:
             let found = try value(of: object, path: path).summary
-            throw MessageError(
-                .notMessagePack,
-                field: path.isEmpty ? nil : path,
-                "a map key is \(found), expected a string"
-            )
+            throw MessageError(.notMessagePack, field: path, "a map key is \(found), expected a string")
         }
     }
 
-    private static func text(_ start: UnsafePointer<CChar>?, _ size: UInt32, path: String)
-        throws(MessageError) -> String
-    {
+    private static func text(
+        _ start: UnsafePointer<CChar>?,
+        _ size: UInt32,
+        path: String?
+    ) throws(MessageError) -> String {
         let bytes = UnsafeRawBufferPointer(start: start, count: Int(size))
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw MessageError(
-                .notMessagePack,
-                field: path.isEmpty ? nil : printable(path, limit: 128),
-                "a string of \(size) bytes is not UTF-8"
-            )
+            throw MessageError(.notMessagePack, field: path, "a string of \(size) bytes is not UTF-8")
         }
         return text
     }

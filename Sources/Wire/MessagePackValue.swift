@@ -82,7 +82,7 @@ public struct MessagePackMap: Sendable, Hashable {
 
 /// Text that came from outside, made fit for one line of a log: control characters become `?`, and it is cut after
 /// `limit` characters.
-func printable(_ text: String, limit: Int) -> String {
+package func printable(_ text: String, limit: Int) -> String {
     var result = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
         if result.count >= limit {

@@ -52,8 +52,10 @@ enum NumericArray {
         }
     }
 
-    private static func decode(_ map: MessagePackMap, field: String) throws(MessageError) -> ([Float], [Int])
-    {
+    private static func decode(
+        _ map: MessagePackMap,
+        field: String
+    ) throws(MessageError) -> ([Float], [Int]) {
         let reader = FieldReader(map, path: field)
         guard try reader.bool("__ndarray__") else {
             throw MessageError(.badArray, field: "\(field).__ndarray__", "found false, expected true")

@@ -96,20 +96,22 @@ public final class RobotClient {
     /// Publishes an observation and waits for the chunk that answers it.
     ///
     /// Neither side of a publishing socket knows when the other has joined, and what is published before is lost. The
-    /// observation is therefore published again every `repeatInterval` until its chunk is there; the daemon counts it
-    /// once, and gives it the same chunk each time.
+    /// observation is therefore published again until its chunk is there, first after 10 ms, then after twice as long each
+    /// time, up to `longestInterval`; the daemon counts it once, and gives it the same chunk each time.
     /// - Throws: ``RobotClientError``; `timeout` also where the daemon rejected the observation, which its log tells.
     public func chunk(
         for observation: ObservationMessage,
         timeout: Duration = .seconds(10),
-        repeatInterval: Duration = .milliseconds(250)
+        longestInterval: Duration = .milliseconds(250)
     ) throws(RobotClientError) -> ChunkMessage {
         let frames = [robot.observationTopic, observation.encoded()]
         let clock = ContinuousClock()
         let deadline = clock.now + timeout
+        var interval = min(Duration.milliseconds(10), longestInterval)
         while clock.now < deadline {
             _ = try Self.onSocket { () throws(ZeroMQError) in try observations.send(frames) }
-            let nextRepeat = min(clock.now + repeatInterval, deadline)
+            let nextRepeat = min(clock.now + interval, deadline)
+            interval = min(interval * 2, longestInterval)
             while let message = try Self.receive(on: chunks, until: nextRepeat) {
                 guard message.count == 2, message[0] == robot.chunkTopic else { continue }
                 do throws(MessageError) {
@@ -148,9 +150,10 @@ public final class RobotClient {
     }
 
     /// Makes the daemon forget the robot's history. Returns whether there was one.
-    public func reset(episode: EpisodeID? = nil, timeout: Duration = .seconds(5)) throws(RobotClientError)
-        -> Bool
-    {
+    public func reset(
+        episode: EpisodeID? = nil,
+        timeout: Duration = .seconds(5)
+    ) throws(RobotClientError) -> Bool {
         let reply = try ask(.reset(robot: robot, episode: episode), timeout: timeout)
         guard case .reset(_, let forgotten) = reply else {
             throw .unexpected(asked: "reset", answered: reply.type)

@@ -81,15 +81,14 @@ struct BenchNetworkCommand: ParsableCommand {
         network.setCondition(condition.span)
         let samples = draw(network.maximumBatch * shape.sampleCount)
         let timesteps = (0..<network.maximumBatch).map { network.timesteps[$0 % network.timesteps.count] }
-        var outputs = samples
+        var outputs = batch.map { [Float](repeating: 0, count: $0 * shape.sampleCount) }
 
-        let times = measurement.milliseconds(of: batch) { batch in
-            var span = outputs.mutableSpan
-            var output = span.extracting(0..<(batch * shape.sampleCount))
+        let times = measurement.milliseconds(of: Array(batch.indices)) { index in
+            var span = outputs[index].mutableSpan
             network.predict(
-                samples: samples.span.extracting(0..<(batch * shape.sampleCount)),
-                timesteps: timesteps.span.extracting(0..<batch),
-                into: &output
+                samples: samples.span.extracting(0..<(batch[index] * shape.sampleCount)),
+                timesteps: timesteps.span.extracting(0..<batch[index]),
+                into: &span
             )
         }
 

@@ -23,7 +23,7 @@ enum Console {
     /// A line of the result. Written at once, so that a reader behind a pipe sees it when it happens.
     static func result(_ line: String) {
         print(line)
-        fflush(stdout)
+        fflush(nil)
     }
 
     /// Prints a result as one JSON object with snake_case keys.

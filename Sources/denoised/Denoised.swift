@@ -26,7 +26,7 @@ struct Denoised: ParsableCommand {
             try command.run()
         } catch let failure as Failure {
             Console.error(failure.description)
-            exit(failure.exitCode)
+            Foundation.exit(failure.exitCode)
         } catch {
             let code = exitCode(for: error)
             guard code != .success else {
@@ -34,7 +34,7 @@ struct Denoised: ParsableCommand {
                 return
             }
             Console.error(fullMessage(for: error), prefixed: false)
-            exit(Failure.badInput)
+            Foundation.exit(Failure.badInput)
         }
     }
 }

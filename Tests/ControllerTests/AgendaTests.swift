@@ -1,1 +1,224 @@
 import Testing
+import Wire
+
+@testable import Controller
+
+/// The rules of histories, staleness, superseding and turns, without sockets.
+@Suite struct AgendaTests {
+    static func agenda(nObsSteps: Int = 3, robots: Int = 4, predictions: Int = 3) -> Agenda {
+        var configuration = DaemonConfiguration()
+        configuration.maximumRobots = robots
+        configuration.maximumWaitingPredictions = predictions
+        return Agenda(nObsSteps: nObsSteps, configuration: configuration)
+    }
+
+    static let client = PlanningJob.Destination.client(route: [[1]], number: nil)
+
+    static func firsts(_ job: PlanningJob?) -> [Float]? {
+        job?.history.map { $0["observation.state"]?.first ?? .nan }
+    }
+
+    /// Plans what waits and returns the observations it was planned from.
+    static func plan(_ agenda: inout Agenda) -> [Float]? {
+        let job = agenda.next()
+        _ = agenda.finish()
+        return firsts(job)
+    }
+
+    @discardableResult
+    static func receive(
+        _ agenda: inout Agenda,
+        _ observation: ObservationMessage,
+        for destination: PlanningJob.Destination = .topic
+    ) throws -> Agenda.Reception {
+        try agenda.receive(observation, for: destination, receivedNs: 1, now: { 2 })
+    }
+
+    static func reset(_ agenda: inout Agenda, episode: EpisodeID?) throws -> [PlanningJob]? {
+        agenda.reset(try id("arm1"), episode: episode)
+    }
+
+    @Test func historyIsPaddedWithTheFirstAndSlides() throws {
+        var agenda = Self.agenda()
+        try Self.receive(&agenda, observation(0, first: 10))
+        #expect(Self.plan(&agenda) == [10, 10, 10])
+        try Self.receive(&agenda, observation(1, first: 11, replan: false))
+        #expect(Self.plan(&agenda) == nil)
+        try Self.receive(&agenda, observation(2, first: 12))
+        #expect(Self.plan(&agenda) == [10, 11, 12])
+        try Self.receive(&agenda, observation(7, first: 13))
+        #expect(Self.plan(&agenda) == [11, 12, 13])
+    }
+
+    @Test func historyIsThatOfTheObservationAnswered() throws {
+        var agenda = Self.agenda()
+        try Self.receive(&agenda, observation(0, first: 10))
+        try Self.receive(&agenda, observation(1, first: 11, replan: false))
+        let job = agenda.next()
+        #expect(job?.sequence == 0)
+        #expect(Self.firsts(job) == [10, 10, 10])
+    }
+
+    @Test func newestWins() throws {
+        var agenda = Self.agenda()
+        for sequence in 0..<5 {
+            try Self.receive(&agenda, observation(UInt64(sequence), first: Float(sequence)))
+        }
+        #expect(agenda.superseded == 4)
+        #expect(Self.plan(&agenda) == [2, 3, 4])
+        #expect(Self.plan(&agenda) == nil)
+    }
+
+    @Test func olderIsStaleAndChangesNothing() throws {
+        var agenda = Self.agenda()
+        try Self.receive(&agenda, observation(5, first: 5))
+        let error = #expect(throws: MessageError.self) { try Self.receive(&agenda, observation(4, first: 4)) }
+        #expect(error?.code == .stale)
+        #expect(Self.plan(&agenda) == [5, 5, 5])
+        try Self.receive(&agenda, observation(6, first: 6))
+        #expect(Self.plan(&agenda) == [5, 5, 6])
+    }
+
+    @Test func repeatIsPlannedAgainFromTheSameHistoryAndSeed() throws {
+        var agenda = Self.agenda()
+        try Self.receive(&agenda, observation(0, first: 10, noiseSeed: nil))
+        let first = agenda.next()
+        // While the first is in flight, its chunk answers both.
+        #expect(try Self.receive(&agenda, observation(0, first: 10, noiseSeed: nil)) == .duplicate)
+        let isWanted = agenda.finish()
+        #expect(isWanted)
+        #expect(Self.plan(&agenda) == nil)
+        #expect(try Self.receive(&agenda, observation(0, first: 99, noiseSeed: nil)) == .duplicate)
+        let again = agenda.next()
+        #expect(Self.firsts(again) == [10, 10, 10])
+        #expect(again?.noiseSeed == first?.noiseSeed)
+        #expect(again != nil)
+        _ = agenda.finish()
+        try Self.receive(&agenda, observation(0, first: 10, replan: false))
+        #expect(Self.plan(&agenda) == nil)
+        try Self.receive(&agenda, observation(1, first: 11))
+        #expect(Self.plan(&agenda) == [10, 10, 11])
+        #expect(agenda.superseded == 0)
+    }
+
+    @Test func newEpisodeStartsAfreshWhateverItsSequence() throws {
+        var agenda = Self.agenda()
+        try Self.receive(&agenda, observation(50, first: 1))
+        try Self.receive(&agenda, observation(0, first: 2, episode: .number(2), replan: false))
+        #expect(Self.plan(&agenda) == nil, "the old episode's chunk is not wanted any more")
+        #expect(agenda.superseded == 1)
+        try Self.receive(&agenda, observation(1, first: 3, episode: .number(2)))
+        #expect(Self.plan(&agenda) == [2, 2, 3])
+        try Self.receive(&agenda, observation(0, first: 4, episode: .name("2")))
+        #expect(Self.plan(&agenda) == [4, 4, 4])
+    }
+
+    @Test func resetForgetsHistoryAndWorkInFlight() throws {
+        var agenda = Self.agenda()
+        #expect(try Self.reset(&agenda, episode: nil) == nil)
+        try Self.receive(&agenda, observation(5, first: 5), for: Self.client)
+        _ = agenda.next()
+        try Self.receive(&agenda, observation(6, first: 6), for: Self.client)
+        try Self.receive(&agenda, observation(6, first: 7, robot: "arm2"))
+        #expect(try Self.reset(&agenda, episode: .number(9)) == nil)
+        let dropped = try #require(try Self.reset(&agenda, episode: .number(1)))
+        #expect(Set(dropped.map(\.sequence)) == [5, 6])
+        #expect(agenda.unansweredPredictions.isEmpty)
+        let isWanted = agenda.finish()
+        #expect(!isWanted, "what was in flight was reset")
+        #expect(Self.plan(&agenda) == [7, 7, 7])
+        #expect(Self.plan(&agenda) == nil)
+        try Self.receive(&agenda, observation(0, first: 1))
+        #expect(Self.plan(&agenda) == [1, 1, 1])
+    }
+
+    @Test func robotsTakeTurns() throws {
+        var agenda = Self.agenda()
+        var planned: [String] = []
+        for round in 0..<3 {
+            for robot in ["a", "b", "c"] {
+                // Robot a floods.
+                for repetition in 0..<(robot == "a" ? 10 : 1) {
+                    let sequence = UInt64(round * 10 + repetition)
+                    try Self.receive(&agenda, observation(sequence, first: 0, robot: robot))
+                }
+            }
+            while let job = agenda.next() {
+                planned.append(job.robot.text)
+                _ = agenda.finish()
+            }
+        }
+        #expect(planned == ["a", "b", "c", "a", "b", "c", "a", "b", "c"])
+    }
+
+    @Test func oneRobotsPredictionsDoNotHoldUpAnother() throws {
+        var agenda = Self.agenda()
+        for sequence in 0..<3 {
+            try Self.receive(&agenda, observation(UInt64(sequence), first: 0, robot: "a"), for: Self.client)
+        }
+        try Self.receive(&agenda, observation(0, first: 0, robot: "b"))
+        var planned: [String] = []
+        while let job = agenda.next() {
+            planned.append("\(job.robot)\(job.sequence)")
+            _ = agenda.finish()
+        }
+        #expect(planned == ["a0", "b0", "a1", "a2"])
+    }
+
+    @Test func predictionsAreAllAnsweredUpToABound() throws {
+        var agenda = Self.agenda(predictions: 2)
+        try Self.receive(&agenda, observation(0, first: 0, replan: false), for: Self.client)
+        try Self.receive(&agenda, observation(1, first: 1), for: Self.client)
+        let error = #expect(throws: MessageError.self) {
+            try Self.receive(&agenda, observation(2, first: 2), for: Self.client)
+        }
+        #expect(error?.code == .busy)
+        #expect(agenda.unansweredPredictions.count == 2)
+        #expect(Self.plan(&agenda) == [0, 0, 0])
+        #expect(agenda.unansweredPredictions.count == 1)
+        try Self.receive(&agenda, observation(2, first: 2), for: Self.client)
+        #expect(Self.plan(&agenda) == [0, 0, 1])
+        #expect(Self.plan(&agenda) == [0, 1, 2])
+        #expect(Self.plan(&agenda) == nil)
+    }
+
+    @Test func leastRecentRobotIsForgotten() throws {
+        var agenda = Self.agenda(robots: 3, predictions: 1)
+        for robot in ["a", "b", "c"] { try Self.receive(&agenda, observation(0, first: 1, robot: robot)) }
+        try Self.receive(&agenda, observation(1, first: 2, robot: "a", replan: false))
+        try Self.receive(&agenda, observation(0, first: 1, robot: "d"))
+        #expect(agenda.robotCount == 3)
+        var planned: [String] = []
+        while let job = agenda.next() {
+            planned.append(job.robot.text)
+            _ = agenda.finish()
+        }
+        #expect(planned == ["a", "c", "d"])
+        // Robot b is new again: its old sequence number does not make it stale.
+        try Self.receive(&agenda, observation(0, first: 3, robot: "b"))
+        #expect(Self.plan(&agenda) == [3, 3, 3])
+    }
+
+    /// The values that docs/PROTOCOL.md and its formula give.
+    @Test func noiseSeedIsAsDocumented() throws {
+        let arm1 = try id("arm1")
+        #expect(
+            NoiseSeed.derived(from: 0, robot: arm1, episode: .number(7), sequence: 8)
+                == 11_858_078_140_823_481_186
+        )
+        #expect(
+            NoiseSeed.derived(from: 1, robot: try id("b"), episode: .name("x"), sequence: 1 << 63)
+                == 8_283_364_244_579_951_434
+        )
+    }
+
+    @Test func logLimiterCountsWhatItLeavesOut() {
+        var limiter = LogLimiter<String>(intervalNs: 100)
+        #expect(limiter.admit("a", nowNs: 0) == 0)
+        #expect(limiter.admit("a", nowNs: 50) == nil)
+        #expect(limiter.admit("b", nowNs: 60) == 0)
+        #expect(limiter.admit("a", nowNs: 99) == nil)
+        #expect(limiter.admit("a", nowNs: 100) == 2)
+        #expect(limiter.admit("a", nowNs: 200) == 0)
+    }
+}

@@ -2,7 +2,8 @@
 
 Needs gym-pusht 0.1.8. Run from the repository root: python Tests/Oracles/pusht.py [EVERY]
 The first four states and every EVERY-th one are kept (10 by default, for a small file; 1 compares all of them).
-JSON keeps a double exactly: Python writes its shortest decimal form and readers round that back.
+JSON keeps a double exactly: Python writes its shortest decimal form and readers round that back. States come out the
+same on every run; a coverage can differ in its last digit, since pymunk keeps a body's shapes in an unordered set.
 """
 
 import json

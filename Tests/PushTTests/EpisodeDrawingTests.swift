@@ -3,7 +3,8 @@ import FoundationXML
 import PushT
 import Testing
 
-/// A recorded episode of the longest length, with a block that is pushed about and turned through a full turn.
+/// A recorded episode of the longest length, with a block that is pushed about and turned through a full
+/// turn.
 private func longEpisode(seed: UInt64 = 3) throws -> (recording: EpisodeRecording, rewards: [Double]) {
     let simulation = PushTSimulation()
     simulation.reset(seed: seed)
@@ -31,7 +32,8 @@ private func longEpisode(seed: UInt64 = 3) throws -> (recording: EpisodeRecordin
     /// A block that starts on its goal has not been pushed there.
     @Test func startDoesNotCount() throws {
         let simulation = PushTSimulation()
-        // Turning by the goal's angle about the centre of gravity, 45 pixels from the origin, brings it to (256, 256).
+        // Turning by the goal's angle about the centre of gravity, 45 pixels from the origin, brings it to
+        // (256, 256).
         let turn = Double.pi / 4
         let start = SIMD2(256, 256) - 45 * SIMD2(sin(turn), 1 - cos(turn))
         try simulation.reset(to: [60, 60, start.x, start.y, turn])

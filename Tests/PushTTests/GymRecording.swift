@@ -12,7 +12,8 @@ struct GymRecording: Decodable {
         var testDescription: String { "seed \(seed)" }
     }
 
-    /// 300 steps, each target held for `hold` of them; what followed is recorded after the numbers of `steps`.
+    /// 300 steps, each target held for `hold` of them; what followed is recorded after the numbers of
+    /// `steps`.
     struct Episode: Decodable, CustomTestStringConvertible {
         let name: String
         let seed: UInt64?

@@ -4,11 +4,11 @@ import Testing
 @Suite struct SimulationInputTests {
     @Test(
         arguments: [
-            (SIMD2(Double.nan, 10), PushTError.action(component: "x", value: .nan, limit: 512)),
-            (SIMD2(10, Double.infinity), .action(component: "y", value: .infinity, limit: 512)),
-            (SIMD2(-Double.infinity, 10), .action(component: "x", value: -.infinity, limit: 512)),
-            (SIMD2(512.001, 10), .action(component: "x", value: 512.001, limit: 512)),
-            (SIMD2(10, -0.5), .action(component: "y", value: -0.5, limit: 512)),
+            (SIMD2(Double.nan, 10), PushTError.action(component: "x", value: .nan)),
+            (SIMD2(10, Double.infinity), .action(component: "y", value: .infinity)),
+            (SIMD2(-Double.infinity, 10), .action(component: "x", value: -.infinity)),
+            (SIMD2(10_001, 10), .action(component: "x", value: 10_001)),
+            (SIMD2(10, -20_000), .action(component: "y", value: -20_000)),
         ]
     )
     func refusedActionMovesNothing(action: SIMD2<Double>, expected: PushTError) throws {
@@ -21,16 +21,16 @@ import Testing
         #expect(simulation.stepCount == 0)
     }
 
-    @Test func actionsAtTheLimitsAreTaken() throws {
+    @Test func actionsAtAndBeyondTheWallsAreTaken() throws {
         let simulation = PushTSimulation()
-        for action in [SIMD2(0.0, 0), SIMD2(512, 512), SIMD2(0, 512)] { try simulation.step(action) }
+        for action in [SIMD2(0.0, 0), SIMD2(512, 512), SIMD2(-300, 900)] { try simulation.step(action) }
         #expect(simulation.stepCount == 3)
     }
 
     @Test(
         arguments: [
             [], [1, 2, 3, 4], [1, 2, 3, 4, 5, 6],
-            [.nan, 1, 1, 1, 0], [1, 513, 1, 1, 0], [1, 1, -1, 1, 0], [1, 1, 1, .infinity, 0],
+            [.nan, 1, 1, 1, 0], [1, 10_001, 1, 1, 0], [1, 1, -10_001, 1, 0], [1, 1, 1, .infinity, 0],
             [1, 1, 1, 1, .nan], [1, 1, 1, 1, 1e7],
         ] as [[Double]]
     )
@@ -42,8 +42,8 @@ import Testing
     }
 
     @Test func errorNamesComponentValueAndExpectation() {
-        let action = PushTError.action(component: "x", value: 600, limit: 512)
-        #expect(action.description == "action x is 600.0, expected a number in [0, 512.0]")
+        let action = PushTError.action(component: "x", value: 20_000)
+        #expect(action.description == "action x is 20000.0, expected a number in [-10000.0, 10000.0]")
         #expect(PushTError.stateCount(3).description.contains("has 3 numbers, expected 5"))
     }
 

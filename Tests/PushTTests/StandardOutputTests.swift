@@ -2,7 +2,8 @@ import Foundation
 import PushT
 import Testing
 
-/// Chipmunk prints when a process makes its first space. Each test runs in a process of its own, to be the first.
+/// Chipmunk prints when a process makes its first space. Each test runs in a process of its own, to be the
+/// first.
 @Suite struct StandardOutputTests {
     @Test func firstSimulationPrintsNothing() async throws {
         let result = try #require(

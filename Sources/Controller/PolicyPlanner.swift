@@ -1,0 +1,86 @@
+import Denoiser
+import Policy
+import Sampling
+import Wire
+
+/// A diffusion policy as the daemon's planner.
+public struct PolicyPlanner: ChunkPlanner {
+    /// The policy's features and sizes.
+    public let policy: InfoMessage.Policy
+    /// How it samples.
+    public let sampler: InfoMessage.Sampler
+    private let diffusion: DiffusionPolicy
+
+    /// Builds the policy, and samples one chunk so that the first robot does not wait for memory to be touched.
+    ///
+    /// - Parameters:
+    ///   - settings: how chunks are sampled.
+    ///   - threads: threads for the network.
+    /// - Throws: `PolicyError` for weights or settings that cannot be used.
+    public init(bundle: PolicyBundle, settings: SamplerSettings, threads: Int) throws(PolicyError) {
+        let configuration = bundle.configuration
+        self.diffusion = try DiffusionPolicy(bundle: bundle, settings: settings, threads: threads)
+        self.policy = InfoMessage.Policy(
+            name: bundle.name,
+            features: bundle.observationFeatures.map { InfoMessage.Feature(name: $0.name, count: $0.count) },
+            horizon: configuration.horizon,
+            nObsSteps: configuration.nObsSteps,
+            nActionSteps: configuration.nActionSteps,
+            actionDim: configuration.actionDim
+        )
+        self.sampler = InfoMessage.Sampler(settings)
+        // What comes of this chunk does not matter, not even whether it is finite.
+        _ = try? plan(history: [bundle.middleObservation.values], noiseSeed: 0)
+    }
+
+    /// Samples a chunk.
+    ///
+    /// - Throws: `ActionChunkError` where the result is not finite.
+    public func plan(history observations: [[String: [Float]]], noiseSeed: UInt64) throws -> PlannedChunk {
+        var history = diffusion.makeHistory()
+        for values in observations { try history.append(Observation(values: values)) }
+        let chunk = try diffusion.actionChunk(for: history, seed: noiseSeed)
+        return PlannedChunk(
+            actions: chunk.actions,
+            sampling: ChunkMessage.Sampling(
+                solver: sampler.solver,
+                steps: sampler.steps,
+                method: sampler.method,
+                window: chunk.report.window,
+                tolerance: Double(chunk.report.tolerance),
+                iterations: chunk.report.parallelIterations,
+                evaluations: chunk.report.modelEvaluations,
+                residual: Double(chunk.report.residual)
+            ),
+            conditionNs: chunk.conditionDuration.nanoseconds,
+            sampleNs: chunk.samplingDuration.nanoseconds
+        )
+    }
+}
+
+extension InfoMessage.Sampler {
+    /// Settings as messages name them.
+    init(_ settings: SamplerSettings) {
+        switch settings.method {
+        case .sequential:
+            self.init(
+                solver: settings.solver.rawValue,
+                steps: settings.numInferenceSteps,
+                method: "sequential"
+            )
+        case .paradigms(let window, let tolerance):
+            self.init(
+                solver: settings.solver.rawValue,
+                steps: settings.numInferenceSteps,
+                method: "paradigms",
+                window: min(window, settings.numInferenceSteps),
+                tolerance: Double(tolerance)
+            )
+        }
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds; 0 for a negative duration.
+    fileprivate var nanoseconds: UInt64 { UInt64(max(self / .nanoseconds(1), 0)) }
+}

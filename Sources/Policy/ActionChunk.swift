@@ -1,0 +1,42 @@
+import Sampling
+
+/// The actions a policy answers an observation with, in the robot's units.
+public struct ActionChunk: Sendable {
+    /// The actions to execute, the first of them at the step of the newest observation: [nActionSteps, actionDim].
+    public let actions: [Float]
+    /// Everything that was predicted, from the oldest observation's step on: [horizon, actionDim].
+    public let prediction: [Float]
+    /// Numbers in one action.
+    public let actionDim: Int
+    /// How it was sampled.
+    public let settings: SamplerSettings
+    /// What sampling it took.
+    public let report: SamplingReport
+    /// Time spent normalising the observations, drawing noise and preparing the network's condition.
+    public let conditionDuration: Duration
+    /// Time spent sampling: the denoising loop.
+    public let samplingDuration: Duration
+
+    /// Actions to execute.
+    public var nActionSteps: Int { actions.count / actionDim }
+}
+
+/// Why a policy could not answer.
+public enum ActionChunkError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The history has no observation.
+    case emptyHistory
+    /// The noise has another number of elements than [numInferenceSteps + 1, horizon, actionDim].
+    case noiseCount(found: Int, expected: Int)
+    /// A number that must not reach a robot came out of the network, or was in the noise.
+    case notFinite(what: String, index: Int, value: Float)
+
+    /// One line that names the value.
+    public var description: String {
+        switch self {
+        case .emptyHistory: "the history has no observation; expected at least one"
+        case .noiseCount(let found, let expected): "noise: \(found) numbers; expected \(expected)"
+        case .notFinite(let what, let index, let value):
+            "\(what): \(value) at index \(index); expected finite numbers"
+        }
+    }
+}

@@ -1,0 +1,244 @@
+import Denoiser
+import Sampling
+
+/// A trained policy ready to run: observations in, action chunks out.
+///
+/// A chunk is a pure function of the bundle, the history, the seed or noise, and the settings. All memory for the
+/// denoising loop is taken by the initialiser. One thread at a time may use a policy.
+public final class DiffusionPolicy {
+    /// What the policy's `config.json` says.
+    public let configuration: PolicyConfiguration
+    /// What the policy observes, in condition order.
+    public let observationFeatures: [ObservationFeature]
+    /// How chunks are sampled.
+    public let settings: SamplerSettings
+    /// Numbers of noise that one chunk takes: those of [numInferenceSteps + 1, horizon, actionDim].
+    public var noiseCount: Int { sampler.noiseCount }
+
+    private let predictor: UNetPredictor
+    private let sampler: Sampler
+    private let inputNormalization: [AffineMap]
+    private let actionUnnormalization: AffineMap
+    private var buffers: Buffers
+
+    /// Reads the weights and builds the network and the sampler.
+    ///
+    /// - Parameters:
+    ///   - settings: `bundle.configuration.defaultSettings` is what the policy itself names.
+    ///   - threads: threads for the network's arithmetic, 1 to 1024; they are the whole process's.
+    /// - Throws: `PolicyError` for weights that cannot be read or are not finite, or settings out of range.
+    public init(bundle: PolicyBundle, settings: SamplerSettings, threads: Int) throws(PolicyError) {
+        guard (1...1024).contains(threads) else {
+            throw PolicyError("sampler settings", "threads", found: "\(threads)", expected: "1 to 1024")
+        }
+        let configuration = bundle.configuration
+        let sampler: Sampler
+        do throws(SamplerError) {
+            sampler = try Sampler(
+                schedule: configuration.noiseSchedule,
+                predictionType: configuration.predictionType,
+                clipSampleRange: configuration.clipSampleRange,
+                settings: settings,
+                sampleCount: configuration.architecture.sampleCount
+            )
+        } catch {
+            throw PolicyError("sampler settings", found: error.description, expected: "")
+        }
+        // A solver may visit a timestep twice.
+        let network = try bundle.network(
+            timesteps: Set(sampler.timesteps).sorted(),
+            maximumBatch: sampler.maximumBatch,
+            threads: threads
+        )
+
+        self.configuration = configuration
+        self.settings = settings
+        self.sampler = sampler
+        predictor = UNetPredictor(network: network)
+        observationFeatures = bundle.observationFeatures
+        inputNormalization = bundle.inputNormalization
+        actionUnnormalization = bundle.actionUnnormalization
+        buffers = Buffers(
+            conditionCount: configuration.architecture.conditionDim,
+            noiseCount: sampler.noiseCount,
+            sampleCount: sampler.sampleCount
+        )
+    }
+
+    /// A history that is empty, for a robot that this policy is to drive.
+    public func makeHistory() -> ObservationHistory {
+        ObservationHistory(features: observationFeatures, nObsSteps: configuration.nObsSteps)
+    }
+
+    /// Checks that an observation is one the policy can use.
+    ///
+    /// - Throws: `ObservationError` with the feature, what was found and what was expected.
+    public func check(_ observation: Observation) throws(ObservationError) {
+        try observationFeatures.check(observation)
+    }
+
+    /// Answers the newest observation of a history, with noise drawn from a seed.
+    ///
+    /// - Parameter history: one that `makeHistory` made.
+    /// - Throws: `ActionChunkError` for an empty history, or where the result is not finite.
+    public func actionChunk(
+        for history: ObservationHistory,
+        seed: UInt64
+    ) throws(ActionChunkError) -> ActionChunk {
+        let start = ContinuousClock.now
+        buffers.drawNoise(seed: seed)
+        return try actionChunk(for: history, start: start)
+    }
+
+    /// Answers the newest observation of a history with the noise given.
+    ///
+    /// - Parameters:
+    ///   - history: one that `makeHistory` made.
+    ///   - noise: [numInferenceSteps + 1, horizon, actionDim]. Row 0 is the initial sample; row k is the noise that
+    ///     step k adds, before scaling.
+    /// - Throws: `ActionChunkError` for an empty history, noise of another size or not finite, or where the result is
+    ///   not finite.
+    public func actionChunk(
+        for history: ObservationHistory,
+        noise: Span<Float>
+    ) throws(ActionChunkError) -> ActionChunk {
+        let start = ContinuousClock.now
+        try setNoise(noise)
+        return try actionChunk(for: history, start: start)
+    }
+
+    /// The network's raw output in the first denoising step, [horizon, actionDim], for comparing implementations.
+    ///
+    /// - Parameters: as for `actionChunk(for:noise:)`.
+    /// - Throws: `ActionChunkError` as `actionChunk(for:noise:)` does for its arguments.
+    public func firstModelOutput(
+        for history: ObservationHistory,
+        noise: Span<Float>
+    ) throws(ActionChunkError) -> [Float] {
+        try setNoise(noise)
+        try setCondition(history)
+        return buffers.firstModelOutput(of: predictor, timestep: sampler.timesteps[0])
+    }
+
+    /// What the network is conditioned on: [nObsSteps, features], normalised.
+    func condition(for history: ObservationHistory) throws(ActionChunkError) -> [Float] {
+        try setCondition(history)
+        return buffers.condition
+    }
+
+    private func setNoise(_ noise: Span<Float>) throws(ActionChunkError) {
+        guard noise.count == noiseCount else {
+            throw .noiseCount(found: noise.count, expected: noiseCount)
+        }
+        for index in noise.indices where !noise[index].isFinite {
+            throw .notFinite(what: "noise", index: index, value: noise[index])
+        }
+        buffers.setNoise(noise)
+    }
+
+    private func setCondition(_ history: ObservationHistory) throws(ActionChunkError) {
+        guard !history.isEmpty else { throw .emptyHistory }
+        precondition(history.features == observationFeatures, "the history is one of another policy")
+        buffers.setCondition(history, normalization: inputNormalization)
+        if let index = buffers.condition.firstIndex(where: { !$0.isFinite }) {
+            throw .notFinite(what: "normalised observation", index: index, value: buffers.condition[index])
+        }
+        buffers.passCondition(to: predictor.network)
+    }
+
+    private func actionChunk(
+        for history: ObservationHistory,
+        start: ContinuousClock.Instant
+    ) throws(ActionChunkError) -> ActionChunk {
+        try setCondition(history)
+        let conditionEnd = ContinuousClock.now
+        let report = buffers.sample(with: sampler, predictor: predictor)
+        let samplingEnd = ContinuousClock.now
+
+        let prediction = buffers.prediction(unnormalization: actionUnnormalization)
+        if let index = prediction.firstIndex(where: { !$0.isFinite }) {
+            throw .notFinite(what: "predicted action", index: index, value: prediction[index])
+        }
+        let actionDim = configuration.actionDim
+        let first = (configuration.nObsSteps - 1) * actionDim
+        return ActionChunk(
+            actions: Array(prediction[first..<first + configuration.nActionSteps * actionDim]),
+            prediction: prediction,
+            actionDim: actionDim,
+            settings: settings,
+            report: report,
+            conditionDuration: conditionEnd - start,
+            samplingDuration: samplingEnd - conditionEnd
+        )
+    }
+}
+
+/// What one chunk is computed in.
+private struct Buffers {
+    /// [nObsSteps, features], normalised.
+    private(set) var condition: [Float]
+    /// [numInferenceSteps + 1, horizon, actionDim].
+    private var noise: [Float]
+    /// [horizon, actionDim], normalised.
+    private var sample: [Float]
+
+    init(conditionCount: Int, noiseCount: Int, sampleCount: Int) {
+        condition = [Float](repeating: 0, count: conditionCount)
+        noise = [Float](repeating: 0, count: noiseCount)
+        sample = [Float](repeating: 0, count: sampleCount)
+    }
+
+    mutating func drawNoise(seed: UInt64) {
+        var generator = GaussianNoise(seed: seed)
+        var span = noise.mutableSpan
+        generator.fill(&span)
+    }
+
+    mutating func setNoise(_ values: Span<Float>) {
+        for index in values.indices { noise[index] = values[index] }
+    }
+
+    mutating func setCondition(_ history: ObservationHistory, normalization: [AffineMap]) {
+        history.copy(into: &condition)
+        var index = 0
+        for _ in 0..<history.nObsSteps {
+            for feature in normalization {
+                for dimension in 0..<feature.count {
+                    condition[index] = feature.apply(to: condition[index], dimension: dimension)
+                    index += 1
+                }
+            }
+        }
+    }
+
+    func passCondition(to network: UNet1D) {
+        network.setCondition(condition.span)
+    }
+
+    mutating func sample(with sampler: Sampler, predictor: UNetPredictor) -> SamplingReport {
+        func run(noise: [Float], into sample: inout [Float]) -> SamplingReport {
+            var span = sample.mutableSpan
+            return sampler.sample(with: predictor, noise: noise.span, into: &span)
+        }
+        return run(noise: noise, into: &sample)
+    }
+
+    func prediction(unnormalization: AffineMap) -> [Float] {
+        var prediction = sample
+        var span = prediction.mutableSpan
+        unnormalization.apply(to: &span)
+        return prediction
+    }
+
+    func firstModelOutput(of predictor: UNetPredictor, timestep: Int) -> [Float] {
+        var output = [Float](repeating: 0, count: sample.count)
+        let timesteps = [timestep]
+        var span = output.mutableSpan
+        predictor.predict(
+            samples: noise.span.extracting(0..<sample.count),
+            timesteps: timesteps.span,
+            into: &span
+        )
+        return output
+    }
+}

@@ -1,0 +1,64 @@
+/// The newest observations of one robot in one episode, as many as the policy looks back on.
+///
+/// Until that many have arrived the first one stands in for those before it, as in LeRobot's `populate_queues`.
+public struct ObservationHistory: Sendable {
+    /// What an observation has, in condition order.
+    public let features: [ObservationFeature]
+    /// Observations kept.
+    public let nObsSteps: Int
+    /// Whether no observation has arrived since the last reset.
+    public private(set) var isEmpty = true
+
+    /// [nObsSteps, stepCount], a ring whose oldest row is `oldest`.
+    private var rows: [Float]
+    private var oldest = 0
+    private let stepCount: Int
+
+    /// An empty history.
+    ///
+    /// - Parameters:
+    ///   - features: in condition order (`PolicyBundle.observationFeatures`).
+    ///   - nObsSteps: at least 1.
+    public init(features: [ObservationFeature], nObsSteps: Int) {
+        precondition(nObsSteps >= 1, "a history has at least one step")
+        self.features = features
+        self.nObsSteps = nObsSteps
+        stepCount = features.reduce(0) { $0 + $1.count }
+        rows = [Float](repeating: 0, count: nObsSteps * stepCount)
+    }
+
+    /// Adds the newest observation. The history stays as it is where an error is thrown.
+    ///
+    /// - Throws: `ObservationError` for a feature that is missing or unknown, has another count of numbers, or has one
+    ///   that is not finite.
+    public mutating func append(_ observation: Observation) throws(ObservationError) {
+        try features.check(observation)
+        for row in isEmpty ? 0..<nObsSteps : oldest..<oldest + 1 { write(observation, row: row) }
+        if !isEmpty { oldest = (oldest + 1) % nObsSteps }
+        isEmpty = false
+    }
+
+    /// Forgets everything, for a new episode.
+    public mutating func reset() {
+        isEmpty = true
+        oldest = 0
+    }
+
+    private mutating func write(_ observation: Observation, row: Int) {
+        var position = row * stepCount
+        for feature in features {
+            for value in observation.values[feature.name] ?? [] {
+                rows[position] = value
+                position += 1
+            }
+        }
+    }
+
+    /// The observations, oldest first, each feature after the other: [nObsSteps, stepCount], in the robot's units.
+    func copy(into condition: inout [Float]) {
+        precondition(condition.count == rows.count, "the condition has another size than the history")
+        for index in rows.indices {
+            condition[index] = rows[(oldest * stepCount + index) % rows.count]
+        }
+    }
+}

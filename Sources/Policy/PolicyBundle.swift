@@ -1,0 +1,172 @@
+import Denoiser
+import Foundation
+import Safetensors
+
+/// A trained policy as it lies on disk, read and checked: a LeRobot diffusion checkpoint folder.
+///
+/// Two layouts are read. LeRobot 0.4 and later: `config.json`, `model.safetensors` (or its sharded form),
+/// `policy_preprocessor.json`, `policy_postprocessor.json` and the statistics files these name. Before: `config.json`
+/// and `model.safetensors` with the statistics in it.
+public struct PolicyBundle: Sendable {
+    /// The folder.
+    public let directory: URL
+    /// What people call the policy: its folder's name.
+    public var name: String { directory.standardizedFileURL.lastPathComponent }
+    /// What `config.json` says.
+    public let configuration: PolicyConfiguration
+    /// What the policy observes, under the names the robot sends, in condition order.
+    public let observationFeatures: [ObservationFeature]
+    /// How each feature is normalised, by LeRobot feature name; `action` is among them.
+    public let normalizationModes: [String: NormalizationMode]
+    /// Element types in which the weights are stored.
+    public let weightDTypes: Set<DType>
+
+    let inputNormalization: [AffineMap]
+    let actionUnnormalization: AffineMap
+    private let checkpoint: SafetensorsCheckpoint
+
+    /// LeRobot's name of the network inside the policy.
+    private static let networkPrefix = "diffusion.unet."
+
+    /// Reads and checks a bundle: the configuration, the statistics, and name, shape and dtype of every weight. The
+    /// weights themselves are read when a `DiffusionPolicy` is made.
+    ///
+    /// - Throws: `PolicyError` with file, field or tensor, what was found and what was expected.
+    public init(directory: URL) throws(PolicyError) {
+        self.directory = directory
+        configuration = try PolicyConfiguration(
+            contentsOf: directory.appendingPathComponent(PolicyConfiguration.fileName)
+        )
+        checkpoint = try withPolicyError { () throws(SafetensorsError) in
+            try SafetensorsCheckpoint(directory: directory)
+        }
+        let normalization = try PolicyNormalization(
+            directory: directory,
+            configuration: configuration,
+            checkpoint: checkpoint
+        )
+        observationFeatures = normalization.features
+        inputNormalization = normalization.inputs.map(AffineMap.init(normalizing:))
+        actionUnnormalization = AffineMap(unnormalizing: normalization.action)
+        var modes = ["action": normalization.action.mode]
+        for (feature, statistics) in zip(normalization.features, normalization.inputs) {
+            modes[feature.checkpointName] = statistics.mode
+        }
+        normalizationModes = modes
+        weightDTypes = try Self.checkWeights(
+            checkpoint,
+            architecture: configuration.architecture,
+            otherNames: PolicyNormalization.hasProcessors(directory)
+                ? [] : PolicyNormalization.bufferNames(configuration)
+        )
+    }
+
+    /// The observation that normalises to zeros: the middle of the data's range, or its mean. For warming up and for
+    /// benchmarks.
+    public var middleObservation: Observation {
+        var values: [String: [Float]] = [:]
+        for (feature, map) in zip(observationFeatures, inputNormalization) {
+            values[feature.name] = map.middle
+        }
+        return Observation(values: values)
+    }
+
+    /// A history that is empty, for a robot that this policy is to drive.
+    public func makeHistory() -> ObservationHistory {
+        ObservationHistory(features: observationFeatures, nObsSteps: configuration.nObsSteps)
+    }
+
+    /// Reads the weights and builds the network alone, without sampler or normalisation.
+    ///
+    /// - Parameters:
+    ///   - timesteps: the timesteps it will be asked for.
+    ///   - maximumBatch: at least 1.
+    ///   - threads: threads for its arithmetic, at least 1; they are the whole process's.
+    /// - Throws: `PolicyError` for weights that cannot be read or are not finite.
+    public func network(timesteps: [Int], maximumBatch: Int, threads: Int) throws(PolicyError) -> UNet1D {
+        try UNet1D(
+            architecture: configuration.architecture,
+            timesteps: timesteps,
+            maximumBatch: maximumBatch,
+            threads: threads
+        ) { parameter throws(PolicyError) in try values(of: parameter) }
+    }
+
+    /// The values of one of the network's parameters, all of them finite.
+    private func values(of parameter: UNet1DArchitecture.Parameter) throws(PolicyError) -> [Float] {
+        let name = Self.networkPrefix + parameter.name
+        let (file, values) = try withPolicyError { () throws(SafetensorsError) in
+            (try checkpoint.file(of: name).name, try checkpoint.floats(name))
+        }
+        if let index = values.firstIndex(where: { !$0.isFinite }) {
+            throw PolicyError(
+                file,
+                "tensor \(name.quoted)",
+                found: "\(values[index]) at index \(index)",
+                expected: "finite numbers"
+            )
+        }
+        return values
+    }
+
+    /// Compares the checkpoint's tensors with the ones the architecture has.
+    private static func checkWeights(
+        _ checkpoint: SafetensorsCheckpoint,
+        architecture: UNet1DArchitecture,
+        otherNames: Set<String>
+    ) throws(PolicyError) -> Set<DType> {
+        var expectedNames = otherNames
+        var dtypes: Set<DType> = []
+        for parameter in architecture.parameters {
+            let name = networkPrefix + parameter.name
+            expectedNames.insert(name)
+            guard checkpoint.contains(name) else {
+                throw PolicyError(
+                    checkpoint.name,
+                    "tensor \(name.quoted)",
+                    found: "missing",
+                    expected: "shape \(parameter.shape), as \(PolicyConfiguration.fileName) has it"
+                )
+            }
+            let (file, tensor) = try withPolicyError { () throws(SafetensorsError) in
+                (try checkpoint.file(of: name).name, try checkpoint.description(of: name))
+            }
+            guard tensor.shape == parameter.shape else {
+                throw PolicyError(
+                    file,
+                    "tensor \(name.quoted)",
+                    found: "shape \(tensor.shape)",
+                    expected: "shape \(parameter.shape), as \(PolicyConfiguration.fileName) has it"
+                )
+            }
+            guard [.f64, .f32, .f16, .bf16].contains(tensor.dtype) else {
+                throw PolicyError(
+                    file,
+                    "tensor \(name.quoted)",
+                    found: "dtype \(tensor.dtype.rawValue)",
+                    expected: "F32, F16, BF16 or F64"
+                )
+            }
+            dtypes.insert(tensor.dtype)
+        }
+        if let extra = checkpoint.names.first(where: { !expectedNames.contains($0) }) {
+            throw PolicyError(
+                checkpoint.name,
+                "tensor \(extra.quoted)",
+                found: "a tensor that the policy of \(PolicyConfiguration.fileName) does not have",
+                expected: "only the \(architecture.parameters.count) tensors of its network"
+            )
+        }
+        return dtypes
+    }
+}
+
+extension NormalizationStatistics {
+    fileprivate var mode: NormalizationMode {
+        switch values {
+        case .identity: .identity
+        case .meanStd: .meanStd
+        case .minMax: .minMax
+        }
+    }
+}

@@ -1,0 +1,325 @@
+import Denoiser
+import Foundation
+import Safetensors
+import Sampling
+
+/// A LeRobot diffusion policy's `config.json`, checked: everything in it that changes the policy's output.
+///
+/// Keys that are absent have LeRobot 0.4.4's defaults (`DiffusionConfig`). Keys that only concern training or image
+/// encoders are accepted and not read; a key that is neither is an error.
+public struct PolicyConfiguration: Sendable, Hashable {
+    /// The file's name in a bundle.
+    public static let fileName = "config.json"
+
+    /// A low-dimensional input: LeRobot's feature name, its type and how many numbers it has.
+    public struct Input: Sendable, Hashable {
+        /// `observation.state` or `observation.environment_state`.
+        public let name: String
+        /// `.state` or `.environment`.
+        public let type: FeatureType
+        /// Numbers in one observation.
+        public let count: Int
+    }
+
+    /// The inputs in the order in which the condition has them: `observation.state`, then
+    /// `observation.environment_state` if there is one.
+    public let inputs: [Input]
+    /// Numbers in one action.
+    public let actionDim: Int
+    /// Observation steps that the network sees, the current one included.
+    public let nObsSteps: Int
+    /// Actions the network predicts, from the first of its observation steps on.
+    public let horizon: Int
+    /// Actions to execute, from the current step on.
+    public let nActionSteps: Int
+    /// How each feature type is normalised. A type that is not here is not normalised.
+    public let normalizationMapping: [FeatureType: NormalizationMode]
+    /// The network.
+    public let architecture: UNet1DArchitecture
+    /// The noise schedule of training.
+    public let noiseSchedule: NoiseSchedule
+    /// The scheduler that the policy names (`noise_scheduler_type`): `.ddpm` or `.ddim`.
+    public let solver: Solver
+    /// What the network predicts.
+    public let predictionType: PredictionType
+    /// The range to which predicted clean samples are clipped, [-r, r]; nil for no clipping.
+    public let clipSampleRange: Float?
+    /// Denoising steps that the policy asks for (`num_inference_steps`, else `num_train_timesteps`).
+    public let numInferenceSteps: Int
+
+    /// Reads and checks a `config.json`.
+    ///
+    /// - Throws: `PolicyError` with the key, its value and what was expected.
+    public init(contentsOf url: URL) throws(PolicyError) {
+        let root = try JSONReader(contentsOf: url)
+        let type = try root.required("type", expected: "\"diffusion\"")
+        guard try type.string() == "diffusion" else { throw type.error(expected: "\"diffusion\"") }
+        for key in [
+            "input_shapes", "output_shapes", "input_normalization_modes", "output_normalization_modes",
+        ] {
+            guard let old = try root.optional(key) else { continue }
+            throw PolicyError(
+                root.file,
+                old.path,
+                found: "a key of the layout before input_features",
+                expected: "a checkpoint whose config.json has input_features and output_features"
+            )
+        }
+        try root.refuseOtherKeys(than: Self.keysOfInference.union(Self.keysWithoutEffect))
+        if let peft = try root.optional("use_peft"), try peft.boolean() {
+            throw peft.error(expected: "false: adapters are not supported, merge them into the weights")
+        }
+
+        func integer(_ key: String, _ range: ClosedRange<Int>, default value: Int) throws(PolicyError) -> Int
+        {
+            try root.optional(key)?.integer(in: range) ?? value
+        }
+        func boolean(_ key: String, default value: Bool) throws(PolicyError) -> Bool {
+            try root.optional(key)?.boolean() ?? value
+        }
+
+        inputs = try Self.inputs(root)
+        actionDim = try Self.actionDim(root)
+        nObsSteps = try integer("n_obs_steps", 1...256, default: 2)
+        horizon = try integer("horizon", 1...4096, default: 16)
+        guard horizon * actionDim <= Self.maximumSampleCount else {
+            throw PolicyError(
+                root.file,
+                "horizon",
+                found: "\(horizon) actions of \(actionDim) numbers",
+                expected: "at most \(Self.maximumSampleCount) numbers in one prediction"
+            )
+        }
+        nActionSteps = try integer("n_action_steps", 1...4096, default: 8)
+        guard nActionSteps <= horizon - nObsSteps + 1 else {
+            throw PolicyError(
+                root.file,
+                "n_action_steps",
+                found: "\(nActionSteps)",
+                expected: "at most horizon - n_obs_steps + 1, which is \(horizon - nObsSteps + 1)"
+            )
+        }
+        normalizationMapping = try Self.normalizationMapping(root)
+        architecture = try Self.architecture(
+            root,
+            actionDim: actionDim,
+            horizon: horizon,
+            conditionDim: nObsSteps * inputs.reduce(0) { $0 + $1.count },
+            kernelSize: integer("kernel_size", 1...63, default: 5),
+            nGroups: integer("n_groups", 1...16_384, default: 8),
+            diffusionStepEmbedDim: integer("diffusion_step_embed_dim", 4...16_384, default: 128),
+            useFiLMScaleModulation: boolean("use_film_scale_modulation", default: true)
+        )
+
+        let numTrainTimesteps = try integer("num_train_timesteps", 1...10_000, default: 100)
+        noiseSchedule = try Self.noiseSchedule(root, numTrainTimesteps: numTrainTimesteps)
+        solver = try root.optional("noise_scheduler_type")?.choice(NoiseSchedulerType.self).solver ?? .ddpm
+        predictionType = try root.optional("prediction_type")?.choice(PredictionType.self) ?? .epsilon
+        let range =
+            try root.optional("clip_sample_range")?.number(expected: "a number greater than 0, at most 1e6") {
+                $0 > 0 && $0 <= 1e6
+            } ?? 1
+        clipSampleRange = try boolean("clip_sample", default: true) ? Float(range) : nil
+        if let steps = try root.optional("num_inference_steps"), !steps.isNull {
+            guard case .integer(let count) = steps.value, (1...numTrainTimesteps).contains(count) else {
+                throw steps.error(
+                    expected:
+                        "null or a whole number from 1 to num_train_timesteps, which is \(numTrainTimesteps)"
+                )
+            }
+            numInferenceSteps = count
+        } else {
+            numInferenceSteps = numTrainTimesteps
+        }
+    }
+
+    /// The sampler the policy names itself, one step after the other.
+    public var defaultSettings: SamplerSettings {
+        SamplerSettings(solver: solver, numInferenceSteps: numInferenceSteps)
+    }
+
+    /// Timesteps of the noise schedule.
+    public var numTrainTimesteps: Int { noiseSchedule.numTrainTimesteps }
+
+    /// How a feature type is normalised.
+    public func normalizationMode(of type: FeatureType) -> NormalizationMode {
+        normalizationMapping[type] ?? .identity
+    }
+
+    /// Bounds the sampler's memory, which grows with horizon, action_dim and num_train_timesteps together.
+    private static let maximumSampleCount = 1 << 16
+
+    private enum NoiseSchedulerType: String, CaseIterable {
+        case ddpm = "DDPM"
+        case ddim = "DDIM"
+
+        var solver: Solver { self == .ddpm ? .ddpm : .ddim }
+    }
+
+    private static let keysOfInference: Set<String> = [
+        "type", "n_obs_steps", "horizon", "n_action_steps", "input_features", "output_features",
+        "normalization_mapping", "down_dims", "kernel_size", "n_groups", "diffusion_step_embed_dim",
+        "use_film_scale_modulation", "noise_scheduler_type", "num_train_timesteps", "beta_schedule",
+        "beta_start",
+        "beta_end", "prediction_type", "clip_sample", "clip_sample_range", "num_inference_steps", "use_peft",
+    ]
+
+    /// Where and how it is trained and stored, and image encoders, which a policy without images does not have.
+    private static let keysWithoutEffect: Set<String> = [
+        "device", "use_amp", "push_to_hub", "repo_id", "private", "tags", "license", "pretrained_path",
+        "drop_n_last_frames", "do_mask_loss_for_padding", "compile_model", "compile_mode", "optimizer_lr",
+        "optimizer_betas", "optimizer_eps", "optimizer_weight_decay", "scheduler_name",
+        "scheduler_warmup_steps",
+        "vision_backbone", "resize_shape", "crop_ratio", "crop_shape", "crop_is_random",
+        "pretrained_backbone_weights", "use_group_norm", "spatial_softmax_num_keypoints",
+        "use_separate_rgb_encoder_per_camera",
+    ]
+
+    private static func inputs(_ root: JSONReader) throws(PolicyError) -> [Input] {
+        let features = try root.required("input_features", expected: "an object that names the inputs")
+        var found: [String: Input] = [:]
+        for (name, feature) in try features.members() {
+            let type = try feature.required("type", expected: "a feature type").choice(FeatureType.self)
+            if type == .visual || name.hasPrefix("observation.image") {
+                throw PolicyError(
+                    root.file,
+                    feature.path,
+                    found: "an image input, not supported yet",
+                    expected: "low-dimensional inputs only"
+                )
+            }
+            let isKnown =
+                switch name {
+                case "observation.state": type == .state
+                case "observation.environment_state": type == .environment
+                default: false
+                }
+            guard isKnown else {
+                throw PolicyError(
+                    root.file,
+                    feature.path,
+                    found: "an input of type \(type.rawValue)",
+                    expected: "observation.state (STATE) and observation.environment_state (ENV) only"
+                )
+            }
+            found[name] = Input(name: name, type: type, count: try dimension(feature, limit: 16_384))
+        }
+        guard let state = found["observation.state"] else {
+            throw PolicyError(
+                root.file,
+                "\(features.path).observation.state",
+                found: "missing",
+                expected: "a feature of type STATE"
+            )
+        }
+        return [state] + [found["observation.environment_state"]].compactMap(\.self)
+    }
+
+    private static func actionDim(_ root: JSONReader) throws(PolicyError) -> Int {
+        let features = try root.required("output_features", expected: "an object with \"action\"")
+        for (name, feature) in try features.members() where name != "action" {
+            throw PolicyError(root.file, feature.path, found: "an output", expected: "\"action\" only")
+        }
+        let action = try features.required("action", expected: "a feature of type ACTION")
+        let type = try action.required("type", expected: "\"ACTION\"")
+        guard try type.choice(FeatureType.self) == .action else { throw type.error(expected: "\"ACTION\"") }
+        return try dimension(action, limit: 4096)
+    }
+
+    /// The only dimension of a feature's shape.
+    private static func dimension(_ feature: JSONReader, limit: Int) throws(PolicyError) -> Int {
+        let shape = try feature.required("shape", expected: "a list of one whole number")
+        let dimensions = try shape.elements()
+        guard dimensions.count == 1 else { throw shape.error(expected: "a list of one whole number") }
+        return try dimensions[0].integer(in: 1...limit)
+    }
+
+    private static func normalizationMapping(
+        _ root: JSONReader
+    ) throws(PolicyError) -> [FeatureType: NormalizationMode] {
+        guard let mapping = try root.optional("normalization_mapping") else {
+            return [.visual: .meanStd, .state: .minMax, .action: .minMax]
+        }
+        return try mapping.normalizationMapping()
+    }
+
+    private static func architecture(
+        _ root: JSONReader,
+        actionDim: Int,
+        horizon: Int,
+        conditionDim: Int,
+        kernelSize: Int,
+        nGroups: Int,
+        diffusionStepEmbedDim: Int,
+        useFiLMScaleModulation: Bool
+    ) throws(PolicyError) -> UNet1DArchitecture {
+        var downDims = [512, 1024, 2048]
+        if let list = try root.optional("down_dims") {
+            downDims = []
+            for element in try list.elements() { downDims.append(try element.integer(in: 1...16_384)) }
+        }
+        do throws(ArchitectureError) {
+            return try UNet1DArchitecture(
+                actionDim: actionDim,
+                horizon: horizon,
+                conditionDim: conditionDim,
+                downDims: downDims,
+                kernelSize: kernelSize,
+                nGroups: nGroups,
+                diffusionStepEmbedDim: diffusionStepEmbedDim,
+                useFiLMScaleModulation: useFiLMScaleModulation
+            )
+        } catch {
+            throw PolicyError(root.file, error.field, found: error.value, expected: error.expected)
+        }
+    }
+
+    private static func noiseSchedule(
+        _ root: JSONReader,
+        numTrainTimesteps: Int
+    ) throws(PolicyError) -> NoiseSchedule {
+        func beta(_ key: String, default value: Double) throws(PolicyError) -> Double {
+            try root.optional(key)?.number(expected: "a number between 0 and 1, both excluded") {
+                $0 > 0 && $0 < 1
+            }
+                ?? value
+        }
+        let betaSchedule = try root.optional("beta_schedule")?.choice(BetaSchedule.self) ?? .squaredcosCapV2
+        let betaStart = try beta("beta_start", default: 0.0001)
+        let betaEnd = try beta("beta_end", default: 0.02)
+        do throws(SamplerError) {
+            return try NoiseSchedule(
+                numTrainTimesteps: numTrainTimesteps,
+                betaSchedule: betaSchedule,
+                betaStart: betaStart,
+                betaEnd: betaEnd
+            )
+        } catch {
+            throw PolicyError(
+                root.file,
+                "beta_schedule",
+                found: "\(betaSchedule.rawValue), for which \(error.description)",
+                expected: "a schedule on which every denoising step is defined"
+            )
+        }
+    }
+}
+
+extension JSONReader {
+    /// An object from feature types to normalisation modes.
+    func normalizationMapping() throws(PolicyError) -> [FeatureType: NormalizationMode] {
+        var mapping: [FeatureType: NormalizationMode] = [:]
+        for (key, mode) in try members() {
+            guard let type = FeatureType(rawValue: key) else {
+                throw PolicyError(
+                    file,
+                    mode.path,
+                    found: "an unknown feature type",
+                    expected: "one of " + FeatureType.allCases.map(\.rawValue).joined(separator: ", ")
+                )
+            }
+            mapping[type] = try mode.choice(NormalizationMode.self)
+        }
+        return mapping
+    }
+}

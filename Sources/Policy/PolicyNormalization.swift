@@ -1,0 +1,173 @@
+import Foundation
+import Safetensors
+
+/// How a bundle's observations and actions are brought to the network's scale and back, from whichever of LeRobot's
+/// layouts the bundle has.
+struct PolicyNormalization: Sendable, Hashable {
+    /// The inputs as the robot sends them, in condition order.
+    let features: [ObservationFeature]
+    /// One for each of `features`.
+    let inputs: [NormalizationStatistics]
+    let action: NormalizationStatistics
+
+    /// Reads the statistics.
+    ///
+    /// - Parameter checkpoint: the weights, where the older layout keeps the statistics too.
+    init(
+        directory: URL,
+        configuration: PolicyConfiguration,
+        checkpoint: SafetensorsCheckpoint
+    ) throws(PolicyError) {
+        if Self.hasProcessors(directory) {
+            try self.init(processorsIn: directory, configuration: configuration)
+        } else {
+            try self.init(buffersIn: checkpoint, configuration: configuration)
+        }
+    }
+
+    /// Whether the folder has the layout with processor files, of LeRobot 0.4 and later.
+    static func hasProcessors(_ directory: URL) -> Bool {
+        [ProcessorPipeline.preprocessorName, ProcessorPipeline.postprocessorName].contains {
+            FileManager.default.fileExists(atPath: directory.appendingPathComponent($0).path)
+        }
+    }
+
+    private init(processorsIn directory: URL, configuration: PolicyConfiguration) throws(PolicyError) {
+        let before = try ProcessorPipeline(
+            contentsOf: directory.appendingPathComponent(ProcessorPipeline.preprocessorName)
+        )
+        var renameMap: [String: String] = [:]
+        var normalizer: NormalizerStep?
+        for step in before.steps {
+            switch step.name {
+            case "rename_observations_processor":
+                let names = try step.renameMap()
+                guard renameMap.isEmpty || names.isEmpty, normalizer == nil || names.isEmpty else {
+                    throw PolicyError(
+                        before.file,
+                        step.reader.path,
+                        found: "a rename after another rename or after the normaliser",
+                        expected: "one rename_map, before the normaliser"
+                    )
+                }
+                renameMap.merge(names) { first, _ in first }
+            case "normalizer_processor":
+                guard normalizer == nil else {
+                    throw PolicyError(
+                        before.file,
+                        step.reader.path,
+                        found: "a second normalizer_processor",
+                        expected: "one"
+                    )
+                }
+                normalizer = try NormalizerStep(step, directory: directory)
+            default:
+                guard try step.movesDataOnly() else { throw step.unknown }
+            }
+        }
+
+        let after = try ProcessorPipeline(
+            contentsOf: directory.appendingPathComponent(ProcessorPipeline.postprocessorName)
+        )
+        var unnormalizer: NormalizerStep?
+        for step in after.steps {
+            if step.name == "unnormalizer_processor", unnormalizer == nil {
+                unnormalizer = try NormalizerStep(step, directory: directory)
+            } else {
+                guard try step.movesDataOnly() else { throw step.unknown }
+            }
+        }
+
+        guard let normalizer else {
+            throw PolicyError(before.file, "steps", found: "no normalizer_processor", expected: "one")
+        }
+        guard let unnormalizer else {
+            throw PolicyError(after.file, "steps", found: "no unnormalizer_processor", expected: "one")
+        }
+        var inputs: [NormalizationStatistics] = []
+        for input in configuration.inputs {
+            inputs.append(try normalizer.statistics(ofInput: input, configuration: configuration))
+        }
+        self.inputs = inputs
+        action = try unnormalizer.statisticsOfAction(configuration: configuration)
+        features = try Self.features(configuration, renameMap: renameMap, file: before.file)
+    }
+
+    /// The layout before LeRobot 0.4: buffers of the policy's own `normalize_inputs` and `unnormalize_outputs` modules.
+    private init(
+        buffersIn checkpoint: SafetensorsCheckpoint,
+        configuration: PolicyConfiguration
+    ) throws(PolicyError) {
+        func source(_ module: String) -> StatisticsSource {
+            StatisticsSource(
+                tensors: checkpoint,
+                epsilon: 1e-8,
+                zeroRange: .hasEpsilonAdded,
+                tensorName: { Self.bufferName(module: module, feature: $0, statistic: $1) }
+            )
+        }
+        var inputs: [NormalizationStatistics] = []
+        for input in configuration.inputs {
+            let mode = configuration.normalizationMode(of: input.type)
+            inputs.append(
+                try source("normalize_inputs").statistics(of: input.name, mode: mode, count: input.count)
+            )
+        }
+        self.inputs = inputs
+        action = try source("unnormalize_outputs").statistics(
+            of: "action",
+            mode: configuration.normalizationMode(of: .action),
+            count: configuration.actionDim
+        )
+        features = try Self.features(configuration, renameMap: [:], file: PolicyConfiguration.fileName)
+    }
+
+    /// The tensors that the older layout may have beside the weights, used or not.
+    static func bufferNames(_ configuration: PolicyConfiguration) -> Set<String> {
+        let buffers =
+            configuration.inputs.map { ("normalize_inputs", $0.name) }
+            + [("normalize_targets", "action"), ("unnormalize_outputs", "action")]
+        return Set(
+            buffers.flatMap { module, feature in
+                ["min", "max", "mean", "std"].map {
+                    bufferName(module: module, feature: feature, statistic: $0)
+                }
+            }
+        )
+    }
+
+    private static func bufferName(module: String, feature: String, statistic: String) -> String {
+        "\(module).buffer_\(feature.replacing(".", with: "_")).\(statistic)"
+    }
+
+    /// The inputs under the names the robot sends, which a rename step turns into the policy's.
+    private static func features(
+        _ configuration: PolicyConfiguration,
+        renameMap: [String: String],
+        file: String
+    ) throws(PolicyError) -> [ObservationFeature] {
+        var features: [ObservationFeature] = []
+        for input in configuration.inputs {
+            let names = renameMap.filter { $0.value == input.name }.keys.sorted()
+            guard names.count <= 1, !names.isEmpty || renameMap[input.name] == nil else {
+                throw PolicyError(
+                    file,
+                    "rename_map",
+                    found: names.isEmpty
+                        ? "\(input.name) is renamed to \(renameMap[input.name, default: ""].quoted)"
+                        : "\(names.map(\.quoted).joined(separator: " and ")) both become \(input.name)",
+                    expected: "one observation that is \(input.name) afterwards"
+                )
+            }
+            features.append(
+                ObservationFeature(
+                    name: names.first ?? input.name,
+                    checkpointName: input.name,
+                    type: input.type,
+                    count: input.count
+                )
+            )
+        }
+        return features
+    }
+}

@@ -1,0 +1,11 @@
+import Denoiser
+import Sampling
+
+/// The network as the samplers see it.
+struct UNetPredictor: NoisePredictor {
+    let network: UNet1D
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        network.predict(samples: samples, timesteps: timesteps, into: &outputs)
+    }
+}

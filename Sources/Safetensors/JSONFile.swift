@@ -1,0 +1,32 @@
+import Foundation
+
+extension JSONValue {
+    /// Reads a file that holds one JSON document.
+    ///
+    /// - Parameter maximumByteCount: a larger file is refused before it is read.
+    /// - Throws: `SafetensorsError` for a file that cannot be read, is too large, or is not JSON.
+    package init(contentsOf url: URL, maximumByteCount: Int) throws(SafetensorsError) {
+        let mapping = try MappedFile(url)
+        guard mapping.byteCount <= maximumByteCount else {
+            throw SafetensorsError(
+                .headerSyntax,
+                file: mapping.name,
+                found: "\(mapping.byteCount) bytes",
+                expected: "at most \(maximumByteCount)"
+            )
+        }
+        let text = try mapping.withBytes(in: 0..<mapping.byteCount) { bytes throws(SafetensorsError) in
+            bytes.withUnsafeBytes { Array($0) }
+        }
+        do throws(JSONSyntaxError) {
+            try self.init(parsing: text)
+        } catch {
+            throw SafetensorsError(
+                error.reason == .duplicateName ? .duplicateName : .headerSyntax,
+                file: mapping.name,
+                found: "\(error.problem) (byte \(error.offset))",
+                expected: error.reason == .duplicateName ? "each name once" : "JSON"
+            )
+        }
+    }
+}

@@ -1,0 +1,36 @@
+/// The trained network as a sampler sees it.
+public protocol NoisePredictor {
+    /// Evaluates the network on a batch of (sample, timestep) pairs.
+    ///
+    /// Samplers call this once per iteration from the thread that called them. What the output means is the policy's
+    /// `PredictionType`. For the samplers' guarantees (the same chunk from the sequential and the parallel sampler) an
+    /// output must depend on its own pair alone, whatever else is in the batch.
+    ///
+    /// - Parameters:
+    ///   - samples: Shape [batch, sampleCount], row-major.
+    ///   - timesteps: Training timesteps, shape [batch].
+    ///   - outputs: Shape [batch, sampleCount]; every element is written.
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>)
+}
+
+extension NoisePredictor {
+    /// Evaluates the samples in `rows` of a trajectory, [timesteps.count + 1, sampleCount], into the first rows of
+    /// `buffer`.
+    func predict(trajectory: [Float], timesteps: [Int], rows: Range<Int>, into buffer: inout [Float]) {
+        let sampleCount = trajectory.count / (timesteps.count + 1)
+        let elements = rows.lowerBound * sampleCount..<rows.upperBound * sampleCount
+        var span = buffer.mutableSpan
+        var outputs = span._mutatingExtracting(first: elements.count)
+        predict(
+            samples: trajectory.span.extracting(elements),
+            timesteps: timesteps.span.extracting(rows),
+            into: &outputs
+        )
+    }
+
+    /// Evaluates one sample, with the timestep at `index`, into `buffer`.
+    func predict(sample: Span<Float>, timesteps: [Int], index: Int, into buffer: inout [Float]) {
+        var output = buffer.mutableSpan
+        predict(samples: sample, timesteps: timesteps.span.extracting(index...index), into: &output)
+    }
+}

@@ -1,0 +1,165 @@
+import ArgumentParser
+import Denoiser
+import Foundation
+import Policy
+import Sampling
+
+struct InspectCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "inspect",
+        abstract: "Show what a policy is: features, horizon, sizes, schedule, normalisation.",
+        discussion: "Reads and checks the whole folder, as every command that runs a policy does."
+    )
+
+    @Argument(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    var policy: String
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    private struct Report: Encodable {
+        struct Feature: Encodable {
+            let name: String
+            let type: String
+            let shape: [Int]
+            let normalization: String
+        }
+        struct Network: Encodable {
+            let downDims: [Int]
+            let kernelSize: Int
+            let nGroups: Int
+            let diffusionStepEmbedDim: Int
+            let useFilmScaleModulation: Bool
+            let conditionDim: Int
+            let parameters: Int
+            let weightDtypes: [String]
+            let gflopPerSample: Double
+            let kernel: String
+        }
+        struct Schedule: Encodable {
+            let noiseSchedulerType: String
+            let numTrainTimesteps: Int
+            let numInferenceSteps: Int
+            let betaSchedule: String
+            let betaStart: Double
+            let betaEnd: Double
+            let predictionType: String
+            let clipSampleRange: Float?
+        }
+        let name: String
+        let inputFeatures: [Feature]
+        let outputFeatures: [Feature]
+        let horizon: Int
+        let nObsSteps: Int
+        let nActionSteps: Int
+        let network: Network
+        let schedule: Schedule
+    }
+
+    func run() throws {
+        let bundle = try PolicyOptions.load(policy)
+        let report = Self.report(bundle)
+        if json {
+            try Console.json(report)
+        } else {
+            Self.show(report)
+        }
+    }
+
+    private static func report(_ bundle: PolicyBundle) -> Report {
+        let configuration = bundle.configuration
+        let architecture = configuration.architecture
+        func normalization(_ feature: String) -> String {
+            (bundle.normalizationModes[feature] ?? .identity).rawValue
+        }
+        return Report(
+            name: bundle.name,
+            inputFeatures: bundle.observationFeatures.map {
+                Report.Feature(
+                    name: $0.name,
+                    type: $0.type.rawValue,
+                    shape: [$0.count],
+                    normalization: normalization($0.checkpointName)
+                )
+            },
+            outputFeatures: [
+                Report.Feature(
+                    name: "action",
+                    type: FeatureType.action.rawValue,
+                    shape: [configuration.actionDim],
+                    normalization: normalization("action")
+                )
+            ],
+            horizon: configuration.horizon,
+            nObsSteps: configuration.nObsSteps,
+            nActionSteps: configuration.nActionSteps,
+            network: Report.Network(
+                downDims: architecture.downDims,
+                kernelSize: architecture.kernelSize,
+                nGroups: architecture.nGroups,
+                diffusionStepEmbedDim: architecture.diffusionStepEmbedDim,
+                useFilmScaleModulation: architecture.useFiLMScaleModulation,
+                conditionDim: architecture.conditionDim,
+                parameters: architecture.parameterCount,
+                weightDtypes: bundle.weightDTypes.map(\.rawValue).sorted(),
+                gflopPerSample: Double(architecture.operationsPerSample) / 1e9,
+                kernel: UNet1D.kernelDescription
+            ),
+            schedule: Report.Schedule(
+                noiseSchedulerType: configuration.solver.rawValue.uppercased(),
+                numTrainTimesteps: configuration.numTrainTimesteps,
+                numInferenceSteps: configuration.numInferenceSteps,
+                betaSchedule: configuration.noiseSchedule.betaSchedule.rawValue,
+                betaStart: configuration.noiseSchedule.betaStart,
+                betaEnd: configuration.noiseSchedule.betaEnd,
+                predictionType: configuration.predictionType.rawValue,
+                clipSampleRange: configuration.clipSampleRange
+            )
+        )
+    }
+
+    private static func show(_ report: Report) {
+        Console.result(report.name)
+        Console.result("")
+        var features = Table("feature", "type", "shape", "normalisation")
+        for feature in report.inputFeatures + report.outputFeatures {
+            features.add(feature.name, feature.type, "\(feature.shape)", feature.normalization)
+        }
+        features.print()
+        Console.result("")
+        let network = report.network
+        let schedule = report.schedule
+        let clip = schedule.clipSampleRange.map { "clipped to +-\($0)" } ?? "not clipped"
+        let lines = [
+            (
+                "time",
+                "horizon \(report.horizon), \(report.nObsSteps) observation steps in, "
+                    + "\(report.nActionSteps) action steps out"
+            ),
+            (
+                "network",
+                "UNet \(network.downDims.map(String.init).joined(separator: "-")), "
+                    + "kernel \(network.kernelSize), \(network.nGroups) groups, "
+                    + "timestep embedding \(network.diffusionStepEmbedDim), "
+                    + "FiLM \(network.useFilmScaleModulation ? "scale and bias" : "bias only"), "
+                    + "condition of \(network.conditionDim) numbers"
+            ),
+            (
+                "size",
+                "\(fixed(Double(network.parameters) / 1e6, 2)) M parameters stored as "
+                    + "\(network.weightDtypes.joined(separator: ", ")), "
+                    + "\(fixed(network.gflopPerSample, 3)) GFLOP a forward pass"
+            ),
+            (
+                "schedule",
+                "\(schedule.noiseSchedulerType), \(schedule.numInferenceSteps) of "
+                    + "\(schedule.numTrainTimesteps) timesteps, \(schedule.betaSchedule), predicts "
+                    + "\(schedule.predictionType), \(clip)"
+            ),
+            ("runs on", network.kernel),
+        ]
+        for (name, text) in lines {
+            Console.result("  " + name.padding(toLength: 10, withPad: " ", startingAt: 0) + text)
+        }
+    }
+}

@@ -1,0 +1,21 @@
+import Controller
+import Foundation
+import Policy
+
+/// Opening the policy that a command was given.
+enum PolicyOptions {
+    /// Reads and checks the bundle in a folder.
+    static func load(_ path: String) throws -> PolicyBundle {
+        try Failure.asInput { try PolicyBundle(directory: URL(filePath: path, directoryHint: .isDirectory)) }
+    }
+}
+
+extension PolicyPlanner {
+    /// What makes a bundle's planner on the daemon's planning thread.
+    static func factory(bundle: PolicyBundle, sampler: SamplerOptions) -> @Sendable () throws -> PolicyPlanner
+    {
+        let settings = sampler.settings(for: bundle.configuration)
+        let threads = sampler.threadCount
+        return { try PolicyPlanner(bundle: bundle, settings: settings, threads: threads) }
+    }
+}

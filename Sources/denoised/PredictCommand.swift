@@ -1,0 +1,159 @@
+import ArgumentParser
+import Foundation
+import Policy
+import Safetensors
+import Sampling
+
+struct PredictCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "predict",
+        abstract: "Compute one action chunk from observations in a file.",
+        discussion: """
+            The input holds each observation feature under its name, [n_obs_steps, D] in the robot's units, oldest \
+            first, and may hold `noise` [num_inference_steps + 1, horizon, action_dim]: noise[0] is the initial sample, \
+            noise[k] is added in step k. Without it the noise is drawn from --seed.
+
+            The output holds `action` [n_action_steps, action_dim] and `action_pred` [horizon, action_dim] in the \
+            robot's units, and `first_model_output` [horizon, action_dim], the network's raw output in the first step.
+            """
+    )
+
+    @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    var policy: String
+
+    @Option(help: ArgumentHelp("Observations, as safetensors.", valueName: "file"))
+    var input: String
+
+    @Option(help: ArgumentHelp("Where to write the chunk, as safetensors.", valueName: "file"))
+    var output: String
+
+    @OptionGroup
+    var sampler: SamplerOptions
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    private struct Report: Encodable {
+        let output: String
+        let solver: String
+        let steps: Int
+        let window: Int
+        let tolerance: Float
+        let iterations: Int
+        let evaluations: Int
+        let residual: Float
+        let conditionMs: Double
+        let sampleMs: Double
+    }
+
+    func run() throws {
+        let bundle = try PolicyOptions.load(policy)
+        let diffusion = try Failure.asInput {
+            try DiffusionPolicy(
+                bundle: bundle,
+                settings: sampler.settings(for: bundle.configuration),
+                threads: sampler.threadCount
+            )
+        }
+        let file = try Failure.asInput { try SafetensorsFile(contentsOf: URL(filePath: input)) }
+        let history = try Failure.asInput { try readHistory(file, for: diffusion) }
+        let noise = try Failure.asInput { try readNoise(file, for: diffusion) }
+        let chunk = try Failure.asInput { try diffusion.actionChunk(for: history, noise: noise.span) }
+        let firstModelOutput = try Failure.asInput {
+            try diffusion.firstModelOutput(for: history, noise: noise.span)
+        }
+
+        let configuration = bundle.configuration
+        let trajectory = [configuration.horizon, configuration.actionDim]
+        try Failure.asRun {
+            try SafetensorsWriter.write(
+                [
+                    "action": .f32(
+                        chunk.actions,
+                        shape: [configuration.nActionSteps, configuration.actionDim]
+                    ),
+                    "action_pred": .f32(chunk.prediction, shape: trajectory),
+                    "first_model_output": .f32(firstModelOutput, shape: trajectory),
+                ],
+                to: URL(filePath: output)
+            )
+        }
+        try show(
+            Report(
+                output: output,
+                solver: chunk.settings.solver.rawValue,
+                steps: chunk.settings.numInferenceSteps,
+                window: chunk.report.window,
+                tolerance: chunk.report.tolerance,
+                iterations: chunk.report.parallelIterations,
+                evaluations: chunk.report.modelEvaluations,
+                residual: chunk.report.residual,
+                conditionMs: chunk.conditionDuration / .milliseconds(1),
+                sampleMs: chunk.samplingDuration / .milliseconds(1)
+            )
+        )
+    }
+
+    private func show(_ report: Report) throws {
+        if json {
+            try Console.json(report)
+        } else {
+            Console.result(
+                "\(report.solver), \(report.steps) steps: \(report.iterations) iterations, "
+                    + "\(report.evaluations) model evaluations, \(fixed(report.sampleMs, 1)) ms; "
+                    + "written to \(report.output)"
+            )
+        }
+    }
+
+    /// The observations [nObsSteps, D] of each feature, as the history they make.
+    private func readHistory(_ file: SafetensorsFile, for policy: DiffusionPolicy) throws
+        -> ObservationHistory
+    {
+        let nObsSteps = policy.configuration.nObsSteps
+        let known = Set(policy.observationFeatures.map(\.name) + ["noise"])
+        if let unknown = file.names.first(where: { !known.contains($0) }) {
+            throw Failure.input(
+                "\(input): tensor \(unknown) is unknown; expected \(known.sorted().joined(separator: ", "))"
+            )
+        }
+        var steps = [Observation](repeating: Observation(values: [:]), count: nObsSteps)
+        for feature in policy.observationFeatures {
+            let shape = try file.shape(of: feature.name)
+            guard shape == [nObsSteps, feature.count] else {
+                throw Failure.input(
+                    "\(input): tensor \(feature.name) has shape \(shape), expected [\(nObsSteps), \(feature.count)]"
+                )
+            }
+            let values = try file.floats(feature.name)
+            for step in 0..<nObsSteps {
+                steps[step].values[feature.name] = Array(
+                    values[step * feature.count..<(step + 1) * feature.count]
+                )
+            }
+        }
+        var history = policy.makeHistory()
+        for observation in steps { try history.append(observation) }
+        return history
+    }
+
+    /// The file's noise, or noise drawn from the seed.
+    private func readNoise(_ file: SafetensorsFile, for policy: DiffusionPolicy) throws -> [Float] {
+        guard file.contains("noise") else {
+            var noise = [Float](repeating: 0, count: policy.noiseCount)
+            var generator = GaussianNoise(seed: sampler.seed)
+            var span = noise.mutableSpan
+            generator.fill(&span)
+            return noise
+        }
+        let configuration = policy.configuration
+        let expected = [
+            policy.settings.numInferenceSteps + 1, configuration.horizon, configuration.actionDim,
+        ]
+        let shape = try file.shape(of: "noise")
+        guard shape == expected else {
+            throw Failure.input("\(input): tensor noise has shape \(shape), expected \(expected)")
+        }
+        return try file.floats("noise")
+    }
+}

@@ -1,0 +1,145 @@
+import ArgumentParser
+import Controller
+import Foundation
+import Glibc
+import Logging
+import Policy
+import Wire
+
+struct ServeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Run the daemon: observations in, action chunks out, over ZeroMQ.",
+        discussion: """
+            Robots publish observations and subscribe to chunks; docs/PROTOCOL.md describes both, and \
+            examples/robot.py is a robot in a few lines. SIGINT and SIGTERM end the daemon; it then prints what it did.
+            """
+    )
+
+    @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    var policy: String
+
+    @Option(help: ArgumentHelp("Listen here for observations.", valueName: "endpoint"))
+    var observations: String?
+
+    @Option(help: ArgumentHelp("Call a publisher of observations here instead.", valueName: "endpoint"))
+    var observationsFrom: String?
+
+    @Option(help: ArgumentHelp("Publish chunks here.", valueName: "endpoint"))
+    var chunks: String?
+
+    @Option(help: ArgumentHelp("Call a subscriber to chunks here instead.", valueName: "endpoint"))
+    var chunksTo: String?
+
+    @Option(help: ArgumentHelp("Answer requests here.", valueName: "endpoint"))
+    var requests: String?
+
+    @Option(help: "The least severe level to log: trace, debug, info, notice, warning, error or critical.")
+    var logLevel: Logger.Level = .info
+
+    @OptionGroup
+    var sampler: SamplerOptions
+
+    @Flag(help: "Print what the daemon did as one JSON object when it ends.")
+    var json = false
+
+    func validate() throws {
+        if observations != nil && observationsFrom != nil {
+            throw ValidationError("--observations and --observations-from exclude each other")
+        }
+        if chunks != nil && chunksTo != nil {
+            throw ValidationError("--chunks and --chunks-to exclude each other")
+        }
+    }
+
+    func run() throws {
+        // Blocked before any thread starts, so that every thread inherits it and only the waiting one below sees them.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        sigaddset(&signals, SIGINT)
+        sigaddset(&signals, SIGTERM)
+        pthread_sigmask(SIG_BLOCK, &signals, nil)
+
+        let logger = Logger.standardError(level: logLevel)
+        let policy = try PolicyOptions.load(policy)
+        let planner = PolicyPlanner.factory(bundle: policy, sampler: sampler)
+
+        let daemon = try Failure.asRun {
+            try Daemon(configuration: configuration(logger: logger), makePlanner: planner)
+        }
+        let endpoints = try Failure.asRun { try daemon.start() }
+        if !json {
+            Console.result("denoised serves \(policy.name)")
+            Console.result("  observations  \(endpoints.observations)")
+            Console.result("  chunks        \(endpoints.chunks)")
+            Console.result("  requests      \(endpoints.requests)")
+        }
+
+        let waiter = Thread { [signals] in
+            var signals = signals
+            var received: Int32 = 0
+            sigwait(&signals, &received)
+            logger.notice("\(received == SIGINT ? "SIGINT" : "SIGTERM"): ending")
+            daemon.requestStop()
+        }
+        waiter.start()
+
+        try Failure.asRun { try daemon.waitUntilStopped() }
+        let statistics = daemon.statistics
+        if json {
+            try Console.json(statistics)
+        } else {
+            statistics.show()
+        }
+    }
+
+    private func configuration(logger: Logger) -> DaemonConfiguration {
+        var configuration = DaemonConfiguration()
+        if let observations { configuration.observations = .bind(observations) }
+        if let observationsFrom { configuration.observations = .connect(observationsFrom) }
+        if let chunks { configuration.chunks = .bind(chunks) }
+        if let chunksTo { configuration.chunks = .connect(chunksTo) }
+        if let requests { configuration.requests = requests }
+        configuration.seed = sampler.seed
+        configuration.logger = logger
+        return configuration
+    }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}
+
+extension Logger {
+    /// The program's log, on standard error.
+    static func standardError(level: Logger.Level) -> Logger {
+        Logger(label: "denoised") { label in
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        }
+    }
+}
+
+extension DaemonStatistics {
+    /// Prints what the daemon did, for people.
+    fileprivate func show() {
+        Console.result(
+            "\(chunks) chunks and \(predictions) predictions in \(fixed(Double(uptimeNs) / 1e9, 1)) s; "
+                + "\(observations) observations, \(supersededObservations) superseded, "
+                + "\(staleObservations) stale, \(plannerErrors) planner errors"
+        )
+        for (reason, count) in rejectedMessages.sorted(by: { $0.key < $1.key }) {
+            Console.result("rejected, \(reason): \(count)")
+        }
+        guard chunks + predictions > 0 else { return }
+        Console.result("")
+        var table = Table("latency, ms", "p50", "p90", "p99", "max")
+        for stage in ["decode", "queue", "condition", "sample", "encode", "total"] {
+            guard let latency = latencyNs[stage] else { continue }
+            let cells = [latency.p50, latency.p90, latency.p99, latency.max].map {
+                fixed(Double($0) / 1e6, 2)
+            }
+            table.add(stage, cells[0], cells[1], cells[2], cells[3])
+        }
+        table.print()
+    }
+}

@@ -1,0 +1,147 @@
+import ArgumentParser
+import Foundation
+import PushT
+import Safetensors
+
+struct SimCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "sim",
+        abstract: "Run simulated PushT episodes through the daemon, or the simulator alone.",
+        discussion: """
+            A policy pushes the T into its goal, episode by episode, from the initial states of seeds S, S+1, ... The \
+            daemon runs inside this process unless --connect names one that runs already. An episode's score is the \
+            largest min(coverage / 0.95, 1) of its steps; it succeeds above 0.95 coverage.
+
+            --replay and --print-reset need no policy: they run the simulator alone.
+            """
+    )
+
+    @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    var policy: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Use a running daemon: the endpoint at which it answers requests.",
+            valueName: "endpoint"
+        )
+    )
+    var connect: String?
+
+    @Option(help: ArgumentHelp("Episodes to run.", valueName: "n"))
+    var episodes = 1
+
+    @Option(help: ArgumentHelp("Draw the first episode to an SVG file.", valueName: "file"))
+    var draw: String?
+
+    @Flag(help: "Print a line for each chunk: where the episode stands, and the time of each stage.")
+    var trace = false
+
+    @Flag(help: "Watch the episodes in the terminal.")
+    var watch = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Replay recorded actions: a safetensors file with initial_state [5] and actions [T, 2].",
+            valueName: "file"
+        )
+    )
+    var replay: String?
+
+    @Option(help: ArgumentHelp("Where --replay writes states [T, 5] and coverage [T].", valueName: "file"))
+    var output: String?
+
+    @Option(
+        help: ArgumentHelp("Print the 5-number observation after a reset with this seed.", valueName: "seed")
+    )
+    var printReset: UInt64?
+
+    @OptionGroup
+    var sampler: SamplerOptions
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        let jobs = [policy != nil || connect != nil, replay != nil, printReset != nil].filter { $0 }.count
+        guard jobs == 1 else {
+            throw ValidationError("give exactly one of --policy (or --connect), --replay and --print-reset")
+        }
+        if policy != nil && connect != nil {
+            throw ValidationError(
+                "--policy and --connect exclude each other: a running daemon has its policy"
+            )
+        }
+        if (replay != nil) != (output != nil) {
+            throw ValidationError("--replay and --output go together")
+        }
+        guard (1...1_000_000).contains(episodes) else {
+            throw ValidationError("--episodes is \(episodes), expected 1...1000000")
+        }
+        if json && watch {
+            throw ValidationError("--json and --watch exclude each other")
+        }
+    }
+
+    func run() throws {
+        if let printReset {
+            try Self.printReset(seed: printReset, json: json)
+        } else if let replay, let output {
+            try Replay(input: replay, output: output).run(json: json)
+        } else {
+            try runEpisodes()
+        }
+    }
+
+    private struct Reset: Encodable {
+        let seed: UInt64
+        let observation: [Double]
+    }
+
+    private static func printReset(seed: UInt64, json: Bool) throws {
+        let observation = PushTSimulation().reset(seed: seed).state
+        if json {
+            try Console.json(Reset(seed: seed, observation: observation))
+        } else {
+            // Swift prints the shortest decimal that reads back as the same double.
+            Console.result(observation.map(\.description).joined(separator: " "))
+        }
+    }
+
+    private func runEpisodes() throws {
+        let robot: SimulatedRobot
+        if let connect {
+            robot = try SimulatedRobot(connectingTo: connect)
+        } else {
+            robot = try SimulatedRobot(policy: PolicyOptions.load(policy ?? ""), sampler: sampler)
+        }
+        let seeds = (0..<UInt64(episodes)).map { sampler.seed &+ $0 }
+        if !json { Console.result("\(robot.title), \(episodes) episode\(episodes == 1 ? "" : "s")\n") }
+
+        var results: [EpisodeResult] = []
+        for seed in seeds {
+            let result = try robot.runEpisode(seed: seed) { moment in
+                if watch { TerminalView.show(moment) }
+                if trace, !json, let chunk = moment.newChunk { Console.result(chunk.line(seed: seed)) }
+            }
+            results.append(result)
+            if !json && !(trace && !watch) { Console.note(result.line) }
+            if let draw, results.count == 1 {
+                try Failure.asRun {
+                    try EpisodeDrawing(result.recording).animation().write(
+                        to: URL(filePath: draw),
+                        atomically: true,
+                        encoding: .utf8
+                    )
+                }
+            }
+        }
+        robot.stop()
+
+        let report = SimReport(results)
+        if json {
+            try Console.json(report)
+        } else {
+            report.print()
+        }
+    }
+}

@@ -1,0 +1,151 @@
+import Foundation
+import PushT
+import Wire
+
+/// A chunk of an episode and what it cost.
+struct ChunkTrace {
+    let chunk: ChunkMessage
+    /// Coverage when it was asked for.
+    let coverage: Double
+    /// From the observation's publishing to the chunk's receipt, on the robot's side.
+    let milliseconds: Double
+
+    func line(seed: UInt64) -> String {
+        func ms(_ nanoseconds: UInt64) -> String { fixed(Double(nanoseconds) / 1e6, 2) }
+        let stages = chunk.timing.stages
+        return
+            "seed \(seed)  step \(String(format: "%3d", Int(chunk.firstStep)))  coverage \(fixed(coverage, 2))  "
+            + "chunk \(String(format: "%7.2f", milliseconds)) ms  (decode \(ms(stages.decode)), "
+            + "queue \(ms(stages.queue)), condition \(ms(stages.condition)), sample \(ms(stages.sample)), "
+            + "encode \(ms(stages.encode)))  \(chunk.sampling.iterations) iterations, "
+            + "\(chunk.sampling.evaluations) evaluations"
+    }
+}
+
+/// An episode that has ended.
+struct EpisodeResult {
+    let seed: UInt64
+    var recording: EpisodeRecording
+    var chunks: [ChunkTrace] = []
+
+    init(seed: UInt64, recording: EpisodeRecording) {
+        self.seed = seed
+        self.recording = recording
+    }
+
+    /// One line for people.
+    var line: String {
+        "seed \(seed): coverage \(fixed(recording.maxCoverage, 3)), "
+            + "\(recording.isSuccess ? "success" : "no success") in \(recording.stepCount) steps"
+    }
+}
+
+/// What `sim` reports about its episodes.
+struct SimReport: Encodable {
+    struct Latency: Encodable {
+        let p50: Double
+        let p90: Double
+        let p99: Double
+        let max: Double
+
+        init(_ milliseconds: [Double]) {
+            let percentiles = Percentiles(milliseconds)
+            self.p50 = percentiles[50]
+            self.p90 = percentiles[90]
+            self.p99 = percentiles[99]
+            self.max = percentiles[100]
+        }
+    }
+    struct Episode: Encodable {
+        let seed: UInt64
+        let score: Double
+        let maxCoverage: Double
+        let success: Bool
+        let steps: Int
+    }
+
+    let episodes: Int
+    let meanScore: Double
+    let meanMaxCoverage: Double
+    let successRate: Double
+    let chunks: Int
+    /// As the robot sees it: from publishing the observation to receiving the chunk.
+    let chunkLatencyMs: Latency
+    /// As the daemon measures it, stage by stage.
+    let stageLatencyMs: [String: Latency]
+    let iterationsMean: Double
+    let evaluationsMean: Double
+    let perEpisode: [Episode]
+
+    /// - Parameter results: at least one episode.
+    init(_ results: [EpisodeResult]) {
+        func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(values.count, 1)) }
+        let chunks = results.flatMap(\.chunks)
+        self.episodes = results.count
+        self.meanScore = mean(results.map(\.recording.score))
+        self.meanMaxCoverage = mean(results.map(\.recording.maxCoverage))
+        self.successRate = mean(results.map { $0.recording.isSuccess ? 1 : 0 })
+        self.chunks = chunks.count
+        self.chunkLatencyMs = Latency(chunks.map(\.milliseconds))
+        self.stageLatencyMs = Dictionary(
+            uniqueKeysWithValues: Self.stages.map { stage in
+                (stage.name, Latency(chunks.map { Double(stage.time($0.chunk.timing.stages)) / 1e6 }))
+            }
+        )
+        self.iterationsMean = mean(chunks.map { Double($0.chunk.sampling.iterations) })
+        self.evaluationsMean = mean(chunks.map { Double($0.chunk.sampling.evaluations) })
+        self.perEpisode = results.map {
+            Episode(
+                seed: $0.seed,
+                score: $0.recording.score,
+                maxCoverage: $0.recording.maxCoverage,
+                success: $0.recording.isSuccess,
+                steps: $0.recording.stepCount
+            )
+        }
+    }
+
+    private static let stages: [(name: String, time: @Sendable (ChunkMessage.Stages) -> UInt64)] = [
+        ("decode", { $0.decode }), ("queue", { $0.queue }), ("condition", { $0.condition }),
+        ("sample", { $0.sample }), ("encode", { $0.encode }), ("total", { $0.total }),
+    ]
+
+    func print() {
+        Console.result("")
+        var table = Table("seed", "coverage", "score", "success", "steps")
+        for episode in perEpisode {
+            table.add(
+                String(episode.seed),
+                fixed(episode.maxCoverage, 3),
+                fixed(episode.score, 3),
+                episode.success ? "yes" : "no",
+                String(episode.steps)
+            )
+        }
+        table.print()
+        Console.result(
+            "\n  mean score \(fixed(meanScore, 3)), mean largest coverage \(fixed(meanMaxCoverage, 3)), "
+                + "success \(fixed(100 * successRate, 0)) %"
+        )
+        Console.result(
+            "  \(chunks) chunks, \(fixed(iterationsMean, 1)) iterations and \(fixed(evaluationsMean, 1)) "
+                + "model evaluations a chunk\n"
+        )
+        var latency = Table("latency, ms", "p50", "p90", "p99", "max")
+        func add(_ name: String, _ values: Latency) {
+            latency.add(
+                name,
+                fixed(values.p50, 2),
+                fixed(values.p90, 2),
+                fixed(values.p99, 2),
+                fixed(values.max, 2)
+            )
+        }
+        for stage in Self.stages where stage.name != "total" {
+            if let values = stageLatencyMs[stage.name] { add(stage.name, values) }
+        }
+        if let total = stageLatencyMs["total"] { add("daemon, total", total) }
+        add("robot, round trip", chunkLatencyMs)
+        latency.print()
+    }
+}

@@ -1,0 +1,149 @@
+import Controller
+import Dispatch
+import Glibc
+import Logging
+import Synchronization
+import Wire
+
+/// A planner without a network: two features, chunks of three actions of two numbers.
+///
+/// Row k of a chunk is [the sum of the history's first numbers + k, the noise seed's low 16 bits], so that a chunk shows
+/// which observations it saw. A first number of -1 in the newest observation makes it fail, -2 gives NaN, -3 a chunk of
+/// the wrong size.
+struct ToyPlanner: ChunkPlanner {
+    struct Failure: Error {}
+
+    let policy = InfoMessage.Policy(
+        name: "toy",
+        features: [
+            .init(name: "observation.state", count: 2),
+            .init(name: "observation.environment_state", count: 3),
+        ],
+        horizon: 4,
+        nObsSteps: 2,
+        nActionSteps: 3,
+        actionDim: 2
+    )
+    let sampler = InfoMessage.Sampler(solver: "ddim", steps: 5, method: "sequential")
+    /// Where set, each chunk waits to be let through.
+    var gate: Gate?
+
+    func plan(history: [[String: [Float]]], noiseSeed: UInt64) throws -> PlannedChunk {
+        gate?.enter(history: history)
+        let firsts = history.map { $0["observation.state"]?.first ?? .nan }
+        if firsts.last == -1 { throw Failure() }
+        let sum = firsts.last == -2 ? .nan : firsts.reduce(0, +)
+        let rows = firsts.last == -3 ? 2 : 3
+        return PlannedChunk(
+            actions: (0..<rows).flatMap { [sum + Float($0), Float(noiseSeed & 0xffff)] },
+            sampling: .init(solver: "ddim", steps: 5, method: "sequential", iterations: 5, evaluations: 5),
+            conditionNs: 1,
+            sampleNs: 2
+        )
+    }
+}
+
+/// Holds a planner at the beginning of each chunk until a test lets it through.
+final class Gate: Sendable {
+    private let entered = DispatchSemaphore(value: 0)
+    private let passes = DispatchSemaphore(value: 0)
+    private let seen = Mutex<[[Float]]>([])
+
+    /// The first numbers of each history that was planned.
+    var histories: [[Float]] { seen.withLock { $0 } }
+
+    func enter(history: [[String: [Float]]]) {
+        seen.withLock { $0.append(history.map { $0["observation.state"]?.first ?? .nan }) }
+        entered.signal()
+        passes.wait()
+    }
+
+    /// Waits until a chunk is begun.
+    func waitForEntry() { entered.wait() }
+
+    /// Lets chunks through.
+    func pass(_ count: Int = 1) { for _ in 0..<count { passes.signal() } }
+}
+
+/// A daemon with a toy planner on endpoints inside the process.
+final class ToyDaemon {
+    let daemon: Daemon
+    let endpoints: InfoMessage.Endpoints
+    let log: LogLines
+
+    init(gate: Gate? = nil, _ change: (inout DaemonConfiguration) -> Void = { _ in }) throws {
+        var configuration = DaemonConfiguration.embedded()
+        log = LogLines()
+        configuration.logger = log.logger
+        change(&configuration)
+        daemon = try Daemon(configuration: configuration) { ToyPlanner(gate: gate) }
+        endpoints = try daemon.start()
+    }
+
+    deinit { daemon.stop() }
+
+    /// Publishes an observation until the daemon has it: what is published before the sockets have joined is lost.
+    func publish(_ observation: ObservationMessage, from client: RobotClient) throws {
+        let before = daemon.statistics.observations
+        while daemon.statistics.observations == before {
+            try client.publish(observation)
+            usleep(2000)
+        }
+    }
+
+    func client(_ robot: String = "arm1") throws -> RobotClient {
+        try RobotClient(robot: id(robot), endpoints: endpoints, context: daemon.context)
+    }
+}
+
+/// A robot's id, from a text that is one.
+func id(_ text: String) throws -> RobotID {
+    guard let id = RobotID(text) else { throw MessageError(.outOfRange, "\(text) is no robot id") }
+    return id
+}
+
+/// An observation with `first` as the first number of its state.
+func observation(
+    _ sequence: UInt64,
+    first: Float,
+    robot: String = "arm1",
+    episode: EpisodeID = .number(1),
+    replan: Bool = true,
+    noiseSeed: UInt64? = 0
+) throws -> ObservationMessage {
+    ObservationMessage(
+        robot: try id(robot),
+        episode: episode,
+        sequence: sequence,
+        timeNs: 1000 + sequence,
+        values: ["observation.state": [first, 0], "observation.environment_state": [1, 2, 3]],
+        replan: replan,
+        noiseSeed: noiseSeed
+    )
+}
+
+/// Keeps what is logged.
+final class LogLines: Sendable {
+    private let kept = Mutex<[String]>([])
+
+    var lines: [String] { kept.withLock { $0 } }
+
+    var logger: Logger {
+        Logger(label: "test") { _ in Handler(lines: self) }
+    }
+
+    private struct Handler: LogHandler {
+        let lines: LogLines
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.info
+
+        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            lines.kept.withLock { $0.append("\(event.level): \(event.message)") }
+        }
+    }
+}

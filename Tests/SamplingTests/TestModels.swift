@@ -1,0 +1,129 @@
+import Foundation
+import Sampling
+
+/// The model that Tests/Oracles/sampling.py defines: the posterior mean of a Gaussian, bent by a sine, as the asked-for
+/// kind of output. Computed in double precision and rounded once.
+struct BentGaussianModel: NoisePredictor {
+    let schedule: NoiseSchedule
+    let predictionType: PredictionType
+    let sampleCount = SamplingFixture.sampleCount
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        precondition(samples.count == timesteps.count * sampleCount && outputs.count == samples.count)
+        for index in samples.indices {
+            let x = Double(samples[index])
+            let element = Double(index % sampleCount)
+            let timestep = timesteps[index / sampleCount]
+            let alphaBar = Double(schedule.alphasCumprod[timestep])
+            let alpha = alphaBar.squareRoot()
+            let sigma = (1 - alphaBar).squareRoot()
+            let mu = element * 0.5 - 1.25
+            let posterior = alpha * 0.16 * (x - alpha * mu) / (alphaBar * 0.16 + 1 - alphaBar)
+            let x0 = mu + posterior + 0.05 * sin(2 * x + element + 0.01 * Double(timestep))
+            outputs[index] = Float(
+                modelOutput(predictionType, x: x, x0: x0, alpha: alpha, sigma: sigma)
+            )
+        }
+    }
+}
+
+/// The exact predictor for data that is N(mean, deviation^2) in every dimension.
+struct GaussianModel: NoisePredictor {
+    let schedule: NoiseSchedule
+    let predictionType: PredictionType
+    let mean: Double
+    let deviation: Double
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        let sampleCount = samples.count / timesteps.count
+        for index in samples.indices {
+            let x = Double(samples[index])
+            let alphaBar = Double(schedule.alphasCumprod[timesteps[index / sampleCount]])
+            let alpha = alphaBar.squareRoot()
+            let sigma = (1 - alphaBar).squareRoot()
+            let total = alphaBar * deviation * deviation + 1 - alphaBar
+            let x0 = mean + alpha * deviation * deviation * (x - alpha * mean) / total
+            outputs[index] = Float(
+                modelOutput(predictionType, x: x, x0: x0, alpha: alpha, sigma: sigma)
+            )
+        }
+    }
+
+    /// Where the probability-flow ODE takes `x` from `timestep` to the clean sample: it keeps the standard score.
+    func exactODESolution(from x: Double, timestep: Int) -> Double {
+        let alphaBar = Double(schedule.alphasCumprod[timestep])
+        let total = alphaBar * deviation * deviation + 1 - alphaBar
+        return mean + deviation * (x - alphaBar.squareRoot() * mean) / total.squareRoot()
+    }
+}
+
+private func modelOutput(
+    _ predictionType: PredictionType,
+    x: Double,
+    x0: Double,
+    alpha: Double,
+    sigma: Double
+) -> Double {
+    let epsilon = (x - alpha * x0) / sigma
+    return switch predictionType {
+    case .epsilon: epsilon
+    case .sample: x0
+    case .vPrediction: alpha * epsilon - sigma * x0
+    }
+}
+
+/// Passes calls on and keeps what it saw.
+final class RecordingPredictor<Base: NoisePredictor>: NoisePredictor {
+    let base: Base
+    private(set) var batches: [[Int]] = []
+    private(set) var samples: [[Float]] = []
+
+    init(_ base: Base) {
+        self.base = base
+    }
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        batches.append(timesteps.indices.map { timesteps[$0] })
+        self.samples.append(samples.indices.map { samples[$0] })
+        base.predict(samples: samples, timesteps: timesteps, into: &outputs)
+    }
+}
+
+/// Gives the same output for everything.
+struct ConstantModel: NoisePredictor {
+    let value: Float
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        for index in outputs.indices {
+            outputs[index] = value
+        }
+    }
+}
+
+extension Sampler {
+    /// Draws one sample as an array.
+    func sample(with predictor: some NoisePredictor, noise: [Float]) -> (
+        sample: [Float], report: SamplingReport
+    ) {
+        var values = [Float](repeating: .nan, count: sampleCount)
+        var span = values.mutableSpan
+        let report = sample(with: predictor, noise: noise.span, into: &span)
+        return (values, report)
+    }
+}
+
+/// `count` standard normal numbers.
+func gaussianNoise(count: Int, seed: UInt64) -> [Float] {
+    var values = [Float](repeating: 0, count: count)
+    var span = values.mutableSpan
+    var generator = GaussianNoise(seed: seed)
+    generator.fill(&span)
+    return values
+}
+
+/// The largest difference between two samples, relative to the largest element of the second, or to 1 if that is less.
+func deviation(_ sample: [Float], from reference: [Float]) -> Float {
+    guard sample.count == reference.count else { return .infinity }
+    let scale = reference.map(abs).max().map { max($0, 1) } ?? 1
+    return zip(sample, reference).map { abs($0 - $1) / scale }.reduce(0) { $1 <= $0 ? $0 : $1 }
+}

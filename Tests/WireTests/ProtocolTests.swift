@@ -1,0 +1,159 @@
+import Testing
+
+@testable import Wire
+
+/// The messages of docs/PROTOCOL.md, byte for byte, both ways.
+@Suite struct ProtocolTests {
+    let arm1: RobotID
+    let observation: ObservationMessage
+    let chunk: ChunkMessage
+
+    init() throws {
+        arm1 = try #require(RobotID("arm1"))
+        observation = ObservationMessage(
+            robot: arm1,
+            episode: .number(7),
+            sequence: 8,
+            timeNs: 1_000_000_000,
+            values: ["observation.state": [0.5, -2]]
+        )
+        chunk = ChunkMessage(
+            robot: arm1,
+            episode: .number(7),
+            sequence: 8,
+            timeNs: 1_000_000_000,
+            firstStep: 8,
+            actions: [1, 2, 3, 4],
+            actionSteps: 2,
+            actionDim: 2,
+            noiseSeed: 42,
+            sampling: .init(
+                solver: "ddpm",
+                steps: 100,
+                method: "paradigms",
+                window: 20,
+                tolerance: 0.1,
+                iterations: 25,
+                evaluations: 390,
+                residual: 0.0625
+            ),
+            timing: .init(
+                stages: .init(
+                    decode: 20_000,
+                    queue: 30_000,
+                    condition: 40_000,
+                    sample: 50_000_000,
+                    encode: 60_000,
+                    total: 50_150_000
+                ),
+                receivedNs: 5_000_000_000,
+                publishedNs: 5_050_150_000,
+                wallNs: 1_700_000_000_000_000_000
+            )
+        )
+    }
+
+    @Test func observationIsAsOnThePage() throws {
+        let bytes = try ProtocolPage.bytes("observation")
+        #expect(observation.encoded() == bytes)
+        #expect(try ObservationMessage(decoding: bytes) == observation)
+    }
+
+    @Test func chunkIsAsOnThePage() throws {
+        let bytes = try ProtocolPage.bytes("chunk")
+        var chunk = chunk
+        #expect(chunk.encode() == bytes)
+        #expect(try ChunkMessage(decoding: bytes) == chunk)
+        #expect(Array(chunk.action(1)) == [3, 4])
+    }
+
+    @Test func chunkTimingIsCompletedAfterTheRestIsPacked() throws {
+        var chunk = chunk
+        let bytes = chunk.encode(request: 5) { $0.publishedNs = 6_000_000_000 }
+        #expect(chunk.timing.publishedNs == 6_000_000_000)
+        let (number, reply) = try Reply.decode(bytes)
+        #expect(number == 5)
+        #expect(reply == .chunk(chunk))
+    }
+
+    @Test func requestsAreAsOnThePage() throws {
+        let requests: [(String, UInt64, Request)] = [
+            ("predict", 3, .predict(observation)),
+            ("ping", 1, .ping(timeNs: 1_000_000_000)),
+            ("reset", 2, .reset(robot: arm1, episode: .number(7))),
+        ]
+        for (name, number, request) in requests {
+            let bytes = try ProtocolPage.bytes(name)
+            #expect(request.encoded(number: number) == bytes)
+            let decoded = Request.decode(bytes)
+            #expect(decoded.number == number)
+            #expect(try decoded.request.get() == request)
+        }
+    }
+
+    @Test func repliesAreAsOnThePage() throws {
+        let error = ErrorMessage(
+            code: "stale",
+            field: "sequence",
+            message: "found 7, expected at least 8 in episode 7"
+        )
+        let pong = Reply.pong(
+            timeNs: 1_000_000_000,
+            monotonicNs: 5_000_000_000,
+            wallNs: 1_700_000_000_000_000_000
+        )
+        for (name, number, reply) in [("pong", 1, pong), ("error", 3, Reply.error(error))]
+            as [(String, UInt64, Reply)]
+        {
+            let bytes = try ProtocolPage.bytes(name)
+            #expect(reply.encoded(number: number) == bytes)
+            let decoded = try Reply.decode(bytes)
+            #expect(decoded.number == number)
+            #expect(decoded.reply == reply)
+        }
+    }
+
+    @Test(arguments: [true, false], [nil, UInt64.max])
+    func observationOptionsSurvive(replan: Bool, noiseSeed: UInt64?) throws {
+        var observation = observation
+        observation.episode = .name("2026-01-02T03:04:05")
+        observation.replan = replan
+        observation.noiseSeed = noiseSeed
+        #expect(try ObservationMessage(decoding: observation.encoded()) == observation)
+    }
+
+    @Test func infoSurvives() throws {
+        var statistics = DaemonStatistics()
+        statistics.observations = 12
+        statistics.rejectedMessages = ["bad_array": 2, "not_finite": 1]
+        statistics.requests = ["info": 1]
+        statistics.latencyNs = ["total": .init(count: 5, p50: 1, p90: 2, p99: 3, max: 4)]
+        let info = InfoMessage(
+            daemonVersion: "0.1.0",
+            policy: .init(
+                name: "pusht",
+                features: [.init(name: "observation.state", count: 2)],
+                horizon: 16,
+                nObsSteps: 2,
+                nActionSteps: 8,
+                actionDim: 2
+            ),
+            sampler: .init(solver: "ddim", steps: 10, method: "sequential"),
+            endpoints: .init(observations: "inproc://a", chunks: "inproc://b", requests: "inproc://c"),
+            statistics: statistics
+        )
+        let (number, reply) = try Reply.decode(Reply.info(info).encoded(number: nil))
+        #expect(number == nil)
+        #expect(reply == .info(info))
+    }
+
+    @Test(arguments: [
+        Request.info, .ping(timeNs: nil),
+        .reset(robot: RobotID("b:2.c_d-E")!, episode: nil), .reset(robot: RobotID("b")!, episode: .name("x")),
+    ])
+    func requestSurvives(request: Request) throws {
+        let decoded = Request.decode(request.encoded())
+        #expect(decoded.number == nil)
+        #expect(try decoded.request.get() == request)
+    }
+}
