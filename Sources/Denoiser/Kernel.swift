@@ -65,7 +65,7 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
         guard instructionSet != .openBLAS else { return nil }
         return Engine(
             isa: instructionSet.isa,
-            format: precision == .bf16 ? dn_bf16 : dn_f32,
+            precision: precision,
             threads: threads,
             locksWeights: locksWeights
         )

@@ -13,7 +13,7 @@ final class PackedActivations {
     /// What a block adds to its output.
     let residual: FloatBuffer
 
-    private let perRow: Int
+    private let joinedFormats: [dn_format]
     /// For each level but the finest, the packed input of the decoder: what comes up, and below it what was skipped.
     private let joinedRows: CellBuffer
     private let joinedOffsets: [Int]
@@ -26,22 +26,20 @@ final class PackedActivations {
     private let lengths: [Int]
     private var preparedBatch = 0
 
-    init(architecture: UNet1DArchitecture, format: dn_format, maximumBatch: Int) {
-        let perRow = format == dn_bf16 ? 2 : 1
-        func rows(_ channels: Int) -> Int { (channels + perRow - 1) / perRow }
+    /// - Parameter decoderFormats: what the decoder's inputs hold, coarsest first.
+    init(architecture: UNet1DArchitecture, decoderFormats: [dn_format], maximumBatch: Int) {
         let levels = architecture.encoder
         let widths = levels.map(\.second.outChannels)
-        // A convolution after resampling has the channels of one level at the length of another, hence the widest of
-        // both: two levels above or below each other.
-        var floats = architecture.horizon * paddedChannels(architecture.actionDim)
-        var cells = rows(architecture.actionDim) * rowCells(architecture.horizon * maximumBatch)
+        // Buffers are sized for single precision, a row for each channel. Resampling puts the channels of one level next
+        // to the length of another, hence the widest of the neighbours.
+        var widest = max(architecture.actionDim, widths[0])
+        var floats = architecture.horizon * paddedChannels(widest)
+        var cells = widest * rowCells(architecture.horizon * maximumBatch)
         for (level, shape) in levels.enumerated() {
-            let neighbours = max(level == 0 ? 0 : level - 1, 0)...min(level + 1, levels.count - 1)
-            let widest = neighbours.map { widths[$0] }.max() ?? 0
+            widest = widths[max(level - 1, 0)...min(level + 1, levels.count - 1)].max() ?? widest
             floats = max(floats, shape.length * paddedChannels(widest))
-            cells = max(cells, rows(widest) * rowCells(shape.length * maximumBatch))
+            cells = max(cells, widest * rowCells(shape.length * maximumBatch))
         }
-        self.perRow = perRow
         self.packedA = CellBuffer(count: cells)
         self.packedB = CellBuffer(count: cells)
         self.streamA = FloatBuffer(count: floats * maximumBatch)
@@ -49,15 +47,18 @@ final class PackedActivations {
         self.hidden = FloatBuffer(count: floats * maximumBatch)
         self.residual = FloatBuffer(count: floats * maximumBatch)
 
+        self.joinedFormats = [dn_f32] + decoderFormats.reversed()
         var offsets: [Int] = []
         var total = 0
         for (level, shape) in levels.enumerated() {
             offsets.append(total)
-            if level > 0 { total += 2 * rows(widths[level]) * rowCells(shape.length * maximumBatch) }
+            if level > 0 { total += 2 * widths[level] * rowCells(shape.length * maximumBatch) }
         }
         self.joinedRows = CellBuffer(count: total)
         self.joinedOffsets = offsets
-        self.skipRows = widths.map(rows)
+        self.skipRows = zip(widths, joinedFormats).map { width, format in
+            format == dn_bf16 ? (width + 1) / 2 : width
+        }
 
         self.lengths = levels.map(\.length)
         var orderOffsets: [Int] = []
@@ -84,13 +85,23 @@ final class PackedActivations {
 
     /// Where the level below puts what comes up into a level's decoder.
     func lower(_ level: Int, length: Int, batch: Int, columns: UnsafePointer<Int32>?) -> PackedRows {
-        PackedRows(rows: joined(level), rowStride: rowStride(length, batch), columns: columns)
+        PackedRows(
+            rows: joined(level),
+            rowStride: rowStride(length, batch),
+            columns: columns,
+            format: joinedFormats[level]
+        )
     }
 
     /// Where the encoder puts what skips to a level's decoder.
     func skip(_ level: Int, length: Int, batch: Int) -> PackedRows {
         let stride = rowStride(length, batch)
-        return PackedRows(rows: joined(level) + skipRows[level] * stride, rowStride: stride, columns: nil)
+        return PackedRows(
+            rows: joined(level) + skipRows[level] * stride,
+            rowStride: stride,
+            columns: nil,
+            format: joinedFormats[level]
+        )
     }
 
     /// Columns that put a level's even times before its odd ones.
@@ -146,7 +157,7 @@ final class PackedActivations {
             row_stride: Int64(rowCells(positions)),
             columns: nil
         )
-        dn_pack(pass.isa, pass.format, &packing)
+        dn_pack(pass.isa, dn_f32, &packing)
     }
 }
 

@@ -66,6 +66,8 @@ final class PackedNorm {
 
 /// A residual block on the packed kernels.
 final class PackedBlock {
+    /// What the block's packed input holds.
+    let inputFormat: dn_format
     private let outChannels: Int
     private let filmOffset: Int
     private let hasScale: Bool
@@ -77,12 +79,15 @@ final class PackedBlock {
     /// Nil stands for the identity.
     private let residual: PackedConvolution?
 
-    /// - Parameter inputs: channels of the tensors that lie one above the other in the block's input.
+    /// - Parameters:
+    ///   - inputs: channels of the tensors that lie one above the other in the block's input.
+    ///   - inputFormat: what the block's packed input holds.
     init<Failure: Error>(
         _ shape: ResidualBlockShape,
         inputs: [Int],
         length: Int,
         filmOffset: Int,
+        inputFormat: dn_format,
         architecture: UNet1DArchitecture,
         engine: Engine,
         parameter: (String) throws(Failure) -> [Float]
@@ -93,17 +98,24 @@ final class PackedBlock {
             groupWidth: shape.outChannels / architecture.nGroups,
             threads: engine.threads
         )
+        self.inputFormat = inputFormat
         self.outChannels = shape.outChannels
         self.filmOffset = filmOffset
         self.hasScale = architecture.useFiLMScaleModulation
         self.share = share
-        func convolution(_ name: String, inputs: [Int], taps: Int) throws(Failure) -> PackedConvolution {
+        func convolution(
+            _ name: String,
+            inputs: [Int],
+            taps: Int,
+            format: dn_format
+        ) throws(Failure) -> PackedConvolution {
             try .centred(
                 name,
                 inputs: inputs,
                 taps: taps,
                 length: length,
                 share: share,
+                format: format,
                 engine: engine,
                 parameter: parameter
             )
@@ -117,16 +129,27 @@ final class PackedBlock {
                 isa: engine.isa
             )
         }
-        self.conv1 = try convolution("\(name).conv1.block.0", inputs: inputs, taps: architecture.kernelSize)
+        self.conv1 = try convolution(
+            "\(name).conv1.block.0",
+            inputs: inputs,
+            taps: architecture.kernelSize,
+            format: inputFormat
+        )
         self.norm1 = try norm("\(name).conv1.block.1")
         self.conv2 = try convolution(
             "\(name).conv2.block.0",
             inputs: [shape.outChannels],
-            taps: architecture.kernelSize
+            taps: architecture.kernelSize,
+            format: engine.format(weights: shape.outChannels * shape.outChannels)
         )
         self.norm2 = try norm("\(name).conv2.block.1")
         if shape.inChannels != shape.outChannels {
-            self.residual = try convolution("\(name).residual_conv", inputs: inputs, taps: 1)
+            self.residual = try convolution(
+                "\(name).residual_conv",
+                inputs: inputs,
+                taps: 1,
+                format: inputFormat
+            )
         } else if inputs.count > 1 {
             // The sum needs both tensors as one; a convolution with the identity is that.
             self.residual = PackedConvolution(
@@ -136,6 +159,7 @@ final class PackedBlock {
                 taps: Tap.centred(taps: 1, length: length),
                 outLength: length,
                 share: share,
+                format: inputFormat,
                 engine: engine
             )
         } else {
@@ -197,7 +221,7 @@ final class PackedBlock {
             channels: outChannels,
             share: share,
             positions: positions,
-            to: PackedRows(rows: hidden, rowStride: rowStride, columns: nil)
+            to: PackedRows(rows: hidden, rowStride: rowStride, columns: nil, format: conv2.format)
         )
         pass.team.barrier()
 

@@ -48,7 +48,8 @@ final class PackedConvolution {
     let share: ChannelShare
     /// Rows of the input: a channel each, or a pair of channels.
     let rows: Int
-    private let format: dn_format
+    /// What the weights and the input hold.
+    let format: dn_format
     private let isa: dn_isa
     private let taps: [Tap]
     private let outLength: Int
@@ -64,6 +65,7 @@ final class PackedConvolution {
     ///   - inputs: the channels of each of the tensors that lie one above the other in the input.
     ///   - taps: the taps that reach at least one output.
     ///   - outLength: times of the output.
+    ///   - format: what the weights are stored as, and the input comes as.
     init(
         weight: (_ out: Int, _ channel: Int, _ tap: Int) -> Float,
         bias: [Float],
@@ -71,13 +73,14 @@ final class PackedConvolution {
         taps: [Tap],
         outLength: Int,
         share: ChannelShare,
+        format: dn_format,
         engine: Engine
     ) {
         let lanes = Int(dn_lanes)
-        let perRow = engine.format == dn_bf16 ? 2 : 1
+        let perRow = format == dn_bf16 ? 2 : 1
         self.outChannels = bias.count
         self.share = share
-        self.format = engine.format
+        self.format = format
         self.isa = engine.isa
         self.taps = taps
         self.outLength = outLength
@@ -181,12 +184,20 @@ func bf16Bits(_ value: Float) -> UInt16 {
     return UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ ((bits >> 16) & 1)) >> 16)
 }
 
-/// What computes: the instruction set, the form of weights and activations, the threads.
+/// What computes: the instruction set, the precision, the threads.
 struct Engine {
     let isa: dn_isa
-    let format: dn_format
+    let precision: Precision
     let threads: Int
     let locksWeights: Bool
+
+    /// What a layer's weights and inputs hold, given its weights at one tap.
+    ///
+    /// bf16 saves time where reading weights takes it. A small layer's weights stay in the cache, and it keeps single
+    /// precision, as do the layers at the network's ends, whose rounding would go straight into the result.
+    func format(weights: Int) -> dn_format {
+        precision == .bf16 && weights >= 4096 ? dn_bf16 : dn_f32
+    }
 }
 
 extension Tap {

@@ -45,11 +45,13 @@ final class PackedNetwork: @unchecked Sendable {
 
         var filmOffset = 0
         func block(_ shape: ResidualBlockShape, length: Int, inputs: [Int]) throws(Failure) -> PackedBlock {
+            let isFirst = filmOffset == 0
             let block = try PackedBlock(
                 shape,
                 inputs: inputs,
                 length: length,
                 filmOffset: filmOffset,
+                inputFormat: isFirst ? dn_f32 : engine.format(weights: shape.inChannels * shape.outChannels),
                 architecture: architecture,
                 engine: engine,
                 parameter: parameter
@@ -57,27 +59,43 @@ final class PackedNetwork: @unchecked Sendable {
             filmOffset += shape.outChannels * architecture.filmValuesPerChannel
             return block
         }
+        func resample(
+            _ name: String,
+            channels: Int,
+            taps: [Tap],
+            outLength: Int,
+            weightIndex: (_ out: Int, _ channel: Int, _ tap: Int) -> Int
+        ) throws(Failure) -> PackedConvolution {
+            let weight = try parameter("\(name).weight")
+            return PackedConvolution(
+                weight: { weight[weightIndex($0, $1, $2)] },
+                bias: try parameter("\(name).bias"),
+                inputs: [channels],
+                taps: taps,
+                outLength: outLength,
+                share: ChannelShare(channels: channels, groupWidth: 1, threads: engine.threads),
+                format: engine.format(weights: channels * channels),
+                engine: engine
+            )
+        }
 
         var encoder: [PackedResolution] = []
         for shape in architecture.encoder {
             let first = try block(shape.first, length: shape.length, inputs: [shape.first.inChannels])
             let second = try block(shape.second, length: shape.length, inputs: [shape.second.inChannels])
-            var resample: PackedConvolution?
+            var downsample: PackedConvolution?
             if let name = shape.resample {
                 let channels = shape.second.outChannels
-                let weight = try parameter("\(name).weight")
-                resample = PackedConvolution(
-                    weight: { out, channel, tap in weight[(out * channels + channel) * 3 + tap] },
-                    bias: try parameter("\(name).bias"),
-                    inputs: [channels],
+                downsample = try resample(
+                    name,
+                    channels: channels,
                     taps: Tap.downsampling(length: shape.length),
                     outLength: shape.length / 2,
-                    share: ChannelShare(channels: channels, groupWidth: 1, threads: engine.threads),
-                    engine: engine
+                    weightIndex: { out, channel, tap in (out * channels + channel) * 3 + tap }
                 )
             }
             encoder.append(
-                PackedResolution(first: first, second: second, length: shape.length, resample: resample)
+                PackedResolution(first: first, second: second, length: shape.length, resample: downsample)
             )
         }
         let coarsest = encoder[encoder.count - 1].length
@@ -90,22 +108,19 @@ final class PackedNetwork: @unchecked Sendable {
             let half = shape.first.inChannels / 2
             let first = try block(shape.first, length: shape.length, inputs: [half, half])
             let second = try block(shape.second, length: shape.length, inputs: [shape.second.inChannels])
-            var resample: PackedConvolution?
+            var upsample: PackedConvolution?
             if let name = shape.resample {
                 let channels = shape.second.outChannels
-                let weight = try parameter("\(name).weight")
-                resample = PackedConvolution(
-                    weight: { out, channel, tap in weight[(channel * channels + out) * 4 + tap] },
-                    bias: try parameter("\(name).bias"),
-                    inputs: [channels],
+                upsample = try resample(
+                    name,
+                    channels: channels,
                     taps: Tap.upsampling(length: shape.length),
                     outLength: 2 * shape.length,
-                    share: ChannelShare(channels: channels, groupWidth: 1, threads: engine.threads),
-                    engine: engine
+                    weightIndex: { out, channel, tap in (channel * channels + out) * 4 + tap }
                 )
             }
             decoder.append(
-                PackedResolution(first: first, second: second, length: shape.length, resample: resample)
+                PackedResolution(first: first, second: second, length: shape.length, resample: upsample)
             )
         }
         self.encoder = encoder
@@ -124,6 +139,7 @@ final class PackedNetwork: @unchecked Sendable {
             taps: architecture.kernelSize,
             length: architecture.horizon,
             share: finalShare,
+            format: dn_f32,
             engine: engine,
             parameter: parameter
         )
@@ -140,12 +156,13 @@ final class PackedNetwork: @unchecked Sendable {
             taps: 1,
             length: architecture.horizon,
             share: ChannelShare(channels: architecture.actionDim, groupWidth: 1, threads: engine.threads),
+            format: dn_f32,
             engine: engine,
             parameter: parameter
         )
         self.memory = PackedActivations(
             architecture: architecture,
-            format: engine.format,
+            decoderFormats: decoder.map(\.first.inputFormat),
             maximumBatch: maximumBatch
         )
         self.team = ThreadTeam(
@@ -195,7 +212,6 @@ final class PackedNetwork: @unchecked Sendable {
             batch: batch,
             film: film,
             filmStride: job.filmStride,
-            format: engine.format,
             isa: engine.isa,
             memory: memory,
             team: team
@@ -237,89 +253,98 @@ final class PackedNetwork: @unchecked Sendable {
         }
         team.barrier()
 
-        for (level, resolution) in encoder.enumerated() {
-            let length = resolution.length
-            let plain = PackedRows(rows: x, rowStride: memory.rowStride(length, batch), columns: nil)
-            run(resolution.first, length: length, input: x, to: (plain, nil))
-            let skip = level > 0 ? memory.skip(level, length: length, batch: batch) : nil
-            guard let downsample = resolution.resample else {
-                run(resolution.second, length: length, input: x, to: (plain, skip))
-                continue
-            }
-            let evenFirst = PackedRows(
-                rows: x,
+        func rows(
+            _ cells: UnsafeMutablePointer<UInt32>,
+            length: Int,
+            format: dn_format,
+            columns: UnsafePointer<Int32>? = nil
+        ) -> PackedRows {
+            PackedRows(
+                rows: cells,
                 rowStride: memory.rowStride(length, batch),
-                columns: memory.evenFirst(level)
+                columns: columns,
+                format: format
             )
-            run(resolution.second, length: length, input: x, to: (evenFirst, skip))
-            downsample(
+        }
+
+        func resample(
+            _ convolution: PackedConvolution,
+            length: Int,
+            outLength: Int,
+            to destination: PackedRows
+        ) {
+            convolution(
                 thread: thread,
                 batch: batch,
                 input: x,
                 rowStride: memory.rowStride(length, batch),
                 output: stream,
-                outputStride: paddedChannels(downsample.outChannels)
+                outputStride: paddedChannels(convolution.outChannels)
             )
             pass.pack(
                 stream,
-                channels: downsample.outChannels,
-                share: downsample.share,
-                positions: length / 2 * batch,
-                to: PackedRows(rows: other, rowStride: memory.rowStride(length / 2, batch), columns: nil)
+                channels: convolution.outChannels,
+                share: convolution.share,
+                positions: outLength * batch,
+                to: destination
             )
-            swap(&x, &other)
             team.barrier()
         }
 
-        let coarsest = encoder[encoder.count - 1].length
-        for (index, block) in bottom.enumerated() {
-            let isLast = index == bottom.count - 1
-            let plain = PackedRows(rows: x, rowStride: memory.rowStride(coarsest, batch), columns: nil)
-            let destination =
-                isLast && !decoder.isEmpty
-                ? memory.lower(encoder.count - 1, length: coarsest, batch: batch, columns: nil) : plain
-            run(block, length: coarsest, input: x, to: (destination, nil))
+        for (level, resolution) in encoder.enumerated() {
+            let length = resolution.length
+            let between = rows(x, length: length, format: resolution.second.inputFormat)
+            run(resolution.first, length: length, input: x, to: (between, nil))
+            let skip = level > 0 ? memory.skip(level, length: length, batch: batch) : nil
+            if let downsample = resolution.resample {
+                let evenFirst = rows(
+                    x,
+                    length: length,
+                    format: downsample.format,
+                    columns: memory.evenFirst(level)
+                )
+                run(resolution.second, length: length, input: x, to: (evenFirst, skip))
+                let half = length / 2
+                let next = rows(other, length: half, format: encoder[level + 1].first.inputFormat)
+                resample(downsample, length: length, outLength: half, to: next)
+                swap(&x, &other)
+            } else {
+                let next = rows(x, length: length, format: bottom[0].inputFormat)
+                run(resolution.second, length: length, input: x, to: (next, skip))
+            }
         }
+
+        let coarsest = encoder[encoder.count - 1].length
+        let between = rows(x, length: coarsest, format: bottom[1].inputFormat)
+        run(bottom[0], length: coarsest, input: x, to: (between, nil))
+        let next =
+            decoder.isEmpty
+            ? rows(x, length: coarsest, format: finalConvolution.format)
+            : memory.lower(encoder.count - 1, length: coarsest, batch: batch, columns: nil)
+        run(bottom[1], length: coarsest, input: x, to: (next, nil))
 
         for (index, resolution) in decoder.enumerated() {
             let level = encoder.count - 1 - index
             let length = resolution.length
-            let plain = PackedRows(rows: x, rowStride: memory.rowStride(length, batch), columns: nil)
-            run(resolution.first, length: length, input: memory.joined(level), to: (plain, nil))
-            run(resolution.second, length: length, input: x, to: (plain, nil))
             guard let upsample = resolution.resample else { continue }
-            upsample(
-                thread: thread,
-                batch: batch,
-                input: x,
-                rowStride: memory.rowStride(length, batch),
-                output: stream,
-                outputStride: paddedChannels(upsample.outChannels)
-            )
-            let destination: PackedRows
+            let between = rows(x, length: length, format: resolution.second.inputFormat)
+            run(resolution.first, length: length, input: memory.joined(level), to: (between, nil))
+            let upper = rows(x, length: length, format: upsample.format)
+            run(resolution.second, length: length, input: x, to: (upper, nil))
+            let columns = memory.interleaved(level - 1)
             if level > 1 {
-                destination = memory.lower(
-                    level - 1,
-                    length: 2 * length,
-                    batch: batch,
-                    columns: memory.interleaved(level - 1)
-                )
+                let next = memory.lower(level - 1, length: 2 * length, batch: batch, columns: columns)
+                resample(upsample, length: length, outLength: 2 * length, to: next)
             } else {
-                destination = PackedRows(
-                    rows: other,
-                    rowStride: memory.rowStride(2 * length, batch),
-                    columns: memory.interleaved(level - 1)
+                let next = rows(
+                    other,
+                    length: 2 * length,
+                    format: finalConvolution.format,
+                    columns: columns
                 )
+                resample(upsample, length: length, outLength: 2 * length, to: next)
                 swap(&x, &other)
             }
-            pass.pack(
-                stream,
-                channels: upsample.outChannels,
-                share: upsample.share,
-                positions: 2 * length * batch,
-                to: destination
-            )
-            team.barrier()
         }
 
         let horizon = architecture.horizon
@@ -338,7 +363,7 @@ final class PackedNetwork: @unchecked Sendable {
             channels: finalConvolution.outChannels,
             share: finalConvolution.share,
             positions: horizon * batch,
-            to: PackedRows(rows: other, rowStride: rowStride, columns: nil)
+            to: PackedRows(rows: other, rowStride: rowStride, columns: nil, format: outputConvolution.format)
         )
         team.barrier()
         outputConvolution(
@@ -366,11 +391,13 @@ func paddedChannels(_ channels: Int) -> Int {
     return (channels + lanes - 1) / lanes * lanes
 }
 
-/// Where packed rows go: row 0, the distance between rows in cells, and the column of each position if not its own.
+/// Where packed rows go: row 0, the distance between rows in cells, the column of each position if not its own, and what
+/// their cells hold.
 struct PackedRows {
     let rows: UnsafeMutablePointer<UInt32>
     let rowStride: Int
     let columns: UnsafePointer<Int32>?
+    let format: dn_format
 }
 
 /// What all layers of one thread's pass share.
@@ -379,7 +406,6 @@ struct Pass {
     let batch: Int
     let film: UnsafePointer<Float>
     let filmStride: Int
-    let format: dn_format
     let isa: dn_isa
     let memory: PackedActivations
     let team: ThreadTeam
@@ -394,7 +420,7 @@ struct Pass {
     ) {
         let range = share.ranges[thread].clamped(to: 0..<channels)
         guard !range.isEmpty else { return }
-        let firstRow = format == dn_bf16 ? range.lowerBound / 2 : range.lowerBound
+        let firstRow = destination.format == dn_bf16 ? range.lowerBound / 2 : range.lowerBound
         var packing = dn_packing(
             values: values,
             value_stride: Int64(paddedChannels(channels)),
@@ -405,7 +431,7 @@ struct Pass {
             row_stride: Int64(destination.rowStride),
             columns: destination.columns
         )
-        dn_pack(isa, format, &packing)
+        dn_pack(isa, destination.format, &packing)
     }
 }
 
@@ -425,6 +451,7 @@ extension PackedConvolution {
         taps: Int,
         length: Int,
         share: ChannelShare,
+        format: dn_format,
         engine: Engine,
         parameter: (String) throws(Failure) -> [Float]
     ) throws(Failure) -> PackedConvolution {
@@ -437,6 +464,7 @@ extension PackedConvolution {
             taps: Tap.centred(taps: taps, length: length),
             outLength: length,
             share: share,
+            format: format,
             engine: engine
         )
     }
