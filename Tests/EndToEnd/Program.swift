@@ -9,6 +9,10 @@ let program: URL = {
         .deletingLastPathComponent().appending(path: "denoised")
 }()
 
+/// The tests that run the program as a process. One at a time, and waiting without a thread, so that they do not hold up
+/// the tests beside them.
+@Suite(.serialized) struct EndToEnd {}
+
 /// A running program whose output goes to files, so that no full pipe can hold it up.
 final class RunningProgram {
     /// What a program that has ended left behind.
@@ -64,7 +68,7 @@ final class RunningProgram {
         for what: String,
         seconds: Double = 60,
         until isDone: () throws -> Bool
-    ) throws {
+    ) async throws {
         let deadline = ContinuousClock.now + .seconds(seconds)
         while try !isDone() {
             guard ContinuousClock.now < deadline else {
@@ -73,13 +77,13 @@ final class RunningProgram {
                         "\(commandLine): \(what) not within \(seconds) s\noutput: \(output)\nerror: \(error)"
                 )
             }
-            usleep(5000)
+            try await Task.sleep(for: .milliseconds(5))
         }
     }
 
     /// Waits for the program's end.
-    func end(seconds: Double = 120) throws -> Ended {
-        try wait(for: "the end", seconds: seconds) { !process.isRunning }
+    func end(seconds: Double = 120) async throws -> Ended {
+        try await wait(for: "the end", seconds: seconds) { !process.isRunning }
         // A program that a signal killed has no exit code; 128 and the signal is what a shell makes of it.
         let killed: Int32 = process.terminationReason == .uncaughtSignal ? 128 : 0
         return Ended(exitCode: killed + process.terminationStatus, output: output, error: error)
@@ -95,12 +99,9 @@ final class RunningProgram {
     }
 }
 
-/// Runs `denoised` to its end.
-func run(_ arguments: String...) throws -> RunningProgram.Ended { try RunningProgram(arguments).end() }
-
 /// Runs `denoised` to its end, which must be a success.
-func succeed(_ arguments: [String]) throws -> RunningProgram.Ended {
-    let ended = try RunningProgram(arguments).end()
+func succeed(_ arguments: [String]) async throws -> RunningProgram.Ended {
+    let ended = try await RunningProgram(arguments).end()
     try #require(ended.exitCode == 0, "\(arguments): \(ended)")
     return ended
 }

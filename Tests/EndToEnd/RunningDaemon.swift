@@ -8,7 +8,7 @@ final class RunningDaemon {
     let endpoints: InfoMessage.Endpoints
     let context: ZeroMQContext
 
-    init(policy: String, _ options: String...) throws {
+    init(policy: String, _ options: String...) async throws {
         let program = try RunningProgram(
             [
                 "serve", "--policy", policy, "--observations", "tcp://127.0.0.1:*", "--chunks",
@@ -19,7 +19,7 @@ final class RunningDaemon {
         self.program = program
         context = try ZeroMQContext()
         var endpoints: [String: String] = [:]
-        try program.wait(for: "the endpoints") {
+        try await program.wait(for: "the endpoints") {
             try #require(program.isRunning, "\(program.error)")
             endpoints = Self.endpoints(in: program.error)
             return endpoints.count == 3
@@ -46,9 +46,9 @@ final class RunningDaemon {
     }
 
     /// Ends the daemon with a signal, as it must end: with exit code 0.
-    func stop(_ signal: Int32 = SIGTERM) throws -> RunningProgram.Ended {
+    func stop(_ signal: Int32 = SIGTERM) async throws -> RunningProgram.Ended {
         program.send(signal)
-        let ended = try program.end()
+        let ended = try await program.end()
         #expect(ended.exitCode == 0, "\(ended)")
         return ended
     }
