@@ -23,7 +23,8 @@ struct SimCommand: ParsableCommand {
         help: ArgumentHelp(
             "Use a running daemon: the endpoint at which it answers requests.",
             valueName: "endpoint"
-        )
+        ),
+        transform: Endpoint.toCall
     )
     var connect: String?
 
@@ -71,6 +72,11 @@ struct SimCommand: ParsableCommand {
                 "--policy and --connect exclude each other: a running daemon has its policy"
             )
         }
+        if connect != nil, let option = sampler.firstGiven {
+            throw ValidationError(
+                "\(option) and --connect exclude each other: a running daemon has its sampler; --seed is the episodes'"
+            )
+        }
         if (replay != nil) != (output != nil) {
             throw ValidationError("--replay and --output go together")
         }
@@ -107,7 +113,32 @@ struct SimCommand: ParsableCommand {
         }
     }
 
+    /// Checks before the episodes that there is a folder for what is written after the first.
+    private static func checkFolder(of path: String) throws {
+        let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder,
+            FileManager.default.isWritableFile(atPath: folder)
+        else {
+            throw Failure.run(
+                "\(path): cannot be written; expected a file name in a folder that can be written to"
+            )
+        }
+    }
+
+    private static func write(_ drawing: String, to path: String) throws {
+        do {
+            try Data(drawing.utf8).write(to: URL(filePath: path), options: .atomic)
+        } catch {
+            throw Failure.run(
+                "\(path): cannot be written (\(error.systemReason)); "
+                    + "expected a file name in a folder that can be written to"
+            )
+        }
+    }
+
     private func runEpisodes() throws {
+        if let draw { try Self.checkFolder(of: draw) }
         let robot: SimulatedRobot
         if let connect {
             robot = try SimulatedRobot(connectingTo: connect)
@@ -126,13 +157,7 @@ struct SimCommand: ParsableCommand {
             results.append(result)
             if !json && !(trace && !watch) { Console.note(result.line) }
             if let draw, results.count == 1 {
-                try Failure.asRun {
-                    try EpisodeDrawing(result.recording).animation().write(
-                        to: URL(filePath: draw),
-                        atomically: true,
-                        encoding: .utf8
-                    )
-                }
+                try Self.write(EpisodeDrawing(result.recording).animation(), to: draw)
             }
         }
         robot.stop()

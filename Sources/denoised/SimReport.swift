@@ -77,6 +77,13 @@ struct SimReport: Encodable {
     let evaluationsMean: Double
     let perEpisode: [Episode]
 
+    /// What `--json` prints; the stages are for people, and `serve --json` counts them itself.
+    private enum CodingKeys: CodingKey {
+        case episodes, meanScore, meanMaxCoverage, successRate, chunkLatencyMs, iterationsMean,
+            evaluationsMean
+        case perEpisode
+    }
+
     /// - Parameter results: at least one episode.
     init(_ results: [EpisodeResult]) {
         func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(values.count, 1)) }
