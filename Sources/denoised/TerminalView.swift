@@ -47,7 +47,9 @@ struct TerminalView {
             "\(left)\(String(repeating: " ", count: Self.gap))\(right.prefix(panelColumns))\u{1b}[K"
         }
         let toTop = isFirst ? "" : "\u{1b}[\(lines.count)A\r"
-        Console.result(toTop + lines.joined(separator: "\n"))
+        // In one piece, so that an interrupted run leaves the cursor below the picture and not in it.
+        let frame = toTop + lines.joined(separator: "\n") + "\n"
+        try? FileHandle.standardOutput.write(contentsOf: Data(frame.utf8))
         usleep(Self.pause)
     }
 
@@ -71,16 +73,17 @@ struct TerminalView {
         var lines = [
             "seed \(moment.seed), step \(recording.stepCount) of \(recording.scenario.episode.maxSteps)",
             "coverage \(bar(coverage, width: 20)) \(fixed(coverage, 2))",
-            "best so far \(fixed(recording.maxCoverage, 3)); success above "
+            "best \(fixed(recording.maxCoverage, 3)); success is above "
                 + fixed(recording.scenario.episode.successCoverage, 2),
             "",
-            "chunk at step    latency",
+            "at step  chunk latency",
         ]
         let longest = chunks.map(\.milliseconds).max() ?? 0
         lines += chunks.suffix(height - lines.count).map { chunk in
-            let step = String(format: "%13d", Int(chunk.chunk.firstStep))
-            let latency = String(format: "%8.2f ms", chunk.milliseconds)
-            return "\(step) \(latency)  \(bar(longest > 0 ? chunk.milliseconds / longest : 0, width: 16))"
+            let step = String(format: "%7d", Int(chunk.chunk.firstStep))
+            let latency = String(format: "%10.2f ms", chunk.milliseconds)
+            let share = longest > 0 ? chunk.milliseconds / longest : 0
+            return "\(step)  \(latency)  \(bar(share, width: min(max(panelColumns - 24, 0), 20)))"
         }
         return lines + Array(repeating: "", count: max(height - lines.count, 0))
     }
