@@ -41,7 +41,8 @@ let package = Package(
 
         module("NumPyRandom"),
         module("Safetensors"),
-        module("Denoiser", ["COpenBLAS", "NumPyRandom"]),
+        .target(name: "CKernels"),
+        module("Denoiser", ["CKernels", "COpenBLAS", "NumPyRandom"]),
         module("Sampling", ["NumPyRandom"]),
         module("Policy", ["Denoiser", "Sampling", "Safetensors"]),
         module("Wire", ["CZeroMQ", "CMessagePack"]),

@@ -1,10 +1,10 @@
+import CKernels
 import Glibc
 
-/// A conditional 1D temporal UNet in single precision.
+/// A conditional 1D temporal UNet.
 ///
-/// Inside, activations are [batch, time, channels], so that a sample [horizon, actionDim] goes in and comes out as the
-/// policy stores it. All memory is taken when the network is built; a forward pass allocates nothing. One thread at a
-/// time may use it.
+/// All memory is taken when the network is built; a forward pass allocates nothing. One thread at a time may use it; it
+/// brings further threads itself.
 public final class UNet1D {
     /// What this network is.
     public let architecture: UNet1DArchitecture
@@ -12,22 +12,27 @@ public final class UNet1D {
     public let maximumBatch: Int
     /// The timesteps `predict` takes.
     public let timesteps: [Int]
+    /// What computes it.
+    public let kernel: Kernel
 
-    private let encoder: [Resolution]
-    private let bottom: [ConditionalResidualBlock1d]
-    private let decoder: [Resolution]
-    private let finalConvolution: Conv1d
-    private let finalNorm: GroupNormMish
-    private let outputConvolution: Conv1d
     private let film: FiLMConditioning
-    private let workspace: Workspace
+    /// [maximumBatch, film.count], and a vector more, which kernels may read and ignore.
+    private let filmRows: FloatBuffer
+    private let network: Network
+
+    private enum Network {
+        case packed(PackedNetwork)
+        case blas(BLASNetwork)
+    }
 
     /// Builds the network and everything it needs for batches of up to `maximumBatch`.
     ///
     /// - Parameters:
     ///   - timesteps: the timesteps that `predict` will be asked for; their embeddings are computed here.
     ///   - maximumBatch: at least 1.
-    ///   - threads: threads BLAS uses, for the whole process; at least 1.
+    ///   - threads: threads a forward pass runs on, the caller's included; at least 1.
+    ///   - kernel: what computes it; by default the best for this processor in single precision.
+    ///   - locksWeights: keeps the weights in memory where the system allows it (`RLIMIT_MEMLOCK`).
     ///   - parameter: the values of one of `architecture.parameters`, as many as its shape says.
     /// - Throws: what `parameter` throws.
     public init<Failure: Error>(
@@ -35,10 +40,11 @@ public final class UNet1D {
         timesteps: [Int],
         maximumBatch: Int,
         threads: Int,
+        kernel: Kernel = Kernel(precision: .f32),
+        locksWeights: Bool = false,
         parameter: (UNet1DArchitecture.Parameter) throws(Failure) -> [Float]
     ) throws(Failure) {
         precondition(maximumBatch >= 1 && threads >= 1)
-        setMatrixProductThreads(threads)
 
         let parameters = Dictionary(uniqueKeysWithValues: architecture.parameters.map { ($0.name, $0) })
         func value(_ name: String) throws(Failure) -> [Float] {
@@ -53,78 +59,36 @@ public final class UNet1D {
             return values
         }
 
-        let shapes = architecture.residualBlocks
-        let filmCounts = shapes.map { $0.outChannels * architecture.filmValuesPerChannel }
-        var blocks: [ConditionalResidualBlock1d] = []
-        var filmWeights: [[Float]] = []
-        var filmBiases: [[Float]] = []
-        for (index, shape) in shapes.enumerated() {
-            blocks.append(
-                try ConditionalResidualBlock1d(
-                    shape,
-                    architecture: architecture,
-                    filmOffset: filmCounts[..<index].reduce(0, +),
-                    parameter: value
-                )
-            )
-            filmWeights.append(try value("\(shape.name).cond_encoder.1.weight"))
-            filmBiases.append(try value("\(shape.name).cond_encoder.1.bias"))
-        }
-
-        var next = blocks.makeIterator()
-        func nextBlock() -> ConditionalResidualBlock1d {
-            guard let block = next.next() else {
-                preconditionFailure("fewer blocks than the architecture has")
-            }
-            return block
-        }
-        var encoder: [Resolution] = []
-        for shape in architecture.encoder {
-            let resolution = Resolution(first: nextBlock(), second: nextBlock(), length: shape.length)
-            if let name = shape.resample {
-                resolution.downsample = Conv1d(
-                    weight: try value("\(name).weight"),
-                    bias: try value("\(name).bias"),
-                    taps: 3,
-                    stride: 2
-                )
-            }
-            encoder.append(resolution)
-        }
-        let bottom = architecture.bottom.map { _ in nextBlock() }
-        var decoder: [Resolution] = []
-        for shape in architecture.decoder {
-            let resolution = Resolution(first: nextBlock(), second: nextBlock(), length: shape.length)
-            if let name = shape.resample {
-                resolution.upsample = ConvTranspose1d(
-                    weight: try value("\(name).weight"),
-                    bias: try value("\(name).bias")
-                )
-            }
-            decoder.append(resolution)
-        }
-
         self.architecture = architecture
         self.maximumBatch = maximumBatch
         self.timesteps = timesteps
-        self.encoder = encoder
-        self.bottom = bottom
-        self.decoder = decoder
-        self.finalConvolution = Conv1d(
-            weight: try value("final_conv.0.block.0.weight"),
-            bias: try value("final_conv.0.block.0.bias"),
-            taps: architecture.kernelSize
-        )
-        self.finalNorm = GroupNormMish(
-            gain: try value("final_conv.0.block.1.weight"),
-            bias: try value("final_conv.0.block.1.bias"),
-            groups: UNet1DArchitecture.finalGroups
-        )
-        self.outputConvolution = Conv1d(
-            weight: try value("final_conv.1.weight"),
-            bias: try value("final_conv.1.bias"),
-            taps: 1
-        )
+        self.kernel = kernel
+        if let engine = kernel.engine(threads: threads, locksWeights: locksWeights) {
+            self.network = .packed(
+                try PackedNetwork(
+                    architecture: architecture,
+                    engine: engine,
+                    maximumBatch: maximumBatch,
+                    parameter: value
+                )
+            )
+        } else {
+            self.network = .blas(
+                try BLASNetwork(
+                    architecture: architecture,
+                    maximumBatch: maximumBatch,
+                    threads: threads,
+                    parameter: value
+                )
+            )
+        }
+
+        var filmWeights: [[Float]] = []
+        var filmBiases: [[Float]] = []
+        for block in architecture.residualBlocks {
+            filmWeights.append(try value("\(block.name).cond_encoder.1.weight"))
+            filmBiases.append(try value("\(block.name).cond_encoder.1.bias"))
+        }
         self.film = FiLMConditioning(
             timesteps: timesteps,
             embeddings: Self.encode(
@@ -144,16 +108,7 @@ public final class UNet1D {
             weights: filmWeights,
             biases: filmBiases
         )
-        self.workspace = Workspace(
-            architecture: architecture,
-            filmCount: filmCounts.reduce(0, +),
-            columnCount: max(
-                (encoder + decoder).map(\.columnCount).max() ?? 0,
-                bottom.map { $0.columnCount(length: encoder[encoder.count - 1].length) }.max() ?? 0,
-                finalConvolution.columnCount(length: architecture.horizon)
-            ),
-            maximumBatch: maximumBatch
-        )
+        self.filmRows = FloatBuffer(count: maximumBatch * film.count + Int(dn_lanes))
     }
 
     /// Sets the observation condition for the predictions that follow.
@@ -183,89 +138,31 @@ public final class UNet1D {
         precondition(outputs.count == samples.count, "outputs are [batch, horizon, actionDim]")
 
         for index in 0..<batch {
-            film.write(timestep: batchTimesteps[index], into: workspace.film.pointer + index * film.count)
+            film.write(timestep: batchTimesteps[index], into: filmRows.pointer + index * film.count)
         }
         samples.withUnsafeBufferPointer { samples in
             outputs.withUnsafeMutableBufferPointer { outputs in
                 guard let samples = samples.baseAddress, let outputs = outputs.baseAddress else { return }
-                forward(samples, batch: batch, into: outputs)
+                switch network {
+                case .packed(let network):
+                    network.forward(
+                        samples,
+                        batch: batch,
+                        film: filmRows.pointer,
+                        filmStride: film.count,
+                        into: outputs
+                    )
+                case .blas(let network):
+                    network.forward(
+                        samples,
+                        batch: batch,
+                        film: filmRows.pointer,
+                        filmStride: film.count,
+                        into: outputs
+                    )
+                }
             }
         }
-    }
-
-    private func forward(
-        _ samples: UnsafePointer<Float>,
-        batch: Int,
-        into outputs: UnsafeMutablePointer<Float>
-    ) {
-        let x = workspace.current.pointer
-        let y = workspace.next.pointer
-        let columns = workspace.columns.pointer
-
-        func run(
-            _ block: ConditionalResidualBlock1d,
-            _ input: UnsafePointer<Float>,
-            length: Int,
-            into output: UnsafeMutablePointer<Float>
-        ) {
-            block(
-                input,
-                batch: batch,
-                length: length,
-                film: workspace.film.pointer,
-                filmStride: film.count,
-                hidden: workspace.hidden.pointer,
-                columns: columns,
-                into: output
-            )
-        }
-
-        x.update(from: samples, count: batch * architecture.sampleCount)
-        for (level, resolution) in encoder.enumerated() {
-            let skip = workspace.skip(level)
-            run(resolution.first, x, length: resolution.length, into: y)
-            run(resolution.second, y, length: resolution.length, into: skip)
-            if resolution.downsample != nil {
-                resolution.downsample!(
-                    skip,
-                    batch: batch,
-                    length: resolution.length,
-                    columns: columns,
-                    into: x
-                )
-            } else {
-                x.update(from: skip, count: batch * resolution.outputCount)
-            }
-        }
-
-        let coarsest = encoder[encoder.count - 1].length
-        run(bottom[0], x, length: coarsest, into: y)
-        run(bottom[1], y, length: coarsest, into: x)
-
-        for (index, resolution) in decoder.enumerated() {
-            let level = encoder.count - 1 - index
-            concatenateChannels(
-                x,
-                workspace.skip(level),
-                rows: batch * resolution.length,
-                channels: encoder[level].second.outChannels,
-                into: y
-            )
-            run(resolution.first, y, length: resolution.length, into: x)
-            run(resolution.second, x, length: resolution.length, into: y)
-            if resolution.upsample != nil {
-                resolution.upsample!(y, batch: batch, length: resolution.length, columns: columns, into: x)
-            }
-        }
-
-        finalConvolution(x, batch: batch, length: architecture.horizon, columns: columns, into: y)
-        for sample in 0..<batch {
-            finalNorm(
-                y + sample * architecture.horizon * finalConvolution.outChannels,
-                length: architecture.horizon
-            )
-        }
-        outputConvolution(y, batch: batch, length: architecture.horizon, columns: columns, into: outputs)
     }
 
     /// The timestep encoder: sinusoidal embedding, linear to four times its size, Mish, linear back.
@@ -283,77 +180,4 @@ public final class UNet1D {
         second(hidden.pointer, rows: timesteps.count, into: output.pointer)
         return Array(UnsafeBufferPointer(start: output.pointer, count: output.count))
     }
-}
-
-/// `output` [rows, 2 * channels] holds each row of `first` [rows, channels] followed by that of `second`.
-private func concatenateChannels(
-    _ first: UnsafePointer<Float>,
-    _ second: UnsafePointer<Float>,
-    rows: Int,
-    channels: Int,
-    into output: UnsafeMutablePointer<Float>
-) {
-    for row in 0..<rows {
-        (output + 2 * row * channels).update(from: first + row * channels, count: channels)
-        (output + (2 * row + 1) * channels).update(from: second + row * channels, count: channels)
-    }
-}
-
-/// Two residual blocks at one resolution and what leads to the next one.
-private final class Resolution {
-    let first: ConditionalResidualBlock1d
-    let second: ConditionalResidualBlock1d
-    let length: Int
-    var downsample: Conv1d?
-    var upsample: ConvTranspose1d?
-
-    init(first: ConditionalResidualBlock1d, second: ConditionalResidualBlock1d, length: Int) {
-        self.first = first
-        self.second = second
-        self.length = length
-    }
-
-    /// Floats of the second block's output for one sample.
-    var outputCount: Int { length * second.outChannels }
-
-    /// Floats of window scratch for one sample.
-    var columnCount: Int {
-        var count = max(first.columnCount(length: length), second.columnCount(length: length))
-        if downsample != nil { count = max(count, downsample!.columnCount(length: length)) }
-        if upsample != nil { count = max(count, upsample!.columnCount(length: length)) }
-        return count
-    }
-}
-
-/// The activations of a forward pass, sized for the largest batch.
-private struct Workspace: ~Copyable {
-    let current: FloatBuffer
-    let next: FloatBuffer
-    let hidden: FloatBuffer
-    let columns: FloatBuffer
-    let film: FloatBuffer
-    private let skips: FloatBuffer
-    private let skipOffsets: [Int]
-
-    init(architecture: UNet1DArchitecture, filmCount: Int, columnCount: Int, maximumBatch: Int) {
-        // The widest row any resolution holds is the decoder's input: what comes up next to what was skipped.
-        let largest = architecture.encoder.map { 2 * $0.length * $0.second.outChannels }.max() ?? 0
-        let perSample = max(largest, architecture.sampleCount)
-        self.current = FloatBuffer(count: maximumBatch * perSample)
-        self.next = FloatBuffer(count: maximumBatch * perSample)
-        self.hidden = FloatBuffer(count: maximumBatch * perSample)
-        self.columns = FloatBuffer(count: maximumBatch * columnCount)
-        self.film = FloatBuffer(count: maximumBatch * filmCount)
-        var offsets: [Int] = []
-        var total = 0
-        for resolution in architecture.encoder {
-            offsets.append(total)
-            total += maximumBatch * resolution.length * resolution.second.outChannels
-        }
-        self.skips = FloatBuffer(count: total)
-        self.skipOffsets = offsets
-    }
-
-    /// The encoder's output at a resolution, [batch, length, channels].
-    func skip(_ level: Int) -> UnsafeMutablePointer<Float> { skips.pointer + skipOffsets[level] }
 }

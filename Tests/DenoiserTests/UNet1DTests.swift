@@ -100,14 +100,20 @@ extension UNet1D {
 struct UNet1DTests {
     static let cases = Array(UNet1DGoldens.loaded.cases.indices)
 
-    func network(_ index: Int, maximumBatch: Int) throws -> UNet1D {
+    /// Every kernel of this processor.
+    static let kernels = Kernel.available.flatMap { instructionSet in
+        Precision.allCases.compactMap { Kernel(instructionSet, precision: $0) }
+    }
+
+    func network(_ index: Int, maximumBatch: Int, kernel: Kernel, threads: Int) throws -> UNet1D {
         let goldens = UNet1DGoldens.loaded
         let architecture = try goldens.cases[index].unet()
         return UNet1D(
             architecture: architecture,
             timesteps: goldens.timesteps,
             maximumBatch: maximumBatch,
-            threads: 2,
+            threads: threads,
+            kernel: kernel,
             parameter: { architecture.randomValues(for: $0, seed: goldens.seed) }
         )
     }
@@ -120,43 +126,30 @@ struct UNet1DTests {
         #expect(parameters.map(\.shape) == golden.parameters.map(\.shape))
     }
 
-    @Test("gives PyTorch's output within 1e-5, condition after condition", arguments: cases)
-    func outputs(index: Int) throws {
+    @Test("gives PyTorch's output, within 1e-5 in f32 and 1e-2 in bf16", arguments: cases, kernels)
+    func outputs(index: Int, kernel: Kernel) throws {
+        // One to three threads, so that every kernel meets every way of sharing channels out.
+        let threads = 1 + index % 3
         let goldens = UNet1DGoldens.loaded
         let golden = goldens.cases[index]
-        let network = try network(index, maximumBatch: goldens.timesteps.count)
-        let draws = Draws(
-            network.architecture,
-            seed: goldens.seed,
-            index: index,
-            batch: goldens.timesteps.count
-        )
+        let batch = goldens.timesteps.count
+        let network = try network(index, maximumBatch: batch + 3, kernel: kernel, threads: threads)
+        let count = network.architecture.sampleCount
+        let draws = Draws(network.architecture, seed: goldens.seed, index: index, batch: batch)
+        let bound = kernel.precision == .f32 ? 1e-5 : 1e-2
         for (condition, expected) in zip(draws.conditions, golden.outputs) {
             network.setCondition(condition.span)
             let output = network.outputs(samples: draws.samples, timesteps: goldens.timesteps)
             let error = relativeError(output, expected)
-            #expect(error < 1e-5, "\(golden.name): relative error \(error)")
-        }
-    }
+            #expect(error < bound, "\(golden.name), \(kernel), \(threads) threads: relative error \(error)")
 
-    @Test("gives each sample of a batch what it gives it alone", arguments: cases)
-    func batchesAgree(index: Int) throws {
-        let goldens = UNet1DGoldens.loaded
-        let network = try network(index, maximumBatch: 7)
-        let count = network.architecture.sampleCount
-        let draws = Draws(
-            network.architecture,
-            seed: goldens.seed,
-            index: index,
-            batch: goldens.timesteps.count
-        )
-        let condition = draws.conditions[0]
-        network.setCondition(condition.span)
-        let together = network.outputs(samples: draws.samples, timesteps: goldens.timesteps)
-        for (position, timestep) in goldens.timesteps.enumerated() {
-            let range = position * count..<(position + 1) * count
-            let alone = network.outputs(samples: Array(draws.samples[range]), timesteps: [timestep])
-            #expect(relativeError(alone, Array(together[range])) < 1e-5)
+            // A batch of one after a larger batch: nothing of the larger one may show.
+            let last = (batch - 1) * count..<batch * count
+            let alone = network.outputs(
+                samples: Array(draws.samples[last]),
+                timesteps: [goldens.timesteps[batch - 1]]
+            )
+            #expect(relativeError(alone, Array(expected[last])) < 2 * bound)
         }
     }
 }

@@ -1,0 +1,107 @@
+// The denoiser's SIMD micro-kernels and the choice of them at run time. Everything here works on plain memory: who owns
+// it, how it is laid out as a network and who runs what when is the Swift module Denoiser's business.
+//
+// Layouts. `lanes` is 16 everywhere, whatever the register width.
+//   input    [rows][rowStride] 4-byte cells, a row for each input channel (f32) or pair of channels (bf16, the even
+//            channel in the low half), a column for each position. A position is a (time, sample) pair, sample fastest.
+//   weights  [taps][rows][vectors][lanes] 4-byte cells, for a block of `vectors * lanes` output channels.
+//   output   [positions][outputStride] floats, a row for each position.
+#ifndef DENOISED_CKERNELS_H
+#define DENOISED_CKERNELS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { dn_lanes = 16, dn_max_vectors = 4 };
+
+/// Instruction sets, worst first. Each includes those before it.
+typedef enum {
+    dn_isa_none = 0,
+    dn_isa_avx2 = 1,
+    dn_isa_avx512 = 2,
+    dn_isa_avx512_bf16 = 3,
+} dn_isa;
+
+/// The best instruction set this processor and operating system support.
+dn_isa dn_best_isa(void);
+
+/// What a weight or input cell holds.
+typedef enum {
+    dn_f32 = 0,
+    dn_bf16 = 1,
+} dn_format;
+
+/// One tap of a convolution: which positions it writes, and which it reads for the first of them.
+typedef struct {
+    int32_t output_first;
+    int32_t count;
+    int32_t input_first;
+} dn_tap;
+
+/// A convolution of one block of output channels.
+typedef struct {
+    const uint32_t *weights;
+    const uint32_t *input;
+    float *output;
+    const float *bias;       // [vectors * lanes]
+    const dn_tap *taps;
+    int32_t tap_count;
+    int32_t rows;
+    int32_t vectors;         // 1...dn_max_vectors
+    int32_t positions;       // outputs that get the bias, from 0
+    int64_t row_stride;      // cells
+    int64_t output_stride;   // floats
+} dn_convolution;
+
+/// output[p] = bias + sum over taps and rows of input * weights.
+void dn_convolve(dn_isa isa, dn_format format, const dn_convolution *convolution);
+
+/// Output channels a call should take at most, in vectors of `dn_lanes`.
+int32_t dn_block_vectors(dn_isa isa);
+
+/// Group normalisation, Mish, FiLM and residual of one sample, whole groups of channels at a time.
+typedef struct {
+    float *values;           // [times * samples][value_stride], of which this sample's positions are read
+    int64_t value_stride;
+    int32_t sample;
+    int32_t samples;
+    int32_t times;
+    int32_t channel_first;   // a multiple of dn_lanes
+    int32_t channel_count;   // whole groups
+    int32_t group_width;
+    const float *gain;       // [all channels], readable to the next multiple of dn_lanes, as is everything below
+    const float *bias;
+    const float *film_scale; // this sample's [all channels], or NULL
+    const float *film_shift; // likewise
+    const float *residual;   // [times * samples][residual_stride], or NULL
+    int64_t residual_stride;
+    float *scratch;          // 2 * channel_count, each rounded up to a multiple of dn_lanes
+} dn_normalization;
+
+/// Normalises in place: values = film(mish(norm(values))) + residual.
+void dn_normalize(dn_isa isa, const dn_normalization *normalization);
+
+/// Copies a block of channels of one sample to a convolution's input layout.
+typedef struct {
+    const float *values;     // [times * samples][value_stride]
+    int64_t value_stride;
+    int32_t positions;
+    int32_t channel_first;   // a multiple of dn_lanes
+    int32_t channel_count;   // real channels to write; in bf16 an odd last one is paired with zero
+    uint32_t *input;         // row 0 of the destination belongs to channel_first
+    int64_t row_stride;
+    const int32_t *columns;  // [positions], where each position goes
+} dn_packing;
+
+void dn_pack(dn_isa isa, dn_format format, const dn_packing *packing);
+
+/// Tells the processor that this thread is spinning.
+static inline void dn_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif

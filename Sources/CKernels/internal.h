@@ -1,0 +1,16 @@
+// What each instruction set's file defines and dispatch.c chooses from.
+#ifndef DENOISED_CKERNELS_INTERNAL_H
+#define DENOISED_CKERNELS_INTERNAL_H
+
+#include "CKernels.h"
+
+#define DN_DECLARE(isa)                                                            \
+    void dn_convolve_##isa(dn_format format, const dn_convolution *convolution);   \
+    void dn_normalize_##isa(const dn_normalization *normalization);                \
+    void dn_pack_##isa(dn_format format, const dn_packing *packing);
+
+DN_DECLARE(avx2)
+DN_DECLARE(avx512)
+DN_DECLARE(avx512_bf16)
+
+#endif

@@ -1,0 +1,73 @@
+import CKernels
+
+/// In which numbers a network keeps its weights and multiplies.
+public enum Precision: String, Sendable, Hashable, CaseIterable {
+    /// Single precision throughout.
+    case f32
+    /// Weights and the convolutions' inputs rounded to bfloat16, sums in single precision.
+    case bf16
+}
+
+/// What computes a network: an instruction set and a precision.
+public struct Kernel: Sendable, Hashable, CustomStringConvertible {
+    /// Where the convolutions are computed.
+    public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
+        /// OpenBLAS, on any processor; single precision only.
+        case openBLAS = "openblas"
+        /// The packed kernels with AVX2 and FMA.
+        case avx2
+        /// The packed kernels with AVX-512.
+        case avx512
+        /// The packed kernels with AVX-512 and its bfloat16 dot product.
+        case avx512BF16 = "avx512-bf16"
+
+        var isa: dn_isa {
+            switch self {
+            case .openBLAS: dn_isa_none
+            case .avx2: dn_isa_avx2
+            case .avx512: dn_isa_avx512
+            case .avx512BF16: dn_isa_avx512_bf16
+            }
+        }
+    }
+
+    /// Where the convolutions are computed.
+    public let instructionSet: InstructionSet
+    /// In which numbers.
+    public let precision: Precision
+
+    /// The best kernel of a precision on this processor. A processor without AVX2 has OpenBLAS, and no bf16.
+    public init(precision: Precision) {
+        let best = Self.available.last ?? .openBLAS
+        self.instructionSet = best
+        self.precision = best == .openBLAS ? .f32 : precision
+    }
+
+    /// A kernel on a given instruction set, or nil where this processor lacks it or has it not in this precision.
+    public init?(_ instructionSet: InstructionSet, precision: Precision) {
+        guard Self.available.contains(instructionSet), instructionSet != .openBLAS || precision == .f32 else {
+            return nil
+        }
+        self.instructionSet = instructionSet
+        self.precision = precision
+    }
+
+    /// The instruction sets of this processor, slowest first.
+    public static var available: [InstructionSet] {
+        let best = dn_best_isa()
+        return InstructionSet.allCases.filter { $0.isa.rawValue <= best.rawValue }
+    }
+
+    /// Precision and instruction set, for reports.
+    public var description: String { "\(precision.rawValue) on \(instructionSet.rawValue)" }
+
+    func engine(threads: Int, locksWeights: Bool) -> Engine? {
+        guard instructionSet != .openBLAS else { return nil }
+        return Engine(
+            isa: instructionSet.isa,
+            precision: precision,
+            threads: threads,
+            locksWeights: locksWeights
+        )
+    }
+}
