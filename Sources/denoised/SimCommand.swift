@@ -34,10 +34,15 @@ struct SimCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Draw the first episode to an SVG file.", valueName: "file"))
     var draw: String?
 
-    @Flag(help: "Print a line for each chunk: where the episode stands, and the time of each stage.")
+    @Flag(
+        help: """
+            Print a line for each chunk: where the episode stands, and the time of each stage. --watch shows the chunks \
+            beside the picture instead.
+            """
+    )
     var trace = false
 
-    @Flag(help: "Watch the episodes in the terminal.")
+    @Flag(help: "Watch the episodes in the terminal. Nothing where standard output is none.")
     var watch = false
 
     @Option(
@@ -147,15 +152,18 @@ struct SimCommand: ParsableCommand {
         }
         let seeds = (0..<UInt64(episodes)).map { sampler.seed &+ $0 }
         if !json { Console.result("\(robot.title), \(episodes) episode\(episodes == 1 ? "" : "s")\n") }
+        var view = watch ? TerminalView() : nil
+        let isTraced = trace && !json && view == nil
+        if isTraced { Console.result(ChunkTrace.header) }
 
         var results: [EpisodeResult] = []
         for seed in seeds {
             let result = try robot.runEpisode(seed: seed) { moment in
-                if watch { TerminalView.show(moment) }
-                if trace, !json, let chunk = moment.newChunk { Console.result(chunk.line(seed: seed)) }
+                view?.show(moment)
+                if isTraced, let chunk = moment.newChunk { Console.result(chunk.line(seed: seed)) }
             }
             results.append(result)
-            if !json && !(trace && !watch) { Console.note(result.line) }
+            if !json { Console.note(result.line) }
             if let draw, results.count == 1 {
                 try Self.write(EpisodeDrawing(result.recording).animation(), to: draw)
             }
