@@ -46,12 +46,12 @@ def write_bundle(
     """Writes the folder; the weights are rounded to bf16, the statistics stay f32."""
     directory.mkdir(parents=True, exist_ok=True)
     rounded = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in weights.items()}
-    save_file(rounded, directory / WEIGHTS)
+    _write_tensors(directory / WEIGHTS, rounded)
     state = {}
     for name, range_ in statistics.items():
         state[f"{name}.min"], state[f"{name}.max"] = range_.minimum, range_.maximum
     for file in (NORMALIZER_STATE, UNNORMALIZER_STATE):
-        save_file(state, directory / file)
+        _write_tensors(directory / file, state)
     _write_json(directory / CONFIG, _config(shape, recipe))
     _write_json(directory / f"{PREPROCESSOR}.json", _preprocessor(shape))
     _write_json(directory / f"{POSTPROCESSOR}.json", _postprocessor(shape))
@@ -189,6 +189,12 @@ def _normalization(name: str, features: dict, state_file: str) -> dict:
         "config": {"eps": 1e-08, "features": features, "norm_map": NORMALIZATION_MAPPING},
         "state_file": state_file,
     }
+
+
+def _write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    save_file(tensors, path)
+    # safetensors lets only the owner read; the daemon may run as somebody else.
+    path.chmod(0o644)
 
 
 def _write_json(path: Path, value: dict) -> None:

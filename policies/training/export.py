@@ -7,11 +7,8 @@
 import argparse
 from pathlib import Path
 
-import torch
-
 from bundle import WEIGHTS, write_bundle
-from normalization import Range
-from recipe import PolicyShape, TrainingRecipe
+from checkpoint import read_checkpoint
 
 
 def main() -> None:
@@ -19,19 +16,10 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True, help="checkpoint.pt of a training run")
     parser.add_argument("--output", type=Path, required=True, help="the bundle's folder")
     arguments = parser.parse_args()
-    checkpoint = torch.load(arguments.checkpoint, map_location="cpu", weights_only=True)
-    statistics = {
-        name: Range(range_["min"], range_["max"]) for name, range_ in checkpoint["statistics"].items()
-    }
-    write_bundle(
-        arguments.output,
-        PolicyShape(**checkpoint["shape"]),
-        TrainingRecipe(**checkpoint["recipe"]),
-        checkpoint["average"],
-        statistics,
-    )
+    trained = read_checkpoint(arguments.checkpoint)
+    write_bundle(arguments.output, trained.shape, trained.recipe, trained.average, trained.statistics)
     size = (arguments.output / WEIGHTS).stat().st_size
-    print(f"{arguments.output}: step {checkpoint['step_count']}, {size / 1e6:.1f} MB of weights")
+    print(f"{arguments.output}: step {trained.step_count}, {size / 1e6:.1f} MB of weights")
 
 
 if __name__ == "__main__":

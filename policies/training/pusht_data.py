@@ -12,6 +12,10 @@ BLOCK_CORNERS = np.array(
 )
 
 
+# gym-pusht's goal for the block: x, y (pixels), angle (rad).
+GOAL_POSE = np.array([256, 256, np.pi / 4])
+
+
 @dataclass(frozen=True)
 class Demonstrations:
     state: np.ndarray  # [steps, 5] agent x, y, block x, y (pixels), block angle (rad)
@@ -51,6 +55,48 @@ def load_demonstrations(path: Path) -> Demonstrations:
     demonstrations = Demonstrations(state, action, episode_ends.astype(np.int64))
     _check(demonstrations, path)
     return demonstrations
+
+
+def aligned_to_goal(demonstrations: Demonstrations) -> Demonstrations:
+    """Each demonstration turned and shifted as a whole, so that its last block pose is the goal exactly.
+
+    The demonstrations end at a coverage of 0.77 to 0.90, a few pixels from the goal; a policy learns to be as far off.
+    Pushing does not depend on where on the table it happens, so that the moved demonstration is as true as the
+    recorded one, except close to a wall.
+    """
+    state, action = demonstrations.state.astype(np.float64), demonstrations.action.astype(np.float64)
+    start = 0
+    for end in demonstrations.episode_ends:
+        last_pose = state[end - 1, 2:5].copy()
+        turn = GOAL_POSE[2] - last_pose[2]
+        cosine, sine = np.cos(turn), np.sin(turn)
+        rotation = np.array([[cosine, -sine], [sine, cosine]])
+        for points in (state[start:end, 0:2], state[start:end, 2:4], action[start:end]):
+            points[:] = (points - last_pose[:2]) @ rotation.T + GOAL_POSE[:2]
+        state[start:end, 4] = np.mod(state[start:end, 4] + turn, 2 * np.pi)
+        start = end
+    return Demonstrations(
+        state.astype(np.float32), action.astype(np.float32), demonstrations.episode_ends
+    )
+
+
+def with_mirror_images(demonstrations: Demonstrations) -> Demonstrations:
+    """The demonstrations, then each of them mirrored in the T's own axis at the goal, the line x + y = 512.
+
+    The mirror image of a T is a T, and the goal is its own mirror image, so that the image of a demonstration is one
+    as well. The walls move by 1 pixel.
+    """
+    state, action = demonstrations.state, demonstrations.action
+    x_agent, y_agent, x_block, y_block, angle = state.T
+    mirrored_angle = np.mod(np.pi / 2 - angle, 2 * np.pi)
+    mirrored_state = np.stack(
+        (512 - y_agent, 512 - x_agent, 512 - y_block, 512 - x_block, mirrored_angle), axis=1
+    )
+    return Demonstrations(
+        np.concatenate((state, mirrored_state.astype(state.dtype))),
+        np.concatenate((action, 512 - action[:, ::-1])),
+        np.concatenate((demonstrations.episode_ends, len(state) + demonstrations.episode_ends)),
+    )
 
 
 def _check(demonstrations: Demonstrations, path: Path) -> None:

@@ -46,3 +46,5 @@ class TrainingRecipe:
     ema_power: float = 0.75
     ema_maximum: float = 0.9999
     seed: int = 0
+    align: bool = True
+    mirror: bool = True

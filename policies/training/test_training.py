@@ -11,18 +11,29 @@ from gym_pusht.envs.pusht import PushTEnv
 
 from bundle import read_bundle, write_bundle
 from noise_schedule import NoiseSchedule
-from pusht_data import Demonstrations, block_keypoints, window_indices
+from pusht_data import (
+    GOAL_POSE,
+    Demonstrations,
+    aligned_to_goal,
+    block_keypoints,
+    window_indices,
+    with_mirror_images,
+)
 from recipe import PolicyShape, TrainingRecipe
 from train import Trainer, Windows
 
 
-def small_trainer() -> Trainer:
+def random_demonstrations() -> Demonstrations:
     random = np.random.default_rng(0)
-    demonstrations = Demonstrations(
-        state=random.uniform(0, 500, size=(60, 5)).astype(np.float32),
+    return Demonstrations(
+        state=random.uniform(0, [500, 500, 500, 500, 2 * np.pi], size=(60, 5)).astype(np.float32),
         action=random.uniform(0, 500, size=(60, 2)).astype(np.float32),
         episode_ends=np.array([25, 60]),
     )
+
+
+def small_trainer() -> Trainer:
+    demonstrations = random_demonstrations()
     shape = PolicyShape(down_dims=(16, 32), diffusion_step_embed_dim=16)
     recipe = TrainingRecipe(steps=6, batch=8, warmup_steps=2)
     device = torch.device("cpu")
@@ -39,6 +50,29 @@ class Data(unittest.TestCase):
                 observation, _, _, _, info = environment.step(random.uniform(0, 512, size=2))
                 expected = observation["environment_state"]
                 np.testing.assert_allclose(block_keypoints(info["block_pose"]), expected, atol=1e-9)
+
+    def test_aligned_demonstrations_end_at_the_goal_and_keep_their_shape(self):
+        recorded = random_demonstrations()
+        aligned = aligned_to_goal(recorded)
+        for pose in aligned.state[recorded.episode_ends - 1, 2:]:
+            np.testing.assert_allclose(pose, GOAL_POSE, atol=1e-4)
+
+        def distances(demonstrations: Demonstrations) -> np.ndarray:
+            corners = demonstrations.keypoints.reshape(-1, 8, 2)
+            from_agent = corners - demonstrations.agent_position[:, None]
+            from_action = corners - demonstrations.action[:, None]
+            return np.linalg.norm(np.concatenate((from_agent, from_action)), axis=-1)
+
+        np.testing.assert_allclose(distances(aligned), distances(recorded), atol=1e-2)
+
+    def test_mirror_images_swap_the_corners_of_the_two_sides(self):
+        recorded = random_demonstrations()
+        both = with_mirror_images(recorded)
+        self.assertEqual(both.episode_ends.tolist(), [25, 60, 85, 120])
+        corners = recorded.keypoints.reshape(-1, 8, 2)[:, [1, 0, 3, 2, 5, 4, 7, 6]]
+        found = both.keypoints[60:].reshape(-1, 8, 2)
+        np.testing.assert_allclose(found, 512 - corners[..., ::-1], atol=1e-2)
+        np.testing.assert_allclose(both.action[60:], 512 - recorded.action[:, ::-1])
 
     def test_windows_stay_in_their_episode_and_repeat_its_edges(self):
         observations, actions = window_indices(np.array([20, 40]), 2, 16, 8)

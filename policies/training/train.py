@@ -21,18 +21,31 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from checkpoint import read_checkpoint
 from network import DiffusionNetwork
 from noise_schedule import NoiseSchedule
 from normalization import ACTION, ENVIRONMENT_STATE, STATE, Range, Statistics, condition
-from pusht_data import Demonstrations, load_demonstrations, window_indices
+from pusht_data import (
+    Demonstrations,
+    aligned_to_goal,
+    load_demonstrations,
+    window_indices,
+    with_mirror_images,
+)
 from recipe import PolicyShape, TrainingRecipe
 
 
 class Windows:
     """All training windows, normalised: the conditions [windows, c] and the actions [windows, horizon, action]."""
 
-    def __init__(self, demonstrations: Demonstrations, shape: PolicyShape, device: torch.device):
-        self.statistics: Statistics = {
+    def __init__(
+        self,
+        demonstrations: Demonstrations,
+        shape: PolicyShape,
+        device: torch.device,
+        statistics: Statistics | None = None,
+    ):
+        self.statistics: Statistics = statistics or {
             STATE: Range.of(demonstrations.agent_position),
             ENVIRONMENT_STATE: Range.of(demonstrations.keypoints),
             ACTION: Range.of(demonstrations.action),
@@ -143,6 +156,11 @@ class Trainer:
         self.optimizer.load_state_dict(checkpoint["optimizer"])
         self.generator.set_state(checkpoint["generator"].cpu())
 
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Begins with the averaged weights of another run, everything else new."""
+        self.network.load_state_dict(weights)
+        self.average.load_state_dict(weights)
+
 
 class Progress:
     """A line every `every` steps: the step, the mean loss since the last line, the pace, the time left."""
@@ -178,6 +196,17 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="demos.npz, or the zarr archive's folder")
     parser.add_argument("--output", type=Path, required=True, help="folder for the checkpoint and the loss")
     parser.add_argument("--resume", action="store_true", help="go on from the output folder's checkpoint")
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="begin with the averaged weights and the normalisation of another run's checkpoint",
+    )
+    for option, help_ in (
+        ("--align", "move each demonstration so that it ends at the goal exactly"),
+        ("--mirror", "add each demonstration's mirror image"),
+    ):
+        parser.add_argument(option, action=argparse.BooleanOptionalAction, default=True, help=help_)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
     parser.add_argument("--checkpoint-every", type=int, default=500, metavar="STEPS")
@@ -199,16 +228,27 @@ def main() -> None:
         learning_rate=arguments.learning_rate,
         warmup_steps=arguments.warmup_steps,
         seed=arguments.seed,
+        align=arguments.align,
+        mirror=arguments.mirror,
     )
     shape = PolicyShape()
-    windows = Windows(load_demonstrations(arguments.data), shape, device)
+    checkpoint = arguments.output / "checkpoint.pt"
+    demonstrations = load_demonstrations(arguments.data)
+    if recipe.align:
+        demonstrations = aligned_to_goal(demonstrations)
+    if recipe.mirror:
+        demonstrations = with_mirror_images(demonstrations)
+    origin_path = checkpoint if arguments.resume else arguments.start_from
+    origin = read_checkpoint(origin_path) if origin_path else None
+    windows = Windows(demonstrations, shape, device, origin and origin.statistics)
     trainer = Trainer(shape, recipe, windows, device)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    checkpoint = arguments.output / "checkpoint.pt"
     if arguments.resume:
         trainer.load(checkpoint)
     elif checkpoint.exists():
         raise SystemExit(f"{checkpoint} exists: give --resume to go on from it, or another --output")
+    elif origin:
+        trainer.start_from(origin.average)
     parameters = sum(p.numel() for p in trainer.network.parameters())
     print(f"{len(windows)} windows, {parameters} parameters, from step {trainer.step_count}", flush=True)
 
