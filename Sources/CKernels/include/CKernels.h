@@ -81,7 +81,8 @@ typedef struct {
 /// Normalises in place: values = film(mish(norm(values))) + residual.
 void dn_normalize(dn_isa isa, const dn_normalization *normalization);
 
-/// Copies a block of channels of one sample to a convolution's input layout.
+/// Copies a block of channels to a convolution's input layout. Rows are readable and writable to the next multiple of
+/// dn_lanes positions and channels.
 typedef struct {
     const float *values;     // [times * samples][value_stride]
     int64_t value_stride;
