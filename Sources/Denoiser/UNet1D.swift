@@ -40,7 +40,7 @@ public final class UNet1D {
         timesteps: [Int],
         maximumBatch: Int,
         threads: Int,
-        kernel: Kernel = Kernel(precision: .f32),
+        kernel: Kernel = .exact,
         locksWeights: Bool = false,
         parameter: (UNet1DArchitecture.Parameter) throws(Failure) -> [Float]
     ) throws(Failure) {
