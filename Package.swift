@@ -65,5 +65,11 @@ let package = Package(
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["denoised", "Safetensors", "Sampling", "Wire"],
+            path: "Tests/EndToEnd",
+            swiftSettings: settings
+        ),
     ]
 )

@@ -1,3 +1,4 @@
+import Policy
 import Wire
 
 /// What is known of each robot, and what is to be planned next. No sockets and no clocks: the rules alone.
@@ -19,14 +20,14 @@ struct Agenda {
     private struct Robot {
         var episode: EpisodeID
         var newestSequence: UInt64
-        var history: [[String: [Float]]]
+        var history: ObservationHistory
         var lastHeard: UInt64 = 0
         var waiting: PlanningJob?
         var predictions: [PlanningJob] = []
         var hasTurn = false
     }
 
-    private let nObsSteps: Int
+    private let emptyHistory: ObservationHistory
     private let maximumRobots: Int
     private let maximumWaitingPredictions: Int
     private let seed: UInt64
@@ -40,13 +41,15 @@ struct Agenda {
     /// Published observations that asked for a chunk and were overtaken by a newer one.
     private(set) var superseded: UInt64 = 0
 
-    init(nObsSteps: Int, configuration: DaemonConfiguration) {
-        precondition(nObsSteps > 0, "nObsSteps is \(nObsSteps), expected at least 1")
+    /// An agenda that knows no robot.
+    ///
+    /// - Parameter emptyHistory: what a robot's history begins as.
+    init(emptyHistory: ObservationHistory, configuration: DaemonConfiguration) {
         precondition(
             configuration.maximumRobots > configuration.maximumWaitingPredictions,
             "maximumRobots is \(configuration.maximumRobots), expected more than maximumWaitingPredictions"
         )
-        self.nObsSteps = nObsSteps
+        self.emptyHistory = emptyHistory
         maximumRobots = configuration.maximumRobots
         maximumWaitingPredictions = configuration.maximumWaitingPredictions
         seed = configuration.seed
@@ -149,7 +152,7 @@ struct Agenda {
 
     private mutating func enter(
         _ observation: ObservationMessage
-    ) throws(MessageError) -> (Reception, [[String: [Float]]]) {
+    ) throws(MessageError) -> (Reception, ObservationHistory) {
         heard += 1
         let id = observation.robot
         if var robot = robots[id], robot.episode == observation.episode {
@@ -163,16 +166,17 @@ struct Agenda {
                     "found \(observation.sequence), expected at least \(robot.newestSequence) in episode \(robot.episode)"
                 )
             }
+            try robot.history.append(observation)
             robot.newestSequence = observation.sequence
-            robot.history.removeFirst()
-            robot.history.append(observation.values)
             return (.new, robot.history)
         }
 
+        var history = emptyHistory
+        try history.append(observation)
         if robots[id] == nil, robots.count >= maximumRobots { forgetLeastRecent() }
         var robot =
             robots[id]
-            ?? Robot(episode: observation.episode, newestSequence: observation.sequence, history: [])
+            ?? Robot(episode: observation.episode, newestSequence: observation.sequence, history: history)
         if robot.waiting != nil {
             robot.waiting = nil
             superseded += 1
@@ -183,7 +187,7 @@ struct Agenda {
         }
         robot.episode = observation.episode
         robot.newestSequence = observation.sequence
-        robot.history = Array(repeating: observation.values, count: nObsSteps)
+        robot.history = history
         robot.lastHeard = heard
         robots[id] = robot
         return (.new, robot.history)

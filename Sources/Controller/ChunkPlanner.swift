@@ -1,3 +1,4 @@
+import Policy
 import Wire
 
 /// What turns a history of observations into an action chunk: a policy, to the daemon. It is made and used on one
@@ -8,14 +9,16 @@ public protocol ChunkPlanner: SendableMetatype {
     /// How chunks are sampled.
     var sampler: InfoMessage.Sampler { get }
 
+    /// An empty history for a robot: of `policy.nObsSteps` observations with exactly the features of `policy`.
+    func makeHistory() -> ObservationHistory
+
     /// Samples a chunk.
     ///
     /// The result depends on the arguments alone, so that a repeated observation gets the same chunk.
     /// - Parameters:
-    ///   - history: `policy.nObsSteps` observations, oldest first, padded at the start of an episode with the first;
-    ///     each has exactly the policy's features, with finite numbers of the right count.
+    ///   - history: one that ``makeHistory()`` made, with at least one observation.
     ///   - noiseSeed: the seed of the sampling noise.
-    mutating func plan(history: [[String: [Float]]], noiseSeed: UInt64) throws -> PlannedChunk
+    mutating func plan(history: ObservationHistory, noiseSeed: UInt64) throws -> PlannedChunk
 }
 
 /// A chunk as a ``ChunkPlanner`` returns it.

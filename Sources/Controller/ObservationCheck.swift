@@ -1,3 +1,4 @@
+import Policy
 import Wire
 
 extension InfoMessage.Policy {
@@ -40,5 +41,17 @@ extension InfoMessage.Policy {
 
     private var featureList: String {
         features.map { "\($0.name) [\($0.count)]" }.joined(separator: ", ")
+    }
+}
+
+extension ObservationHistory {
+    /// Adds an observation that has passed the policy's check.
+    /// - Throws: ``MessageError`` where the policy's features are not the history's.
+    mutating func append(_ observation: ObservationMessage) throws(MessageError) {
+        do throws(ObservationError) {
+            try append(Observation(values: observation.values))
+        } catch {
+            throw MessageError(.badArray, field: "observation", "\(error)")
+        }
     }
 }

@@ -1,10 +1,13 @@
 import Foundation
+import Policy
 import Wire
 
 /// What the socket thread needs to know of a planner.
 struct PlannerFacts: Sendable {
     let policy: InfoMessage.Policy
     let sampler: InfoMessage.Sampler
+    /// What a robot's history begins as.
+    let emptyHistory: ObservationHistory
 }
 
 /// The thread that makes a planner and gives it one job after the other.
@@ -23,7 +26,12 @@ enum PlannerThread {
         let thread = Thread {
             do {
                 var planner = try makePlanner()
-                ready.set(.success(PlannerFacts(policy: planner.policy, sampler: planner.sampler)))
+                let facts = PlannerFacts(
+                    policy: planner.policy,
+                    sampler: planner.sampler,
+                    emptyHistory: planner.makeHistory()
+                )
+                ready.set(.success(facts))
                 work(&planner, mailbox: mailbox)
             } catch {
                 ready.set(.failure(error))

@@ -1,7 +1,8 @@
+import Policy
 import Wire
 
 /// A chunk to plan: everything the planner needs, and where the chunk is to go.
-struct PlanningJob: Sendable, Hashable {
+struct PlanningJob: Sendable {
     /// Who gets the chunk.
     enum Destination: Sendable, Hashable {
         /// The robot's topic.
@@ -15,8 +16,8 @@ struct PlanningJob: Sendable, Hashable {
     let sequence: UInt64
     /// The robot's time stamp.
     let timeNs: UInt64
-    /// As many observations as the policy looks at, oldest first.
-    let history: [[String: [Float]]]
+    /// The observations up to the one to answer.
+    let history: ObservationHistory
     let noiseSeed: UInt64
     let destination: Destination
     /// The monotonic clock when the observation had been read from its socket.

@@ -30,15 +30,18 @@ public struct PolicyPlanner: ChunkPlanner {
         )
         self.sampler = InfoMessage.Sampler(settings)
         // What comes of this chunk does not matter, not even whether it is finite.
-        _ = try? plan(history: [bundle.middleObservation.values], noiseSeed: 0)
+        var history = makeHistory()
+        try? history.append(bundle.middleObservation)
+        _ = try? plan(history: history, noiseSeed: 0)
     }
+
+    /// An empty history of what the policy observes.
+    public func makeHistory() -> ObservationHistory { diffusion.makeHistory() }
 
     /// Samples a chunk.
     ///
     /// - Throws: `ActionChunkError` where the result is not finite.
-    public func plan(history observations: [[String: [Float]]], noiseSeed: UInt64) throws -> PlannedChunk {
-        var history = diffusion.makeHistory()
-        for values in observations { try history.append(Observation(values: values)) }
+    public func plan(history: ObservationHistory, noiseSeed: UInt64) throws -> PlannedChunk {
         let chunk = try diffusion.actionChunk(for: history, seed: noiseSeed)
         return PlannedChunk(
             actions: chunk.actions,

@@ -46,7 +46,7 @@ final class SocketLoop {
         self.telemetry = telemetry
         limits = configuration.limits
         logger = configuration.logger
-        agenda = Agenda(nObsSteps: planner.policy.nObsSteps, configuration: configuration)
+        agenda = Agenda(emptyHistory: planner.emptyHistory, configuration: configuration)
     }
 
     /// Works until `isStopping` says so, which is asked after each wake-up.

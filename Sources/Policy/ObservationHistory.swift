@@ -44,6 +44,21 @@ public struct ObservationHistory: Sendable {
         oldest = 0
     }
 
+    /// The observations, oldest first; none in an empty history, else `nObsSteps`.
+    public var observations: [Observation] {
+        isEmpty ? [] : (0..<nObsSteps).map { observation(row: (oldest + $0) % nObsSteps) }
+    }
+
+    private func observation(row: Int) -> Observation {
+        var position = row * stepCount
+        var observation = Observation(values: [:])
+        for feature in features {
+            observation.values[feature.name] = Array(rows[position..<position + feature.count])
+            position += feature.count
+        }
+        return observation
+    }
+
     private mutating func write(_ observation: Observation, row: Int) {
         var position = row * stepCount
         for feature in features {

@@ -35,4 +35,12 @@ public struct ObservationFeature: Sendable, Hashable {
     public let type: FeatureType
     /// How many numbers one observation of it has.
     public let count: Int
+
+    /// A quantity; a policy bundle lists its own (`PolicyBundle.observationFeatures`).
+    public init(name: String, checkpointName: String, type: FeatureType, count: Int) {
+        self.name = name
+        self.checkpointName = checkpointName
+        self.type = type
+        self.count = count
+    }
 }

@@ -28,8 +28,8 @@ public enum SafetensorsWriter {
             throw SafetensorsError(
                 .inputOutput,
                 file: url.lastPathComponent,
-                found: "cannot be written (\(error.localizedDescription))",
-                expected: "a folder that can be written to"
+                found: "cannot be written (\(error.systemReason))",
+                expected: "a file name in a folder that can be written to"
             )
         }
     }

@@ -134,9 +134,9 @@ struct BenchNetworkCommand: ParsableCommand {
                 parameter: { shape.randomValues(for: $0, seed: seed) }
             )
         }
-        return try Failure.asInput {
-            let bundle = try PolicyBundle(directory: URL(filePath: architecture, directoryHint: .isDirectory))
-            return try bundle.network(
+        let bundle = try PolicyOptions.load(architecture)
+        return try Failure.asInput(path: architecture) {
+            try bundle.network(
                 timesteps: Array(0..<bundle.configuration.numTrainTimesteps),
                 maximumBatch: maximumBatch,
                 threads: threads

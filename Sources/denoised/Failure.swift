@@ -1,3 +1,4 @@
+import Foundation
 import Policy
 
 /// Why a command ended without doing what it was asked to, and the exit code that says whose fault it was.
@@ -19,17 +20,22 @@ struct Failure: Error, CustomStringConvertible {
     }
 
     /// Runs `body`; whatever it throws is the input's fault.
-    static func asInput<Value>(_ body: () throws -> Value) throws -> Value {
-        try asFailure(input, body)
+    ///
+    /// - Parameter path: the file or folder that is read, as it was given; errors name it.
+    static func asInput<Value>(path: String? = nil, _ body: () throws -> Value) throws -> Value {
+        try asFailure(input, path: path, body)
     }
 
     /// Runs `body`; whatever it throws makes the run a failed one.
-    static func asRun<Value>(_ body: () throws -> Value) throws -> Value {
-        try asFailure(run, body)
+    ///
+    /// - Parameter path: the file that is written, as it was given; errors name it.
+    static func asRun<Value>(path: String? = nil, _ body: () throws -> Value) throws -> Value {
+        try asFailure(run, path: path, body)
     }
 
     private static func asFailure<Value>(
         _ failure: (String) -> Failure,
+        path: String?,
         _ body: () throws -> Value
     ) throws -> Value {
         do {
@@ -38,9 +44,18 @@ struct Failure: Error, CustomStringConvertible {
             throw failure
         } catch let error as PolicyError {
             // Whenever it shows, an unusable policy or setting is what the command was given.
-            throw input("\(error)")
+            throw input(text(of: error, path: path))
         } catch {
-            throw failure("\(error)")
+            throw failure(text(of: error, path: path))
         }
+    }
+
+    /// What an error says, with the path it is about in front.
+    private static func text(of error: some Error, path: String?) -> String {
+        let text = "\(error)"
+        guard let path else { return text }
+        // The readers know a file's name, not where it was found.
+        let name = URL(filePath: path).lastPathComponent + ":"
+        return text.hasPrefix(name) ? "\(path):\(text.dropFirst(name.count))" : "\(path): \(text)"
     }
 }

@@ -6,7 +6,9 @@ import Policy
 enum PolicyOptions {
     /// Reads and checks the bundle in a folder.
     static func load(_ path: String) throws -> PolicyBundle {
-        try Failure.asInput { try PolicyBundle(directory: URL(filePath: path, directoryHint: .isDirectory)) }
+        try Failure.asInput(path: path) {
+            try PolicyBundle(directory: URL(filePath: path, directoryHint: .isDirectory))
+        }
     }
 }
 

@@ -55,17 +55,20 @@ struct PredictCommand: ParsableCommand {
                 threads: sampler.threadCount
             )
         }
-        let file = try Failure.asInput { try SafetensorsFile(contentsOf: URL(filePath: input)) }
-        let history = try Failure.asInput { try readHistory(file, for: diffusion) }
-        let noise = try Failure.asInput { try readNoise(file, for: diffusion) }
-        let chunk = try Failure.asInput { try diffusion.actionChunk(for: history, noise: noise.span) }
-        let firstModelOutput = try Failure.asInput {
+        let (history, noise) = try Failure.asInput(path: input) {
+            let file = try SafetensorsFile(contentsOf: URL(filePath: input))
+            return (try readHistory(file, for: diffusion), try readNoise(file, for: diffusion))
+        }
+        let chunk = try Failure.asInput(path: input) {
+            try diffusion.actionChunk(for: history, noise: noise.span)
+        }
+        let firstModelOutput = try Failure.asInput(path: input) {
             try diffusion.firstModelOutput(for: history, noise: noise.span)
         }
 
         let configuration = bundle.configuration
         let trajectory = [configuration.horizon, configuration.actionDim]
-        try Failure.asRun {
+        try Failure.asRun(path: output) {
             try SafetensorsWriter.write(
                 [
                     "action": .f32(

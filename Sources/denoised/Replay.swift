@@ -13,7 +13,7 @@ struct Replay {
     }
 
     func run(json: Bool) throws {
-        let (initialState, actions) = try Failure.asInput {
+        let (initialState, actions) = try Failure.asInput(path: input) {
             let file = try SafetensorsFile(contentsOf: URL(filePath: input))
             let shape = try file.shape(of: "actions")
             guard shape.count == 2, shape[1] == 2 else {
@@ -31,7 +31,7 @@ struct Replay {
         let count = actions.count / 2
         var states: [Double] = []
         var coverage: [Double] = []
-        try Failure.asInput {
+        try Failure.asInput(path: input) {
             try simulation.reset(to: initialState)
             for step in 0..<count {
                 let outcome: StepOutcome
@@ -44,7 +44,7 @@ struct Replay {
                 coverage.append(outcome.coverage)
             }
         }
-        try Failure.asRun {
+        try Failure.asRun(path: output) {
             try SafetensorsWriter.write(
                 [
                     "states": .f64(states, shape: [count, 5]),

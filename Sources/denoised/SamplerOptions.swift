@@ -33,6 +33,14 @@ struct SamplerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))
     var threads: Int?
 
+    /// The first option that was given and decides how chunks are sampled, apart from the seed.
+    var firstGiven: String? {
+        if solver != nil { return "--solver" }
+        if steps != nil { return "--steps" }
+        if window != nil { return "--window" }
+        return threads == nil ? nil : "--threads"
+    }
+
     /// The threads to use.
     var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
 

@@ -19,19 +19,34 @@ struct ServeCommand: ParsableCommand {
     @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
     var policy: String
 
-    @Option(help: ArgumentHelp("Listen here for observations.", valueName: "endpoint"))
+    @Option(
+        help: ArgumentHelp("Listen here for observations.", valueName: "endpoint"),
+        transform: Endpoint.toListen
+    )
     var observations: String?
 
-    @Option(help: ArgumentHelp("Call a publisher of observations here instead.", valueName: "endpoint"))
+    @Option(
+        help: ArgumentHelp("Call a publisher of observations here instead.", valueName: "endpoint"),
+        transform: Endpoint.toCall
+    )
     var observationsFrom: String?
 
-    @Option(help: ArgumentHelp("Publish chunks here.", valueName: "endpoint"))
+    @Option(
+        help: ArgumentHelp("Publish chunks here.", valueName: "endpoint"),
+        transform: Endpoint.toListen
+    )
     var chunks: String?
 
-    @Option(help: ArgumentHelp("Call a subscriber to chunks here instead.", valueName: "endpoint"))
+    @Option(
+        help: ArgumentHelp("Call a subscriber to chunks here instead.", valueName: "endpoint"),
+        transform: Endpoint.toCall
+    )
     var chunksTo: String?
 
-    @Option(help: ArgumentHelp("Answer requests here.", valueName: "endpoint"))
+    @Option(
+        help: ArgumentHelp("Answer requests here.", valueName: "endpoint"),
+        transform: Endpoint.toListen
+    )
     var requests: String?
 
     @Option(help: "The least severe level to log: trace, debug, info, notice, warning, error or critical.")

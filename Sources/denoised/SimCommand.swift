@@ -23,7 +23,8 @@ struct SimCommand: ParsableCommand {
         help: ArgumentHelp(
             "Use a running daemon: the endpoint at which it answers requests.",
             valueName: "endpoint"
-        )
+        ),
+        transform: Endpoint.toCall
     )
     var connect: String?
 
@@ -33,10 +34,15 @@ struct SimCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Draw the first episode to an SVG file.", valueName: "file"))
     var draw: String?
 
-    @Flag(help: "Print a line for each chunk: where the episode stands, and the time of each stage.")
+    @Flag(
+        help: """
+            Print a line for each chunk: where the episode stands, and the time of each stage. --watch shows the chunks \
+            beside the picture instead.
+            """
+    )
     var trace = false
 
-    @Flag(help: "Watch the episodes in the terminal.")
+    @Flag(help: "Watch the episodes in the terminal. Nothing where standard output is none.")
     var watch = false
 
     @Option(
@@ -69,6 +75,11 @@ struct SimCommand: ParsableCommand {
         if policy != nil && connect != nil {
             throw ValidationError(
                 "--policy and --connect exclude each other: a running daemon has its policy"
+            )
+        }
+        if connect != nil, let option = sampler.firstGiven {
+            throw ValidationError(
+                "\(option) and --connect exclude each other: a running daemon has its sampler; --seed is the episodes'"
             )
         }
         if (replay != nil) != (output != nil) {
@@ -107,7 +118,32 @@ struct SimCommand: ParsableCommand {
         }
     }
 
+    /// Checks before the episodes that there is a folder for what is written after the first.
+    private static func checkFolder(of path: String) throws {
+        let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
+        var isFolder = false
+        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder,
+            FileManager.default.isWritableFile(atPath: folder)
+        else {
+            throw Failure.run(
+                "\(path): cannot be written; expected a file name in a folder that can be written to"
+            )
+        }
+    }
+
+    private static func write(_ drawing: String, to path: String) throws {
+        do {
+            try Data(drawing.utf8).write(to: URL(filePath: path), options: .atomic)
+        } catch {
+            throw Failure.run(
+                "\(path): cannot be written (\(error.systemReason)); "
+                    + "expected a file name in a folder that can be written to"
+            )
+        }
+    }
+
     private func runEpisodes() throws {
+        if let draw { try Self.checkFolder(of: draw) }
         let robot: SimulatedRobot
         if let connect {
             robot = try SimulatedRobot(connectingTo: connect)
@@ -116,23 +152,20 @@ struct SimCommand: ParsableCommand {
         }
         let seeds = (0..<UInt64(episodes)).map { sampler.seed &+ $0 }
         if !json { Console.result("\(robot.title), \(episodes) episode\(episodes == 1 ? "" : "s")\n") }
+        var view = watch ? TerminalView() : nil
+        let isTraced = trace && !json && view == nil
+        if isTraced { Console.result(ChunkTrace.header) }
 
         var results: [EpisodeResult] = []
         for seed in seeds {
             let result = try robot.runEpisode(seed: seed) { moment in
-                if watch { TerminalView.show(moment) }
-                if trace, !json, let chunk = moment.newChunk { Console.result(chunk.line(seed: seed)) }
+                view?.show(moment)
+                if isTraced, let chunk = moment.newChunk { Console.result(chunk.line(seed: seed)) }
             }
             results.append(result)
-            if !json && !(trace && !watch) { Console.note(result.line) }
+            if !json { Console.note(result.line) }
             if let draw, results.count == 1 {
-                try Failure.asRun {
-                    try EpisodeDrawing(result.recording).animation().write(
-                        to: URL(filePath: draw),
-                        atomically: true,
-                        encoding: .utf8
-                    )
-                }
+                try Self.write(EpisodeDrawing(result.recording).animation(), to: draw)
             }
         }
         robot.stop()

@@ -10,15 +10,33 @@ struct ChunkTrace {
     /// From the observation's publishing to the chunk's receipt, on the robot's side.
     let milliseconds: Double
 
+    /// What the columns of ``line(seed:)`` are; times are in milliseconds.
+    static let header = row(
+        ["seed", "step", "coverage", "chunk ms"] + stages.map(\.name) + ["iterations", "evaluations"]
+    )
+
+    /// One line for people: where the episode stands, and the time of the chunk as the robot saw it and stage by stage.
     func line(seed: UInt64) -> String {
-        func ms(_ nanoseconds: UInt64) -> String { fixed(Double(nanoseconds) / 1e6, 2) }
-        let stages = chunk.timing.stages
-        return
-            "seed \(seed)  step \(String(format: "%3d", Int(chunk.firstStep)))  coverage \(fixed(coverage, 2))  "
-            + "chunk \(String(format: "%7.2f", milliseconds)) ms  (decode \(ms(stages.decode)), "
-            + "queue \(ms(stages.queue)), condition \(ms(stages.condition)), sample \(ms(stages.sample)), "
-            + "encode \(ms(stages.encode)))  \(chunk.sampling.iterations) iterations, "
-            + "\(chunk.sampling.evaluations) evaluations"
+        Self.row(
+            [String(seed), String(chunk.firstStep), fixed(coverage, 3), fixed(milliseconds, 2)]
+                + Self.stages.map { fixed(Double($0.time(chunk.timing.stages)) / 1e6, 2) }
+                + [String(chunk.sampling.iterations), String(chunk.sampling.evaluations)]
+        )
+    }
+
+    /// The stages of a chunk in the daemon, in the order in which they follow one another.
+    static let stages: [Stage] = [
+        ("decode", { $0.decode }), ("queue", { $0.queue }), ("condition", { $0.condition }),
+        ("sample", { $0.sample }), ("encode", { $0.encode }),
+    ]
+
+    typealias Stage = (name: String, time: @Sendable (ChunkMessage.Stages) -> UInt64)
+
+    private static func row(_ cells: [String]) -> String {
+        let widths = [8, 4, 8, 8, 6, 6, 9, 8, 6, 10, 11]
+        return zip(cells, widths).map { cell, width in
+            String(repeating: " ", count: max(width - cell.count, 0)) + cell
+        }.joined(separator: "  ")
     }
 }
 
@@ -77,6 +95,13 @@ struct SimReport: Encodable {
     let evaluationsMean: Double
     let perEpisode: [Episode]
 
+    /// What `--json` prints; the stages are for people, and `serve --json` counts them itself.
+    private enum CodingKeys: CodingKey {
+        case episodes, meanScore, meanMaxCoverage, successRate, chunkLatencyMs, iterationsMean,
+            evaluationsMean
+        case perEpisode
+    }
+
     /// - Parameter results: at least one episode.
     init(_ results: [EpisodeResult]) {
         func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(values.count, 1)) }
@@ -87,8 +112,9 @@ struct SimReport: Encodable {
         self.successRate = mean(results.map { $0.recording.isSuccess ? 1 : 0 })
         self.chunks = chunks.count
         self.chunkLatencyMs = Latency(chunks.map(\.milliseconds))
+        let total: ChunkTrace.Stage = ("total", { $0.total })
         self.stageLatencyMs = Dictionary(
-            uniqueKeysWithValues: Self.stages.map { stage in
+            uniqueKeysWithValues: (ChunkTrace.stages + [total]).map { stage in
                 (stage.name, Latency(chunks.map { Double(stage.time($0.chunk.timing.stages)) / 1e6 }))
             }
         )
@@ -105,12 +131,8 @@ struct SimReport: Encodable {
         }
     }
 
-    private static let stages: [(name: String, time: @Sendable (ChunkMessage.Stages) -> UInt64)] = [
-        ("decode", { $0.decode }), ("queue", { $0.queue }), ("condition", { $0.condition }),
-        ("sample", { $0.sample }), ("encode", { $0.encode }), ("total", { $0.total }),
-    ]
-
     func print() {
+        let successes = perEpisode.count { $0.success }
         Console.result("")
         var table = Table("seed", "coverage", "score", "success", "steps")
         for episode in perEpisode {
@@ -123,15 +145,17 @@ struct SimReport: Encodable {
             )
         }
         table.print()
+        Console.result("")
         Console.result(
-            "\n  mean score \(fixed(meanScore, 3)), mean largest coverage \(fixed(meanMaxCoverage, 3)), "
-                + "success \(fixed(100 * successRate, 0)) %"
+            "  \(successes) of \(episodes) episode\(episodes == 1 ? "" : "s") succeeded, "
+                + "mean score \(fixed(meanScore, 3)), mean largest coverage \(fixed(meanMaxCoverage, 3))"
         )
         Console.result(
-            "  \(chunks) chunks, \(fixed(iterationsMean, 1)) iterations and \(fixed(evaluationsMean, 1)) "
-                + "model evaluations a chunk\n"
+            "  \(chunks) chunks; for each, in the mean, \(fixed(iterationsMean, 1)) iterations and "
+                + "\(fixed(evaluationsMean, 1)) model evaluations"
         )
-        var latency = Table("latency, ms", "p50", "p90", "p99", "max")
+        Console.result("")
+        var latency = Table("latency of a chunk, ms", "p50", "p90", "p99", "max")
         func add(_ name: String, _ values: Latency) {
             latency.add(
                 name,
@@ -141,11 +165,11 @@ struct SimReport: Encodable {
                 fixed(values.max, 2)
             )
         }
-        for stage in Self.stages where stage.name != "total" {
+        for stage in ChunkTrace.stages {
             if let values = stageLatencyMs[stage.name] { add(stage.name, values) }
         }
-        if let total = stageLatencyMs["total"] { add("daemon, total", total) }
-        add("robot, round trip", chunkLatencyMs)
+        if let total = stageLatencyMs["total"] { add("daemon: their sum", total) }
+        add("robot: round trip", chunkLatencyMs)
         latency.print()
     }
 }

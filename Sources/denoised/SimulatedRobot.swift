@@ -35,8 +35,14 @@ final class SimulatedRobot {
     /// - Parameter endpoint: where the daemon answers requests.
     init(connectingTo endpoint: String) throws {
         self.daemon = nil
-        self.client = try Failure.asRun {
-            try RobotClient.connecting(robot: Self.robot, requests: endpoint, context: ZeroMQContext())
+        do {
+            self.client = try RobotClient.connecting(
+                robot: Self.robot,
+                requests: endpoint,
+                context: ZeroMQContext()
+            )
+        } catch {
+            throw Failure.run("\(error); is `denoised serve` running there?")
         }
         self.title = try Self.greet(client)
     }
@@ -57,11 +63,16 @@ final class SimulatedRobot {
     /// caches are new when the first episode starts.
     private static func greet(_ client: RobotClient) throws -> String {
         let info = try Failure.asRun { try client.info(timeout: .seconds(30)) }
-        let expected = ["observation.state": 2, "observation.environment_state": 16]
-        for feature in info.policy.features where expected[feature.name] != feature.count {
+        let features = Set(info.policy.features)
+        let expected: Set<InfoMessage.Feature> = [
+            .init(name: "observation.state", count: 2),
+            .init(name: "observation.environment_state", count: 16),
+        ]
+        guard features == expected else {
+            let found = info.policy.features.map { "\($0.name) [\($0.count)]" }.joined(separator: " and ")
             throw Failure.input(
-                "the policy \(info.policy.name) takes \(feature.name) [\(feature.count)]; PushT gives "
-                    + "observation.state [2] (agent position) and observation.environment_state [16] (keypoints)"
+                "the policy \(info.policy.name) takes \(found); PushT gives observation.state [2] (agent position) "
+                    + "and observation.environment_state [16] (keypoints)"
             )
         }
         guard info.policy.actionDim == 2 else {

@@ -9,13 +9,13 @@ import Wire
         var configuration = DaemonConfiguration()
         configuration.maximumRobots = robots
         configuration.maximumWaitingPredictions = predictions
-        return Agenda(nObsSteps: nObsSteps, configuration: configuration)
+        return Agenda(emptyHistory: emptyHistory(nObsSteps: nObsSteps), configuration: configuration)
     }
 
     static let client = PlanningJob.Destination.client(route: [[1]], number: nil)
 
     static func firsts(_ job: PlanningJob?) -> [Float]? {
-        job?.history.map { $0["observation.state"]?.first ?? .nan }
+        (job?.history).map(firstNumbers)
     }
 
     /// Plans what waits and returns the observations it was planned from.

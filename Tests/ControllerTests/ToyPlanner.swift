@@ -2,6 +2,7 @@ import Controller
 import Dispatch
 import Glibc
 import Logging
+import Policy
 import Synchronization
 import Wire
 
@@ -28,9 +29,11 @@ struct ToyPlanner: ChunkPlanner {
     /// Where set, each chunk waits to be let through.
     var gate: Gate?
 
-    func plan(history: [[String: [Float]]], noiseSeed: UInt64) throws -> PlannedChunk {
-        gate?.enter(history: history)
-        let firsts = history.map { $0["observation.state"]?.first ?? .nan }
+    func makeHistory() -> ObservationHistory { emptyHistory(nObsSteps: 2) }
+
+    func plan(history: ObservationHistory, noiseSeed: UInt64) throws -> PlannedChunk {
+        let firsts = firstNumbers(of: history)
+        gate?.enter(history: firsts)
         if firsts.last == -1 { throw Failure() }
         let sum = firsts.last == -2 ? .nan : firsts.reduce(0, +)
         let rows = firsts.last == -3 ? 2 : 3
@@ -43,6 +46,25 @@ struct ToyPlanner: ChunkPlanner {
     }
 }
 
+/// A history of what ``ToyPlanner`` observes.
+func emptyHistory(nObsSteps: Int) -> ObservationHistory {
+    func feature(_ name: String, _ type: FeatureType, count: Int) -> ObservationFeature {
+        ObservationFeature(name: name, checkpointName: name, type: type, count: count)
+    }
+    return ObservationHistory(
+        features: [
+            feature("observation.state", .state, count: 2),
+            feature("observation.environment_state", .environment, count: 3),
+        ],
+        nObsSteps: nObsSteps
+    )
+}
+
+/// The first number of each observation's state, oldest first.
+func firstNumbers(of history: ObservationHistory) -> [Float] {
+    history.observations.map { $0.values["observation.state"]?.first ?? .nan }
+}
+
 /// Holds a planner at the beginning of each chunk until a test lets it through.
 final class Gate: Sendable {
     private let entered = DispatchSemaphore(value: 0)
@@ -52,8 +74,8 @@ final class Gate: Sendable {
     /// The first numbers of each history that was planned.
     var histories: [[Float]] { seen.withLock { $0 } }
 
-    func enter(history: [[String: [Float]]]) {
-        seen.withLock { $0.append(history.map { $0["observation.state"]?.first ?? .nan }) }
+    func enter(history: [Float]) {
+        seen.withLock { $0.append(history) }
         entered.signal()
         passes.wait()
     }

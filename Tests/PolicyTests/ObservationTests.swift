@@ -38,8 +38,10 @@ struct ObservationTests {
         var history = ObservationHistory(features: Self.features, nObsSteps: 2)
         for number in [10, 20, 30, 40, 50] as [Float] { try history.append(observation(number)) }
         #expect(condition(history) == [40, 41, 42, 50, 51, 52])
+        #expect(history.observations == [observation(40), observation(50)])
         history.reset()
         #expect(history.isEmpty)
+        #expect(history.observations.isEmpty)
         try history.append(observation(60))
         #expect(condition(history) == [60, 61, 62, 60, 61, 62])
     }

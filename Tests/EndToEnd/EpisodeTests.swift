@@ -1,0 +1,97 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// `sim` with a policy, through the daemon inside the process.
+    @Suite struct EpisodeTests {
+        /// Checks the documented keys and that the numbers fit each other. Returns the episodes.
+        @discardableResult
+        static func check(_ report: [String: Any], seeds: ClosedRange<Int>, evaluations: Double) throws
+            -> [[String: Any]]
+        {
+            #expect(
+                Set(report.keys) == [
+                    "episodes", "mean_score", "mean_max_coverage", "success_rate", "chunk_latency_ms",
+                    "iterations_mean", "evaluations_mean", "per_episode",
+                ]
+            )
+            #expect(report["episodes"] as? Int == seeds.count)
+            #expect(report["iterations_mean"] as? Double == evaluations)
+            #expect(report["evaluations_mean"] as? Double == evaluations)
+
+            let latency = try #require(report["chunk_latency_ms"] as? [String: Double])
+            #expect(Set(latency.keys) == ["p50", "p90", "p99", "max"])
+            let times = ["p50", "p90", "p99", "max"].map { latency[$0] ?? .nan }
+            #expect(times[0] > 0)
+            #expect(times == times.sorted())
+
+            let episodes = try #require(report["per_episode"] as? [[String: Any]])
+            #expect(episodes.map { $0["seed"] as? Int } == Array(seeds))
+            for episode in episodes {
+                #expect(Set(episode.keys) == ["seed", "score", "max_coverage", "success", "steps"])
+                let coverage = try #require(episode["max_coverage"] as? Double)
+                #expect((0...1).contains(coverage))
+                #expect(try abs(#require(episode["score"] as? Double) - min(coverage / 0.95, 1)) < 1e-12)
+                let success = try #require(episode["success"] as? Bool)
+                #expect(success == (coverage > 0.95))
+                let steps = try #require(episode["steps"] as? Int)
+                #expect(success ? (1...300).contains(steps) : steps == 300)
+            }
+            func mean(_ key: String) -> Double {
+                episodes.reduce(0) { $0 + (($1[key] as? NSNumber)?.doubleValue ?? .nan) }
+                    / Double(episodes.count)
+            }
+            for (key, of) in [
+                ("mean_score", "score"), ("mean_max_coverage", "max_coverage"), ("success_rate", "success"),
+            ] {
+                #expect(try abs(#require(report[key] as? Double) - mean(of)) < 1e-12, "\(key)")
+            }
+            return episodes
+        }
+
+        @Test func reportHasTheDocumentedKeys() async throws {
+            let policy = try pushTPolicy()
+            let ended = try await succeed([
+                "sim", "--policy", policy.path, "--episodes", "2", "--seed", "42", "--json",
+            ])
+            try Self.check(ended.json(), seeds: 42...43, evaluations: 5)
+            #expect(ended.error == "", "a good run has nothing to say beside its result")
+        }
+
+        @Test func episodesAreReproducible() async throws {
+            let policy = try pushTPolicy()
+            func episodes(_ seed: String) async throws -> NSArray {
+                let ended = try await succeed(["sim", "--policy", policy.path, "--seed", seed, "--json"])
+                return try #require(try ended.json()["per_episode"] as? NSArray)
+            }
+            let first = try await episodes("5")
+            #expect(try await episodes("5") == first)
+            #expect(try await episodes("6") != first)
+        }
+
+        @Test func tableIsForPeople() async throws {
+            let policy = try pushTPolicy()
+            let text = try await succeed(["sim", "--policy", policy.path, "--trace"]).output
+            for part in [
+                "ddpm, 5 steps, sequential, 1 episode", "seed 0  step   0  coverage", "mean score",
+                "mean largest coverage",
+                "success 0 %", "5.0 iterations", "decode", "queue", "condition", "sample", "encode",
+                "robot, round trip",
+            ] {
+                #expect(text.contains(part), "no \"\(part)\" in\n\(text)")
+            }
+        }
+
+        @Test func drawingIsAnSVG() async throws {
+            let policy = try pushTPolicy()
+            let folder = try TemporaryFolder()
+            let ended = try await succeed([
+                "sim", "--policy", policy.path, "--draw", folder.path("episode.svg"), "--json",
+            ])
+            _ = try ended.json()
+            let drawing = try String(contentsOf: folder.file("episode.svg"), encoding: .utf8)
+            #expect(drawing.contains("<svg") && drawing.contains("http://www.w3.org/2000/svg"))
+            #expect(drawing.trimmingCharacters(in: .whitespacesAndNewlines).hasSuffix("</svg>"))
+        }
+    }
+}

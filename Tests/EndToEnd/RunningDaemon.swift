@@ -1,0 +1,72 @@
+import Foundation
+import Testing
+import Wire
+
+/// `denoised serve` on free ports.
+final class RunningDaemon {
+    let program: RunningProgram
+    let endpoints: InfoMessage.Endpoints
+    let context: ZeroMQContext
+
+    init(policy: String, _ options: String...) async throws {
+        let program = try RunningProgram(
+            [
+                "serve", "--policy", policy, "--observations", "tcp://127.0.0.1:*", "--chunks",
+                "tcp://127.0.0.1:*",
+                "--requests", "tcp://127.0.0.1:*",
+            ] + options
+        )
+        self.program = program
+        context = try ZeroMQContext()
+        var endpoints: [String: String] = [:]
+        try await program.wait(for: "the endpoints") {
+            try #require(program.isRunning, "\(program.error)")
+            endpoints = Self.endpoints(in: program.error)
+            return endpoints.count == 3
+        }
+        self.endpoints = InfoMessage.Endpoints(
+            observations: endpoints["observations"] ?? "",
+            chunks: endpoints["chunks"] ?? "",
+            requests: endpoints["requests"] ?? ""
+        )
+    }
+
+    /// The endpoints of the log's first line: `observations tcp://..., chunks tcp://..., requests tcp://...`.
+    private static func endpoints(in log: String) -> [String: String] {
+        guard let end = log.firstIndex(of: "\n") else { return [:] }
+        let words = log[..<end].split { $0 == " " || $0 == "," }.map(String.init)
+        return zip(words, words.dropFirst()).reduce(into: [:]) { endpoints, pair in
+            if pair.1.hasPrefix("tcp://") { endpoints[pair.0] = pair.1 }
+        }
+    }
+
+    func client(_ name: String = "arm1") throws -> RobotClient {
+        let robot = try #require(RobotID(name))
+        return try RobotClient.connecting(robot: robot, requests: endpoints.requests, context: context)
+    }
+
+    /// Ends the daemon with a signal, as it must end: with exit code 0.
+    func stop(_ signal: Int32 = SIGTERM) async throws -> RunningProgram.Ended {
+        program.send(signal)
+        let ended = try await program.end()
+        #expect(ended.exitCode == 0, "\(ended)")
+        return ended
+    }
+}
+
+/// An observation for the policies of Tests/PolicyTests/Fixtures.
+func observation(_ sequence: UInt64, episode: UInt64 = 1, noiseSeed: UInt64? = nil) throws
+    -> ObservationMessage
+{
+    ObservationMessage(
+        robot: try #require(RobotID("arm1")),
+        episode: .number(episode),
+        sequence: sequence,
+        timeNs: 1000 + sequence,
+        values: [
+            "observation.state": [100 + Float(sequence), -2.75],
+            "observation.environment_state": [0.25, 7.5, 0.0004],
+        ],
+        noiseSeed: noiseSeed
+    )
+}

@@ -1,0 +1,201 @@
+import Foundation
+import Glibc
+import Testing
+import Wire
+
+extension EndToEnd {
+    @Suite struct ServeTests {
+        @Test(arguments: [SIGINT, SIGTERM])
+        func servesARobotAndEndsOnASignal(signal: Int32) async throws {
+            let daemon = try await RunningDaemon(policy: SourceTree.tinyPolicy("processors"))
+            let text = daemon.program.output
+            for part in [
+                "denoised serves processors", daemon.endpoints.observations, daemon.endpoints.chunks,
+                daemon.endpoints.requests,
+            ] {
+                #expect(text.contains(part), "no \"\(part)\" in\n\(text)")
+            }
+
+            let client = try daemon.client()
+            let info = try client.info()
+            #expect(info.policy.name == "processors")
+            #expect((info.policy.horizon, info.policy.nObsSteps, info.policy.nActionSteps) == (8, 2, 4))
+            #expect(
+                (info.sampler.solver, info.sampler.steps, info.sampler.method) == ("ddpm", 5, "sequential")
+            )
+            let chunk = try client.chunk(for: observation(0))
+            #expect((chunk.actionSteps, chunk.actionDim, chunk.firstStep) == (4, 2, 0))
+            #expect(
+                chunk.actions.allSatisfy { (12...511).contains($0) },
+                "clipped samples, so within the actions' range"
+            )
+            // With the same noise the request and the published observation give the same chunk.
+            let predicted = try client.predict(observation(1, noiseSeed: 9))
+            #expect(try client.chunk(for: observation(1, noiseSeed: 9)).actions == predicted.actions)
+
+            let ended = try await daemon.stop(signal)
+            #expect(ended.error.contains(signal == SIGINT ? "SIGINT" : "SIGTERM"))
+            #expect(ended.output.contains("1 predictions"))
+            #expect(ended.output.contains("latency, ms"))
+        }
+
+        @Test func statisticsAreTheOnlyOutputWithJSON() async throws {
+            let daemon = try await RunningDaemon(policy: SourceTree.tinyPolicy("processors"), "--json")
+            let client = try daemon.client()
+            for sequence in 0..<3 as Range<UInt64> { _ = try client.predict(observation(sequence)) }
+            let statistics = try await daemon.stop().json()
+            #expect(statistics["predictions"] as? Int == 3)
+            #expect(statistics["observations"] as? Int == 3)
+            #expect(statistics["requests"] as? [String: Int] == ["info": 1, "predict": 3])
+            let latency = try #require(statistics["latency_ns"] as? [String: [String: Int]])
+            #expect(latency["total"]?["count"] == 3)
+        }
+
+        @Test(arguments: [SIGINT, SIGTERM])
+        func endsWhileAChunkIsSampled(signal: Int32) async throws {
+            let policy = try PolicyCopy(of: "processors")
+            try policy.edit("config.json") { $0["num_train_timesteps"] = 10_000 }
+            // As many steps as take this machine about a second and a half.
+            let bench = try await succeed(
+                [
+                    "bench", "chunk", "--policy", policy.path, "--steps", "100", "--window", "1", "--runs",
+                    "5", "--json",
+                ]
+            ).json()
+            let result = try #require((bench["results"] as? [[String: Any]])?.first)
+            let steps = try min(10_000, 100 * 1500 / #require(result["ms_p50"] as? Double))
+            let daemon = try await RunningDaemon(policy: policy.path, "--steps", "\(Int(steps))", "--json")
+            let client = try daemon.client()
+            let socket = try ZeroMQSocket(.dealer, context: daemon.context)
+            _ = try socket.connect(daemon.endpoints.requests)
+            try socket.send([Request.predict(observation(0)).encoded(number: 4)])
+            try await daemon.program.wait(for: "the observation") {
+                try client.info().statistics.observations == 1
+            }
+
+            let ended = try await daemon.stop(signal)
+            _ = try ZeroMQSocket.wait(for: [socket], timeout: .seconds(10))
+            let (number, reply) = try Reply.decode(try #require(try socket.receive(maximumFrames: 1)?.last))
+            guard case .error(let error) = reply else {
+                Issue.record("expected that the daemon says that it ends, got \(reply)")
+                return
+            }
+            #expect((number, error.code) == (4, "stopping"))
+            #expect(try ended.json()["predictions"] as? Int == 0)
+        }
+
+        @Test func garbageOnEverySocketIsCountedAndSurvived() async throws {
+            let daemon = try await RunningDaemon(policy: SourceTree.tinyPolicy("processors"), "--json")
+            let client = try daemon.client()
+            _ = try client.chunk(for: observation(0))
+
+            // Bytes that are no ZeroMQ at all.
+            for endpoint in [
+                daemon.endpoints.observations, daemon.endpoints.chunks, daemon.endpoints.requests,
+            ] {
+                try send("GET / HTTP/1.1\r\n\r\n\u{0}\u{ff}\u{7f}", to: endpoint)
+            }
+            // ZeroMQ messages that are no requests: no MessagePack, no map, too many frames.
+            let requests = try ZeroMQSocket(.dealer, context: daemon.context)
+            _ = try requests.connect(daemon.endpoints.requests)
+            for payload in [[], [0xc1], [0x01], Array("garbage".utf8), [0xdf, 0xff, 0xff, 0xff, 0xff]]
+                as [[UInt8]]
+            {
+                try requests.send([payload])
+                _ = try ZeroMQSocket.wait(for: [requests], timeout: .seconds(10))
+                let answer = try #require(
+                    try requests.receive(maximumFrames: 2)?.last,
+                    "no answer to \(payload)"
+                )
+                guard case .error = try Reply.decode(answer).1 else {
+                    Issue.record("expected an error for \(payload)")
+                    return
+                }
+            }
+            try requests.send(Array(repeating: [1, 2, 3], count: 20))
+            // Subscriptions to what is not there, and a message from a subscriber.
+            let chunks = try ZeroMQSocket(.subscribe, context: daemon.context)
+            _ = try chunks.connect(daemon.endpoints.chunks)
+            try chunks.subscribe(to: (0..<255).map { UInt8($0) })
+            // Observations: no MessagePack, another robot's topic, one frame, three frames.
+            let observations = try ZeroMQSocket(.publish, context: daemon.context)
+            _ = try observations.connect(daemon.endpoints.observations)
+            let topic = Array("observation.arm1".utf8)
+            let good = try observation(7).encoded()
+            let garbage: [[[UInt8]]] = [
+                [topic, [0xc1, 0x00]], [topic + [0x32], good], [topic], [topic, good, good],
+            ]
+            try await daemon.program.wait(for: "the rejections") {
+                for frames in garbage { try observations.send(frames) }
+                let rejected = try client.info().statistics.rejectedMessages
+                // Of those before, four were no MessagePack and one had too many frames.
+                return rejected["not_messagepack", default: 0] > 4 && rejected["bad_frames", default: 0] > 3
+            }
+
+            #expect(try client.chunk(for: observation(1)).sequence == 1)
+            let statistics = try await daemon.stop().json()
+            let rejected = try #require(statistics["rejected_messages"] as? [String: Int])
+            #expect(rejected.values.reduce(0, +) >= 8)
+            #expect(statistics["planner_errors"] as? Int == 0)
+            #expect(statistics["observations"] as? Int == 2, "no garbage entered a history")
+        }
+
+        @Test func anEpisodeOverTCPIsTheEmbeddedOne() async throws {
+            let policy = try pushTPolicy()
+            let daemon = try await RunningDaemon(policy: policy.path, "--json")
+            let options = ["--episodes", "2", "--seed", "11", "--json"]
+            let embedded = try await succeed(["sim", "--policy", policy.path] + options).json()
+            let connected = try await succeed(["sim", "--connect", daemon.endpoints.requests] + options)
+                .json()
+            let episodes = try EpisodeTests.check(embedded, seeds: 11...12, evaluations: 5)
+            let others = try EpisodeTests.check(connected, seeds: 11...12, evaluations: 5)
+            #expect(episodes as NSArray == others as NSArray)
+            // Two episodes of 300 steps, and the warm-up. What is published last may not arrive.
+            let statistics = try await daemon.stop().json()
+            #expect(try (598...601).contains(#require(statistics["observations"] as? Int)))
+            #expect(statistics["rejected_messages"] as? [String: Int] == [:])
+        }
+
+        static let python = ProcessInfo.processInfo.environment["DENOISED_TEST_PYTHON"]
+
+        @Test(.enabled(if: python != nil, "DENOISED_TEST_PYTHON is not set"))
+        func examplesRobotRunsAnEpisode() async throws {
+            let daemon = try await RunningDaemon(policy: SourceTree.tinyPolicy("processors"), "--json")
+            let robot = try await RunningProgram(
+                [
+                    SourceTree.path("examples/robot.py"), "--requests", daemon.endpoints.requests, "--steps",
+                    "10", "--hz",
+                    "0",
+                ],
+                executable: URL(filePath: try #require(Self.python))
+            ).end()
+            #expect(robot.exitCode == 0, "\(robot)")
+            #expect(robot.output.hasSuffix("episode done: 10 steps\n"), "\(robot)")
+            let statistics = try await daemon.stop().json()
+            #expect(statistics["rejected_messages"] as? [String: Int] == [:])
+            #expect(try #require(statistics["chunks"] as? Int) >= 3)
+        }
+
+        /// Writes bytes to a TCP port and hangs up.
+        private func send(_ text: String, to endpoint: String) throws {
+            let port = try #require(UInt16(endpoint.split(separator: ":").last ?? ""))
+            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            try #require(descriptor >= 0)
+            defer { close(descriptor) }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = port.bigEndian
+            address.sin_addr.s_addr = inet_addr("127.0.0.1")
+            let connected = withUnsafeBytes(of: &address) { bytes in
+                connect(
+                    descriptor,
+                    bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self),
+                    socklen_t(bytes.count)
+                )
+            }
+            try #require(connected == 0)
+            let bytes = Array(text.utf8)
+            try #require(write(descriptor, bytes, bytes.count) == bytes.count)
+        }
+    }
+}
