@@ -70,7 +70,10 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Precision and instruction set, for reports.
-    public var description: String { "\(precision.rawValue) on \(instructionSet.rawValue)" }
+    public var description: String {
+        let engine = instructionSet == .openBLAS ? Self.openBLASDescription : instructionSet.rawValue
+        return "\(precision.rawValue) on \(engine)"
+    }
 
     func engine(threads: Int, locksWeights: Bool) -> Engine? {
         guard instructionSet != .openBLAS else { return nil }

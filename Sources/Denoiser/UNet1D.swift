@@ -111,6 +111,14 @@ public final class UNet1D {
         self.filmRows = FloatBuffer(count: maximumBatch * film.count + Int(dn_lanes))
     }
 
+    /// Bytes of convolution weights that a forward pass reads.
+    public var weightBytes: Int {
+        switch network {
+        case .packed(let network): network.weightBytes
+        case .blas: architecture.convolutionWeightCount * MemoryLayout<Float>.stride
+        }
+    }
+
     /// Sets the observation condition for the predictions that follow.
     ///
     /// - Parameter condition: [conditionDim], normalised.

@@ -12,6 +12,8 @@ public final class DiffusionPolicy {
     public let observationFeatures: [ObservationFeature]
     /// How chunks are sampled.
     public let settings: SamplerSettings
+    /// What computes the network.
+    public var kernel: Kernel { predictor.network.kernel }
     /// Numbers of noise that one chunk takes: those of [numInferenceSteps + 1, horizon, actionDim].
     public var noiseCount: Int { sampler.noiseCount }
 
