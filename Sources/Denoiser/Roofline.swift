@@ -35,7 +35,7 @@ public struct Roofline: Sendable, Hashable {
 
 /// Runs one kind of work on all threads at once.
 ///
-/// `@unchecked Sendable`: `work` changes only between runs, and each thread writes its own cell.
+/// `@unchecked Sendable`: `work` changes only between runs, and each part has a cell of its own.
 private final class Meter: @unchecked Sendable {
     enum Work {
         case read
@@ -58,7 +58,11 @@ private final class Meter: @unchecked Sendable {
         self.threads = threads
         self.memory = WeightMemory(cellCount: threads * Self.bytesPerThread / 4)
         self.amounts = NumberBuffer(count: threads * 8)
-        self.team = ThreadTeam(count: threads, body: { [unowned self] thread in self.run(thread) })
+        self.team = ThreadTeam(
+            count: threads,
+            stageCount: 1,
+            work: { [unowned self] _, part in self.run(part) }
+        )
     }
 
     func stop() { team?.stop() }
@@ -73,15 +77,15 @@ private final class Meter: @unchecked Sendable {
         }.max() ?? 0
     }
 
-    private func run(_ thread: Int) {
+    private func run(_ part: Int) {
         var sink: Float = 0
         switch work {
         case .read:
-            let first = memory.pointer + thread * Self.bytesPerThread / 4
+            let first = memory.pointer + part * Self.bytesPerThread / 4
             sink = dn_read(isa, first, Int64(Self.bytesPerThread))
-            amounts.pointer[thread * 8] = Double(Self.bytesPerThread)
+            amounts.pointer[part * 8] = Double(Self.bytesPerThread)
         case .multiply(let format):
-            amounts.pointer[thread * 8] = Double(dn_multiply(isa, format, Self.rounds, &sink))
+            amounts.pointer[part * 8] = Double(dn_multiply(isa, format, Self.rounds, &sink))
         }
         withExtendedLifetime(sink) {}
     }
