@@ -1,7 +1,6 @@
 import ArgumentParser
 import Controller
 import Foundation
-import Glibc
 import Logging
 import Policy
 import Wire
@@ -71,13 +70,7 @@ struct ServeCommand: ParsableCommand {
     }
 
     func run() throws {
-        // Blocked before any thread starts, so that every thread inherits it and only the waiting one below sees them.
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        sigaddset(&signals, SIGINT)
-        sigaddset(&signals, SIGTERM)
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-
+        let ending = try Failure.asRun { try EndingSignals() }
         let logger = Logger.standardError(level: logLevel)
         let policy = try PolicyOptions.load(policy)
         let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler, locksWeights: lockWeights)
@@ -93,11 +86,9 @@ struct ServeCommand: ParsableCommand {
             Console.result("  requests      \(endpoints.requests)")
         }
 
-        let waiter = Thread { [signals] in
-            var signals = signals
-            var received: Int32 = 0
-            sigwait(&signals, &received)
-            logger.notice("\(received == SIGINT ? "SIGINT" : "SIGTERM"): ending")
+        let waiter = Thread {
+            let signal = ending.wait()
+            logger.notice("\(signal): ending")
             daemon.requestStop()
         }
         waiter.start()
