@@ -31,6 +31,21 @@ void dn_pack(dn_isa isa, dn_format format, const dn_packing *o) {
     DN_DISPATCH(dn_pack_avx2(format, o), dn_pack_avx512(format, o), dn_pack_avx512_bf16(format, o))
 }
 
+float dn_read(dn_isa isa, const void *memory, int64_t bytes) {
+    float sum = 0;
+    DN_DISPATCH(sum = dn_read_avx2(memory, bytes), sum = dn_read_avx512(memory, bytes),
+                sum = dn_read_avx512_bf16(memory, bytes))
+    return sum;
+}
+
+int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink) {
+    int64_t operations = 0;
+    DN_DISPATCH(operations = dn_multiply_avx2(format, rounds, sink),
+                operations = dn_multiply_avx512(format, rounds, sink),
+                operations = dn_multiply_avx512_bf16(format, rounds, sink))
+    return operations;
+}
+
 int32_t dn_block_vectors(dn_isa isa) { return isa >= dn_isa_avx512 ? dn_max_vectors : 1; }
 
 #else
@@ -40,5 +55,10 @@ void dn_convolve(dn_isa isa, dn_format format, const dn_convolution *o) { (void)
 void dn_normalize(dn_isa isa, const dn_normalization *o) { (void)isa, (void)o; }
 void dn_pack(dn_isa isa, dn_format format, const dn_packing *o) { (void)isa, (void)format, (void)o; }
 int32_t dn_block_vectors(dn_isa isa) { (void)isa; return 1; }
+float dn_read(dn_isa isa, const void *memory, int64_t bytes) { (void)isa, (void)memory, (void)bytes; return 0; }
+int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink) {
+    (void)isa, (void)format, (void)rounds, (void)sink;
+    return 0;
+}
 
 #endif

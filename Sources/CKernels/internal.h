@@ -7,7 +7,9 @@
 #define DN_DECLARE(isa)                                                            \
     void dn_convolve_##isa(dn_format format, const dn_convolution *convolution);   \
     void dn_normalize_##isa(const dn_normalization *normalization);                \
-    void dn_pack_##isa(dn_format format, const dn_packing *packing);
+    void dn_pack_##isa(dn_format format, const dn_packing *packing);                 \
+    float dn_read_##isa(const void *memory, int64_t bytes);                          \
+    int64_t dn_multiply_##isa(dn_format format, int64_t rounds, float *sink);
 
 DN_DECLARE(avx2)
 DN_DECLARE(avx512)

@@ -16,10 +16,24 @@ public struct PolicyPlanner: ChunkPlanner {
     /// - Parameters:
     ///   - settings: how chunks are sampled.
     ///   - threads: threads for the network.
+    ///   - kernel: what computes it.
+    ///   - locksWeights: keeps the weights in memory where the system allows it.
     /// - Throws: `PolicyError` for weights or settings that cannot be used.
-    public init(bundle: PolicyBundle, settings: SamplerSettings, threads: Int) throws(PolicyError) {
+    public init(
+        bundle: PolicyBundle,
+        settings: SamplerSettings,
+        threads: Int,
+        kernel: Kernel = .exact,
+        locksWeights: Bool = false
+    ) throws(PolicyError) {
         let configuration = bundle.configuration
-        self.diffusion = try DiffusionPolicy(bundle: bundle, settings: settings, threads: threads)
+        self.diffusion = try DiffusionPolicy(
+            bundle: bundle,
+            settings: settings,
+            threads: threads,
+            kernel: kernel,
+            locksWeights: locksWeights
+        )
         self.policy = InfoMessage.Policy(
             name: bundle.name,
             features: bundle.observationFeatures.map { InfoMessage.Feature(name: $0.name, count: $0.count) },
@@ -28,7 +42,7 @@ public struct PolicyPlanner: ChunkPlanner {
             nActionSteps: configuration.nActionSteps,
             actionDim: configuration.actionDim
         )
-        self.sampler = InfoMessage.Sampler(settings)
+        self.sampler = InfoMessage.Sampler(settings, kernel: kernel)
         // What comes of this chunk does not matter, not even whether it is finite.
         var history = makeHistory()
         try? history.append(bundle.middleObservation)
@@ -63,13 +77,14 @@ public struct PolicyPlanner: ChunkPlanner {
 
 extension InfoMessage.Sampler {
     /// Settings as messages name them.
-    init(_ settings: SamplerSettings) {
+    init(_ settings: SamplerSettings, kernel: Kernel) {
         switch settings.method {
         case .sequential:
             self.init(
                 solver: settings.solver.rawValue,
                 steps: settings.numInferenceSteps,
-                method: "sequential"
+                method: "sequential",
+                kernel: kernel.description
             )
         case .paradigms(let window, let tolerance):
             self.init(
@@ -77,7 +92,8 @@ extension InfoMessage.Sampler {
                 steps: settings.numInferenceSteps,
                 method: "paradigms",
                 window: min(window, settings.numInferenceSteps),
-                tolerance: Double(tolerance)
+                tolerance: Double(tolerance),
+                kernel: kernel.description
             )
         }
     }

@@ -36,11 +36,22 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
     /// In which numbers.
     public let precision: Precision
 
-    /// The best kernel of a precision on this processor. A processor without AVX2 has OpenBLAS, and no bf16.
-    public init(precision: Precision) {
-        let best = Self.available.last ?? .openBLAS
-        self.instructionSet = best
-        self.precision = best == .openBLAS ? .f32 : precision
+    /// The best kernel on this processor in single precision.
+    public static let exact = Kernel(instructionSet: available.last ?? .openBLAS, precision: .f32)
+
+    /// The fastest kernel on this processor: bf16 where it can multiply that, else single precision.
+    public static let fastest = Kernel(best: .bf16) ?? exact
+
+    /// The best kernel of a precision, or nil where this processor has none.
+    public init?(best precision: Precision) {
+        let candidates = Self.available.reversed().compactMap { Kernel($0, precision: precision) }
+        guard let first = candidates.first else { return nil }
+        self = first
+    }
+
+    private init(instructionSet: InstructionSet, precision: Precision) {
+        self.instructionSet = instructionSet
+        self.precision = precision
     }
 
     /// A kernel on a given instruction set, or nil where this processor lacks it or has it not in this precision.
@@ -59,7 +70,10 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
     }
 
     /// Precision and instruction set, for reports.
-    public var description: String { "\(precision.rawValue) on \(instructionSet.rawValue)" }
+    public var description: String {
+        let engine = instructionSet == .openBLAS ? Self.openBLASDescription : instructionSet.rawValue
+        return "\(precision.rawValue) on \(engine)"
+    }
 
     func engine(threads: Int, locksWeights: Bool) -> Engine? {
         guard instructionSet != .openBLAS else { return nil }

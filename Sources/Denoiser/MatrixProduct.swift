@@ -41,9 +41,9 @@ func setMatrixProductThreads(_ threads: Int) {
     openblas_set_num_threads(Int32(threads))
 }
 
-extension UNet1D {
-    /// What computes the matrix products, for reports: the library and the processor it picked its kernels for.
-    public static var kernelDescription: String {
+extension Kernel {
+    /// The BLAS library and the processor it picked its kernels for.
+    static var openBLASDescription: String {
         let version = String(cString: openblas_get_config()).split(separator: " ").prefix(2).joined(
             separator: " "
         )

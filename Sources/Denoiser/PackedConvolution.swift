@@ -1,29 +1,19 @@
 import CKernels
 
-/// One tap of a convolution in time: which outputs it reaches and which inputs it reads for them.
-///
-/// Outputs at `first..<first + count` of the layer's own order take the inputs from `input` on.
-struct Tap {
-    let weightIndex: Int
-    let first: Int
-    let count: Int
-    let input: Int
-}
-
-/// Which output channels each thread computes: whole vectors, and whole groups of the normalisation that follows, so
-/// that a thread normalises what it has computed without waiting for another.
+/// Which output channels make up each part of a stage: whole vectors, and whole groups of the normalisation that follows,
+/// so that what computes a part can normalise it without waiting for another.
 struct ChannelShare {
-    /// For each thread, its channels; the last may reach past the real ones to the end of a vector.
+    /// The channels of each part; the last may reach past the real ones to the end of a vector.
     let ranges: [Range<Int>]
 
-    init(channels: Int, groupWidth: Int, threads: Int) {
+    init(channels: Int, groupWidth: Int, parts: Int) {
         let lanes = Int(dn_lanes)
         let unit = leastCommonMultiple(lanes, groupWidth)
         let padded = (channels + lanes - 1) / lanes * lanes
         let units = (channels + unit - 1) / unit
-        self.ranges = (0..<threads).map { thread in
-            let first = min(units * thread / threads * unit, padded)
-            let end = min(units * (thread + 1) / threads * unit, padded)
+        self.ranges = (0..<parts).map { part in
+            let first = min(units * part / parts * unit, padded)
+            let end = min(units * (part + 1) / parts * unit, padded)
             return first..<end
         }
     }
@@ -35,7 +25,7 @@ private func leastCommonMultiple(_ a: Int, _ b: Int) -> Int {
     return a / x * b
 }
 
-/// A convolution's weights in the order in which the kernels read them, thread by thread and block by block.
+/// A convolution's weights in the order in which the kernels read them, part by part and block by block.
 final class PackedConvolution {
     /// A block of output channels whose weights are contiguous.
     private struct Block {
@@ -50,13 +40,13 @@ final class PackedConvolution {
     let rows: Int
     /// What the weights and the input hold.
     let format: dn_format
-    private let isa: dn_isa
+    let isa: dn_isa
     private let taps: [Tap]
     private let outLength: Int
     private let blocks: [[Block]]
     private let weights: WeightMemory
     private let bias: FloatBuffer
-    /// [threads][taps], filled in for the batch at hand.
+    /// [parts][taps], filled in for the batch at hand.
     private let scaledTaps: UnsafeMutablePointer<dn_tap>
 
     /// - Parameters:
@@ -138,40 +128,39 @@ final class PackedConvolution {
     /// Bytes of packed weights.
     var weightBytes: Int { blocks.joined().reduce(0) { $0 + $1.vectors } * 64 * rows * taps.count }
 
-    /// Computes a thread's channels.
+    /// Computes a part's channels.
     ///
     /// - Parameters:
     ///   - input: [rows][rowStride] cells.
-    ///   - output: [outLength * batch][outputStride].
+    ///   - output: [outLength * batch][paddedChannels(outChannels)].
     func callAsFunction(
-        thread: Int,
+        part: Int,
         batch: Int,
         input: UnsafePointer<UInt32>,
         rowStride: Int,
-        output: UnsafeMutablePointer<Float>,
-        outputStride: Int
+        output: UnsafeMutablePointer<Float>
     ) {
-        let threadTaps = scaledTaps + thread * taps.count
+        let partTaps = scaledTaps + part * taps.count
         for (index, tap) in taps.enumerated() {
-            threadTaps[index] = dn_tap(
+            partTaps[index] = dn_tap(
                 output_first: Int32(tap.first * batch),
                 count: Int32(tap.count * batch),
                 input_first: Int32(tap.input * batch)
             )
         }
-        for block in blocks[thread] {
+        for block in blocks[part] {
             var convolution = dn_convolution(
                 weights: weights.pointer + block.offset,
                 input: input,
                 output: output + block.channel,
                 bias: bias.pointer + block.channel,
-                taps: threadTaps,
+                taps: partTaps,
                 tap_count: Int32(taps.count),
                 rows: Int32(rows),
                 vectors: Int32(block.vectors),
                 positions: Int32(outLength * batch),
                 row_stride: Int64(rowStride),
-                output_stride: Int64(outputStride)
+                output_stride: Int64(paddedChannels(outChannels))
             )
             dn_convolve(isa, format, &convolution)
         }
@@ -182,57 +171,4 @@ final class PackedConvolution {
 func bf16Bits(_ value: Float) -> UInt16 {
     let bits = value.bitPattern
     return UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ ((bits >> 16) & 1)) >> 16)
-}
-
-/// What computes: the instruction set, the precision, the threads.
-struct Engine {
-    let isa: dn_isa
-    let precision: Precision
-    let threads: Int
-    let locksWeights: Bool
-
-    /// What a layer's weights and inputs hold, given its weights at one tap.
-    ///
-    /// bf16 saves time where reading weights takes it. A small layer's weights stay in the cache, and it keeps single
-    /// precision, as do the layers at the network's ends, whose rounding would go straight into the result.
-    func format(weights: Int) -> dn_format {
-        precision == .bf16 && weights >= 4096 ? dn_bf16 : dn_f32
-    }
-}
-
-extension Tap {
-    /// The taps of a convolution with padding `taps / 2`: output `t` reads input `t + tap - taps / 2`. Those that meet
-    /// nothing but padding at this length are left out.
-    static func centred(taps: Int, length: Int) -> [Tap] {
-        (0..<taps).compactMap { tap in
-            let shift = tap - taps / 2
-            let first = max(0, -shift)
-            let end = min(length, length - shift)
-            return first < end
-                ? Tap(weightIndex: tap, first: first, count: end - first, input: first + shift) : nil
-        }
-    }
-
-    /// The taps of the downsampling convolution, 3 taps with stride 2 and padding 1, over an input whose even times come
-    /// first and then its odd ones: output `t` reads inputs `2t - 1`, `2t` and `2t + 1`.
-    static func downsampling(length: Int) -> [Tap] {
-        let half = length / 2
-        return [
-            Tap(weightIndex: 0, first: 1, count: half - 1, input: half),
-            Tap(weightIndex: 1, first: 0, count: half, input: 0),
-            Tap(weightIndex: 2, first: 0, count: half, input: half),
-        ].filter { $0.count > 0 }
-    }
-
-    /// The taps of the upsampling transposed convolution, 4 taps with stride 2 and padding 1, writing the even output
-    /// times first and then the odd ones: output `2t` reads inputs `t` and `t - 1` through taps 1 and 3, output `2t + 1`
-    /// reads `t` and `t + 1` through taps 2 and 0.
-    static func upsampling(length: Int) -> [Tap] {
-        [
-            Tap(weightIndex: 1, first: 0, count: length, input: 0),
-            Tap(weightIndex: 3, first: 1, count: length - 1, input: 0),
-            Tap(weightIndex: 2, first: length, count: length, input: 0),
-            Tap(weightIndex: 0, first: length, count: length - 1, input: 1),
-        ].filter { $0.count > 0 }
-    }
 }

@@ -3,41 +3,58 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// A fixed set of threads that run one function together, again and again, with as little ceremony as the hardware
-/// allows.
+/// A fixed set of threads that work through a list of stages together, each stage cut into as many parts as there are
+/// threads.
 ///
-/// The caller is thread 0. The others wait for the next run by spinning, because in a denoising loop it comes within
-/// microseconds, and park on a condition variable when it does not. Threads meet at barriers by spinning as well; where
-/// they do not get a core each, waiting turns into yielding. Nothing here allocates after the team was made.
+/// A thread takes its own part of a stage first, always the same one, so that each core streams its own weights. It then
+/// takes any part that nobody has begun: where another thread has been put off its core, or has not woken up yet, its
+/// parts are done without it. Then it waits, spinning, until the stage's parts are all done, because within a pass the
+/// next stage is microseconds away. Between passes threads go on spinning for a moment and then park. Nothing here
+/// allocates after the team was made, and within a pass there is no system call unless a thread that holds a part has
+/// lost its core.
+///
+/// Stages are numbered from the team's beginning to its end, so that a thread that was late by a stage or by many passes
+/// finds every part it missed taken, and catches up without having touched anything.
 ///
 /// `@unchecked Sendable`: everything is an atomic, a constant, or the mutex and condition that guard parking.
 final class ThreadTeam: @unchecked Sendable {
-    /// Threads, the caller included.
+    /// Threads, the caller's included; also the parts of a stage.
     let count: Int
 
-    private let body: @Sendable (Int) -> Void
-    private let generation = Atomic<UInt32>(0)
-    private let unfinished = Atomic<Int>(0)
-    private let arrived = Atomic<Int>(0)
-    private let phase = Atomic<UInt32>(0)
+    private let stageCount: Int
+    private let work: @Sendable (_ stage: Int, _ part: Int) -> Void
+    /// Passes begun.
+    private let pass = Atomic<Int>(0)
+    /// Parts done since the beginning.
+    private let done = Atomic<Int>(0)
+    /// For each part, the stages in which it has been taken, a cache line apart.
+    private let taken: UnsafeMutablePointer<PaddedCounter>
     private let parked = Atomic<Int>(0)
     private let running = Atomic<Int>(0)
     private let isEnding = Atomic<Bool>(false)
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
-    /// About a tenth of a millisecond: longer than the solver needs between two forward passes, much shorter than a
-    /// control period.
+    private struct PaddedCounter: ~Copyable {
+        let stages = Atomic<Int>(0)
+        private let padding: (Int, Int, Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0, 0, 0)
+    }
+
+    /// Some tenths of a millisecond: longer than the solver needs between two passes, much shorter than a control period.
     private static let spinsBeforeParking = 20_000
-    private static let spinsBeforeYielding = 4_000
+    private static let spinsBeforeYielding = 1_000
 
     /// - Parameters:
     ///   - count: at least 1.
-    ///   - body: what a run does on each thread, given the thread's number in 0..<count.
-    init(count: Int, body: @escaping @Sendable (Int) -> Void) {
-        precondition(count >= 1)
+    ///   - stageCount: stages of a pass, at least 1.
+    ///   - work: does one part of one stage.
+    init(count: Int, stageCount: Int, work: @escaping @Sendable (_ stage: Int, _ part: Int) -> Void) {
+        precondition(count >= 1 && stageCount >= 1)
         self.count = count
-        self.body = body
+        self.stageCount = stageCount
+        self.work = work
+        self.taken = .allocate(capacity: count)
+        for part in 0..<count { (taken + part).initialize(to: PaddedCounter()) }
         self.mutex = .allocate(capacity: 1)
         self.condition = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -47,12 +64,11 @@ final class ThreadTeam: @unchecked Sendable {
             let loop = WorkerLoop(team: self)
             let thread = Thread { loop.run(number: number) }
             thread.name = "denoiser-\(number)"
-            thread.qualityOfService = .userInteractive
             thread.start()
         }
     }
 
-    /// Ends the threads. Must be called before the team is released; runs after it are a programmer's error.
+    /// Ends the threads. Must be called before the team is released; passes after it are a programmer's error.
     func stop() {
         isEnding.store(true, ordering: .sequentiallyConsistent)
         announce()
@@ -65,47 +81,56 @@ final class ThreadTeam: @unchecked Sendable {
         pthread_mutex_destroy(mutex)
         condition.deallocate()
         mutex.deallocate()
+        taken.deinitialize(count: count)
+        taken.deallocate()
     }
 
-    /// Runs the body on every thread and returns when all are done.
+    /// Runs a pass: every part of every stage, each stage after the one before it.
     func run() {
-        guard count > 1 else { return body(0) }
-        unfinished.store(count - 1, ordering: .relaxed)
-        announce()
-        body(0)
-        spin { unfinished.load(ordering: .acquiring) == 0 }
+        let current = pass.load(ordering: .relaxed)
+        if count > 1 { announce() } else { pass.store(current + 1, ordering: .relaxed) }
+        runStages(pass: current, as: 0)
     }
 
-    /// Waits, inside a run, until every thread of the team is here.
-    func barrier() {
-        guard count > 1 else { return }
-        let current = phase.load(ordering: .relaxed)
-        if arrived.wrappingAdd(1, ordering: .acquiringAndReleasing).newValue == count {
-            arrived.store(0, ordering: .relaxed)
-            phase.store(current &+ 1, ordering: .releasing)
-        } else {
-            spin { phase.load(ordering: .acquiring) != current }
+    private func runStages(pass: Int, as thread: Int) {
+        for stage in 0..<stageCount {
+            let number = pass * stageCount + stage
+            for offset in 0..<count {
+                let part = (thread + offset) % count
+                if take(part, of: number) {
+                    work(stage, part)
+                    done.wrappingAdd(1, ordering: .releasing)
+                }
+            }
+            let wanted = (number + 1) * count
+            var spins = 0
+            while done.load(ordering: .acquiring) < wanted {
+                dn_relax()
+                spins += 1
+                if spins > Self.spinsBeforeYielding { sched_yield() }
+            }
         }
     }
 
+    private func take(_ part: Int, of stage: Int) -> Bool {
+        let counter = taken + part
+        // A plain look first: where the part is taken, which is nearly always, the cache line stays shared.
+        guard counter.pointee.stages.load(ordering: .relaxed) == stage else { return false }
+        return counter.pointee.stages.compareExchange(
+            expected: stage,
+            desired: stage + 1,
+            ordering: .acquiring
+        ).exchanged
+    }
+
     private func announce() {
-        generation.wrappingAdd(1, ordering: .sequentiallyConsistent)
-        // A thread counts itself as parked before it looks at the generation for the last time, so either it sees this
-        // generation or this sees the thread.
+        pass.wrappingAdd(1, ordering: .sequentiallyConsistent)
+        // A thread counts itself as parked before it looks at the pass for the last time, so either it sees this pass or
+        // this sees the thread.
         if parked.load(ordering: .sequentiallyConsistent) > 0 {
             pthread_mutex_lock(mutex)
             pthread_cond_broadcast(condition)
             pthread_mutex_unlock(mutex)
-        }
-    }
-
-    @inline(__always)
-    private func spin(until isDone: () -> Bool) {
-        var spins = 0
-        while !isDone() {
-            dn_relax()
-            spins += 1
-            if spins > Self.spinsBeforeYielding { sched_yield() }
         }
     }
 
@@ -114,29 +139,28 @@ final class ThreadTeam: @unchecked Sendable {
         unowned let team: ThreadTeam
 
         func run(number: Int) {
-            var seen: UInt32 = 0
+            var seen = 0
             while true {
-                seen = team.nextGeneration(after: seen)
+                seen = team.nextPass(after: seen)
                 if team.isEnding.load(ordering: .acquiring) { break }
-                team.body(number)
-                team.unfinished.wrappingSubtract(1, ordering: .releasing)
+                team.runStages(pass: seen - 1, as: number)
             }
             team.running.wrappingSubtract(1, ordering: .releasing)
         }
     }
 
-    private func nextGeneration(after seen: UInt32) -> UInt32 {
+    private func nextPass(after seen: Int) -> Int {
         for _ in 0..<Self.spinsBeforeParking {
-            let current = generation.load(ordering: .acquiring)
+            let current = pass.load(ordering: .acquiring)
             if current != seen { return current }
             dn_relax()
         }
         pthread_mutex_lock(mutex)
         parked.wrappingAdd(1, ordering: .sequentiallyConsistent)
-        var current = generation.load(ordering: .sequentiallyConsistent)
+        var current = pass.load(ordering: .sequentiallyConsistent)
         while current == seen {
             pthread_cond_wait(condition, mutex)
-            current = generation.load(ordering: .sequentiallyConsistent)
+            current = pass.load(ordering: .sequentiallyConsistent)
         }
         parked.wrappingSubtract(1, ordering: .sequentiallyConsistent)
         pthread_mutex_unlock(mutex)

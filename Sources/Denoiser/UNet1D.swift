@@ -40,7 +40,7 @@ public final class UNet1D {
         timesteps: [Int],
         maximumBatch: Int,
         threads: Int,
-        kernel: Kernel = Kernel(precision: .f32),
+        kernel: Kernel = .exact,
         locksWeights: Bool = false,
         parameter: (UNet1DArchitecture.Parameter) throws(Failure) -> [Float]
     ) throws(Failure) {
@@ -109,6 +109,14 @@ public final class UNet1D {
             biases: filmBiases
         )
         self.filmRows = FloatBuffer(count: maximumBatch * film.count + Int(dn_lanes))
+    }
+
+    /// Bytes of convolution weights that a forward pass reads.
+    public var weightBytes: Int {
+        switch network {
+        case .packed(let network): network.weightBytes
+        case .blas: architecture.convolutionWeightCount * MemoryLayout<Float>.stride
+        }
     }
 
     /// Sets the observation condition for the predictions that follow.

@@ -12,6 +12,8 @@ public final class DiffusionPolicy {
     public let observationFeatures: [ObservationFeature]
     /// How chunks are sampled.
     public let settings: SamplerSettings
+    /// What computes the network.
+    public var kernel: Kernel { predictor.network.kernel }
     /// Numbers of noise that one chunk takes: those of [numInferenceSteps + 1, horizon, actionDim].
     public var noiseCount: Int { sampler.noiseCount }
 
@@ -25,9 +27,17 @@ public final class DiffusionPolicy {
     ///
     /// - Parameters:
     ///   - settings: `bundle.configuration.defaultSettings` is what the policy itself names.
-    ///   - threads: threads for the network's arithmetic, 1 to 1024; they are the whole process's.
+    ///   - threads: threads for the network's arithmetic, 1 to 1024.
+    ///   - kernel: what computes the network; by default single precision.
+    ///   - locksWeights: keeps the weights in memory where the system allows it.
     /// - Throws: `PolicyError` for weights that cannot be read or are not finite, or settings out of range.
-    public init(bundle: PolicyBundle, settings: SamplerSettings, threads: Int) throws(PolicyError) {
+    public init(
+        bundle: PolicyBundle,
+        settings: SamplerSettings,
+        threads: Int,
+        kernel: Kernel = .exact,
+        locksWeights: Bool = false
+    ) throws(PolicyError) {
         guard (1...1024).contains(threads) else {
             throw PolicyError("sampler settings", "threads", found: "\(threads)", expected: "1 to 1024")
         }
@@ -48,7 +58,9 @@ public final class DiffusionPolicy {
         let network = try bundle.network(
             timesteps: Set(sampler.timesteps).sorted(),
             maximumBatch: sampler.maximumBatch,
-            threads: threads
+            threads: threads,
+            kernel: kernel,
+            locksWeights: locksWeights
         )
 
         self.configuration = configuration

@@ -81,14 +81,24 @@ public struct PolicyBundle: Sendable {
     /// - Parameters:
     ///   - timesteps: the timesteps it will be asked for.
     ///   - maximumBatch: at least 1.
-    ///   - threads: threads for its arithmetic, at least 1; they are the whole process's.
+    ///   - threads: threads for its arithmetic, at least 1.
+    ///   - kernel: what computes it.
+    ///   - locksWeights: keeps the weights in memory where the system allows it.
     /// - Throws: `PolicyError` for weights that cannot be read or are not finite.
-    public func network(timesteps: [Int], maximumBatch: Int, threads: Int) throws(PolicyError) -> UNet1D {
+    public func network(
+        timesteps: [Int],
+        maximumBatch: Int,
+        threads: Int,
+        kernel: Kernel = .exact,
+        locksWeights: Bool = false
+    ) throws(PolicyError) -> UNet1D {
         try UNet1D(
             architecture: configuration.architecture,
             timesteps: timesteps,
             maximumBatch: maximumBatch,
-            threads: threads
+            threads: threads,
+            kernel: kernel,
+            locksWeights: locksWeights
         ) { parameter throws(PolicyError) in try values(of: parameter) }
     }
 

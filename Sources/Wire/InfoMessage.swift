@@ -59,14 +59,24 @@ public struct InfoMessage: Sendable, Hashable {
         public var window: Int
         /// The ParaDiGMS tolerance; 0 where sequential.
         public var tolerance: Double
+        /// What computes the network: precision and instruction set.
+        public var kernel: String
 
         /// A sampler with these settings.
-        public init(solver: String, steps: Int, method: String, window: Int = 1, tolerance: Double = 0) {
+        public init(
+            solver: String,
+            steps: Int,
+            method: String,
+            window: Int = 1,
+            tolerance: Double = 0,
+            kernel: String
+        ) {
             self.solver = solver
             self.steps = steps
             self.method = method
             self.window = window
             self.tolerance = tolerance
+            self.kernel = kernel
         }
     }
 
@@ -141,6 +151,7 @@ public struct InfoMessage: Sendable, Hashable {
                     "method": .string(sampler.method),
                     "window": .count(sampler.window),
                     "tolerance": .float(sampler.tolerance),
+                    "kernel": .string(sampler.kernel),
                 ])
             ),
             "endpoints": .map(
@@ -183,7 +194,8 @@ public struct InfoMessage: Sendable, Hashable {
             steps: sampler.count("steps"),
             method: sampler.string("method"),
             window: sampler.count("window"),
-            tolerance: sampler.double("tolerance")
+            tolerance: sampler.double("tolerance"),
+            kernel: sampler.string("kernel")
         )
         let endpoints = try fields.fields("endpoints")
         self.endpoints = try Endpoints(

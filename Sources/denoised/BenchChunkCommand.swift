@@ -56,11 +56,17 @@ struct BenchChunkCommand: ParsableCommand {
         let methods =
             [.sequential]
             + windows.map { SamplerSettings.Method.paradigms(window: $0, tolerance: sampler.tolerance) }
+        let kernel = try sampler.precision.kernel()
         let policies = try Failure.asInput {
             try methods.map { method in
                 var settings = own
                 settings.method = method
-                return try DiffusionPolicy(bundle: bundle, settings: settings, threads: sampler.threadCount)
+                return try DiffusionPolicy(
+                    bundle: bundle,
+                    settings: settings,
+                    threads: sampler.threadCount,
+                    kernel: kernel
+                )
             }
         }
         let history = try Failure.asInput {
@@ -90,7 +96,7 @@ struct BenchChunkCommand: ParsableCommand {
                 method: policy.settings.method == .sequential ? "sequential" : "paradigms",
                 window: measured[0].window,
                 tolerance: measured[0].tolerance,
-                precision: "f32",
+                precision: kernel.precision.rawValue,
                 threads: sampler.threadCount,
                 runs: times.count,
                 msP10: percentiles[10],
@@ -101,7 +107,7 @@ struct BenchChunkCommand: ParsableCommand {
                 evaluationsMean: mean(\.modelEvaluations)
             )
         }
-        let report = Report(policy: bundle.name, kernel: UNet1D.kernelDescription, results: results)
+        let report = Report(policy: bundle.name, kernel: kernel.description, results: results)
         if json {
             try Console.json(report)
         } else {

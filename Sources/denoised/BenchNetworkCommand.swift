@@ -34,6 +34,22 @@ struct BenchNetworkCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))
     var threads: Int?
 
+    @Option(
+        help: ArgumentHelp("Precisions, separated by commas: f32, bf16 or auto.", valueName: "p,..."),
+        transform: { text in
+            try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+                guard let precision = PrecisionChoice(rawValue: String(part)) else {
+                    throw ValidationError("--precision holds \"\(part)\", expected f32, bf16 or auto")
+                }
+                return precision
+            }
+        }
+    )
+    var precision = [PrecisionChoice.f32]
+
+    @Flag(help: "Measure OpenBLAS as well, the path of processors without packed kernels.")
+    var openblas = false
+
     @Option(help: ArgumentHelp("Seed of the random weights and samples.", valueName: "s"))
     var seed: UInt64 = 0
 
@@ -53,6 +69,7 @@ struct BenchNetworkCommand: ParsableCommand {
         struct Result: Encodable {
             let batch: Int
             let precision: String
+            let kernel: String
             let threads: Int
             let runs: Int
             let msP10: Double
@@ -60,60 +77,70 @@ struct BenchNetworkCommand: ParsableCommand {
             let msP90: Double
             let gflops: Double
             let weightGbPerS: Double
+            /// The median over the roofline's least time.
+            let timesRoofline: Double?
+        }
+        struct Limits: Encodable {
+            let gbPerS: Double
+            let gflopsF32: Double
+            let gflopsBf16: Double
         }
         let architecture: String
-        let kernel: String
         let parameters: Int
         let gflopPerSample: Double
+        let roofline: Limits?
         let results: [Result]
+    }
+
+    /// One line of the result: a network and a batch.
+    private struct Kind {
+        let network: Int
+        let batch: Int
     }
 
     func run() throws {
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
-        let network = try makeNetwork(threads: threads)
-        let shape = network.architecture
+        let kernels =
+            try precision.map { try $0.kernel() }
+            + (openblas ? [Kernel(.openBLAS, precision: .f32)].compactMap { $0 } : [])
+        let roofline = Roofline.measure(threads: threads)
+        let networks = try makeNetworks(kernels: kernels, threads: threads)
+        let shape = networks[0].architecture
 
         var generator = PCG64(seed: seed)
         func draw(_ count: Int) -> [Float] {
             (0..<count).map { _ in Float(generator.uniform(low: -1, high: 1)) }
         }
         let condition = draw(shape.conditionDim)
-        network.setCondition(condition.span)
-        let samples = draw(network.maximumBatch * shape.sampleCount)
-        let timesteps = (0..<network.maximumBatch).map { network.timesteps[$0 % network.timesteps.count] }
-        var outputs = batch.map { [Float](repeating: 0, count: $0 * shape.sampleCount) }
+        for network in networks { network.setCondition(condition.span) }
+        let largest = batch.max() ?? 1
+        let samples = draw(largest * shape.sampleCount)
+        let timesteps = (0..<largest).map { networks[0].timesteps[$0 % networks[0].timesteps.count] }
+        var outputs = [Float](repeating: 0, count: largest * shape.sampleCount)
 
-        let times = measurement.milliseconds(of: Array(batch.indices)) { index in
-            var span = outputs[index].mutableSpan
-            network.predict(
-                samples: samples.span.extracting(0..<(batch[index] * shape.sampleCount)),
-                timesteps: timesteps.span.extracting(0..<batch[index]),
-                into: &span
-            )
+        let kinds = networks.indices.flatMap { network in batch.map { Kind(network: network, batch: $0) } }
+        let times = measurement.milliseconds(of: kinds) { kind in
+            let count = kind.batch * shape.sampleCount
+            outputs.withUnsafeMutableBufferPointer { outputs in
+                var span = UnsafeMutableBufferPointer(rebasing: outputs[0..<count]).mutableSpan
+                networks[kind.network].predict(
+                    samples: samples.span.extracting(0..<count),
+                    timesteps: timesteps.span.extracting(0..<kind.batch),
+                    into: &span
+                )
+            }
         }
 
-        let gflopPerSample = Double(shape.operationsPerSample) / 1e9
-        let results = zip(batch, times).map { batch, times in
-            let percentiles = Percentiles(times)
-            let seconds = percentiles[50] / 1e3
-            return Report.Result(
-                batch: batch,
-                precision: "f32",
-                threads: threads,
-                runs: times.count,
-                msP10: percentiles[10],
-                msP50: percentiles[50],
-                msP90: percentiles[90],
-                gflops: gflopPerSample * Double(batch) / seconds,
-                weightGbPerS: Double(shape.convolutionWeightCount * 4) / 1e9 / seconds
-            )
-        }
         let report = Report(
             architecture: architecture,
-            kernel: UNet1D.kernelDescription,
             parameters: shape.parameterCount,
-            gflopPerSample: gflopPerSample,
-            results: results
+            gflopPerSample: Double(shape.operationsPerSample) / 1e9,
+            roofline: roofline.map {
+                Report.Limits(gbPerS: $0.gbPerS, gflopsF32: $0.gflopsF32, gflopsBf16: $0.gflopsBF16)
+            },
+            results: zip(kinds, times).map { kind, times in
+                result(kind.batch, networks[kind.network], times, threads: threads, roofline: roofline)
+            }
         )
         if json {
             try Console.json(report)
@@ -122,25 +149,61 @@ struct BenchNetworkCommand: ParsableCommand {
         }
     }
 
-    private func makeNetwork(threads: Int) throws -> UNet1D {
+    private func result(
+        _ batch: Int,
+        _ network: UNet1D,
+        _ times: [Double],
+        threads: Int,
+        roofline: Roofline?
+    ) -> Report.Result {
+        let percentiles = Percentiles(times)
+        let median = percentiles[50]
+        let operations = network.architecture.operationsPerSample * batch
+        let least = roofline?.milliseconds(
+            weightBytes: network.weightBytes,
+            operations: operations,
+            precision: network.kernel.precision
+        )
+        return Report.Result(
+            batch: batch,
+            precision: network.kernel.precision.rawValue,
+            kernel: network.kernel.description,
+            threads: threads,
+            runs: times.count,
+            msP10: percentiles[10],
+            msP50: median,
+            msP90: percentiles[90],
+            gflops: Double(operations) / 1e6 / median,
+            weightGbPerS: Double(network.weightBytes) / 1e6 / median,
+            timesRoofline: least.map { median / $0 }
+        )
+    }
+
+    private func makeNetworks(kernels: [Kernel], threads: Int) throws -> [UNet1D] {
         let maximumBatch = batch.max() ?? 1
         if architecture == "paper" {
             let shape = UNet1DArchitecture.paper
-            return UNet1D(
-                architecture: shape,
-                timesteps: Array(0..<100),
-                maximumBatch: maximumBatch,
-                threads: threads,
-                parameter: { shape.randomValues(for: $0, seed: seed) }
-            )
+            return kernels.map { kernel in
+                UNet1D(
+                    architecture: shape,
+                    timesteps: Array(0..<100),
+                    maximumBatch: maximumBatch,
+                    threads: threads,
+                    kernel: kernel,
+                    parameter: { shape.randomValues(for: $0, seed: seed) }
+                )
+            }
         }
         let bundle = try PolicyOptions.load(architecture)
         return try Failure.asInput(path: architecture) {
-            try bundle.network(
-                timesteps: Array(0..<bundle.configuration.numTrainTimesteps),
-                maximumBatch: maximumBatch,
-                threads: threads
-            )
+            try kernels.map { kernel in
+                try bundle.network(
+                    timesteps: Array(0..<bundle.configuration.numTrainTimesteps),
+                    maximumBatch: maximumBatch,
+                    threads: threads,
+                    kernel: kernel
+                )
+            }
         }
     }
 
@@ -148,19 +211,37 @@ struct BenchNetworkCommand: ParsableCommand {
         Console.result(
             "UNet \(shape.downDims.map(String.init).joined(separator: "-")), "
                 + "\(fixed(Double(report.parameters) / 1e6, 1)) M parameters, horizon \(shape.horizon), "
-                + "\(fixed(report.gflopPerSample, 2)) GFLOP a sample; \(report.kernel)"
+                + "\(fixed(report.gflopPerSample, 2)) GFLOP a sample"
         )
+        if let roofline = report.roofline {
+            Console.result(
+                "roofline: \(fixed(roofline.gbPerS, 1)) GB/s, \(fixed(roofline.gflopsF32, 0)) GFLOP/s f32, "
+                    + "\(fixed(roofline.gflopsBf16, 0)) GFLOP/s bf16"
+            )
+        }
         Console.result("")
-        var table = Table("batch", "threads", "median ms", "p10", "p90", "GFLOP/s", "weights GB/s")
+        var table = Table(
+            "kernel",
+            "batch",
+            "threads",
+            "median ms",
+            "p10",
+            "p90",
+            "GFLOP/s",
+            "GB/s",
+            "x roofline"
+        )
         for result in report.results {
             table.add(
+                result.kernel,
                 String(result.batch),
                 String(result.threads),
                 fixed(result.msP50, 2),
                 fixed(result.msP10, 2),
                 fixed(result.msP90, 2),
                 fixed(result.gflops, 0),
-                fixed(result.weightGbPerS, 1)
+                fixed(result.weightGbPerS, 1),
+                result.timesRoofline.map { fixed($0, 2) } ?? ""
             )
         }
         table.print()

@@ -34,7 +34,7 @@ struct InspectCommand: ParsableCommand {
             let parameters: Int
             let weightDtypes: [String]
             let gflopPerSample: Double
-            let kernel: String
+            let kernels: [String]
         }
         struct Schedule: Encodable {
             let noiseSchedulerType: String
@@ -103,7 +103,7 @@ struct InspectCommand: ParsableCommand {
                 parameters: architecture.parameterCount,
                 weightDtypes: bundle.weightDTypes.map(\.rawValue).sorted(),
                 gflopPerSample: Double(architecture.operationsPerSample) / 1e9,
-                kernel: UNet1D.kernelDescription
+                kernels: Precision.allCases.compactMap { Kernel(best: $0)?.description }
             ),
             schedule: Report.Schedule(
                 noiseSchedulerType: configuration.solver.rawValue.uppercased(),
@@ -156,7 +156,7 @@ struct InspectCommand: ParsableCommand {
                     + "\(schedule.numTrainTimesteps) timesteps, \(schedule.betaSchedule), predicts "
                     + "\(schedule.predictionType), \(clip)"
             ),
-            ("runs on", network.kernel),
+            ("runs on", network.kernels.joined(separator: "; ")),
         ]
         for (name, text) in lines {
             Console.result("  " + name.padding(toLength: 10, withPad: " ", startingAt: 0) + text)

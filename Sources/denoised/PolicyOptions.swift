@@ -14,10 +14,22 @@ enum PolicyOptions {
 
 extension PolicyPlanner {
     /// What makes a bundle's planner on the daemon's planning thread.
-    static func factory(bundle: PolicyBundle, sampler: SamplerOptions) -> @Sendable () throws -> PolicyPlanner
-    {
+    static func factory(
+        bundle: PolicyBundle,
+        sampler: SamplerOptions,
+        locksWeights: Bool = false
+    ) throws -> @Sendable () throws -> PolicyPlanner {
         let settings = sampler.settings(for: bundle.configuration)
         let threads = sampler.threadCount
-        return { try PolicyPlanner(bundle: bundle, settings: settings, threads: threads) }
+        let kernel = try sampler.precision.kernel()
+        return {
+            try PolicyPlanner(
+                bundle: bundle,
+                settings: settings,
+                threads: threads,
+                kernel: kernel,
+                locksWeights: locksWeights
+            )
+        }
     }
 }

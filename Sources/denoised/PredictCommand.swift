@@ -41,6 +41,7 @@ struct PredictCommand: ParsableCommand {
         let tolerance: Float
         let iterations: Int
         let evaluations: Int
+        let kernel: String
         let residual: Float
         let conditionMs: Double
         let sampleMs: Double
@@ -52,7 +53,8 @@ struct PredictCommand: ParsableCommand {
             try DiffusionPolicy(
                 bundle: bundle,
                 settings: sampler.settings(for: bundle.configuration),
-                threads: sampler.threadCount
+                threads: sampler.threadCount,
+                kernel: sampler.precision.kernel()
             )
         }
         let (history, noise) = try Failure.asInput(path: input) {
@@ -90,6 +92,7 @@ struct PredictCommand: ParsableCommand {
                 tolerance: chunk.report.tolerance,
                 iterations: chunk.report.parallelIterations,
                 evaluations: chunk.report.modelEvaluations,
+                kernel: diffusion.kernel.description,
                 residual: chunk.report.residual,
                 conditionMs: chunk.conditionDuration / .milliseconds(1),
                 sampleMs: chunk.samplingDuration / .milliseconds(1)

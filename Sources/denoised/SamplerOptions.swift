@@ -1,4 +1,5 @@
 import ArgumentParser
+import Denoiser
 import Foundation
 import Policy
 import Sampling
@@ -33,12 +34,24 @@ struct SamplerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))
     var threads: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            The network's arithmetic: f32 (exact), bf16 (weights and inputs rounded, sums in f32), or auto, the fastest \
+            of this processor.
+            """,
+            valueName: "p"
+        )
+    )
+    var precision: PrecisionChoice = .f32
+
     /// The first option that was given and decides how chunks are sampled, apart from the seed.
     var firstGiven: String? {
         if solver != nil { return "--solver" }
         if steps != nil { return "--steps" }
         if window != nil { return "--window" }
-        return threads == nil ? nil : "--threads"
+        if threads != nil { return "--threads" }
+        return precision == .f32 ? nil : "--precision"
     }
 
     /// The threads to use.
@@ -61,3 +74,28 @@ struct SamplerOptions: ParsableArguments {
 }
 
 extension Solver: ExpressibleByArgument {}
+
+/// A precision by name, or the fastest there is.
+enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {
+    case f32
+    case bf16
+    case auto
+
+    /// The kernel that computes in this precision.
+    ///
+    /// - Throws: `Failure` where this processor has none.
+    func kernel() throws -> Kernel {
+        let kernel: Kernel? =
+            switch self {
+            case .f32: .exact
+            case .bf16: Kernel(best: .bf16)
+            case .auto: .fastest
+            }
+        guard let kernel else {
+            throw Failure.input(
+                "--precision \(rawValue) needs a processor with AVX2, expected f32 or auto here"
+            )
+        }
+        return kernel
+    }
+}

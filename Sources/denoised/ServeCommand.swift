@@ -51,6 +51,9 @@ struct ServeCommand: ParsableCommand {
     @Option(help: "The least severe level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
+    @Flag(help: "Lock the network's weights in memory; the system must allow it (ulimit -l).")
+    var lockWeights = false
+
     @OptionGroup
     var sampler: SamplerOptions
 
@@ -70,7 +73,7 @@ struct ServeCommand: ParsableCommand {
         let ending = try Failure.asRun { try EndingSignals() }
         let logger = Logger.standardError(level: logLevel)
         let policy = try PolicyOptions.load(policy)
-        let planner = PolicyPlanner.factory(bundle: policy, sampler: sampler)
+        let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler, locksWeights: lockWeights)
 
         let daemon = try Failure.asRun {
             try Daemon(configuration: configuration(logger: logger), makePlanner: planner)

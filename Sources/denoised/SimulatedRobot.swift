@@ -17,7 +17,7 @@ final class SimulatedRobot {
 
     /// A robot with a daemon of its own in this process, reached over in-process sockets.
     init(policy: PolicyBundle, sampler: SamplerOptions) throws {
-        let planner = PolicyPlanner.factory(bundle: policy, sampler: sampler)
+        let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler)
         var configuration = DaemonConfiguration.embedded()
         configuration.seed = sampler.seed
         configuration.logger = .standardError(level: .warning)

@@ -25,7 +25,7 @@ struct ToyPlanner: ChunkPlanner {
         nActionSteps: 3,
         actionDim: 2
     )
-    let sampler = InfoMessage.Sampler(solver: "ddim", steps: 5, method: "sequential")
+    let sampler = InfoMessage.Sampler(solver: "ddim", steps: 5, method: "sequential", kernel: "toy")
     /// Where set, each chunk waits to be let through.
     var gate: Gate?
 

@@ -138,7 +138,7 @@ import Testing
                 nActionSteps: 8,
                 actionDim: 2
             ),
-            sampler: .init(solver: "ddim", steps: 10, method: "sequential"),
+            sampler: .init(solver: "ddim", steps: 10, method: "sequential", kernel: "f32 on avx2"),
             endpoints: .init(observations: "inproc://a", chunks: "inproc://b", requests: "inproc://c"),
             statistics: statistics
         )

@@ -81,7 +81,8 @@ typedef struct {
 /// Normalises in place: values = film(mish(norm(values))) + residual.
 void dn_normalize(dn_isa isa, const dn_normalization *normalization);
 
-/// Copies a block of channels of one sample to a convolution's input layout.
+/// Copies a block of channels to a convolution's input layout. Rows are readable and writable to the next multiple of
+/// dn_lanes positions and channels.
 typedef struct {
     const float *values;     // [times * samples][value_stride]
     int64_t value_stride;
@@ -94,6 +95,13 @@ typedef struct {
 } dn_packing;
 
 void dn_pack(dn_isa isa, dn_format format, const dn_packing *packing);
+
+/// Reads `bytes`, a multiple of 64 * 16, from memory and returns something that depends on all of it.
+float dn_read(dn_isa isa, const void *memory, int64_t bytes);
+
+/// Multiplies and adds in registers, as the convolutions do. Returns the floating-point operations done; `sink` gets
+/// something that depends on all of them.
+int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink);
 
 /// Tells the processor that this thread is spinning.
 static inline void dn_relax(void) {

@@ -1,0 +1,92 @@
+import CKernels
+
+/// What this machine can do at most, measured: the two limits that a forward pass runs against.
+public struct Roofline: Sendable, Hashable {
+    /// Bytes a second that all threads together read from memory, in 10^9.
+    public let gbPerS: Double
+    /// Operations a second in single precision, a multiplication and an addition counting as two, in 10^9.
+    public let gflopsF32: Double
+    /// Likewise in bf16; 0 where the processor does not multiply it.
+    public let gflopsBF16: Double
+
+    /// The least time in which a forward pass can be done, in milliseconds: its weights read once, or its operations
+    /// carried out, whichever takes longer.
+    public func milliseconds(weightBytes: Int, operations: Int, precision: Precision) -> Double {
+        let peak = precision == .bf16 ? gflopsBF16 : gflopsF32
+        return max(Double(weightBytes) / gbPerS, Double(operations) / peak) / 1e6
+    }
+
+    /// Measures the limits with the packed kernels' own loads and multiplications; takes about a second.
+    ///
+    /// - Returns: nil where there are no packed kernels for this processor.
+    public static func measure(threads: Int) -> Roofline? {
+        let isa = Kernel.fastest.instructionSet.isa
+        guard isa != dn_isa_none else { return nil }
+        let meter = Meter(isa: isa, threads: threads)
+        defer { meter.stop() }
+        return Roofline(
+            gbPerS: meter.best(of: 7, .read),
+            gflopsF32: meter.best(of: 5, .multiply(dn_f32)),
+            gflopsBF16: isa.rawValue >= dn_isa_avx512_bf16.rawValue
+                ? meter.best(of: 5, .multiply(dn_bf16)) : 0
+        )
+    }
+}
+
+/// Runs one kind of work on all threads at once.
+///
+/// `@unchecked Sendable`: `work` changes only between runs, and each part has a cell of its own.
+private final class Meter: @unchecked Sendable {
+    enum Work {
+        case read
+        case multiply(dn_format)
+    }
+
+    private static let bytesPerThread = 128 << 20
+    private static let rounds: Int64 = 20_000
+
+    private let isa: dn_isa
+    private let threads: Int
+    private let memory: WeightMemory
+    /// [threads], a cache line apart.
+    private let amounts: NumberBuffer<Double>
+    private var work = Work.read
+    private var team: ThreadTeam?
+
+    init(isa: dn_isa, threads: Int) {
+        self.isa = isa
+        self.threads = threads
+        self.memory = WeightMemory(cellCount: threads * Self.bytesPerThread / 4)
+        self.amounts = NumberBuffer(count: threads * 8)
+        self.team = ThreadTeam(
+            count: threads,
+            stageCount: 1,
+            work: { [unowned self] _, part in self.run(part) }
+        )
+    }
+
+    func stop() { team?.stop() }
+
+    /// The largest rate of several runs, in 10^9 a second.
+    func best(of runs: Int, _ work: Work) -> Double {
+        self.work = work
+        return (0..<runs).map { _ in
+            let elapsed = ContinuousClock().measure { team?.run() }
+            let amount = (0..<threads).reduce(0) { $0 + amounts.pointer[$1 * 8] }
+            return amount / (elapsed / .nanoseconds(1))
+        }.max() ?? 0
+    }
+
+    private func run(_ part: Int) {
+        var sink: Float = 0
+        switch work {
+        case .read:
+            let first = memory.pointer + part * Self.bytesPerThread / 4
+            sink = dn_read(isa, first, Int64(Self.bytesPerThread))
+            amounts.pointer[part * 8] = Double(Self.bytesPerThread)
+        case .multiply(let format):
+            amounts.pointer[part * 8] = Double(dn_multiply(isa, format, Self.rounds, &sink))
+        }
+        withExtendedLifetime(sink) {}
+    }
+}
