@@ -127,11 +127,8 @@ struct SimCommand: ParsableCommand {
             if !json && !(trace && !watch) { Console.note(result.line) }
             if let draw, results.count == 1 {
                 try Failure.asRun {
-                    try EpisodeDrawing(result.recording).animation().write(
-                        to: URL(filePath: draw),
-                        atomically: true,
-                        encoding: .utf8
-                    )
+                    try Data(EpisodeDrawing(result.recording).animation().utf8)
+                        .writeWhole(to: URL(filePath: draw))
                 }
             }
         }
