@@ -146,7 +146,7 @@ public struct PolicyConfiguration: Sendable, Hashable {
         normalizationMapping[type] ?? .identity
     }
 
-    /// Bounds the sampler's memory, which grows with horizon, action_dim and num_train_timesteps together.
+    /// Far above any robot's; `Sampler.maximumNoiseCount` bounds the samples of all steps together.
     private static let maximumSampleCount = 1 << 16
 
     private enum NoiseSchedulerType: String, CaseIterable {
