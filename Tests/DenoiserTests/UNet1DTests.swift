@@ -96,7 +96,7 @@ extension UNet1D {
     }
 }
 
-@Suite("UNet1D against PyTorch")
+@Suite("UNet1D against PyTorch", .serialized)
 struct UNet1DTests {
     static let cases = Array(UNet1DGoldens.loaded.cases.indices)
 
