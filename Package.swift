@@ -62,6 +62,8 @@ let package = Package(
         tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
         tests("Policy", ["Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
