@@ -90,7 +90,8 @@ public final class DiffusionPolicy {
         try observationFeatures.check(observation)
     }
 
-    /// Predicts from the newest observation of a history, with noise drawn from a seed. Allocates nothing.
+    /// Predicts from the newest observation of a history, with noise drawn from a seed. Allocates nothing
+    /// (but OpenBLAS may, on several threads).
     ///
     /// - Parameters:
     ///   - history: one that `makeHistory` made.
