@@ -6,7 +6,16 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func module(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource] = []) -> Target {
+/// The modules that compute chunks are optimised in debug builds too: unoptimised Swift allocates where it iterates and
+/// indexes, and the tests count allocations.
+let computing = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+func module(
+    _ name: String,
+    _ dependencies: [Target.Dependency] = [],
+    resources: [Resource] = [],
+    settings: [SwiftSetting] = settings
+) -> Target {
     .target(name: name, dependencies: dependencies, resources: resources, swiftSettings: settings)
 }
 
@@ -39,12 +48,12 @@ let package = Package(
         .systemLibrary(name: "CChipmunk", providers: [.apt(["libchipmunk-dev"])]),
         .systemLibrary(name: "CMessagePack", providers: [.apt(["libmsgpack-dev"])]),
 
-        module("NumPyRandom"),
+        module("NumPyRandom", settings: computing),
         module("Safetensors"),
         .target(name: "CKernels"),
-        module("Denoiser", ["CKernels", "COpenBLAS", "NumPyRandom"]),
-        module("Sampling", ["NumPyRandom"]),
-        module("Policy", ["Denoiser", "Sampling", "Safetensors"]),
+        module("Denoiser", ["CKernels", "COpenBLAS", "NumPyRandom"], settings: computing),
+        module("Sampling", ["NumPyRandom"], settings: computing),
+        module("Policy", ["Denoiser", "Sampling", "Safetensors"], settings: computing),
         module("Wire", ["CZeroMQ", "CMessagePack"]),
         module("Controller", ["Policy", "Wire", logging, histogram]),
         module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
@@ -62,6 +71,8 @@ let package = Package(
         tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
         tests("Policy", ["Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
+        .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
+        tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),

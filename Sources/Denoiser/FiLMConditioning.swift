@@ -12,9 +12,8 @@ struct FiLMConditioning: ~Copyable {
     private let timestepPart: FloatBuffer
     /// [count]
     private let conditionPart: FloatBuffer
-    /// [count, conditionDim]
+    /// [conditionDim, count]
     private let conditionWeight: FloatBuffer
-    private let activatedCondition: FloatBuffer
 
     /// - Parameters:
     ///   - timesteps: the timesteps that will be asked for.
@@ -36,19 +35,21 @@ struct FiLMConditioning: ~Copyable {
         self.timesteps = timesteps
 
         var timestepWeight: [Float] = []
-        var conditionWeight: [Float] = []
+        var conditionWeight = [Float](repeating: 0, count: bias.count * conditionDim)
+        var column = 0
         timestepWeight.reserveCapacity(bias.count * embeddingDim)
-        conditionWeight.reserveCapacity(bias.count * conditionDim)
         for weight in weights {
             for row in 0..<(weight.count / inFeatures) {
                 let start = row * inFeatures
                 timestepWeight += weight[start..<(start + embeddingDim)]
-                conditionWeight += weight[(start + embeddingDim)..<(start + inFeatures)]
+                for feature in 0..<conditionDim {
+                    conditionWeight[feature * bias.count + column] = weight[start + embeddingDim + feature]
+                }
+                column += 1
             }
         }
         self.conditionWeight = FloatBuffer(conditionWeight)
         self.conditionPart = FloatBuffer(count: bias.count)
-        self.activatedCondition = FloatBuffer(count: conditionDim)
         self.timestepPart = FloatBuffer(count: timesteps.count * bias.count)
         let activated = FloatBuffer(embeddings.map(mish))
         Linear(weight: timestepWeight, bias: bias)(
@@ -64,20 +65,14 @@ struct FiLMConditioning: ~Copyable {
             condition.count == conditionDim,
             "a condition of this network has \(conditionDim) numbers"
         )
-        for index in 0..<conditionDim {
-            activatedCondition.pointer[index] = mish(condition[index])
+        // Not a product of BLAS, which would bring threads of its own, and allocate, for a large network.
+        let part = conditionPart.pointer
+        part.update(repeating: 0, count: count)
+        for feature in 0..<conditionDim {
+            let value = mish(condition[feature])
+            let row = conditionWeight.pointer + feature * count
+            for column in 0..<count { part[column] += value * row[column] }
         }
-        multiply(
-            input: activatedCondition.pointer,
-            inputStride: conditionDim,
-            weight: conditionWeight.pointer,
-            output: conditionPart.pointer,
-            outputStride: count,
-            rows: 1,
-            columns: count,
-            depth: conditionDim,
-            addingTo: 0
-        )
     }
 
     /// Writes the FiLM numbers [count] for a timestep under the condition last set.

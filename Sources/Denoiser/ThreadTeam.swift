@@ -60,12 +60,13 @@ final class ThreadTeam: @unchecked Sendable {
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(condition, nil)
         for number in 1..<max(count, 1) {
-            running.wrappingAdd(1, ordering: .relaxed)
             let loop = WorkerLoop(team: self)
             let thread = Thread { loop.run(number: number) }
             thread.name = "denoiser-\(number)"
             thread.start()
         }
+        // A thread's start allocates, and must not fall into a pass.
+        while running.load(ordering: .acquiring) < count - 1 { sched_yield() }
     }
 
     /// Ends the threads. Must be called before the team is released; passes after it are a programmer's error.
@@ -139,6 +140,7 @@ final class ThreadTeam: @unchecked Sendable {
         unowned let team: ThreadTeam
 
         func run(number: Int) {
+            team.running.wrappingAdd(1, ordering: .releasing)
             var seen = 0
             while true {
                 seen = team.nextPass(after: seen)

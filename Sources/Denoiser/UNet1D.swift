@@ -3,8 +3,8 @@ import Glibc
 
 /// A conditional 1D temporal UNet.
 ///
-/// All memory is taken when the network is built; a forward pass allocates nothing. One thread at a time may use it; it
-/// brings further threads itself.
+/// All memory is taken when the network is built; a forward pass allocates nothing, except within OpenBLAS where that runs
+/// on several threads. One thread at a time may use it; it brings further threads itself.
 public final class UNet1D {
     /// What this network is.
     public let architecture: UNet1DArchitecture

@@ -12,17 +12,21 @@ public struct PCG64: RandomNumberGenerator, Sendable, Hashable {
     private let increment: UInt128
     private var spareHalf: UInt32?
 
-    /// As `numpy.random.default_rng(seed)`.
+    /// As `numpy.random.default_rng(seed)`. Allocates nothing.
     public init(seed: UInt64) {
-        self.init(SeedSequence(entropy: [seed]))
+        self.init(SeedSequence(seed: seed))
     }
 
     /// As `numpy.random.default_rng(numpy.random.SeedSequence(...))`.
     public init(_ seedSequence: SeedSequence) {
-        let words = seedSequence.generateState(words64: 4).map { UInt128($0) }
-        increment = (words[2] << 64 | words[3]) << 1 | 1
-        state = increment
-        state &+= words[0] << 64 | words[1]
+        var words = seedSequence.state
+        func nextWords() -> UInt128 {
+            let high = UInt128(words.nextLongWord())
+            return high << 64 | UInt128(words.nextLongWord())
+        }
+        let start = nextWords()
+        increment = nextWords() << 1 | 1
+        state = increment &+ start
         advance()
     }
 

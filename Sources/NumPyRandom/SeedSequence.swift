@@ -6,7 +6,7 @@
 public struct SeedSequence: Sendable, Hashable {
     private static let poolSize = 4
 
-    private var pool: [UInt32]
+    private let pool: SIMD4<UInt32>
 
     /// Mixes the entropy into a pool.
     ///
@@ -20,14 +20,29 @@ public struct SeedSequence: Sendable, Hashable {
             let high = UInt32(truncatingIfNeeded: value >> 32)
             return high == 0 ? [low] : [low, high]
         }
+        var first = SIMD4<UInt32>()
+        for (index, word) in words.prefix(Self.poolSize).enumerated() { first[index] = word }
+        self.init(first: first, rest: words.dropFirst(Self.poolSize))
+    }
+
+    /// `SeedSequence(seed)` in NumPy. Allocates nothing.
+    public init(seed: UInt64) {
+        let low = UInt32(truncatingIfNeeded: seed)
+        let high = UInt32(truncatingIfNeeded: seed >> 32)
+        self.init(first: SIMD4(low, high, 0, 0), rest: [])
+    }
+
+    /// Mixes the first words, zeros where there are fewer than the pool holds, and those after them.
+    private init(first: SIMD4<UInt32>, rest: ArraySlice<UInt32>) {
         var hash = Hash(constant: 0x43b0_d7e5, multiplier: 0x931e_8875)
-        var pool = (0..<Self.poolSize).map { hash(words.indices.contains($0) ? words[$0] : 0) }
+        var pool = first
+        for index in 0..<Self.poolSize { pool[index] = hash(first[index]) }
         for source in 0..<Self.poolSize {
             for destination in 0..<Self.poolSize where destination != source {
                 pool[destination] = Self.mix(pool[destination], hash(pool[source]))
             }
         }
-        for word in words.dropFirst(Self.poolSize) {
+        for word in rest {
             for destination in 0..<Self.poolSize {
                 pool[destination] = Self.mix(pool[destination], hash(word))
             }
@@ -40,17 +55,41 @@ public struct SeedSequence: Sendable, Hashable {
     /// Every call starts from the first word again.
     /// - Parameter words32: how many words; 0 or more.
     public func generateState(words32 count: Int) -> [UInt32] {
-        var hash = Hash(constant: 0x8b51_f9dd, multiplier: 0x58f3_8ded)
-        return (0..<count).map { hash(pool[$0 % Self.poolSize]) }
+        var state = state
+        return (0..<count).map { _ in state.nextWord() }
     }
 
     /// The first words of the state that seeds a generator, as `generate_state(count, numpy.uint64)`.
     ///
     /// - Parameter words64: how many words; 0 or more.
     public func generateState(words64 count: Int) -> [UInt64] {
-        let halves = generateState(words32: 2 * count)
-        return (0..<count).map { UInt64(halves[2 * $0]) | UInt64(halves[2 * $0 + 1]) << 32 }
+        var state = state
+        return (0..<count).map { _ in state.nextLongWord() }
     }
+
+    /// The state that seeds a generator, word by word; reading it allocates nothing.
+    struct State {
+        private let pool: SIMD4<UInt32>
+        private var hash = Hash(constant: 0x8b51_f9dd, multiplier: 0x58f3_8ded)
+        private var position = 0
+
+        fileprivate init(pool: SIMD4<UInt32>) { self.pool = pool }
+
+        /// The next word of `generate_state(count, numpy.uint32)`.
+        mutating func nextWord() -> UInt32 {
+            defer { position += 1 }
+            return hash(pool[position % poolSize])
+        }
+
+        /// The next word of `generate_state(count, numpy.uint64)`, if only such are read.
+        mutating func nextLongWord() -> UInt64 {
+            let low = UInt64(nextWord())
+            return low | UInt64(nextWord()) << 32
+        }
+    }
+
+    /// The state from its first word on.
+    var state: State { State(pool: pool) }
 
     private static func mix(_ x: UInt32, _ y: UInt32) -> UInt32 {
         let mixed = 0xca01_f9dd &* x &- 0x4973_f715 &* y

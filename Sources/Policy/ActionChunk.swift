@@ -21,6 +21,16 @@ public struct ActionChunk: Sendable {
     public var nActionSteps: Int { actions.count / actionDim }
 }
 
+/// What sampling one chunk took.
+public struct ChunkSampling: Sendable {
+    /// How it was sampled.
+    public let report: SamplingReport
+    /// Time spent normalising the observations, drawing noise and preparing the network's condition.
+    public let conditionDuration: Duration
+    /// Time spent sampling: the denoising loop.
+    public let samplingDuration: Duration
+}
+
 /// Why a policy could not answer.
 public enum ActionChunkError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The history has no observation.

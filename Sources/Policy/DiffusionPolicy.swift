@@ -16,6 +16,8 @@ public final class DiffusionPolicy {
     public var kernel: Kernel { predictor.network.kernel }
     /// Numbers of noise that one chunk takes: those of [numInferenceSteps + 1, horizon, actionDim].
     public var noiseCount: Int { sampler.noiseCount }
+    /// Numbers of a prediction: those of [horizon, actionDim].
+    public var predictionCount: Int { sampler.sampleCount }
 
     private let predictor: UNetPredictor
     private let sampler: Sampler
@@ -72,8 +74,7 @@ public final class DiffusionPolicy {
         actionUnnormalization = bundle.actionUnnormalization
         buffers = Buffers(
             conditionCount: configuration.architecture.conditionDim,
-            noiseCount: sampler.noiseCount,
-            sampleCount: sampler.sampleCount
+            noiseCount: sampler.noiseCount
         )
     }
 
@@ -89,7 +90,25 @@ public final class DiffusionPolicy {
         try observationFeatures.check(observation)
     }
 
-    /// Answers the newest observation of a history, with noise drawn from a seed.
+    /// Predicts from the newest observation of a history, with noise drawn from a seed. Allocates nothing
+    /// (but OpenBLAS may, on several threads).
+    ///
+    /// - Parameters:
+    ///   - history: one that `makeHistory` made.
+    ///   - prediction: receives every action predicted, [horizon, actionDim], in the robot's units; row
+    ///     `nObsSteps - 1` is the action at the step of the newest observation. Not to be used where an error is thrown.
+    /// - Throws: `ActionChunkError` for an empty history, or where the result is not finite.
+    public func sampleChunk(
+        for history: ObservationHistory,
+        seed: UInt64,
+        into prediction: inout MutableSpan<Float>
+    ) throws(ActionChunkError) -> ChunkSampling {
+        let start = ContinuousClock.now
+        buffers.drawNoise(seed: seed)
+        return try sampleChunk(for: history, start: start, into: &prediction)
+    }
+
+    /// Answers the newest observation of a history, with noise drawn from a seed. Allocates the chunk's arrays.
     ///
     /// - Parameter history: one that `makeHistory` made.
     /// - Throws: `ActionChunkError` for an empty history, or where the result is not finite.
@@ -129,7 +148,11 @@ public final class DiffusionPolicy {
     ) throws(ActionChunkError) -> [Float] {
         try setNoise(noise)
         try setCondition(history)
-        return buffers.firstModelOutput(of: predictor, timestep: sampler.timesteps[0])
+        return buffers.firstModelOutput(
+            of: predictor,
+            timestep: sampler.timesteps[0],
+            sampleCount: predictionCount
+        )
     }
 
     /// What the network is conditioned on: [nObsSteps, features], normalised.
@@ -162,15 +185,9 @@ public final class DiffusionPolicy {
         for history: ObservationHistory,
         start: ContinuousClock.Instant
     ) throws(ActionChunkError) -> ActionChunk {
-        try setCondition(history)
-        let conditionEnd = ContinuousClock.now
-        let report = buffers.sample(with: sampler, predictor: predictor)
-        let samplingEnd = ContinuousClock.now
-
-        let prediction = buffers.prediction(unnormalization: actionUnnormalization)
-        if let index = prediction.firstIndex(where: { !$0.isFinite }) {
-            throw .notFinite(what: "predicted action", index: index, value: prediction[index])
-        }
+        var prediction = [Float](repeating: 0, count: predictionCount)
+        var span = prediction.mutableSpan
+        let sampling = try sampleChunk(for: history, start: start, into: &span)
         let actionDim = configuration.actionDim
         let first = (configuration.nObsSteps - 1) * actionDim
         return ActionChunk(
@@ -178,6 +195,27 @@ public final class DiffusionPolicy {
             prediction: prediction,
             actionDim: actionDim,
             settings: settings,
+            report: sampling.report,
+            conditionDuration: sampling.conditionDuration,
+            samplingDuration: sampling.samplingDuration
+        )
+    }
+
+    private func sampleChunk(
+        for history: ObservationHistory,
+        start: ContinuousClock.Instant,
+        into prediction: inout MutableSpan<Float>
+    ) throws(ActionChunkError) -> ChunkSampling {
+        try setCondition(history)
+        let conditionEnd = ContinuousClock.now
+        let report = sampler.sample(with: predictor, noise: buffers.noise.span, into: &prediction)
+        let samplingEnd = ContinuousClock.now
+
+        actionUnnormalization.apply(to: &prediction)
+        for index in prediction.indices where !prediction[index].isFinite {
+            throw .notFinite(what: "predicted action", index: index, value: prediction[index])
+        }
+        return ChunkSampling(
             report: report,
             conditionDuration: conditionEnd - start,
             samplingDuration: samplingEnd - conditionEnd
@@ -190,14 +228,11 @@ private struct Buffers {
     /// [nObsSteps, features], normalised.
     private(set) var condition: [Float]
     /// [numInferenceSteps + 1, horizon, actionDim].
-    private var noise: [Float]
-    /// [horizon, actionDim], normalised.
-    private var sample: [Float]
+    private(set) var noise: [Float]
 
-    init(conditionCount: Int, noiseCount: Int, sampleCount: Int) {
+    init(conditionCount: Int, noiseCount: Int) {
         condition = [Float](repeating: 0, count: conditionCount)
         noise = [Float](repeating: 0, count: noiseCount)
-        sample = [Float](repeating: 0, count: sampleCount)
     }
 
     mutating func drawNoise(seed: UInt64) {
@@ -227,27 +262,12 @@ private struct Buffers {
         network.setCondition(condition.span)
     }
 
-    mutating func sample(with sampler: Sampler, predictor: UNetPredictor) -> SamplingReport {
-        func run(noise: [Float], into sample: inout [Float]) -> SamplingReport {
-            var span = sample.mutableSpan
-            return sampler.sample(with: predictor, noise: noise.span, into: &span)
-        }
-        return run(noise: noise, into: &sample)
-    }
-
-    func prediction(unnormalization: AffineMap) -> [Float] {
-        var prediction = sample
-        var span = prediction.mutableSpan
-        unnormalization.apply(to: &span)
-        return prediction
-    }
-
-    func firstModelOutput(of predictor: UNetPredictor, timestep: Int) -> [Float] {
-        var output = [Float](repeating: 0, count: sample.count)
+    func firstModelOutput(of predictor: UNetPredictor, timestep: Int, sampleCount: Int) -> [Float] {
+        var output = [Float](repeating: 0, count: sampleCount)
         let timesteps = [timestep]
         var span = output.mutableSpan
         predictor.predict(
-            samples: noise.span.extracting(0..<sample.count),
+            samples: noise.span.extracting(0..<sampleCount),
             timesteps: timesteps.span,
             into: &span
         )

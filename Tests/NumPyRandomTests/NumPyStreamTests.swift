@@ -74,9 +74,10 @@ struct Recording: Decodable {
         }
     }
 
-    @Test func seedIsEntropyOfOneWord() {
-        var seeded = PCG64(seed: 100_000)
-        var sequenced = PCG64(SeedSequence(entropy: [100_000]))
+    @Test(arguments: [0, 100_000, 0xffff_ffff, 0x1_0000_0000, UInt64.max])
+    func seedIsEntropyOfOneNumber(seed: UInt64) {
+        var seeded = PCG64(seed: seed)
+        var sequenced = PCG64(SeedSequence(entropy: [seed]))
         #expect((0..<8).allSatisfy { _ in seeded.next() == sequenced.next() })
     }
 }

@@ -1,0 +1,108 @@
+import CAllocationCounter
+import Dispatch
+import Foundation
+import Policy
+import Sampling
+import Testing
+
+/// Each count is taken in a process of its own, where no other test runs, over all threads.
+///
+/// One after the other, because teams of threads that spin share the processor's cores badly.
+@Suite("After load", .serialized)
+struct AllocationTests {
+    @Test(arguments: [ShippedBundle.processors, .environmentUnmapped], KernelName.tested)
+    func `A hundred chunks of any solver allocate nothing`(shipped: ShippedBundle, name: KernelName) async {
+        await #expect(processExitsWith: .success) { [shipped, name] in
+            try expectNoAllocations(shipped, kernel: name, solvers: Solver.allCases)
+        }
+    }
+
+    @Test(arguments: KernelName.tested)
+    func `A hundred chunks of the trained policy allocate nothing`(name: KernelName) async {
+        await #expect(processExitsWith: .success) { [name] in
+            try expectNoAllocations(.pushT, kernel: name, solvers: [.ddim])
+        }
+    }
+
+    @Test func `An array would be counted`() async {
+        await #expect(processExitsWith: .success) {
+            var kept: [Float] = []
+            #expect(allocations { kept = [Float](repeating: 1, count: 1_000) } >= 1)
+            #expect(kept.count == 1_000)
+            #expect(allocations {} == 0)
+        }
+    }
+
+    @Test func `Another thread's array would be counted`() async {
+        await #expect(processExitsWith: .success) {
+            let begin = DispatchSemaphore(value: 0)
+            let end = DispatchSemaphore(value: 0)
+            Thread.detachNewThread {
+                end.signal()
+                begin.wait()
+                let array = [Float](repeating: 1, count: 1_000)
+                withExtendedLifetime(array) { _ = end.signal() }
+            }
+            end.wait()
+            let count = allocations {
+                begin.signal()
+                end.wait()
+            }
+            #expect(count >= 1)
+        }
+    }
+}
+
+/// Samples a hundred chunks in every way with one thread and with two, and expects no allocation.
+///
+/// OpenBLAS is tried with one thread: with more it allocates a list of jobs in every large product itself.
+private func expectNoAllocations(_ shipped: ShippedBundle, kernel name: KernelName, solvers: [Solver]) throws
+{
+    let bundle = try PolicyBundle(directory: shipped.directory)
+    let kernel = try #require(name.kernel)
+    let threadCounts = kernel.instructionSet == .openBLAS ? [1] : [1, 2]
+    // Kept, so that no thread of one policy ends while those of another are counted.
+    var policies: [DiffusionPolicy] = []
+    for solver in solvers {
+        for method in [.sequential, .paradigms(window: 3, tolerance: 0.1)] as [SamplerSettings.Method] {
+            for threads in threadCounts {
+                let policy = try DiffusionPolicy(
+                    bundle: bundle,
+                    settings: SamplerSettings(solver: solver, numInferenceSteps: 4, method: method),
+                    threads: threads,
+                    kernel: kernel
+                )
+                policies.append(policy)
+                let count = try allocations(ofChunks: 100, by: policy, seeing: bundle.middleObservation)
+                #expect(count == 0, "\(count) by \(solver), \(method), \(threads) threads")
+            }
+        }
+    }
+}
+
+/// What a call takes from the heap, in all threads.
+private func allocations<Failure: Error>(in body: () throws(Failure) -> Void) throws(Failure) -> Int {
+    dn_start_counting_allocations()
+    defer { dn_stop_counting_allocations() }
+    try body()
+    return dn_stop_counting_allocations()
+}
+
+/// What chunks take from the heap after a first one, which is not counted.
+private func allocations(
+    ofChunks chunks: Int,
+    by policy: DiffusionPolicy,
+    seeing observation: Observation
+) throws -> Int {
+    var history = policy.makeHistory()
+    try history.append(observation)
+    var prediction = [Float](repeating: 0, count: policy.predictionCount)
+    func sample(seed: UInt64) throws(ActionChunkError) {
+        var span = prediction.mutableSpan
+        _ = try policy.sampleChunk(for: history, seed: seed, into: &span)
+    }
+    try sample(seed: 0)
+    return try allocations { () throws(ActionChunkError) in
+        for chunk in 1...chunks { try sample(seed: UInt64(chunk)) }
+    }
+}

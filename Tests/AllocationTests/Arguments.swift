@@ -1,0 +1,40 @@
+import Denoiser
+import Foundation
+
+/// A bundle that the repository has.
+enum ShippedBundle: String, Codable, CaseIterable {
+    /// FiLM with scales, weights in single precision.
+    case processors = "Tests/PolicyTests/Fixtures/processors"
+    /// FiLM without scales, weights in bf16.
+    case environmentUnmapped = "Tests/PolicyTests/Fixtures/environment-unmapped"
+    /// The trained policy.
+    case pushT = "policies/pusht"
+
+    var directory: URL {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        return root.appendingPathComponent(rawValue)
+    }
+}
+
+/// A kernel, in a form that another process can be handed.
+struct KernelName: Codable, CustomStringConvertible {
+    let instructionSet: String
+    let precision: String
+
+    /// The best of this processor in each precision, and OpenBLAS.
+    static let tested = Set(
+        Precision.allCases.compactMap(Kernel.init(best:))
+            + [Kernel(.openBLAS, precision: .f32)].compactMap(\.self)
+    ).map { KernelName(instructionSet: $0.instructionSet.rawValue, precision: $0.precision.rawValue) }
+
+    /// The kernel, or nil where this processor lacks it.
+    var kernel: Kernel? {
+        guard let instructionSet = Kernel.InstructionSet(rawValue: instructionSet),
+            let precision = Precision(rawValue: precision)
+        else { return nil }
+        return Kernel(instructionSet, precision: precision)
+    }
+
+    var description: String { "\(precision) on \(instructionSet)" }
+}
