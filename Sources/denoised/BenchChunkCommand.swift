@@ -55,8 +55,10 @@ struct BenchChunkCommand: ParsableCommand {
         let windows = sampler.window.map { [$0] } ?? [8, 20]
         let methods =
             [.sequential]
-            + windows.map { SamplerSettings.Method.paradigms(window: $0, tolerance: sampler.tolerance) }
-        let kernel = try sampler.precision.kernel()
+            + windows.map {
+                SamplerSettings.Method.paradigms(window: $0, tolerance: sampler.parallelTolerance)
+            }
+        let kernel = try sampler.kernel()
         let policies = try Failure.asInput {
             try methods.map { method in
                 var settings = own
@@ -77,7 +79,7 @@ struct BenchChunkCommand: ParsableCommand {
 
         var chunks = [[ActionChunk]](repeating: [], count: policies.count)
         let times = try measurement.milliseconds(of: Array(policies.indices)) { index in
-            let seed = sampler.seed &+ UInt64(chunks[index].count)
+            let seed = sampler.firstSeed &+ UInt64(chunks[index].count)
             chunks[index].append(
                 try Failure.asRun { try policies[index].actionChunk(for: history, seed: seed) }
             )

@@ -21,7 +21,7 @@ extension PolicyPlanner {
     ) throws -> @Sendable () throws -> PolicyPlanner {
         let settings = sampler.settings(for: bundle.configuration)
         let threads = sampler.threadCount
-        let kernel = try sampler.precision.kernel()
+        let kernel = try sampler.kernel()
         return {
             try PolicyPlanner(
                 bundle: bundle,

@@ -33,6 +33,8 @@ struct PredictCommand: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
+    func validate() throws { try sampler.checkToleranceHasWindow() }
+
     private struct Report: Encodable {
         let output: String
         let solver: String
@@ -54,7 +56,7 @@ struct PredictCommand: ParsableCommand {
                 bundle: bundle,
                 settings: sampler.settings(for: bundle.configuration),
                 threads: sampler.threadCount,
-                kernel: sampler.precision.kernel()
+                kernel: sampler.kernel()
             )
         }
         let (history, noise) = try Failure.asInput(path: input) {
@@ -147,7 +149,7 @@ struct PredictCommand: ParsableCommand {
     private func readNoise(_ file: SafetensorsFile, for policy: DiffusionPolicy) throws -> [Float] {
         guard file.contains("noise") else {
             var noise = [Float](repeating: 0, count: policy.noiseCount)
-            var generator = GaussianNoise(seed: sampler.seed)
+            var generator = GaussianNoise(seed: sampler.firstSeed)
             var span = noise.mutableSpan
             generator.fill(&span)
             return noise

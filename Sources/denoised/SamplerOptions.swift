@@ -4,7 +4,7 @@ import Foundation
 import Policy
 import Sampling
 
-/// Where the policy is and how it samples: the options every command that runs one shares.
+/// How a policy samples: the options that every command that runs one shares.
 struct SamplerOptions: ParsableArguments {
     @Option(help: "Solver: ddpm, ddim or dpmsolver++. Default: the policy's own.")
     var solver: Solver?
@@ -22,14 +22,17 @@ struct SamplerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "ParaDiGMS accepts a step when its sample changes by less than this, in units of the step's noise.",
+            """
+            ParaDiGMS accepts a step when its sample changes by less than this, in units of the step's noise. \
+            Default: 0.1.
+            """,
             valueName: "t"
         )
     )
-    var tolerance: Float = 0.1
+    var tolerance: Float?
 
-    @Option(help: ArgumentHelp("Seed of the noise.", valueName: "s"))
-    var seed: UInt64 = 0
+    @Option(help: ArgumentHelp("Seed of the noise. Default: 0.", valueName: "s"))
+    var seed: UInt64?
 
     @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))
     var threads: Int?
@@ -37,22 +40,35 @@ struct SamplerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            The network's arithmetic: f32 (exact), bf16 (weights and inputs rounded, sums in f32), int8 (weights in 8 \
-            bits with a scale a channel, the rest as bf16), or auto: bf16 where this processor multiplies it, else f32.
+            The network's arithmetic: f32, bf16 (weights and inputs rounded, sums in f32), int8 (weights in 8 bits with \
+            a scale a channel, the rest as bf16), or auto: bf16 where this processor multiplies it, else f32. Default: \
+            f32.
             """,
             valueName: "p"
         )
     )
-    var precision: PrecisionChoice = .f32
+    var precision: PrecisionChoice?
 
     /// The first option that was given and decides how chunks are sampled, apart from the seed.
     var firstGiven: String? {
-        if solver != nil { return "--solver" }
-        if steps != nil { return "--steps" }
-        if window != nil { return "--window" }
-        if threads != nil { return "--threads" }
-        return precision == .f32 ? nil : "--precision"
+        let given = [
+            ("--solver", solver != nil), ("--steps", steps != nil), ("--window", window != nil),
+            ("--tolerance", tolerance != nil), ("--threads", threads != nil),
+            ("--precision", precision != nil),
+        ]
+        return given.first(where: \.1)?.0
     }
+
+    /// The seed of the noise, and of the first episode.
+    var firstSeed: UInt64 { seed ?? 0 }
+
+    /// The tolerance where ParaDiGMS samples, in standard deviations of a step's noise.
+    var parallelTolerance: Float { tolerance ?? 0.1 }
+
+    /// The kernel that computes in the precision asked for.
+    ///
+    /// - Throws: `Failure` where this processor has none.
+    func kernel() throws -> Kernel { try (precision ?? .f32).kernel() }
 
     /// The threads to use.
     var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
@@ -63,12 +79,19 @@ struct SamplerOptions: ParsableArguments {
         }
     }
 
+    /// Refuses a tolerance that nothing would read, in commands that sample in parallel only with --window.
+    func checkToleranceHasWindow() throws {
+        if tolerance != nil && window == nil {
+            throw ValidationError("--tolerance is ParaDiGMS's, expected --window with it")
+        }
+    }
+
     /// The settings for a policy: its own where no option was given.
     func settings(for configuration: PolicyConfiguration) -> SamplerSettings {
         SamplerSettings(
             solver: solver ?? configuration.solver,
             numInferenceSteps: steps ?? configuration.numInferenceSteps,
-            method: window.map { .paradigms(window: $0, tolerance: tolerance) } ?? .sequential
+            method: window.map { .paradigms(window: $0, tolerance: parallelTolerance) } ?? .sequential
         )
     }
 }

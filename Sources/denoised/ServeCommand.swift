@@ -61,6 +61,7 @@ struct ServeCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
+        try sampler.checkToleranceHasWindow()
         if observations != nil && observationsFrom != nil {
             throw ValidationError("--observations and --observations-from exclude each other")
         }
@@ -109,7 +110,7 @@ struct ServeCommand: ParsableCommand {
         if let chunks { configuration.chunks = .bind(chunks) }
         if let chunksTo { configuration.chunks = .connect(chunksTo) }
         if let requests { configuration.requests = requests }
-        configuration.seed = sampler.seed
+        configuration.seed = sampler.firstSeed
         configuration.logger = logger
         return configuration
     }

@@ -28,8 +28,8 @@ struct SimCommand: ParsableCommand {
     )
     var connect: String?
 
-    @Option(help: ArgumentHelp("Episodes to run.", valueName: "n"))
-    var episodes = 1
+    @Option(help: ArgumentHelp("Episodes to run. Default: 1.", valueName: "n"))
+    var episodes: Int?
 
     @Option(help: ArgumentHelp("Draw the first episode to an SVG file.", valueName: "file"))
     var draw: String?
@@ -85,12 +85,28 @@ struct SimCommand: ParsableCommand {
         if (replay != nil) != (output != nil) {
             throw ValidationError("--replay and --output go together")
         }
-        guard (1...1_000_000).contains(episodes) else {
+        if replay != nil || printReset != nil {
+            guard let ignored = firstGivenForEpisodes else { return }
+            throw ValidationError(
+                "\(ignored) is for episodes, expected none beside --replay and --print-reset"
+            )
+        }
+        try sampler.checkToleranceHasWindow()
+        if let episodes, !(1...1_000_000).contains(episodes) {
             throw ValidationError("--episodes is \(episodes), expected 1...1000000")
         }
         if json && watch {
             throw ValidationError("--json and --watch exclude each other")
         }
+    }
+
+    /// The first option that was given and means something for episodes only.
+    private var firstGivenForEpisodes: String? {
+        let given = [
+            ("--episodes", episodes != nil), ("--draw", draw != nil), ("--trace", trace), ("--watch", watch),
+            ("--seed", sampler.seed != nil),
+        ]
+        return given.first(where: \.1)?.0 ?? sampler.firstGiven
     }
 
     func run() throws {
@@ -150,7 +166,8 @@ struct SimCommand: ParsableCommand {
         } else {
             robot = try SimulatedRobot(policy: PolicyOptions.load(policy ?? ""), sampler: sampler)
         }
-        let seeds = (0..<UInt64(episodes)).map { sampler.seed &+ $0 }
+        let episodes = episodes ?? 1
+        let seeds = (0..<UInt64(episodes)).map { sampler.firstSeed &+ $0 }
         if !json { Console.result("\(robot.title), \(episodes) episode\(episodes == 1 ? "" : "s")\n") }
         var view = watch ? TerminalView() : nil
         let isTraced = trace && !json && view == nil

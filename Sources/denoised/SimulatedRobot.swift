@@ -19,7 +19,7 @@ final class SimulatedRobot {
     init(policy: PolicyBundle, sampler: SamplerOptions) throws {
         let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler)
         var configuration = DaemonConfiguration.embedded()
-        configuration.seed = sampler.seed
+        configuration.seed = sampler.firstSeed
         configuration.logger = .standardError(level: .warning)
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         let endpoints = try Failure.asRun { try daemon.start() }

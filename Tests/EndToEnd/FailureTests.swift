@@ -71,9 +71,21 @@ extension EndToEnd {
                 (["sim", "--policy", policy, "--episodes", "0"], ["--episodes is 0", "1...1000000"]),
                 (["sim", "--print-reset", "x"], ["'x'", "--print-reset"]),
                 (["sim", "--print-reset", "1", "--policy", policy], ["exactly one of"]),
+                (["sim", "--print-reset", "1", "--seed", "2"], ["--seed", "--print-reset"]),
+                (
+                    ["sim", "--replay", "in.safetensors", "--output", "out.safetensors", "--episodes", "2"],
+                    ["--episodes", "--replay"]
+                ),
+                (["sim", "--print-reset", "1", "--precision", "f32"], ["--precision", "--print-reset"]),
+                (["sim", "--policy", policy, "--tolerance", "0.2"], ["--tolerance", "expected --window"]),
+                (["serve", "--policy", policy, "--tolerance", "0.2"], ["--tolerance", "expected --window"]),
                 (
                     ["sim", "--connect", "tcp://127.0.0.1:1", "--steps", "5"],
                     ["--steps and --connect exclude each other"]
+                ),
+                (
+                    ["sim", "--connect", "tcp://127.0.0.1:1", "--tolerance", "0.2"],
+                    ["--tolerance and --connect exclude each other"]
                 ),
                 (["sim", "--connect", "tcp://127.0.0.1"], ["--connect", "tcp://HOST:PORT"]),
                 (["sim", "--replay", "\(nowhere).safetensors"], ["--replay and --output go together"]),

@@ -215,21 +215,6 @@ def polar_normals(seed, count):
     return values[:count]
 
 
-def fnv1a(text):
-    value = 0xCBF29CE484222325
-    for byte in text.encode():
-        value = (value ^ byte) * 0x100000001B3 % 2**64
-    return value
-
-
-def derived_seed(base, robot, episode, sequence_number):
-    words = []
-    for number in (base, fnv1a(robot), fnv1a(episode), sequence_number):
-        words += [number % 2**32, number >> 32]
-    low, high = np.random.SeedSequence(words).generate_state(2)
-    return int(low) | int(high) << 32
-
-
 def main():
     torch.manual_seed(7)
     noise = torch.randn(LARGEST_N + 1, SAMPLE_COUNT)
@@ -283,20 +268,6 @@ def main():
         "gaussian": [
             {"seed": seed, "values": floats(torch.tensor(polar_normals(seed, 7), dtype=torch.float64))}
             for seed in (0, 1, 2**64 - 1)
-        ],
-        "seeds": [
-            {
-                "base": base,
-                "robot": robot,
-                "episode": episode,
-                "sequence_number": number,
-                "seed": derived_seed(base, robot, episode, number),
-            }
-            for base, robot, episode, number in (
-                (0, "", "", 0),
-                (42, "arm-1", "7f", 3),
-                (2**64 - 1, "r\u00f6bot", "episode", 2**40 + 5),
-            )
         ],
     }
     lines = ",\n".join(

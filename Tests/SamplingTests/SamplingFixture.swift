@@ -52,21 +52,12 @@ struct SamplingFixture: Decodable {
         let values: [Float]
     }
 
-    struct Seed: Decodable, Sendable {
-        let base: UInt64
-        let robot: String
-        let episode: String
-        let sequenceNumber: UInt64
-        let seed: UInt64
-    }
-
     /// [101, sampleCount]
     let noise: [[Float]]
     let schedules: [Schedule]
     let sequential: [Sequential]
     let parallel: [Parallel]
     let gaussian: [Gaussian]
-    let seeds: [Seed]
 
     static let sampleCount = 6
 
@@ -83,8 +74,7 @@ struct SamplingFixture: Decodable {
                 schedules: [],
                 sequential: [],
                 parallel: [],
-                gaussian: [],
-                seeds: []
+                gaussian: []
             )
         }
         return fixture
@@ -104,5 +94,4 @@ struct SamplingFixture: Decodable {
     #expect(fixture.sequential.count == 214)
     #expect(fixture.parallel.count == 32)
     #expect(fixture.gaussian.count == 3)
-    #expect(fixture.seeds.count == 3)
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from normalization import ACTION, ENVIRONMENT_STATE, STATE
+from normalization import ENVIRONMENT_STATE, STATE
 from policy import Chunk
 
 
