@@ -3,7 +3,7 @@ SHELL := /bin/bash
 RELEASE := swift build -c release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format clean
+.PHONY: help setup build demo test bench-peers lint format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,12 @@ test: ## Run every test
 	@DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" \
 	 DENOISED_TEST_PYTHON=/usr/bin/python3 \
 	 swift test
+
+# TORCH_WHEEL=path installs that PyTorch wheel; the package index's own Linux build is gigabytes of CUDA.
+# Likewise ROUNDS=7, THREADS=2 and MACHINE="what the page calls this machine".
+bench-peers: build ## Compare with PyTorch, ONNX Runtime and OpenVINO; TORCH_WHEEL=path for a CPU-only PyTorch
+	@TORCH_WHEEL="$(TORCH_WHEEL)" ROUNDS="$(ROUNDS)" THREADS="$(THREADS)" MACHINE="$(MACHINE)" \
+	 Benchmarks/peers/run "$$($(RELEASE) --show-bin-path)/denoised"
 
 lint: ## Check the formatting
 	@swift format lint --strict --recursive Package.swift Sources Tests
