@@ -38,4 +38,4 @@ format: ## Format the sources in place
 	@swift format --in-place --recursive Package.swift Sources Tests
 
 clean: ## Remove everything that was built
-	rm -rf .build
+	rm -rf .build .venv-peers

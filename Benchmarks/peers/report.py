@@ -114,15 +114,15 @@ Median milliseconds of one forward pass, {report["threads"]} threads, measured o
 on {report["machine"]}; load average before the run {report["load_before"]:.1f}. PyTorch {versions["torch"]},
 ONNX Runtime {versions["onnxruntime"]}, OpenVINO {versions["openvino"].split("-")[0]} (latency hint, one stream).
 
-All engines run the same seeded weights, horizon 16, condition 40, each in a process of its own, one at a time. A round gives
-every engine one turn of {report["runs"]} passes at each batch size, after a few to warm up; a figure is the median of
-{report["rounds"]} rounds' medians. The others compute the whole network. `denoised` keeps each timestep's embedding from
-loading and has an observation's share of the FiLM conditioning done before the first pass, as a sampler does once for
-all its passes. The networks of 64-128-256 and of 128-256-512 in bf16 fit a large last-level cache, so that they may beat
-a roofline that counts reads from memory.
+All engines run the same seeded weights, horizon 16, condition 40, each in a process of its own, one at a time. A round
+gives every engine one turn of {report["runs"]} passes at each batch size, after a few to warm up; a figure is the median of
+the turns' medians over {report["rounds"]} rounds. The others compute the whole network. `denoised` has each timestep's
+embedding ready from loading and an observation's share of the FiLM conditioning from before the first pass, as a sampler
+does once for all its passes.
 
-Gain: OpenVINO's time at the same precision over ours. Roofline: max(weight bytes / measured bandwidth, operations /
-measured peak) over our time, each limit measured every turn.
+Gain: OpenVINO's time at the same precision over ours. Roofline: max(weight bytes / bandwidth, operations / peak) over our
+time, with the best bandwidth and peak of all turns. Weights that fit the last-level cache, such as the 11 MB of
+64-128-256 in bf16, are not read from memory every pass and may beat it.
 
 ![Milliseconds a forward pass by batch size, for three networks and six engines](images/peers.svg)"""]
     for architecture in report["architectures"]:
