@@ -52,8 +52,12 @@ public struct PolicyConfiguration: Sendable, Hashable {
     /// - Throws: `PolicyError` with the key, its value and what was expected.
     public init(contentsOf url: URL) throws(PolicyError) {
         let root = try JSONReader(contentsOf: url)
-        let type = try root.required("type", expected: "\"diffusion\"")
-        guard try type.string() == "diffusion" else { throw type.error(expected: "\"diffusion\"") }
+        // LeRobot next to a newer draccus than it pins writes no type. Only a diffusion policy has a noise scheduler.
+        if let type = try root.optional("type") {
+            guard try type.string() == "diffusion" else { throw type.error(expected: "\"diffusion\"") }
+        } else if try root.optional("noise_scheduler_type") == nil {
+            _ = try root.required("type", expected: "\"diffusion\"")
+        }
         for key in [
             "input_shapes", "output_shapes", "input_normalization_modes", "output_normalization_modes",
         ] {
@@ -146,7 +150,7 @@ public struct PolicyConfiguration: Sendable, Hashable {
         normalizationMapping[type] ?? .identity
     }
 
-    /// Bounds the sampler's memory, which grows with horizon, action_dim and num_train_timesteps together.
+    /// Far above any robot's; `Sampler.maximumNoiseCount` bounds the samples of all steps together.
     private static let maximumSampleCount = 1 << 16
 
     private enum NoiseSchedulerType: String, CaseIterable {

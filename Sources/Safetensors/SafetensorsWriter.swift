@@ -11,7 +11,8 @@ public enum SafetensorsWriter {
         case i64([Int64], shape: [Int])
     }
 
-    /// Writes a file in one step: readers see the old file or the whole new one.
+    /// Writes a file in one step: readers see the old file or the whole new one. A device or a pipe is written to as
+    /// it is.
     ///
     /// - Parameter metadata: strings for the header's `__metadata__`.
     /// - Throws: `SafetensorsError` for a shape that does not match its elements, a reserved name, or a file that
@@ -23,7 +24,7 @@ public enum SafetensorsWriter {
     ) throws(SafetensorsError) {
         let bytes = try encode(tensors, metadata: metadata, file: url.lastPathComponent)
         do {
-            try Data(bytes).write(to: url, options: .atomic)
+            try Data(bytes).writeWhole(to: url)
         } catch {
             throw SafetensorsError(
                 .inputOutput,

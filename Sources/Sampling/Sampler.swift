@@ -32,6 +32,10 @@ public struct SamplerSettings: Hashable, Sendable {
 /// A sample is a pure function of the predictor, the noise and the settings. All buffers are made by the initialiser;
 /// sampling allocates nothing. One thread at a time may use a sampler.
 public final class Sampler {
+    /// The most numbers of noise that one sample may take, `noiseCount`: 128 MiB, twenty times what 1,000 steps of 100
+    /// actions of 16 numbers need. A policy of a few kilobytes could otherwise ask for gigabytes.
+    public static let maximumNoiseCount = 1 << 25
+
     /// The settings it was made from.
     public let settings: SamplerSettings
     /// The number of elements of a sample.
@@ -73,6 +77,13 @@ public final class Sampler {
             }
         }
         guard sampleCount >= 1 else { throw .sampleCount(found: sampleCount) }
+        guard sampleCount <= Self.maximumNoiseCount / (settings.numInferenceSteps + 1) else {
+            throw .noiseCount(
+                numInferenceSteps: settings.numInferenceSteps,
+                sampleCount: sampleCount,
+                limit: Self.maximumNoiseCount
+            )
+        }
 
         let steps = settings.solver.steps(
             schedule: schedule,

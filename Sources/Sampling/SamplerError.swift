@@ -17,6 +17,8 @@ public enum SamplerError: Error, Hashable, Sendable {
     case clipSampleRange(found: Float)
     /// A sample has less than one element.
     case sampleCount(found: Int)
+    /// (numInferenceSteps + 1) * sampleCount is more than a sampler takes memory for.
+    case noiseCount(numInferenceSteps: Int, sampleCount: Int, limit: Int)
 }
 
 extension SamplerError: CustomStringConvertible {
@@ -40,6 +42,9 @@ extension SamplerError: CustomStringConvertible {
             "clip_sample_range is \(found); expected a finite number greater than 0"
         case .sampleCount(let found):
             "the sample has \(found) elements; expected at least 1"
+        case .noiseCount(let numInferenceSteps, let sampleCount, let limit):
+            "num_inference_steps is \(numInferenceSteps) for a sample of \(sampleCount) elements (horizon times "
+                + "action_dim); expected (num_inference_steps + 1) times that to be at most \(limit)"
         }
     }
 }

@@ -27,7 +27,14 @@ struct EndingSignals: Sendable {
         }
         // System calls that a signal interrupts go on, whatever thread it arrived on.
         action.sa_flags = SA_RESTART
-        for number in [SIGINT, SIGTERM] { sigaction(number, &action, nil) }
+        // Whoever started the program may have left them blocked, and one thread that takes them is enough.
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        for number in [SIGINT, SIGTERM] {
+            sigaction(number, &action, nil)
+            sigaddset(&signals, number)
+        }
+        pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 
     /// Waits for the next of them, and returns its name.

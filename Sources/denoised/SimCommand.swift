@@ -133,7 +133,7 @@ struct SimCommand: ParsableCommand {
 
     private static func write(_ drawing: String, to path: String) throws {
         do {
-            try Data(drawing.utf8).write(to: URL(filePath: path), options: .atomic)
+            try Data(drawing.utf8).writeWhole(to: URL(filePath: path))
         } catch {
             throw Failure.run(
                 "\(path): cannot be written (\(error.systemReason)); "

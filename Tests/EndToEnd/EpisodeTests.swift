@@ -73,10 +73,9 @@ extension EndToEnd {
             let policy = try pushTPolicy()
             let text = try await succeed(["sim", "--policy", policy.path, "--trace"]).output
             for part in [
-                "ddpm, 5 steps, sequential, 1 episode", "seed 0  step   0  coverage", "mean score",
-                "mean largest coverage",
-                "success 0 %", "5.0 iterations", "decode", "queue", "condition", "sample", "encode",
-                "robot, round trip",
+                "ddpm, 5 steps, sequential, 1 episode", "0 of 1 episode succeeded", "mean score",
+                "mean largest coverage", "75 chunks", "5.0 iterations", "5.0 model evaluations", "decode",
+                "queue", "condition", "sample", "encode", "round trip", "p50", "p99",
             ] {
                 #expect(text.contains(part), "no \"\(part)\" in\n\(text)")
             }

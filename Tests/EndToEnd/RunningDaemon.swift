@@ -48,7 +48,7 @@ final class RunningDaemon {
     /// Ends the daemon with a signal, as it must end: with exit code 0.
     func stop(_ signal: Int32 = SIGTERM) async throws -> RunningProgram.Ended {
         program.send(signal)
-        let ended = try await program.end()
+        let ended = try await program.end(seconds: 60)
         #expect(ended.exitCode == 0, "\(ended)")
         return ended
     }

@@ -51,12 +51,20 @@ extension EndToEnd {
             #expect(latency["total"]?["count"] == 3)
         }
 
-        /// Enough requests that the signal comes while a chunk is sampled, however fast the machine.
+        /// Enough requests that the signal comes while a chunk is sampled, however fast the machine; one thread, so that a
+        /// busy machine does not make chunks of a tiny network slow.
         @Test(arguments: [SIGINT, SIGTERM])
         func endsWhileAChunkIsSampled(signal: Int32) async throws {
             let policy = try PolicyCopy(of: "processors")
-            try policy.edit("config.json") { $0["num_train_timesteps"] = 1000 }
-            let daemon = try await RunningDaemon(policy: policy.path, "--steps", "1000", "--json")
+            try policy.edit("config.json") { $0["num_train_timesteps"] = 10_000 }
+            let daemon = try await RunningDaemon(
+                policy: policy.path,
+                "--steps",
+                "10000",
+                "--threads",
+                "1",
+                "--json"
+            )
             let client = try daemon.client()
             let socket = try ZeroMQSocket(.dealer, context: daemon.context)
             _ = try socket.connect(daemon.endpoints.requests)

@@ -70,9 +70,20 @@ struct PolicyConfigurationTests {
         #expect(try PolicyConfiguration(contentsOf: copy.url("config.json")).predictionType.rawValue == type)
     }
 
+    @Test func absentTypeIsThatOfAPolicyWithANoiseScheduler() throws {
+        let copy = try BundleCopy(of: "processors")
+        try copy.set("type", to: nil)
+        let configuration = try PolicyConfiguration(contentsOf: copy.url("config.json"))
+        #expect(configuration.horizon == 8)
+        try copy.set("noise_scheduler_type", to: nil)
+        let error = #expect(throws: PolicyError.self) {
+            try PolicyConfiguration(contentsOf: copy.url("config.json"))
+        }
+        #expect(error?.field == "type")
+    }
+
     /// A key, a value that is wrong for it, and what the error must name.
     static let mistakes: [(key: String, json: String?, field: String, mentions: String)] = [
-        ("type", nil, "type", "missing"),
         ("type", "\"act\"", "type", "\"diffusion\""),
         ("type", "7", "type", "a string"),
         ("horizon", "7", "horizon", "multiple of 2"),

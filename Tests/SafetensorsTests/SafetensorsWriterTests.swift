@@ -69,6 +69,25 @@ struct SafetensorsWriterTests {
         #expect(error.reason == .shape)
     }
 
+    @Test func `A pipe is written to, not replaced by a file`() throws {
+        try withTemporaryFolder { folder in
+            let url = folder.appendingPathComponent("pipe")
+            try #require(mkfifo(url.path, 0o600) == 0)
+            // Open at both ends, so that neither writing nor reading waits.
+            let descriptor = open(url.path, O_RDWR | O_NONBLOCK)
+            try #require(descriptor >= 0)
+            defer { close(descriptor) }
+
+            try SafetensorsWriter.write(["a": .f32([1, 2], shape: [2])], to: url)
+            var status = stat()
+            #expect(lstat(url.path, &status) == 0 && status.st_mode & S_IFMT == S_IFIFO)
+            let expected = try SafetensorsWriter.encode(["a": .f32([1, 2], shape: [2])])
+            var received = [UInt8](repeating: 0, count: expected.count + 1)
+            #expect(read(descriptor, &received, received.count) == expected.count)
+            #expect(received.dropLast() == expected[...])
+        }
+    }
+
     @Test func `The reserved name is refused`() throws {
         #expect(throws: SafetensorsError.self) {
             try SafetensorsWriter.encode(["__metadata__": .f32([1], shape: [1])])

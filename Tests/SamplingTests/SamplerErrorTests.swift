@@ -57,6 +57,20 @@ import Testing
         #expect(throws: SamplerError.sampleCount(found: count)) { try make(sampleCount: count) }
     }
 
+    @Test func boundsItsMemory() throws {
+        let largest = Sampler.maximumNoiseCount / 11
+        #expect(try make(sampleCount: largest).noiseCount <= Sampler.maximumNoiseCount)
+        for count in [largest + 1, .max] {
+            #expect(
+                throws: SamplerError.noiseCount(
+                    numInferenceSteps: 10,
+                    sampleCount: count,
+                    limit: Sampler.maximumNoiseCount
+                )
+            ) { try make(sampleCount: count) }
+        }
+    }
+
     @Test func namesSettingValueAndExpectation() {
         #expect(
             "\(SamplerError.numInferenceSteps(found: 200, numTrainTimesteps: 100))"

@@ -1,0 +1,30 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// The policy that comes with the project, with few steps. Its scores proper are on its card.
+    @Suite struct TrainedPolicyTests {
+        static let policy = SourceTree.path("policies/pusht")
+
+        @Test func inspectSaysWhatWasTrained() async throws {
+            let report = try await succeed(["inspect", Self.policy, "--json"]).json()
+            #expect((report["horizon"] as? Int, report["n_action_steps"] as? Int) == (16, 8))
+            let inputs = try #require(report["input_features"] as? [[String: Any]])
+            #expect(inputs.map { $0["shape"] as? [Int] } == [[2], [16]])
+            #expect(inputs.map { $0["normalization"] as? String } == ["MIN_MAX", "MIN_MAX"])
+            let schedule = try #require(report["schedule"] as? [String: Any])
+            #expect(schedule["num_inference_steps"] as? Int == 100)
+        }
+
+        /// Chance pushes the T nowhere near: a policy of made-up weights scores about 0.1.
+        @Test func pushesTheTIntoItsGoal() async throws {
+            let report = try await succeed([
+                "sim", "--policy", Self.policy, "--episodes", "2", "--seed", "100000", "--solver", "ddim",
+                "--steps",
+                "10", "--json",
+            ]).json()
+            try EpisodeTests.check(report, seeds: 100_000...100_001, evaluations: 10)
+            #expect(try #require(report["mean_score"] as? Double) > 0.8, "\(report)")
+        }
+    }
+}
