@@ -3,7 +3,7 @@ SHELL := /bin/bash
 RELEASE := swift build -c release
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint format clean
+.PHONY: help setup build demo test bench-peers lint format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,12 @@ test: ## Run every test
 	 DENOISED_TEST_PYTHON=/usr/bin/python3 \
 	 swift test
 
+# TORCH_WHEEL=path installs that PyTorch wheel; the package index's own Linux build is gigabytes of CUDA.
+# Likewise ROUNDS=7, THREADS=2 and MACHINE="what the page calls this machine".
+bench-peers: build ## Compare with PyTorch, ONNX Runtime and OpenVINO; TORCH_WHEEL=path for a CPU-only PyTorch
+	@TORCH_WHEEL="$(TORCH_WHEEL)" ROUNDS="$(ROUNDS)" THREADS="$(THREADS)" MACHINE="$(MACHINE)" \
+	 Benchmarks/peers/run "$$($(RELEASE) --show-bin-path)/denoised"
+
 lint: ## Check the formatting
 	@swift format lint --strict --recursive Package.swift Sources Tests
 
@@ -32,4 +38,4 @@ format: ## Format the sources in place
 	@swift format --in-place --recursive Package.swift Sources Tests
 
 clean: ## Remove everything that was built
-	rm -rf .build
+	rm -rf .build .venv-peers

@@ -1,0 +1,196 @@
+"""Prints what compare.py measured, and keeps it in docs/BENCHMARKS.md with a picture.
+
+    python report.py RESULT.json DOCS
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+TITLES = {
+    "pytorch-f32": "PyTorch f32",
+    "onnxruntime-f32": "ONNX Runtime f32",
+    "openvino-f32": "OpenVINO f32",
+    "openvino-bf16": "OpenVINO bf16",
+    "denoised-f32": "denoised f32",
+    "denoised-bf16": "denoised bf16",
+}
+BEGIN, END = "<!-- peers -->", "<!-- /peers -->"
+INTRODUCTION = f"""# Benchmarks
+
+What a forward pass of the network costs, next to other engines on the same machine. `make bench-peers` measures again and
+rewrites the part below.
+
+{BEGIN}
+{END}
+"""
+
+PAPER, SMALL = "256-512-1024", "64-128-256"
+# How many times faster than OpenVINO at the same precision, by architecture and batch size.
+FASTER = {
+    (PAPER, "bf16"): {1: 1.6, 4: 1.8, 8: 1.8, 20: 1.8},
+    (PAPER, "f32"): {1: 1.3, 4: 2.5, 8: 2.5, 20: 1.7},
+    (SMALL, "bf16"): {1: 1.3, 8: 1.3},
+}
+# How many times the roofline's least time it may take.
+NEAR_ROOFLINE = {(PAPER, "bf16"): {1: 1.4, 4: 1.5, 8: 1.5, 20: 1.5}}
+# What batch 4 may cost in batches of 1.
+FOUR_FOR_ONE = {(PAPER, "bf16"): 1.4, (PAPER, "f32"): 1.4}
+
+
+def table(header, rows):
+    return "\n".join(f"| {' | '.join(row)} |" for row in [header, ["---"] * len(header), *rows])
+
+
+def least_times(architecture, precision):
+    """The roofline's ms at each batch size: the weights read once or the operations done, whichever takes longer."""
+    limits = architecture["roofline"]
+    if not limits or not limits[f"gflops_{precision}"]:
+        return None
+    return [
+        max(megabytes / limits["gb_per_s"], operations / limits[f"gflops_{precision}"])
+        for megabytes, operations in architecture["work"][f"denoised-{precision}"]
+    ]
+
+
+def ratio(architecture, precision, index):
+    times = architecture["ms"]
+    return times[f"openvino-{precision}"][index] / times[f"denoised-{precision}"][index]
+
+
+def milliseconds(value):
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
+
+
+def times_table(report, architecture):
+    rows = []
+    for index, batch in enumerate(report["batches"]):
+        row = [str(batch)] + [milliseconds(architecture["ms"][engine][index]) for engine in TITLES]
+        for precision in ("f32", "bf16"):
+            row.append(f"{ratio(architecture, precision, index):.2f}x")
+        for precision in ("f32", "bf16"):
+            least = least_times(architecture, precision)
+            taken = architecture["ms"][f"denoised-{precision}"][index]
+            row.append(f"{least[index] / taken:.0%}" if least else "")
+        rows.append(row)
+    return table(
+        ["batch", *TITLES.values(), "f32 gain", "bf16 gain", "f32 of roofline", "bf16 of roofline"], rows)
+
+
+def goals(report):
+    """(goal, measured, met) for every goal that this run measured."""
+    for architecture in report["architectures"]:
+        name = architecture["name"]
+        for precision in ("bf16", "f32"):
+            times = architecture["ms"][f"denoised-{precision}"]
+            least = least_times(architecture, precision)
+            for index, batch in enumerate(report["batches"]):
+                case = f"{name}, {precision}, batch {batch}"
+                if wanted := FASTER.get((name, precision), {}).get(batch):
+                    measured = ratio(architecture, precision, index)
+                    yield f"{case}: at least {wanted}x faster than OpenVINO", f"{measured:.2f}x", measured >= wanted
+                if least and (wanted := NEAR_ROOFLINE.get((name, precision), {}).get(batch)):
+                    measured = times[index] / least[index]
+                    yield f"{case}: within {wanted}x of the roofline", f"{measured:.2f}x", measured <= wanted
+            if wanted := FOUR_FOR_ONE.get((name, precision)):
+                measured = times[report["batches"].index(4)] / times[report["batches"].index(1)]
+                yield f"{name}, {precision}: batch 4 at most {wanted}x of batch 1", f"{measured:.2f}x", measured <= wanted
+
+
+def section(report):
+    versions = report["versions"]
+    limits = [architecture["roofline"] for architecture in report["architectures"] if architecture["roofline"]]
+    kernels = report["architectures"][0]["kernels"]
+    errors = [architecture["relative_error"] for architecture in report["architectures"]]
+    worst = {engine: max(error[engine] for error in errors) for engine in errors[0]}
+    parts = [f"""## Next to other engines
+
+Median milliseconds of one forward pass, {report["threads"]} threads, measured on {report["date"]} by `make bench-peers`
+on {report["machine"]}; load average before the run {report["load_before"]:.1f}. PyTorch {versions["torch"]},
+ONNX Runtime {versions["onnxruntime"]}, OpenVINO {versions["openvino"].split("-")[0]} (latency hint, one stream).
+
+All engines run the same seeded weights, horizon 16, condition 40, each in a process of its own, one at a time. A round
+gives every engine one turn of {report["runs"]} passes at each batch size, after a few to warm up; a figure is the median of
+the turns' medians over {report["rounds"]} rounds. The others compute the whole network. `denoised` has each timestep's
+embedding ready from loading and an observation's share of the FiLM conditioning from before the first pass, as a sampler
+does once for all its passes.
+
+Gain: OpenVINO's time at the same precision over ours. Roofline: max(weight bytes / bandwidth, operations / peak) over our
+time, with the best bandwidth and peak of all turns. Weights that fit the last-level cache, such as the 11 MB of
+64-128-256 in bf16, are not read from memory every pass and may beat it.
+
+![Milliseconds a forward pass by batch size, for three networks and six engines](images/peers.svg)"""]
+    for architecture in report["architectures"]:
+        parts.append(f"### {architecture['name']}, {architecture['parameters'] / 1e6:.1f} M parameters")
+        parts.append(times_table(report, architecture))
+        if limits := architecture["roofline"]:
+            parts.append(
+                f"Measured limits: {limits['gb_per_s']:.1f} GB/s, {limits['gflops_f32']:.0f} GFLOP/s f32, "
+                f"{limits['gflops_bf16']:.0f} GFLOP/s bf16.")
+    parts.append("### Goals")
+    parts.append(table(
+        ["goal", "measured", "met"],
+        [[goal, measured, "yes" if met else "**no**"] for goal, measured, met in goals(report)]))
+    parts.append(
+        "Largest difference from PyTorch f32, ||out - ref|| / ||ref||: "
+        + ", ".join(f"{TITLES[engine]} {error:.1e}" for engine, error in worst.items())
+        + f". Ours is held to it by the tests. Kernels: {', '.join(kernels.values())}.")
+    return "\n\n".join(parts)
+
+
+def draw(report, file):
+    plt.rcParams.update({"svg.hashsalt": "peers", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"})
+    colours = {"pytorch": "#8c8c8c", "onnxruntime": "#d9a441", "openvino": "#3b7dd8", "denoised": "#c8372d"}
+    figure, axes = plt.subplots(1, len(report["architectures"]), figsize=(10.5, 3.8), sharey=True, squeeze=False)
+    positions = range(len(report["batches"]))
+    for axis, architecture in zip(axes[0], report["architectures"]):
+        for precision, style in (("f32", "-"), ("bf16", "--")):
+            if least := least_times(architecture, precision):
+                axis.plot(positions, least, style, color="black", linewidth=0.8, label=f"roofline {precision}")
+        for engine, title in TITLES.items():
+            library, precision = engine.split("-")
+            axis.plot(
+                positions, architecture["ms"][engine], "-" if precision == "f32" else "--", color=colours[library],
+                marker="o" if precision == "f32" else "s", markersize=4, linewidth=1.6, label=title)
+        axis.set_yscale("log")
+        axis.set_xticks(positions, report["batches"])
+        axis.set_xlabel("batch")
+        axis.set_title(f"{architecture['name']}  ({architecture['parameters'] / 1e6:.1f} M)", fontsize=10)
+        axis.grid(axis="y", which="both", linewidth=0.3, alpha=0.6)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.yaxis.set_major_formatter(matplotlib.ticker.FormatStrFormatter("%g"))
+    axes[0][0].set_ylabel("ms a forward pass")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower center", ncol=4, frameon=False)
+    figure.tight_layout(rect=(0, 0.12, 1, 1))
+    figure.savefig(file, metadata={"Date": None, "Creator": None})
+    file.write_text("\n".join(line.rstrip() for line in file.read_text().splitlines()) + "\n")
+
+
+def main():
+    report = json.loads(Path(sys.argv[1]).read_text())
+    docs = Path(sys.argv[2])
+    text = section(report)
+    page = docs / "BENCHMARKS.md"
+    old = page.read_text() if page.exists() else INTRODUCTION
+    if BEGIN not in old or END not in old:
+        old += f"\n{BEGIN}\n{END}\n"
+    (docs / "images").mkdir(exist_ok=True)
+    draw(report, docs / "images" / "peers.svg")
+    head, rest = old.split(BEGIN, 1)
+    page.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.split(END, 1)[1]}")
+
+    for architecture in report["architectures"]:
+        print(f"\n{architecture['name']}, median ms\n{times_table(report, architecture)}")
+    print()
+    for goal, measured, met in goals(report):
+        print(f"{'met    ' if met else 'not met'}  {measured:>6}  {goal}")
+
+
+if __name__ == "__main__":
+    main()
