@@ -56,7 +56,10 @@ private final class ForwardRun {
         outputs = samples
     }
 
-    func callAsFunction() {
+    func callAsFunction() { predict(into: &outputs) }
+
+    private func predict(into outputs: inout [Float]) {
+        let (samples, timesteps) = (samples, timesteps)
         var span = outputs.mutableSpan
         network.predict(samples: samples.span, timesteps: timesteps.span, into: &span)
     }

@@ -84,13 +84,18 @@ private final class SamplingRun {
         fillNoise()
     }
 
-    func fillNoise() {
+    func fillNoise() { Self.fill(&noise) }
+
+    func callAsFunction() { draw(into: &sample) }
+
+    private static func fill(_ noise: inout [Float]) {
         var generator = GaussianNoise(seed: 7)
         var span = noise.mutableSpan
         generator.fill(&span)
     }
 
-    func callAsFunction() {
+    private func draw(into sample: inout [Float]) {
+        let noise = noise
         var span = sample.mutableSpan
         blackHole(sampler.sample(with: predictor, noise: noise.span, into: &span))
     }
