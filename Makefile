@@ -26,8 +26,8 @@ test: ## Run every test
 	 DENOISED_TEST_PYTHON=/usr/bin/python3 \
 	 swift test
 
-bench-micro: setup ## Time the kernels and layers one by one (FILTER=regex picks some)
-	@swift package --package-path Benchmarks benchmark --grouping metric --no-progress $(if $(FILTER),--filter '$(FILTER)')
+bench-micro: setup ## Time the kernels and layers one by one (FILTER=regex: only some)
+	@swift package --package-path Benchmarks benchmark --grouping metric --no-progress $(if $(FILTER),--filter '.*($(FILTER)).*')
 
 lint: ## Check the formatting
 	@swift format lint --strict --recursive $(SWIFT_SOURCES)

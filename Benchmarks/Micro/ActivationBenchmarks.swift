@@ -6,9 +6,6 @@ private let activations = [
     (channels: 256, length: 16), (channels: 512, length: 8), (channels: 1024, length: 4),
 ]
 
-/// Runs of a kernel between two readings of the clock, for what takes microseconds.
-private var repeated: Benchmark.Configuration { Benchmark.Configuration(scalingFactor: .kilo) }
-
 /// `dn_normalize` with FiLM and a residual over all channels of a batch, on one thread.
 func addNormalizationBenchmarks() {
     let isa = dn_best_isa()
@@ -16,10 +13,9 @@ func addNormalizationBenchmarks() {
     for (channels, length) in activations {
         for batch in batches {
             Benchmark(
-                "normalize \(channels) length \(twoDigits(length)) batch \(twoDigits(batch))",
-                configuration: repeated
-            ) { benchmark, run in
-                for _ in benchmark.scaledIterations { run() }
+                "normalize \(channels) length \(twoDigits(length)) batch \(twoDigits(batch))"
+            ) { _, run in
+                run()
             } setup: {
                 NormalizationRun(channels: channels, length: length, batch: batch, isa: isa)
             }
@@ -35,10 +31,9 @@ func addPackingBenchmarks() {
         for (formatName, format) in formats {
             for batch in batches {
                 Benchmark(
-                    "pack \(channels) length \(twoDigits(length)) \(formatName) batch \(twoDigits(batch))",
-                    configuration: repeated
-                ) { benchmark, run in
-                    for _ in benchmark.scaledIterations { run() }
+                    "pack \(channels) length \(twoDigits(length)) \(formatName) batch \(twoDigits(batch))"
+                ) { _, run in
+                    run()
                 } setup: {
                     PackingRun(channels: channels, positions: length * batch, format: format, isa: isa)
                 }

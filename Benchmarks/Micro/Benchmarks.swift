@@ -1,7 +1,7 @@
 import Benchmark
 
 let benchmarks: @Sendable () -> Void = {
-    // Some 250 benchmarks, each in a process of its own: short ones, so that a whole run stays under three minutes.
+    // Some 200 benchmarks, each in a process of its own: short, so that a whole run stays well under three minutes.
     Benchmark.defaultConfiguration.metrics = [.wallClock]
     Benchmark.defaultConfiguration.warmupIterations = 3
     Benchmark.defaultConfiguration.maxDuration = .milliseconds(150)

@@ -4,29 +4,23 @@ import Wire
 /// Packing and unpacking of what goes over the wire for PushT with keypoints: an observation of 18 numbers, a chunk of 8
 /// actions.
 func addMessageBenchmarks() {
-    let configuration = Benchmark.Configuration(scalingFactor: .kilo)
-
-    Benchmark("message encode observation", configuration: configuration) { benchmark, messages in
-        for _ in benchmark.scaledIterations { blackHole(messages.observation.encoded()) }
+    Benchmark("message encode observation") { _, messages in
+        blackHole(messages.observation.encoded())
     } setup: {
         try Messages()
     }
-    Benchmark("message decode observation", configuration: configuration) { benchmark, messages in
-        for _ in benchmark.scaledIterations {
-            blackHole(try ObservationMessage(decoding: messages.observationBytes))
-        }
+    Benchmark("message decode observation") { _, messages in
+        blackHole(try ObservationMessage(decoding: messages.observationBytes))
     } setup: {
         try Messages()
     }
-    Benchmark("message encode chunk", configuration: configuration) { benchmark, messages in
-        for _ in benchmark.scaledIterations { blackHole(messages.chunk.encode()) }
+    Benchmark("message encode chunk") { _, messages in
+        blackHole(messages.chunk.encode())
     } setup: {
         try Messages()
     }
-    Benchmark("message decode chunk", configuration: configuration) { benchmark, messages in
-        for _ in benchmark.scaledIterations {
-            blackHole(try ChunkMessage(decoding: messages.chunkBytes))
-        }
+    Benchmark("message decode chunk") { _, messages in
+        blackHole(try ChunkMessage(decoding: messages.chunkBytes))
     } setup: {
         try Messages()
     }
