@@ -59,19 +59,18 @@ private final class ConvolutionRun {
             var channel = 0
             while channel < outChannels {
                 let vectors = min(Int(dn_block_vectors(isa)), (outChannels - channel) / lanes)
-                var convolution = dn_convolution(
-                    weights: weights.pointer + firstWeight,
-                    input: input.pointer,
-                    output: output.floats + channel,
-                    bias: bias.floats + channel,
-                    taps: taps.baseAddress,
-                    tap_count: Int32(taps.count),
-                    rows: Int32(rows),
-                    vectors: Int32(vectors),
-                    positions: Int32(positions),
-                    row_stride: Int64(rowStride),
-                    output_stride: Int64(outChannels)
-                )
+                var convolution = dn_convolution()
+                convolution.weights = weights.pointer + firstWeight
+                convolution.input = input.pointer
+                convolution.output = output.floats + channel
+                convolution.bias = bias.floats + channel
+                convolution.taps = taps.baseAddress
+                convolution.tap_count = Int32(taps.count)
+                convolution.rows = Int32(rows)
+                convolution.vectors = Int32(vectors)
+                convolution.positions = Int32(positions)
+                convolution.row_stride = Int64(rowStride)
+                convolution.output_stride = Int64(outChannels)
                 dn_convolve(isa, format, &convolution)
                 firstWeight += taps.count * rows * vectors * lanes
                 channel += vectors * lanes

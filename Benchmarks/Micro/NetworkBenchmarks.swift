@@ -4,11 +4,14 @@ import Foundation
 
 /// Whole forward passes on all processors, by the best kernel of each precision.
 func addNetworkBenchmarks() {
+    // A pass takes up to tens of milliseconds: with less time, one interruption could be all that is measured.
+    let configuration = Benchmark.Configuration(maxDuration: .milliseconds(750))
     for (sizeName, architecture) in [("paper", UNet1DArchitecture.paper), ("small", .small)] {
         for kernel in Precision.allCases.compactMap(Kernel.init(best:)) {
             for batch in batches {
                 Benchmark(
-                    "forward \(sizeName) \(kernel.precision.rawValue) batch \(twoDigits(batch))"
+                    "forward \(sizeName) \(kernel.precision.rawValue) batch \(twoDigits(batch))",
+                    configuration: configuration
                 ) { _, run in
                     run()
                 } setup: {
