@@ -15,11 +15,8 @@ final class BLASNetwork {
     init<Failure: Error>(
         architecture: UNet1DArchitecture,
         maximumBatch: Int,
-        threads: Int,
         parameter value: (String) throws(Failure) -> [Float]
     ) throws(Failure) {
-        setMatrixProductThreads(threads)
-
         let shapes = architecture.residualBlocks
         let filmCounts = shapes.map { $0.outChannels * architecture.filmValuesPerChannel }
         var blocks: [ConditionalResidualBlock1d] = []

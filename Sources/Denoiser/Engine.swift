@@ -7,11 +7,11 @@ struct Engine {
     let threads: Int
     let locksWeights: Bool
 
-    /// What a layer's weights and inputs hold, given its weights at one tap.
+    /// What a layer's inputs hold, and its weights if they are not quantized, given its weights at one tap.
     ///
-    /// bf16 saves time where reading weights takes it. A small layer's weights stay in the cache, and it keeps single
-    /// precision.
+    /// Fewer bits save time where reading weights takes it. A small layer's weights stay in the cache, and it keeps
+    /// single precision.
     func format(weights: Int) -> dn_format {
-        precision == .bf16 && weights >= 4096 ? dn_bf16 : dn_f32
+        precision == .f32 || weights < 4096 ? dn_f32 : dn_bf16
     }
 }

@@ -6,6 +6,8 @@ public enum Precision: String, Sendable, Hashable, CaseIterable {
     case f32
     /// Weights and the convolutions' inputs rounded to bfloat16, sums in single precision.
     case bf16
+    /// Weights rounded to 8-bit integers with a scale for each output channel, the rest as in `bf16`.
+    case int8
 }
 
 /// What computes a network: an instruction set and a precision.

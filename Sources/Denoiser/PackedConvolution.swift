@@ -46,6 +46,10 @@ final class PackedConvolution {
     private let blocks: [[Block]]
     private let weights: WeightMemory
     private let bias: FloatBuffer
+    /// Whether the weights are 8-bit integers.
+    private let isQuantized: Bool
+    /// What an integer weight of 1 stands for, [outChannels] up to the end of a vector; empty without quantization.
+    private let scales: FloatBuffer
     /// [parts][taps], filled in for the batch at hand.
     private let scaledTaps: UnsafeMutablePointer<dn_tap>
 
@@ -72,6 +76,7 @@ final class PackedConvolution {
         self.share = share
         self.format = format
         self.isa = engine.isa
+        self.isQuantized = engine.precision == .int8 && format == dn_bf16
         self.taps = taps
         self.outLength = outLength
         self.rows = inputs.reduce(0) { $0 + ($1 + perRow - 1) / perRow }
@@ -87,34 +92,55 @@ final class PackedConvolution {
                 let left = (range.upperBound - channel) / lanes
                 let vectors = (left + count - index - 1) / (count - index)
                 list.append(Block(channel: channel, vectors: vectors, offset: offset))
-                offset += taps.count * rows * vectors * lanes
+                offset += taps.count * rows * vectors * (isQuantized ? lanes / 2 : lanes)
                 channel += vectors * lanes
             }
             blocks.append(list)
         }
         self.blocks = blocks
         self.weights = WeightMemory(cellCount: offset, isLocked: engine.locksWeights)
-        self.bias = FloatBuffer(count: (bias.count + lanes - 1) / lanes * lanes)
+        self.bias = FloatBuffer(count: paddedChannels(bias.count))
         for (channel, value) in bias.enumerated() { self.bias.pointer[channel] = value }
+        self.scales = FloatBuffer(count: isQuantized ? paddedChannels(bias.count) : 0)
         self.scaledTaps = .allocate(capacity: share.ranges.count * taps.count)
 
+        if isQuantized {
+            let channels = inputs.reduce(0, +)
+            for out in bias.indices {
+                var largest: Float = 0
+                for tap in taps {
+                    for channel in 0..<channels {
+                        largest = max(largest, abs(weight(out, channel, tap.weightIndex)))
+                    }
+                }
+                // All weights zero: any scale will do.
+                scales.pointer[out] = largest > 0 ? largest / 127 : 1
+            }
+        }
         for block in blocks.joined() {
             var cell = weights.pointer + block.offset
             for tap in taps {
                 var channel = 0
                 for count in inputs {
                     for first in stride(from: 0, to: count, by: perRow) {
-                        for lane in 0..<block.vectors * lanes {
+                        func value(_ lane: Int, _ index: Int) -> Float {
                             let out = block.channel + lane
-                            func value(_ index: Int) -> Float {
-                                out < bias.count && first + index < count
-                                    ? weight(out, channel + first + index, tap.weightIndex) : 0
+                            return out < bias.count && first + index < count
+                                ? weight(out, channel + first + index, tap.weightIndex) : 0
+                        }
+                        let lanes = block.vectors * lanes
+                        if isQuantized {
+                            quantizeRow(lanes: lanes, block: block.channel, into: cell, value: value)
+                            cell += lanes / 2
+                        } else {
+                            for lane in 0..<lanes {
+                                cell[lane] =
+                                    perRow == 1
+                                    ? value(lane, 0).bitPattern
+                                    : UInt32(bf16Bits(value(lane, 0))) | UInt32(bf16Bits(value(lane, 1)))
+                                        << 16
                             }
-                            cell.pointee =
-                                perRow == 1
-                                ? value(0).bitPattern
-                                : UInt32(bf16Bits(value(0))) | UInt32(bf16Bits(value(1))) << 16
-                            cell += 1
+                            cell += lanes
                         }
                     }
                     channel += count
@@ -123,10 +149,34 @@ final class PackedConvolution {
         }
     }
 
+    /// Writes a row of a block as integers, [vectors][2][lanes].
+    private func quantizeRow(
+        lanes: Int,
+        block: Int,
+        into cells: UnsafeMutablePointer<UInt32>,
+        value: (_ lane: Int, _ index: Int) -> Float
+    ) {
+        let bytes = UnsafeMutableRawPointer(cells)
+        let width = Int(dn_lanes)
+        for lane in 0..<lanes {
+            let scale = block + lane < outChannels ? scales.pointer[block + lane] : 1
+            for index in 0..<2 {
+                let quantized = Int8((value(lane, index) / scale).rounded())
+                bytes.storeBytes(
+                    of: quantized,
+                    toByteOffset: (lane / width * 2 + index) * width + lane % width,
+                    as: Int8.self
+                )
+            }
+        }
+    }
+
     deinit { scaledTaps.deallocate() }
 
     /// Bytes of packed weights.
-    var weightBytes: Int { blocks.joined().reduce(0) { $0 + $1.vectors } * 64 * rows * taps.count }
+    var weightBytes: Int {
+        blocks.joined().reduce(0) { $0 + $1.vectors } * (isQuantized ? 32 : 64) * rows * taps.count
+    }
 
     /// Computes a part's channels.
     ///
@@ -154,6 +204,7 @@ final class PackedConvolution {
                 input: input,
                 output: output + block.channel,
                 bias: bias.pointer + block.channel,
+                scales: isQuantized ? UnsafePointer(scales.pointer + block.channel) : nil,
                 taps: partTaps,
                 tap_count: Int32(taps.count),
                 rows: Int32(rows),

@@ -42,7 +42,7 @@ final class ThreadTeam: @unchecked Sendable {
 
     /// Some tenths of a millisecond: longer than the solver needs between two passes, much shorter than a control period.
     private static let spinsBeforeParking = 20_000
-    private static let spinsBeforeYielding = 1_000
+    private static let spinsBeforeYielding = 4_000
 
     /// - Parameters:
     ///   - count: at least 1.

@@ -63,7 +63,11 @@ public final class UNet1D {
         self.maximumBatch = maximumBatch
         self.timesteps = timesteps
         self.kernel = kernel
-        if let engine = kernel.engine(threads: threads, locksWeights: locksWeights) {
+        let engine = kernel.engine(threads: threads, locksWeights: locksWeights)
+        // BLAS threads go on spinning after their work, on the cores that the packed kernels' threads need. Next to those,
+        // BLAS only computes what comes once for each observation.
+        setMatrixProductThreads(engine == nil ? threads : 1)
+        if let engine {
             self.network = .packed(
                 try PackedNetwork(
                     architecture: architecture,
@@ -77,7 +81,6 @@ public final class UNet1D {
                 try BLASNetwork(
                     architecture: architecture,
                     maximumBatch: maximumBatch,
-                    threads: threads,
                     parameter: value
                 )
             )

@@ -35,11 +35,11 @@ struct BenchNetworkCommand: ParsableCommand {
     var threads: Int?
 
     @Option(
-        help: ArgumentHelp("Precisions, separated by commas: f32, bf16 or auto.", valueName: "p,..."),
+        help: ArgumentHelp("Precisions, separated by commas: f32, bf16, int8 or auto.", valueName: "p,..."),
         transform: { text in
             try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
                 guard let precision = PrecisionChoice(rawValue: String(part)) else {
-                    throw ValidationError("--precision holds \"\(part)\", expected f32, bf16 or auto")
+                    throw ValidationError("--precision holds \"\(part)\", expected f32, bf16, int8 or auto")
                 }
                 return precision
             }

@@ -37,8 +37,8 @@ struct SamplerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            The network's arithmetic: f32 (exact), bf16 (weights and inputs rounded, sums in f32), or auto, the fastest \
-            of this processor.
+            The network's arithmetic: f32 (exact), bf16 (weights and inputs rounded, sums in f32), int8 (weights in 8 \
+            bits with a scale a channel, the rest as bf16), or auto: bf16 where this processor multiplies it, else f32.
             """,
             valueName: "p"
         )
@@ -79,6 +79,7 @@ extension Solver: ExpressibleByArgument {}
 enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {
     case f32
     case bf16
+    case int8
     case auto
 
     /// The kernel that computes in this precision.
@@ -89,6 +90,7 @@ enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {
             switch self {
             case .f32: .exact
             case .bf16: Kernel(best: .bf16)
+            case .int8: Kernel(best: .int8)
             case .auto: .fastest
             }
         guard let kernel else {

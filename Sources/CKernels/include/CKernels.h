@@ -4,7 +4,8 @@
 // Layouts. `lanes` is 16 everywhere, whatever the register width.
 //   input    [rows][rowStride] 4-byte cells, a row for each input channel (f32) or pair of channels (bf16, the even
 //            channel in the low half), a column for each position. A position is a (time, sample) pair, sample fastest.
-//   weights  [taps][rows][vectors][lanes] 4-byte cells, for a block of `vectors * lanes` output channels.
+//   weights  [taps][rows][vectors][lanes] 4-byte cells, for a block of `vectors * lanes` output channels. Quantized to
+//            8 bits, for bf16 inputs: [taps][rows][vectors][2][lanes] bytes, the even channels of the pairs first.
 //   output   [positions][outputStride] floats, a row for each position.
 #ifndef DENOISED_CKERNELS_H
 #define DENOISED_CKERNELS_H
@@ -25,7 +26,7 @@ typedef enum {
 /// The best instruction set this processor and operating system support.
 dn_isa dn_best_isa(void);
 
-/// What a weight or input cell holds.
+/// What an input cell holds, and a weight cell that is not quantized.
 typedef enum {
     dn_f32 = 0,
     dn_bf16 = 1,
@@ -44,6 +45,7 @@ typedef struct {
     const uint32_t *input;
     float *output;
     const float *bias;       // [vectors * lanes]
+    const float *scales;     // [vectors * lanes], what a weight of 1 stands for; NULL: the weights are not quantized
     const dn_tap *taps;
     int32_t tap_count;
     int32_t rows;
@@ -53,7 +55,7 @@ typedef struct {
     int64_t output_stride;   // floats
 } dn_convolution;
 
-/// output[p] = bias + sum over taps and rows of input * weights.
+/// output[p] = bias + scale * sum over taps and rows of input * weights.
 void dn_convolve(dn_isa isa, dn_format format, const dn_convolution *convolution);
 
 /// Output channels a call should take at most, in vectors of `dn_lanes`.
