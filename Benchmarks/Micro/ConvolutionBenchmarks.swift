@@ -60,10 +60,10 @@ private final class ConvolutionRun {
             while channel < outChannels {
                 let vectors = min(Int(dn_block_vectors(isa)), (outChannels - channel) / lanes)
                 var convolution = dn_convolution()
-                convolution.weights = weights.pointer + firstWeight
-                convolution.input = input.pointer
+                convolution.weights = UnsafePointer(weights.pointer) + firstWeight
+                convolution.input = UnsafePointer(input.pointer)
                 convolution.output = output.floats + channel
-                convolution.bias = bias.floats + channel
+                convolution.bias = UnsafePointer(bias.floats) + channel
                 convolution.taps = taps.baseAddress
                 convolution.tap_count = Int32(taps.count)
                 convolution.rows = Int32(rows)
