@@ -1,9 +1,10 @@
 # denoised: `make demo` and `make test` are all a newcomer needs; both set the machine up themselves.
 SHELL := /bin/bash
 RELEASE := swift build -c release
+SWIFT_SOURCES := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Micro
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench-peers lint format clean
+.PHONY: help setup build demo test bench-peers bench-micro lint format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -31,11 +32,14 @@ bench-peers: build ## Compare with PyTorch, ONNX Runtime and OpenVINO; TORCH_WHE
 	@TORCH_WHEEL="$(TORCH_WHEEL)" ROUNDS="$(ROUNDS)" THREADS="$(THREADS)" MACHINE="$(MACHINE)" \
 	 Benchmarks/peers/run "$$($(RELEASE) --show-bin-path)/denoised"
 
+bench-micro: setup ## Time the kernels and layers one by one (FILTER=regex: only some)
+	@swift package --package-path Benchmarks benchmark --grouping metric --no-progress $(if $(FILTER),--filter '.*($(FILTER)).*')
+
 lint: ## Check the formatting
-	@swift format lint --strict --recursive Package.swift Sources Tests
+	@swift format lint --strict --recursive $(SWIFT_SOURCES)
 
 format: ## Format the sources in place
-	@swift format --in-place --recursive Package.swift Sources Tests
+	@swift format --in-place --recursive $(SWIFT_SOURCES)
 
 clean: ## Remove everything that was built
-	rm -rf .build .venv-peers
+	rm -rf .build .venv-peers Benchmarks/.build

@@ -35,7 +35,13 @@ let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistog
 let package = Package(
     name: "denoised",
     products: [
-        .executable(name: "denoised", targets: ["denoised"])
+        .executable(name: "denoised", targets: ["denoised"]),
+        // Only for the microbenchmarks, which are a package of their own: an external package sees products alone.
+        .library(name: "CKernels", targets: ["CKernels"]),
+        .library(name: "Denoiser", targets: ["Denoiser"]),
+        .library(name: "Safetensors", targets: ["Safetensors"]),
+        .library(name: "Sampling", targets: ["Sampling"]),
+        .library(name: "Wire", targets: ["Wire"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -1,0 +1,124 @@
+import Benchmark
+import CKernels
+
+/// The activations of the paper's UNet: channels and times at each resolution.
+private let activations = [
+    (channels: 256, length: 16), (channels: 512, length: 8), (channels: 1024, length: 4),
+]
+
+/// `dn_normalize` with FiLM and a residual over all channels of a batch, on one thread.
+func addNormalizationBenchmarks() {
+    let isa = dn_best_isa()
+    guard isa != dn_isa_none else { return }
+    for (channels, length) in activations {
+        for batch in batches {
+            Benchmark(
+                "normalize \(channels) length \(twoDigits(length)) batch \(twoDigits(batch))"
+            ) { _, run in
+                run()
+            } setup: {
+                NormalizationRun(channels: channels, length: length, batch: batch, isa: isa)
+            }
+        }
+    }
+}
+
+/// `dn_pack` of all channels of a batch, on one thread.
+func addPackingBenchmarks() {
+    let isa = dn_best_isa()
+    guard isa != dn_isa_none else { return }
+    for (channels, length) in activations {
+        for (formatName, format) in formats {
+            for batch in batches {
+                Benchmark(
+                    "pack \(channels) length \(twoDigits(length)) \(formatName) batch \(twoDigits(batch))"
+                ) { _, run in
+                    run()
+                } setup: {
+                    PackingRun(channels: channels, positions: length * batch, format: format, isa: isa)
+                }
+            }
+        }
+    }
+}
+
+private final class NormalizationRun {
+    /// Groups of every normalisation in the paper's UNet.
+    private static let groups = 8
+
+    private let isa: dn_isa
+    private let channels: Int
+    private let length: Int
+    private let batch: Int
+    private let values: Cells
+    private let residual: Cells
+    /// Gain, bias, FiLM scale and FiLM shift, [channels] each.
+    private let parameters: Cells
+    private let scratch: Cells
+
+    init(channels: Int, length: Int, batch: Int, isa: dn_isa) {
+        self.isa = isa
+        self.channels = channels
+        self.length = length
+        self.batch = batch
+        self.values = Cells(varied: length * batch * channels)
+        self.residual = Cells(varied: length * batch * channels)
+        self.parameters = Cells(varied: 4 * channels)
+        self.scratch = Cells(count: 2 * channels)
+    }
+
+    func callAsFunction() {
+        for sample in 0..<batch {
+            var normalization = dn_normalization(
+                values: values.floats,
+                value_stride: Int64(channels),
+                sample: Int32(sample),
+                samples: Int32(batch),
+                times: Int32(length),
+                channel_first: 0,
+                channel_count: Int32(channels),
+                group_width: Int32(channels / Self.groups),
+                gain: parameters.floats,
+                bias: parameters.floats + channels,
+                film_scale: parameters.floats + 2 * channels,
+                film_shift: parameters.floats + 3 * channels,
+                residual: residual.floats,
+                residual_stride: Int64(channels),
+                scratch: scratch.floats
+            )
+            dn_normalize(isa, &normalization)
+        }
+    }
+}
+
+private final class PackingRun {
+    private let isa: dn_isa
+    private let format: dn_format
+    private let channels: Int
+    private let positions: Int
+    private let values: Cells
+    private let packed: Cells
+
+    init(channels: Int, positions: Int, format: dn_format, isa: dn_isa) {
+        self.isa = isa
+        self.format = format
+        self.channels = channels
+        self.positions = positions
+        self.values = Cells(varied: padded(positions) * channels)
+        self.packed = Cells(count: channels * packedRowStride(positions: positions))
+    }
+
+    func callAsFunction() {
+        var packing = dn_packing(
+            values: values.floats,
+            value_stride: Int64(channels),
+            positions: Int32(positions),
+            channel_first: 0,
+            channel_count: Int32(channels),
+            input: packed.pointer,
+            row_stride: Int64(packedRowStride(positions: positions)),
+            columns: nil
+        )
+        dn_pack(isa, format, &packing)
+    }
+}

@@ -1,0 +1,80 @@
+import Benchmark
+import CKernels
+
+/// `dn_convolve` over all output channels of a layer, on one thread.
+func addConvolutionBenchmarks() {
+    let isa = dn_best_isa()
+    guard isa != dn_isa_none else { return }
+    for layer in ConvolutionLayer.paper {
+        for (formatName, format) in formats where format == dn_f32 || layer.hasBF16 {
+            for batch in batches {
+                Benchmark("convolve \(layer.name) \(formatName) batch \(twoDigits(batch))") { _, run in
+                    run()
+                } setup: {
+                    ConvolutionRun(layer, format: format, batch: batch, isa: isa)
+                }
+            }
+        }
+    }
+}
+
+/// A layer's convolution with memory to run on.
+///
+/// Weights come from a stretch of memory several times the size of a last-level cache, every run the next ones: a forward
+/// pass meets a layer's weights where the layers since have driven them out of the cache.
+private final class ConvolutionRun {
+    private static let weightCells = (128 << 20) / 4
+
+    private let isa: dn_isa
+    private let format: dn_format
+    private let rows: Int
+    private let outChannels: Int
+    private let positions: Int
+    private let taps: [dn_tap]
+    private let rowStride: Int
+    private let weights = Cells(count: weightCells)
+    private let input: Cells
+    private let output: Cells
+    private let bias: Cells
+    private var firstWeight = 0
+
+    init(_ layer: ConvolutionLayer, format: dn_format, batch: Int, isa: dn_isa) {
+        self.isa = isa
+        self.format = format
+        self.rows = format == dn_bf16 ? (layer.inChannels + 1) / 2 : layer.inChannels
+        self.outChannels = padded(layer.outChannels)
+        self.positions = layer.outLength * batch
+        self.taps = layer.taps(batch: batch)
+        self.rowStride = packedRowStride(positions: layer.length * batch)
+        self.input = Cells(count: (rows + 1) * rowStride)
+        self.output = Cells(count: positions * outChannels)
+        self.bias = Cells(count: outChannels)
+    }
+
+    func callAsFunction() {
+        let lanes = Int(dn_lanes)
+        let weightCount = taps.count * rows * outChannels
+        if firstWeight + weightCount > weights.count { firstWeight = 0 }
+        taps.withUnsafeBufferPointer { taps in
+            var channel = 0
+            while channel < outChannels {
+                let vectors = min(Int(dn_block_vectors(isa)), (outChannels - channel) / lanes)
+                var convolution = dn_convolution()
+                convolution.weights = UnsafePointer(weights.pointer) + firstWeight
+                convolution.input = UnsafePointer(input.pointer)
+                convolution.output = output.floats + channel
+                convolution.bias = UnsafePointer(bias.floats) + channel
+                convolution.taps = taps.baseAddress
+                convolution.tap_count = Int32(taps.count)
+                convolution.rows = Int32(rows)
+                convolution.vectors = Int32(vectors)
+                convolution.positions = Int32(positions)
+                convolution.row_stride = Int64(rowStride)
+                convolution.output_stride = Int64(outChannels)
+                dn_convolve(isa, format, &convolution)
+                firstWeight += taps.count * rows * vectors * lanes
+                channel += vectors * lanes
+            }
+        }
+    }
+}

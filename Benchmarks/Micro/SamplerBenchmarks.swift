@@ -1,0 +1,102 @@
+import Benchmark
+import Sampling
+
+/// A chunk's worth of sampling with a network that costs next to nothing: what the samplers themselves take.
+func addSamplerBenchmarks() {
+    let cases: [(name: String, settings: SamplerSettings)] = [
+        ("ddpm 100", SamplerSettings(solver: .ddpm, numInferenceSteps: 100)),
+        ("ddim 10", SamplerSettings(solver: .ddim, numInferenceSteps: 10)),
+        ("dpmsolver++ 10", SamplerSettings(solver: .dpmSolverPlusPlus, numInferenceSteps: 10)),
+        (
+            "ddpm 100 paradigms 20",
+            SamplerSettings(
+                solver: .ddpm,
+                numInferenceSteps: 100,
+                method: .paradigms(window: 20, tolerance: 0.1)
+            )
+        ),
+        (
+            "ddim 10 paradigms 10",
+            SamplerSettings(
+                solver: .ddim,
+                numInferenceSteps: 10,
+                method: .paradigms(window: 10, tolerance: 0.1)
+            )
+        ),
+    ]
+    for (name, settings) in cases {
+        Benchmark("sample \(name)") { _, run in
+            run()
+        } setup: {
+            try SamplingRun(settings)
+        }
+    }
+    Benchmark("noise ddpm 100") { _, run in
+        run.fillNoise()
+    } setup: {
+        try SamplingRun(cases[0].settings)
+    }
+}
+
+/// The optimal predictor of the noise for data that is normal, independently in each number, with mean 0 and standard
+/// deviation 0.5: with variance v, E[noise | x] = sqrt(1 - alphaBar) x / (alphaBar v + 1 - alphaBar).
+private struct GaussianPredictor: NoisePredictor {
+    private let factors: [Float]
+    private let sampleCount: Int
+
+    init(schedule: NoiseSchedule, sampleCount: Int) {
+        self.sampleCount = sampleCount
+        self.factors = schedule.alphasCumprod.map { alphaBar in
+            (1 - alphaBar).squareRoot() / (alphaBar * 0.25 + 1 - alphaBar)
+        }
+    }
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        for row in timesteps.indices {
+            let factor = factors[timesteps[row]]
+            for index in row * sampleCount..<(row + 1) * sampleCount {
+                outputs[index] = factor * samples[index]
+            }
+        }
+    }
+}
+
+private final class SamplingRun {
+    private let sampler: Sampler
+    private let predictor: GaussianPredictor
+    private var noise: [Float]
+    private var sample: [Float]
+
+    init(_ settings: SamplerSettings) throws {
+        let schedule = try NoiseSchedule(numTrainTimesteps: 100, betaSchedule: .squaredcosCapV2)
+        // Horizon 16, 2 numbers an action.
+        let sampleCount = 32
+        sampler = try Sampler(
+            schedule: schedule,
+            predictionType: .epsilon,
+            clipSampleRange: 1,
+            settings: settings,
+            sampleCount: sampleCount
+        )
+        predictor = GaussianPredictor(schedule: schedule, sampleCount: sampleCount)
+        noise = [Float](repeating: 0, count: sampler.noiseCount)
+        sample = [Float](repeating: 0, count: sampleCount)
+        fillNoise()
+    }
+
+    func fillNoise() { Self.fill(&noise) }
+
+    func callAsFunction() { draw(into: &sample) }
+
+    private static func fill(_ noise: inout [Float]) {
+        var generator = GaussianNoise(seed: 7)
+        var span = noise.mutableSpan
+        generator.fill(&span)
+    }
+
+    private func draw(into sample: inout [Float]) {
+        let noise = noise
+        var span = sample.mutableSpan
+        blackHole(sampler.sample(with: predictor, noise: noise.span, into: &span))
+    }
+}
