@@ -88,11 +88,11 @@ struct SamplerOptions: ParsableArguments {
 
     /// The settings for a policy: its own where no option was given.
     func settings(for configuration: PolicyConfiguration) -> SamplerSettings {
-        SamplerSettings(
-            solver: solver ?? configuration.solver,
-            numInferenceSteps: steps ?? configuration.numInferenceSteps,
-            method: window.map { .paradigms(window: $0, tolerance: parallelTolerance) } ?? .sequential
-        )
+        var settings = configuration.defaultSettings
+        if let solver { settings.solver = solver }
+        if let steps { settings.numInferenceSteps = steps }
+        if let window { settings.method = .paradigms(window: window, tolerance: parallelTolerance) }
+        return settings
     }
 }
 
