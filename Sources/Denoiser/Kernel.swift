@@ -39,10 +39,10 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
     public let precision: Precision
 
     /// The best kernel on this processor in single precision.
-    public static let exact = Kernel(instructionSet: available.last ?? .openBLAS, precision: .f32)
+    public static let exact = Kernel(best: .f32) ?? Kernel(instructionSet: .openBLAS, precision: .f32)
 
     /// The fastest kernel on this processor: bf16 where it can multiply that, else single precision.
-    public static let fastest = Kernel(best: .bf16) ?? exact
+    public static let fastest = Kernel(.avx512BF16, precision: .bf16) ?? exact
 
     /// The best kernel of a precision, or nil where this processor has none.
     public init?(best precision: Precision) {
@@ -58,9 +58,14 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
 
     /// A kernel on a given instruction set, or nil where this processor lacks it or has it not in this precision.
     public init?(_ instructionSet: InstructionSet, precision: Precision) {
-        guard Self.available.contains(instructionSet), instructionSet != .openBLAS || precision == .f32 else {
-            return nil
-        }
+        let hasPrecision =
+            switch instructionSet {
+            case .openBLAS: precision == .f32
+            case .avx2, .avx512: true
+            // What it adds to AVX-512 is of no use to single precision.
+            case .avx512BF16: precision != .f32
+            }
+        guard hasPrecision, Self.available.contains(instructionSet) else { return nil }
         self.instructionSet = instructionSet
         self.precision = precision
     }

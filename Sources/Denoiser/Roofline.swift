@@ -12,7 +12,7 @@ public struct Roofline: Sendable, Hashable {
     /// The least time in which a forward pass can be done, in milliseconds: its weights read once, or its operations
     /// carried out, whichever takes longer.
     public func milliseconds(weightBytes: Int, operations: Int, precision: Precision) -> Double {
-        let peak = precision == .f32 ? gflopsF32 : gflopsBF16
+        let peak = precision == .f32 || gflopsBF16 == 0 ? gflopsF32 : gflopsBF16
         return max(Double(weightBytes) / gbPerS, Double(operations) / peak) / 1e6
     }
 
