@@ -40,8 +40,9 @@ final class ThreadTeam: @unchecked Sendable {
         private let padding: (Int, Int, Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0, 0, 0)
     }
 
-    /// Some tenths of a millisecond: longer than the solver needs between two passes, much shorter than a control period.
-    private static let spinsBeforeParking = 20_000
+    /// Some tens of microseconds: longer than the solver needs between two passes, and soon over when the chunk is done,
+    /// for other threads want the core.
+    private static let spinsBeforeParking = 4_000
     private static let spinsBeforeYielding = 4_000
 
     /// - Parameters:

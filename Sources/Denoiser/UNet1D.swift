@@ -65,7 +65,7 @@ public final class UNet1D {
         self.kernel = kernel
         let engine = kernel.engine(threads: threads, locksWeights: locksWeights)
         // BLAS threads go on spinning after their work, on the cores that the packed kernels' threads need. Next to those,
-        // BLAS only computes what comes once for each observation.
+        // BLAS only computes the timesteps' embeddings, here.
         setMatrixProductThreads(engine == nil ? threads : 1)
         if let engine {
             self.network = .packed(
