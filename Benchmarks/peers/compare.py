@@ -23,7 +23,7 @@ from pathlib import Path
 BATCHES = [1, 4, 8, 20]
 REFERENCE = "pytorch-f32"
 PEERS = [REFERENCE, "onnxruntime-f32", "openvino-f32", "openvino-bf16"]
-OURS = ["denoised-f32", "denoised-bf16"]
+OURS = ["denoised-f32", "denoised-bf16", "denoised-int8"]
 
 
 class Peer:
@@ -58,8 +58,9 @@ class Ours:
     """`denoised bench network`, a new process each turn."""
 
     def __init__(self, precision, folder, arguments):
+        self.precision = precision
         self.limits = []
-        self.work = []
+        self.least = []
         self.kernel = None
         self.command = [
             arguments.binary, "bench", "network", "--json", "--architecture", str(folder), "--precision", precision,
@@ -72,12 +73,14 @@ class Ours:
         results = report["results"]
         self.kernel = results[0]["kernel"]
         self.parameters = report["parameters"]
-        if "roofline" in report:
-            self.limits.append(report["roofline"])
-        # 10^6 bytes and 10^6 operations of one forward pass.
-        self.work = [
-            (result["weight_gb_per_s"] * result["ms_p50"], result["gflops"] * result["ms_p50"]) for result in results
-        ]
+        if limits := report.get("roofline"):
+            self.limits.append(limits)
+            # The least ms at each batch size: the weights read once or the operations done, whichever takes longer.
+            peak = limits["gflops_f32" if self.precision == "f32" else "gflops_bf16"] or limits["gflops_f32"]
+            self.least.append([
+                result["ms_p50"] * max(result["weight_gb_per_s"] / limits["gb_per_s"], result["gflops"] / peak)
+                for result in results
+            ])
         return [result["ms_p50"] for result in results]
 
     def close(self):
@@ -112,7 +115,6 @@ def measure(name, arguments):
     for engine in engines.values():
         engine.close()
 
-    limits = [limit for engine in OURS for limit in engines[engine].limits]
     return {
         "name": name,
         "parameters": engines[OURS[0]].parameters,
@@ -120,10 +122,9 @@ def measure(name, arguments):
         "turns": turns,
         "relative_error": errors,
         "kernels": {engine: engines[engine].kernel for engine in OURS},
-        "work": {engine: engines[engine].work for engine in OURS},
-        # Anything else that runs lowers a measured limit, nothing raises it.
-        "roofline": {key: max(limit[key] for limit in limits) for key in limits[0]} if limits else None,
-        "rooflines": limits,
+        # By turn, like "turns": each is set against the limits measured in its own process, just before it.
+        "least": {engine: engines[engine].least for engine in OURS},
+        "limits": [limit for engine in OURS for limit in engines[engine].limits],
     }
 
 
