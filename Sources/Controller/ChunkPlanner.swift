@@ -26,6 +26,8 @@ public struct PlannedChunk: Sendable, Hashable {
     /// The actions in the robot's units, row-major [nActionSteps, actionDim]; the first is for the control step of the
     /// newest observation.
     public var actions: [Float]
+    /// The actions predicted to follow them, row-major [k, actionDim]; k may be 0.
+    public var beyond: [Float]
     /// How they were sampled.
     public var sampling: ChunkMessage.Sampling
     /// Nanoseconds spent on normalising the history and preparing the network's condition.
@@ -34,8 +36,15 @@ public struct PlannedChunk: Sendable, Hashable {
     public var sampleNs: UInt64
 
     /// A chunk.
-    public init(actions: [Float], sampling: ChunkMessage.Sampling, conditionNs: UInt64, sampleNs: UInt64) {
+    public init(
+        actions: [Float],
+        beyond: [Float] = [],
+        sampling: ChunkMessage.Sampling,
+        conditionNs: UInt64,
+        sampleNs: UInt64
+    ) {
         self.actions = actions
+        self.beyond = beyond
         self.sampling = sampling
         self.conditionNs = conditionNs
         self.sampleNs = sampleNs

@@ -71,10 +71,19 @@ enum PlannerThread {
                 )
             )
         }
-        guard let index = chunk.actions.firstIndex(where: { !$0.isFinite }) else { return .success(chunk) }
+        guard chunk.beyond.count.isMultiple(of: policy.actionDim) else {
+            return .failure(
+                PlanningFailure(
+                    reason: "the policy's chunk has \(chunk.beyond.count) numbers beyond its actions, "
+                        + "expected a multiple of \(policy.actionDim)"
+                )
+            )
+        }
+        let numbers = chunk.actions + chunk.beyond
+        guard let index = numbers.firstIndex(where: { !$0.isFinite }) else { return .success(chunk) }
         return .failure(
             PlanningFailure(
-                reason: "action \(index / policy.actionDim) has \(chunk.actions[index]) in dimension "
+                reason: "action \(index / policy.actionDim) has \(numbers[index]) in dimension "
                     + "\(index % policy.actionDim); the chunk is dropped"
             )
         )

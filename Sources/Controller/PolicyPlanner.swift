@@ -57,8 +57,10 @@ public struct PolicyPlanner: ChunkPlanner {
     /// - Throws: `ActionChunkError` where the result is not finite.
     public func plan(history: ObservationHistory, noiseSeed: UInt64) throws -> PlannedChunk {
         let chunk = try diffusion.actionChunk(for: history, seed: noiseSeed)
+        let executed = (policy.nObsSteps - 1) * policy.actionDim + chunk.actions.count
         return PlannedChunk(
             actions: chunk.actions,
+            beyond: Array(chunk.prediction[executed...]),
             sampling: ChunkMessage.Sampling(
                 solver: sampler.solver,
                 steps: sampler.steps,

@@ -267,6 +267,7 @@ extension ChunkMessage {
             actions: planned.actions,
             actionSteps: policy.nActionSteps,
             actionDim: policy.actionDim,
+            beyond: planned.beyond,
             noiseSeed: job.noiseSeed,
             sampling: planned.sampling,
             timing: Timing(receivedNs: job.receivedNs)

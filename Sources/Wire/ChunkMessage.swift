@@ -115,6 +115,9 @@ public struct ChunkMessage: Sendable, Hashable {
     public var actionSteps: Int
     /// The numbers in each action.
     public var actionDim: Int
+    /// The actions that were predicted to follow `actions`, row-major [k, actionDim]: a robot whose next chunk is late may
+    /// go on with them. Empty where the policy predicts none.
+    public var beyond: [Float]
     /// The seed of the sampling noise.
     public var noiseSeed: UInt64
     /// How it was sampled.
@@ -122,7 +125,7 @@ public struct ChunkMessage: Sendable, Hashable {
     /// When, and how long it took.
     public var timing: Timing
 
-    /// A chunk. `actions` has `actionSteps * actionDim` numbers.
+    /// A chunk. `actions` has `actionSteps * actionDim` numbers, `beyond` whole actions.
     public init(
         robot: RobotID,
         episode: EpisodeID,
@@ -132,11 +135,13 @@ public struct ChunkMessage: Sendable, Hashable {
         actions: [Float],
         actionSteps: Int,
         actionDim: Int,
+        beyond: [Float] = [],
         noiseSeed: UInt64,
         sampling: Sampling,
         timing: Timing
     ) {
         precondition(actions.count == actionSteps * actionDim, "actions do not fill [actionSteps, actionDim]")
+        precondition(beyond.isEmpty || beyond.count.isMultiple(of: actionDim), "beyond has part of an action")
         self.robot = robot
         self.episode = episode
         self.sequence = sequence
@@ -145,6 +150,7 @@ public struct ChunkMessage: Sendable, Hashable {
         self.actions = actions
         self.actionSteps = actionSteps
         self.actionDim = actionDim
+        self.beyond = beyond
         self.noiseSeed = noiseSeed
         self.sampling = sampling
         self.timing = timing
@@ -154,6 +160,9 @@ public struct ChunkMessage: Sendable, Hashable {
     public func action(_ index: Int) -> ArraySlice<Float> {
         actions[index * actionDim..<(index + 1) * actionDim]
     }
+
+    /// The number of actions in `beyond`.
+    public var beyondSteps: Int { beyond.isEmpty ? 0 : beyond.count / actionDim }
 
     /// Reads a published chunk.
     public init(decoding bytes: [UInt8], limits: MessagePackLimits = .standard) throws(MessageError) {
@@ -177,6 +186,7 @@ public struct ChunkMessage: Sendable, Hashable {
             )
         }
         (actions, actionSteps, actionDim) = (elements, shape[0], shape[1])
+        beyond = try Self.beyond(fields, actionDim: shape[1])
         noiseSeed = try fields.unsigned("noise_seed")
         sampling = try Sampling(
             solver: fields.string("solver"),
@@ -204,6 +214,19 @@ public struct ChunkMessage: Sendable, Hashable {
         )
     }
 
+    private static func beyond(_ fields: FieldReader, actionDim: Int) throws(MessageError) -> [Float] {
+        guard let value = fields.optional("beyond") else { return [] }
+        let (elements, shape) = try NumericArray.decode(value, field: "beyond")
+        guard shape.count == 2, shape[1] == actionDim else {
+            throw MessageError(
+                .badArray,
+                field: "beyond.shape",
+                "found \(shape), expected [any number, \(actionDim)]"
+            )
+        }
+        return elements
+    }
+
     /// The message as published.
     ///
     /// - Parameters:
@@ -215,7 +238,7 @@ public struct ChunkMessage: Sendable, Hashable {
         finish: (inout Timing) -> Void = { _ in }
     ) -> [UInt8] {
         let encoder = MessagePackEncoder()
-        encoder.message("chunk", fields: 19 + (request == nil ? 0 : 1))
+        encoder.message("chunk", fields: 19 + (request == nil ? 0 : 1) + (beyond.isEmpty ? 0 : 1))
         if let request {
             encoder.string("request")
             encoder.unsigned(request)
@@ -232,6 +255,10 @@ public struct ChunkMessage: Sendable, Hashable {
         encoder.unsigned(firstStep)
         encoder.string("action")
         NumericArray.encode(actions, shape: [actionSteps, actionDim], to: encoder)
+        if !beyond.isEmpty {
+            encoder.string("beyond")
+            NumericArray.encode(beyond, shape: [beyondSteps, actionDim], to: encoder)
+        }
         encoder.string("noise_seed")
         encoder.unsigned(noiseSeed)
         encode(sampling, to: encoder)

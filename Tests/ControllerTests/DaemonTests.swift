@@ -18,7 +18,8 @@ import Wire
         let client = try toy.client()
         let first = try client.chunk(for: observation(0, first: 10))
         #expect(first.actions == [20, 0, 21, 0, 22, 0])
-        #expect((first.actionSteps, first.actionDim) == (3, 2))
+        #expect(first.beyond == [23, 0, 24, 0])
+        #expect((first.actionSteps, first.actionDim, first.beyondSteps) == (3, 2, 2))
         #expect((first.sequence, first.firstStep, first.timeNs) == (0, 0, 1000))
         for sequence in 1...2 {
             try client.publish(observation(UInt64(sequence), first: Float(10 + sequence), replan: false))
@@ -202,7 +203,7 @@ import Wire
     @Test func plannerFailureIsToldAndTheNextChunkComes() throws {
         let toy = try ToyDaemon()
         let client = try toy.client()
-        for (sequence, first) in [Float(-1), -2, -3].enumerated() {
+        for (sequence, first) in [Float(-1), -2, -3, -4, -5].enumerated() {
             let failure = #expect(throws: RobotClientError.self) {
                 try client.predict(observation(UInt64(sequence), first: first))
             }
@@ -212,7 +213,7 @@ import Wire
             }
             #expect(error.code == "planner")
         }
-        #expect(toy.daemon.statistics.plannerErrors == 3)
+        #expect(toy.daemon.statistics.plannerErrors == 5)
         #expect(try client.chunk(for: observation(0, first: 3, episode: .number(2))).actions.first == 6)
     }
 

@@ -6,11 +6,11 @@ import Policy
 import Synchronization
 import Wire
 
-/// A planner without a network: two features, chunks of three actions of two numbers.
+/// A planner without a network: two features, chunks of three actions of two numbers and two beyond them.
 ///
 /// Row k of a chunk is [the sum of the history's first numbers + k, the noise seed's low 16 bits], so that a chunk shows
 /// which observations it saw. A first number of -1 in the newest observation makes it fail, -2 gives NaN, -3 a chunk of
-/// the wrong size.
+/// the wrong size, -4 NaN beyond the chunk's actions, -5 half an action there.
 struct ToyPlanner: ChunkPlanner {
     struct Failure: Error {}
 
@@ -20,7 +20,7 @@ struct ToyPlanner: ChunkPlanner {
             .init(name: "observation.state", count: 2),
             .init(name: "observation.environment_state", count: 3),
         ],
-        horizon: 4,
+        horizon: 6,
         nObsSteps: 2,
         nActionSteps: 3,
         actionDim: 2
@@ -37,8 +37,16 @@ struct ToyPlanner: ChunkPlanner {
         if firsts.last == -1 { throw Failure() }
         let sum = firsts.last == -2 ? .nan : firsts.reduce(0, +)
         let rows = firsts.last == -3 ? 2 : 3
+        func action(_ row: Int) -> [Float] { [sum + Float(row), Float(noiseSeed & 0xffff)] }
+        let beyond: [Float] =
+            switch firsts.last {
+            case -4: [.nan, 0]
+            case -5: [0]
+            default: action(3) + action(4)
+            }
         return PlannedChunk(
-            actions: (0..<rows).flatMap { [sum + Float($0), Float(noiseSeed & 0xffff)] },
+            actions: (0..<rows).flatMap(action),
+            beyond: beyond,
             sampling: .init(solver: "ddim", steps: 5, method: "sequential", iterations: 5, evaluations: 5),
             conditionNs: 1,
             sampleNs: 2

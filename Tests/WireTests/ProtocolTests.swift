@@ -26,6 +26,7 @@ import Testing
             actions: [1, 2, 3, 4],
             actionSteps: 2,
             actionDim: 2,
+            beyond: [5, 6],
             noiseSeed: 42,
             sampling: .init(
                 solver: "ddpm",
@@ -65,6 +66,29 @@ import Testing
         #expect(chunk.encode() == bytes)
         #expect(try ChunkMessage(decoding: bytes) == chunk)
         #expect(Array(chunk.action(1)) == [3, 4])
+        #expect(chunk.beyondSteps == 1)
+    }
+
+    @Test func actionsBeyondMayBeLeftOut() throws {
+        var chunk = chunk
+        chunk.beyond = []
+        #expect(try ChunkMessage(decoding: chunk.encode()) == chunk)
+        #expect(chunk.beyondSteps == 0)
+    }
+
+    @Test func actionsBeyondHaveTheSizeOfTheOthers() throws {
+        var chunk = chunk
+        chunk.beyond = [5, 6, 7, 8]
+        var bytes = chunk.encode()
+        // The shape's bytes, [2, 2], follow its key; the second shape is that of `beyond`.
+        let shapes = bytes.indices.dropLast(8).filter {
+            bytes[$0..<$0 + 8].elementsEqual([0xc4, 5] + Array("shape".utf8) + [0x92])
+        }
+        try #require(shapes.count == 2)
+        (bytes[shapes[1] + 8], bytes[shapes[1] + 9]) = (4, 1)
+        let error = #expect(throws: MessageError.self) { try ChunkMessage(decoding: bytes) }
+        #expect(error?.code == .badArray)
+        #expect(error?.field == "beyond.shape")
     }
 
     @Test func chunkTimingIsCompletedAfterTheRestIsPacked() throws {

@@ -1,0 +1,26 @@
+import Controller
+import Foundation
+import Policy
+import Testing
+
+/// A policy as the daemon's planner.
+@Suite struct PolicyPlannerTests {
+    /// Horizon 8, 2 observation steps, 4 action steps, actions of 2 numbers.
+    static let folder = URL(filePath: #filePath)
+        .deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "PolicyTests/Fixtures/processors", directoryHint: .isDirectory)
+
+    @Test func chunkIsThePredictionFromTheNewestObservationOn() throws {
+        let bundle = try PolicyBundle(directory: Self.folder)
+        let settings = bundle.configuration.defaultSettings
+        let planner = try PolicyPlanner(bundle: bundle, settings: settings, threads: 1)
+        var history = planner.makeHistory()
+        try history.append(bundle.middleObservation)
+        let planned = try planner.plan(history: history, noiseSeed: 3)
+        let policy = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
+        let prediction = try policy.actionChunk(for: history, seed: 3).prediction
+        #expect(planned.actions == Array(prediction[2..<10]))
+        #expect(planned.beyond == Array(prediction[10...]))
+        #expect(planned.beyond.count == 6)
+    }
+}
