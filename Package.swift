@@ -62,12 +62,13 @@ let package = Package(
         module("Policy", ["Denoiser", "Sampling", "Safetensors"], settings: computing),
         module("Wire", ["CZeroMQ", "CMessagePack"]),
         module("Controller", ["Policy", "Wire", logging, histogram]),
+        module("RealTime", ["Wire"]),
         module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Controller", "Denoiser", "NumPyRandom", "Policy", "PushT", "Safetensors", "Sampling", "Wire",
-                argumentParser, logging,
+                "Controller", "Denoiser", "NumPyRandom", "Policy", "PushT", "RealTime", "Safetensors", "Sampling",
+                "Wire", argumentParser, logging,
             ],
             swiftSettings: settings
         ),
@@ -81,6 +82,7 @@ let package = Package(
         tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
         tests("Wire", ["Wire"]),
         tests("Controller", ["Controller", "Policy", "Wire"]),
+        tests("RealTime", ["RealTime", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
         .testTarget(
             name: "EndToEndTests",

@@ -112,15 +112,9 @@ public final class RobotClient {
             _ = try Self.onSocket { () throws(ZeroMQError) in try observations.send(frames) }
             let nextRepeat = min(clock.now + interval, deadline)
             interval = min(interval * 2, longestInterval)
-            while let message = try Self.receive(on: chunks, until: nextRepeat) {
-                guard message.count == 2, message[0] == robot.chunkTopic else { continue }
-                do throws(MessageError) {
-                    let chunk = try ChunkMessage(decoding: message[1], limits: limits)
-                    if chunk.episode == observation.episode, chunk.sequence == observation.sequence {
-                        return chunk
-                    }
-                } catch {
-                    throw .message(error)
+            while let chunk = try nextChunk(until: nextRepeat) {
+                if chunk.episode == observation.episode, chunk.sequence == observation.sequence {
+                    return chunk
                 }
             }
         }
@@ -129,6 +123,20 @@ public final class RobotClient {
             endpoint: endpoints.chunks,
             after: timeout
         )
+    }
+
+    /// The next chunk published for the robot, whichever observation it answers, or nil where none has come by the
+    /// deadline.
+    public func nextChunk(until deadline: ContinuousClock.Instant) throws(RobotClientError) -> ChunkMessage? {
+        while let message = try Self.receive(on: chunks, until: deadline) {
+            guard message.count == 2, message[0] == robot.chunkTopic else { continue }
+            do throws(MessageError) {
+                return try ChunkMessage(decoding: message[1], limits: limits)
+            } catch {
+                throw .message(error)
+            }
+        }
+        return nil
     }
 
     /// What the daemon runs and has done.

@@ -1,0 +1,46 @@
+import Wire
+
+/// A chunk for the observation of a control step: its action for step s is [s, sequence], so that an action tells which
+/// step it was meant for, whatever it was faded with.
+func chunk(
+    _ sequence: UInt64,
+    actions: Int = 8,
+    beyond: Int = 7,
+    episode: EpisodeID = .number(1),
+    planning: Duration = .zero
+) throws -> ChunkMessage {
+    func rows(_ steps: Range<Int>) -> [Float] {
+        steps.flatMap { [Float(sequence) + Float($0), Float(sequence)] }
+    }
+    return ChunkMessage(
+        robot: try robot(),
+        episode: episode,
+        sequence: sequence,
+        timeNs: 0,
+        firstStep: sequence,
+        actions: rows(0..<actions),
+        actionSteps: actions,
+        actionDim: 2,
+        beyond: rows(actions..<actions + beyond),
+        noiseSeed: 0,
+        sampling: .init(solver: "ddpm", steps: 1, method: "sequential", iterations: 1, evaluations: 1),
+        timing: .init(stages: .init(sample: UInt64(planning / .nanoseconds(1))), receivedNs: 0)
+    )
+}
+
+/// The observation of a control step.
+func observation(_ step: UInt64, replan: Bool) throws -> ObservationMessage {
+    ObservationMessage(
+        robot: try robot(),
+        episode: .number(1),
+        sequence: step,
+        timeNs: 0,
+        values: [:],
+        replan: replan
+    )
+}
+
+private func robot() throws -> RobotID {
+    guard let robot = RobotID("arm1") else { throw MessageError(.outOfRange, "no robot id") }
+    return robot
+}
