@@ -12,6 +12,9 @@ struct SimCommand: ParsableCommand {
             daemon runs inside this process unless --connect names one that runs already. An episode's score is the \
             largest min(coverage / 0.95, 1) of its steps; it succeeds above 0.95 coverage.
 
+            The world waits for every chunk, unless --realtime is given: then a control step begins every 100 ms by the \
+            wall clock, and the next chunk is planned while the one before is carried out.
+
             --replay and --print-reset need no policy: they run the simulator alone.
             """
     )
@@ -44,6 +47,28 @@ struct SimCommand: ParsableCommand {
 
     @Flag(help: "Watch the episodes in the terminal. Nothing where standard output is none.")
     var watch = false
+
+    @Flag(
+        help:
+            "Let the world run by the wall clock, 10 control steps a second, whether a chunk is there or not."
+    )
+    var realtime = false
+
+    @Flag(
+        help: """
+            With --realtime, ask for a chunk only when no action is left, and hold the last target until it is there. \
+            Without, it is asked for so early that it is there in time.
+            """
+    )
+    var synchronous = false
+
+    @Option(
+        help: ArgumentHelp(
+            "With --realtime, an added delay: the planner sees each observation so much later, 0 to 500. Default: 0.",
+            valueName: "ms"
+        )
+    )
+    var delayMs: Int?
 
     @Option(
         help: ArgumentHelp(
@@ -92,6 +117,14 @@ struct SimCommand: ParsableCommand {
             )
         }
         try sampler.checkToleranceHasWindow()
+        if !realtime, synchronous || delayMs != nil {
+            throw ValidationError(
+                "\(synchronous ? "--synchronous" : "--delay-ms") is for --realtime, expected both"
+            )
+        }
+        if let delayMs, !(0...500).contains(delayMs) {
+            throw ValidationError("--delay-ms is \(delayMs), expected 0...500")
+        }
         if let episodes, !(1...1_000_000).contains(episodes) {
             throw ValidationError("--episodes is \(episodes), expected 1...1000000")
         }
@@ -104,6 +137,7 @@ struct SimCommand: ParsableCommand {
     private var firstGivenForEpisodes: String? {
         let given = [
             ("--episodes", episodes != nil), ("--draw", draw != nil), ("--trace", trace), ("--watch", watch),
+            ("--realtime", realtime), ("--synchronous", synchronous), ("--delay-ms", delayMs != nil),
             ("--seed", sampler.seed != nil),
         ]
         return given.first(where: \.1)?.0 ?? sampler.firstGiven
@@ -134,32 +168,17 @@ struct SimCommand: ParsableCommand {
         }
     }
 
-    /// Checks before the episodes that there is a folder for what is written after the first.
-    private static func checkFolder(of path: String) throws {
-        let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
-        var isFolder = false
-        guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder,
-            FileManager.default.isWritableFile(atPath: folder)
-        else {
-            throw Failure.run(
-                "\(path): cannot be written; expected a file name in a folder that can be written to"
-            )
-        }
-    }
-
-    private static func write(_ drawing: String, to path: String) throws {
-        do {
-            try Data(drawing.utf8).writeWhole(to: URL(filePath: path))
-        } catch {
-            throw Failure.run(
-                "\(path): cannot be written (\(error.systemReason)); "
-                    + "expected a file name in a folder that can be written to"
-            )
-        }
+    private var realTime: RealTimeSettings? {
+        guard realtime else { return nil }
+        return RealTimeSettings(
+            clock: .wall,
+            mode: synchronous ? .synchronous : .asynchronous,
+            delay: .milliseconds(delayMs ?? 0)
+        )
     }
 
     private func runEpisodes() throws {
-        if let draw { try Self.checkFolder(of: draw) }
+        if let draw { try DrawingFile.check(draw) }
         let robot: SimulatedRobot
         if let connect {
             robot = try SimulatedRobot(connectingTo: connect)
@@ -168,21 +187,31 @@ struct SimCommand: ParsableCommand {
         }
         let episodes = episodes ?? 1
         let seeds = (0..<UInt64(episodes)).map { sampler.firstSeed &+ $0 }
-        if !json { Console.result("\(robot.title), \(episodes) episode\(episodes == 1 ? "" : "s")\n") }
+        if !json {
+            Console.result(
+                "\(robot.title)\(realTime?.title ?? ""), \(episodes) episode\(episodes == 1 ? "" : "s")\n"
+            )
+        }
         var view = watch ? TerminalView() : nil
         let isTraced = trace && !json && view == nil
         if isTraced { Console.result(ChunkTrace.header) }
 
         var results: [EpisodeResult] = []
         for seed in seeds {
-            let result = try robot.runEpisode(seed: seed) { moment in
+            func show(_ moment: Moment) {
                 view?.show(moment)
-                if isTraced, let chunk = moment.newChunk { Console.result(chunk.line(seed: seed)) }
+                if isTraced { for chunk in moment.newChunks { Console.result(chunk.line(seed: seed)) } }
             }
+            let result =
+                if let realTime {
+                    try robot.runEpisode(seed: seed, inRealTime: realTime, show: show)
+                } else {
+                    try robot.runEpisode(seed: seed, show: show)
+                }
             results.append(result)
             if !json { Console.note(result.line) }
             if let draw, results.count == 1 {
-                try Self.write(EpisodeDrawing(result.recording).animation(), to: draw)
+                try DrawingFile.write(EpisodeDrawing(result.recording).animation(), to: draw)
             }
         }
         robot.stop()

@@ -6,7 +6,7 @@ struct ChunkTrace {
     let chunk: ChunkMessage
     /// Coverage when it was asked for.
     let coverage: Double
-    /// From the observation's publishing to the chunk's receipt, on the robot's side.
+    /// From making the observation, an added delay included, to the chunk's receipt, on the robot's side.
     let milliseconds: Double
 
     /// What the columns of ``line(seed:)`` are; times are in milliseconds.
@@ -44,6 +44,8 @@ struct EpisodeResult {
     let seed: UInt64
     var recording: EpisodeRecording
     var chunks: [ChunkTrace] = []
+    /// Nil in lock-step.
+    var realTime: RealTimeFigures?
 
     init(seed: UInt64, recording: EpisodeRecording) {
         self.seed = seed
@@ -86,19 +88,21 @@ struct SimReport: Encodable {
     let meanMaxCoverage: Double
     let successRate: Double
     let chunks: Int
-    /// As the robot sees it: from publishing the observation to receiving the chunk.
+    /// As the robot sees it: from making the observation, an added delay included, to receiving the chunk.
     let chunkLatencyMs: Latency
     /// As the daemon measures it, stage by stage.
     let stageLatencyMs: [String: Latency]
     let iterationsMean: Double
     let evaluationsMean: Double
     let perEpisode: [Episode]
+    /// Nil in lock-step.
+    let realtime: RealTimeReport?
 
     /// What `--json` prints; the stages are for people, and `serve --json` counts them itself.
     private enum CodingKeys: CodingKey {
         case episodes, meanScore, meanMaxCoverage, successRate, chunkLatencyMs, iterationsMean,
             evaluationsMean
-        case perEpisode
+        case perEpisode, realtime
     }
 
     /// - Parameter results: at least one episode.
@@ -119,6 +123,7 @@ struct SimReport: Encodable {
         )
         self.iterationsMean = mean(chunks.map { Double($0.chunk.sampling.iterations) })
         self.evaluationsMean = mean(chunks.map { Double($0.chunk.sampling.evaluations) })
+        self.realtime = RealTimeReport(results)
         self.perEpisode = results.map {
             Episode(
                 seed: $0.seed,
@@ -153,6 +158,7 @@ struct SimReport: Encodable {
             "  \(chunks) chunks; for each, in the mean, \(fixed(iterationsMean, 1)) iterations and "
                 + "\(fixed(evaluationsMean, 1)) model evaluations"
         )
+        realtime?.print()
         Console.result("")
         var latency = Table("latency of a chunk, ms", "p50", "p90", "p99", "max")
         func add(_ name: String, _ values: Latency) {

@@ -3,17 +3,24 @@ import Foundation
 import Logging
 import Policy
 import PushT
+import RealTime
 import Wire
 
 /// A robot whose body is the PushT simulator: it publishes what it sees at every control step, subscribes to chunks and
-/// carries out their actions one by one, asking for the next chunk when the last action is done. The world waits for
-/// the chunk.
+/// carries out their actions one by one. In lock-step it asks for the next chunk when the last action is done, and the
+/// world waits for it; in real time the world does not.
 final class SimulatedRobot {
     /// What the robot is connected to, for people.
     let title: String
-    private let client: RobotClient
+    /// The solver and its steps.
+    let samplerName: String
+    let client: RobotClient
+    /// The policy whose chunks the robot carries out.
+    let policy: InfoMessage.Policy
+    /// The longest that one of the last chunks took, from publishing the observation to receiving it.
+    var roundTrip: LatencyEstimate
+    let simulation = PushTSimulation()
     private let daemon: Daemon?
-    private let simulation = PushTSimulation()
 
     /// A robot with a daemon of its own in this process, reached over in-process sockets.
     init(policy: PolicyBundle, sampler: SamplerOptions) throws {
@@ -27,7 +34,7 @@ final class SimulatedRobot {
         self.client = try Failure.asRun {
             try RobotClient(robot: Self.robot, endpoints: endpoints, context: daemon.context)
         }
-        self.title = try Self.greet(client)
+        (title, samplerName, self.policy, roundTrip) = try Self.greet(client)
     }
 
     /// A robot of a daemon that runs elsewhere.
@@ -44,7 +51,7 @@ final class SimulatedRobot {
         } catch {
             throw Failure.run("\(error); is `denoised serve` running there?")
         }
-        self.title = try Self.greet(client)
+        (title, samplerName, self.policy, roundTrip) = try Self.greet(client)
     }
 
     /// Ends the daemon, if it is this robot's own.
@@ -59,9 +66,11 @@ final class SimulatedRobot {
         return robot
     }
 
-    /// Checks that the daemon's policy can drive this robot, and has it plan once, so that neither side's sockets and
-    /// caches are new when the first episode starts.
-    private static func greet(_ client: RobotClient) throws -> String {
+    /// Checks that the daemon's policy can drive this robot, and has it plan twice: once so that neither side's sockets and
+    /// caches are new when the first episode starts, and once to know how long it takes.
+    private static func greet(
+        _ client: RobotClient
+    ) throws -> (title: String, samplerName: String, policy: InfoMessage.Policy, roundTrip: LatencyEstimate) {
         let info = try Failure.asRun { try client.info(timeout: .seconds(30)) }
         let features = Set(info.policy.features)
         let expected: Set<InfoMessage.Feature> = [
@@ -75,31 +84,73 @@ final class SimulatedRobot {
                     + "and observation.environment_state [16] (keypoints)"
             )
         }
+        let (horizon, observed, acted) = (
+            info.policy.horizon, info.policy.nObsSteps, info.policy.nActionSteps
+        )
+        guard (1...1 << 20).contains(horizon), (1...horizon).contains(observed),
+            (1...horizon - observed + 1).contains(acted)
+        else {
+            throw Failure.run(
+                "the daemon says horizon \(horizon), \(observed) observation steps and \(acted) action steps; "
+                    + "expected at most horizon - observation steps + 1 action steps"
+            )
+        }
         guard info.policy.actionDim == 2 else {
             throw Failure.input(
                 "the policy \(info.policy.name) gives actions of \(info.policy.actionDim) numbers, PushT takes 2"
             )
         }
-        let observation = ObservationMessage(
-            robot: client.robot,
-            episode: .name("warm-up"),
-            sequence: 0,
-            timeNs: Clock.monotonicNs(),
-            values: values(PushTSimulation().observation)
-        )
-        _ = try Failure.asRun { try client.chunk(for: observation, timeout: .seconds(120)) }
+        var milliseconds = 0.0
+        for sequence: UInt64 in 0...1 {
+            let observation = ObservationMessage(
+                robot: client.robot,
+                episode: .name("warm-up"),
+                sequence: sequence,
+                timeNs: Clock.monotonicNs(),
+                values: values(PushTSimulation().observation)
+            )
+            (_, milliseconds) = try Failure.asRun {
+                try timed { try client.chunk(for: observation, timeout: .seconds(120)) }
+            }
+        }
 
         let sampler = info.sampler
         let parallel =
             sampler.window > 1 ? ", window \(sampler.window), tolerance \(fixed(sampler.tolerance, 3))" : ""
-        return "\(info.policy.name): \(sampler.solver), \(sampler.steps) steps, \(sampler.method)\(parallel)"
+        let title =
+            "\(info.policy.name): \(sampler.solver), \(sampler.steps) steps, \(sampler.method)\(parallel)"
+        return (
+            title, "\(sampler.solver) \(sampler.steps)", info.policy,
+            LatencyEstimate(.milliseconds(milliseconds))
+        )
     }
 
     /// The noise of a chunk depends on the episode's seed and the step alone, whichever daemon samples it.
-    private static func noiseSeed(seed: UInt64, step: Int) -> UInt64? {
+    private static func noiseSeed(seed: UInt64, step: UInt64) -> UInt64? {
         RobotID("pusht").map {
-            NoiseSeed.derived(from: seed, robot: $0, episode: .number(seed), sequence: UInt64(step))
+            NoiseSeed.derived(from: seed, robot: $0, episode: .number(seed), sequence: step)
         }
+    }
+
+    /// What the robot publishes at a control step.
+    func message(
+        _ observation: PushTObservation,
+        seed: UInt64,
+        step: UInt64,
+        replan: Bool
+    ) -> ObservationMessage {
+        ObservationMessage(
+            robot: client.robot,
+            episode: .number(seed),
+            sequence: step,
+            timeNs: Clock.monotonicNs(),
+            values: Self.values(observation),
+            replan: replan,
+            noiseSeed: Self.noiseSeed(
+                seed: seed,
+                step: step
+            )
+        )
     }
 
     private static func values(_ observation: PushTObservation) -> [String: [Float]] {
@@ -111,7 +162,7 @@ final class SimulatedRobot {
         ]
     }
 
-    /// Runs the episode of a seed to its success or its last step.
+    /// Runs the episode of a seed in lock-step to its success or its last step.
     ///
     /// - Parameter show: is called after each control step.
     func runEpisode(seed: UInt64, show: (Moment) -> Void) throws -> EpisodeResult {
@@ -123,16 +174,8 @@ final class SimulatedRobot {
         var isOver = false
         while !isOver {
             let step = simulation.stepCount
-            let message = ObservationMessage(
-                robot: client.robot,
-                episode: .number(seed),
-                sequence: UInt64(step),
-                timeNs: Clock.monotonicNs(),
-                values: Self.values(observation),
-                replan: actions.isEmpty,
-                noiseSeed: Self.noiseSeed(seed: seed, step: step)
-            )
-            var newChunk: ChunkTrace?
+            let message = message(observation, seed: seed, step: UInt64(step), replan: actions.isEmpty)
+            var newChunks: [ChunkTrace] = []
             if actions.isEmpty {
                 let (chunk, latency) = try Failure.asRun {
                     try timed { try client.chunk(for: message, timeout: .seconds(120)) }
@@ -144,7 +187,7 @@ final class SimulatedRobot {
                 )
                 actions = Self.actions(of: chunk)
                 result.chunks.append(trace)
-                newChunk = trace
+                newChunks = [trace]
             } else {
                 try Failure.asRun { try client.publish(message) }
             }
@@ -156,7 +199,7 @@ final class SimulatedRobot {
             recording.append(outcome)
             observation = outcome.observation
             isOver = outcome.isEpisodeOver
-            show(Moment(seed: seed, recording: recording, newChunk: newChunk))
+            show(Moment(seed: seed, recording: recording, newChunks: newChunks))
         }
         result.recording = recording
         return result
@@ -174,8 +217,8 @@ final class SimulatedRobot {
 struct Moment {
     let seed: UInt64
     let recording: EpisodeRecording
-    /// The chunk that came before this step, if one did.
-    let newChunk: ChunkTrace?
+    /// The chunks that came since the step before.
+    let newChunks: [ChunkTrace]
 }
 
 /// What `body` returns, and the milliseconds it took.

@@ -37,7 +37,7 @@ struct TerminalView {
     mutating func show(_ moment: Moment) {
         let isFirst = moment.recording.stepCount == 1
         if isFirst { chunks = [] }
-        if let chunk = moment.newChunk { chunks.append(chunk) }
+        chunks += moment.newChunks
 
         let picture = table(moment.recording).lines(colored: hasColor)
         let edge = String(repeating: "─", count: 2 * tableRows)

@@ -1,0 +1,52 @@
+/// What `sim --realtime` reports beside scores and latencies.
+struct RealTimeReport: Encodable {
+    /// How far the target moved from one control step to the next, in the world's units.
+    struct Moves: Encodable {
+        let p50: Double
+        let p90: Double
+        let max: Double
+
+        init(_ moves: [Double]) {
+            let percentiles = Percentiles(moves)
+            p50 = percentiles[50]
+            p90 = percentiles[90]
+            max = percentiles[100]
+        }
+    }
+
+    let steps: Int
+    /// Those in which the robot had no action and held its last target.
+    let heldSteps: Int
+    /// Those with an action beyond the ones that the policy means to be carried out.
+    let beyondSteps: Int
+    /// Those that began more than a tenth of a period late.
+    let lateSteps: Int
+    /// In the steps with which a chunk took over.
+    let handOverMove: Moves
+    /// In the other steps that had an action.
+    let otherMove: Moves
+
+    /// Nil where no episode was in real time.
+    init?(_ episodes: [EpisodeResult]) {
+        let figures = episodes.compactMap(\.realTime)
+        guard !figures.isEmpty else { return nil }
+        steps = episodes.reduce(0) { $0 + $1.recording.stepCount }
+        heldSteps = figures.reduce(0) { $0 + $1.heldSteps }
+        beyondSteps = figures.reduce(0) { $0 + $1.beyondSteps }
+        lateSteps = figures.reduce(0) { $0 + $1.lateSteps }
+        handOverMove = Moves(figures.flatMap(\.handOverMoves))
+        otherMove = Moves(figures.flatMap(\.otherMoves))
+    }
+
+    func print() {
+        Console.result(
+            "  of \(steps) control steps \(heldSteps) held without an action, \(beyondSteps) went beyond a chunk's "
+                + "actions, \(lateSteps) began late"
+        )
+        Console.result(
+            "  the target moved by \(fixed(handOverMove.p50, 1)) (p90 \(fixed(handOverMove.p90, 1)), "
+                + "max \(fixed(handOverMove.max, 1))) when a chunk took over, else by \(fixed(otherMove.p50, 1)) "
+                + "(p90 \(fixed(otherMove.p90, 1)), max \(fixed(otherMove.max, 1)))"
+        )
+    }
+}
