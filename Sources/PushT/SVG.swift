@@ -1,11 +1,11 @@
 import Foundation
 
 /// The text of an SVG element. Attribute values and text come from ``SVG``'s own functions or are escaped.
-struct SVG {
-    let text: String
+package struct SVG {
+    package let text: String
 
     /// `<name attributes>children</name>`; `text` is character data before the children.
-    init(
+    package init(
         _ name: String,
         _ attributes: KeyValuePairs<String, String> = [:],
         text: String = "",
@@ -18,13 +18,13 @@ struct SVG {
 
     /// The shortest decimal form of a number rounded to `digits` decimals: small files, and the same on every
     /// run.
-    static func number(_ value: Double, digits: Int = 1) -> String {
+    package static func number(_ value: Double, digits: Int = 1) -> String {
         let scale = pow(10, Double(digits))
         let rounded = (value * scale).rounded() / scale
         return rounded == rounded.rounded() ? String(Int(rounded)) : String(rounded)
     }
 
-    static func point(_ point: SIMD2<Double>) -> String {
+    package static func point(_ point: SIMD2<Double>) -> String {
         "\(number(point.x)),\(number(point.y))"
     }
 

@@ -95,6 +95,23 @@ extension EndToEnd {
                 ),
                 (["bench", "chunk", "--policy", nowhere], ["\(nowhere): config.json"]),
                 (["bench", "chunk", "--policy", policy, "--runs", "0"], ["--runs is 0", "1...1000000"]),
+                (["sim", "--policy", policy, "--synchronous"], ["--synchronous is for --realtime"]),
+                (["sim", "--policy", policy, "--delay-ms", "5"], ["--delay-ms is for --realtime"]),
+                (
+                    ["sim", "--policy", policy, "--realtime", "--delay-ms", "501"],
+                    ["--delay-ms is 501", "0...500"]
+                ),
+                (["sim", "--print-reset", "1", "--realtime"], ["--realtime", "--print-reset"]),
+                (["bench", "realtime", "--policy", nowhere], ["\(nowhere): config.json"]),
+                (
+                    ["bench", "realtime", "--policy", policy, "--delays", "0,x"],
+                    ["\"x\"", "--delays", "0...500"]
+                ),
+                (["bench", "realtime", "--policy", policy, "--samplers", "ddim"], ["\"ddim\"", "ddim:10"]),
+                (
+                    ["bench", "realtime", "--policy", policy, "--samplers", "ddim:5", "--steps", "5"],
+                    ["--samplers and --solver or --steps exclude each other"]
+                ),
                 (["bench", "network", "--architecture", nowhere], ["\(nowhere): config.json"]),
                 (["bench", "network", "--batch", "1,0"], ["\"0\"", "--batch", "1...1024"]),
             ] as [([String], [String])]

@@ -1,0 +1,317 @@
+import ArgumentParser
+import Foundation
+import PushT
+import RealTime
+import Sampling
+
+struct BenchRealtimeCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "realtime",
+        abstract: "Score PushT episodes whose world does not wait, by how chunks are asked for and by delay.",
+        discussion: """
+            The schedule of `sim --realtime` on a virtual clock: a control step is 100 ms of a time that stands still while \
+            the planner works, and a chunk arrives as much of that time after its observation as planning it really took, \
+            plus the delay. Episodes so take as long as their planning, and go as they would by the wall clock.
+
+            lock-step: the world waits for every chunk. synchronous: the robot asks when its actions have run out and \
+            holds its last target until the chunk is there. asynchronous: it asks so early that the chunk is there in time.
+            """
+    )
+
+    @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    var policy: String
+
+    @Option(help: ArgumentHelp("Episodes of each kind, from seed S on.", valueName: "n"))
+    var episodes: Int = 30
+
+    @Option(
+        help: ArgumentHelp("Added observation delays, separated by commas, 0 to 500.", valueName: "ms,..."),
+        transform: { text in
+            try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+                guard let delay = Int(part), (0...500).contains(delay) else {
+                    throw ValidationError("--delays holds \"\(part)\", expected numbers in 0...500")
+                }
+                return delay
+            }
+        }
+    )
+    var delays = [0, 100, 200, 300, 500]
+
+    @Option(
+        help: ArgumentHelp(
+            "Samplers to compare, separated by commas: a solver and its steps. Default: the one of the other options.",
+            valueName: "solver:steps,..."
+        ),
+        transform: { text in
+            try text.split(separator: ",", omittingEmptySubsequences: false).map {
+                try SolverSteps(String($0))
+            }
+        }
+    )
+    var samplers: [SolverSteps] = []
+
+    @Option(help: ArgumentHelp("Control steps over which one chunk fades into the next.", valueName: "n"))
+    var crossFade = RealTimeSettings.defaultCrossFade
+
+    @Option(help: ArgumentHelp("Draw scores by delay, and by sampler, to an SVG file.", valueName: "file"))
+    var draw: String?
+
+    @OptionGroup
+    var sampler: SamplerOptions
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard (1...1_000_000).contains(episodes) else {
+            throw ValidationError("--episodes is \(episodes), expected 1...1000000")
+        }
+        guard (0...100).contains(crossFade) else {
+            throw ValidationError("--cross-fade is \(crossFade), expected 0...100")
+        }
+        if !samplers.isEmpty, sampler.solver != nil || sampler.steps != nil {
+            throw ValidationError("--samplers and --solver or --steps exclude each other")
+        }
+        try sampler.checkToleranceHasWindow()
+    }
+
+    /// A solver and its number of steps.
+    struct SolverSteps {
+        let solver: Solver
+        let steps: Int
+
+        init(_ text: String) throws {
+            let parts = text.split(separator: ":")
+            guard parts.count == 2, let solver = Solver(rawValue: String(parts[0])), let steps = Int(parts[1])
+            else {
+                throw ValidationError("--samplers holds \"\(text)\", expected a solver and steps, as ddim:10")
+            }
+            (self.solver, self.steps) = (solver, steps)
+        }
+    }
+
+    /// One line of the picture: a way to sample chunks and a way to ask for them, at every delay.
+    private struct Scenario {
+        /// How chunks are sampled.
+        let label: String
+        let sampler: SamplerOptions
+        /// The line's name.
+        let schedule: String
+        /// How they are asked for; nil: the world waits for them.
+        let mode: ChunkSchedule.Mode?
+    }
+
+    private var scenarios: [Scenario] {
+        var variants: [(label: String, sampler: SamplerOptions)] = samplers.map { choice in
+            var options = sampler
+            options.solver = choice.solver
+            options.steps = choice.steps
+            return ("\(choice.solver.rawValue) \(choice.steps)", options)
+        }
+        if variants.isEmpty { variants = [("", sampler)] }
+        return variants.flatMap { variant -> [Scenario] in
+            func scenario(_ schedule: String, _ mode: ChunkSchedule.Mode?) -> Scenario {
+                Scenario(label: variant.label, sampler: variant.sampler, schedule: schedule, mode: mode)
+            }
+            return [
+                scenario("lock-step", nil), scenario("synchronous", .synchronous),
+                scenario("asynchronous", .asynchronous),
+            ]
+        }
+    }
+
+    struct Report: Encodable {
+        struct Result: Encodable {
+            /// How chunks are sampled.
+            let sampler: String
+            /// `lock-step`, `synchronous` or `asynchronous`.
+            let schedule: String
+            let delayMs: Int
+            let meanScore: Double
+            /// The standard error of the mean.
+            let scoreError: Double
+            let successRate: Double
+            /// The standard error of the rate.
+            let successError: Double
+            let stepsMean: Double
+            /// The share of control steps in which the robot had no action.
+            let heldShare: Double
+            let chunkLatencyMs: SimReport.Latency
+            let handOverMove: RealTimeReport.Moves?
+            let otherMove: RealTimeReport.Moves?
+        }
+        let policy: String
+        let episodes: Int
+        let results: [Result]
+    }
+
+    func run() throws {
+        let bundle = try PolicyOptions.load(policy)
+        if let draw { try DrawingFile.check(draw) }
+        var results: [Report.Result] = []
+        for scenario in scenarios {
+            let robot = try SimulatedRobot(policy: bundle, sampler: scenario.sampler)
+            defer { robot.stop() }
+            let label = scenario.label.isEmpty ? robot.samplerName : scenario.label
+            for delay in scenario.mode == nil ? [0] : delays {
+                let episodes = try (0..<UInt64(episodes)).map { index in
+                    try run(robot, scenario.mode, delay: delay, seed: sampler.firstSeed &+ index)
+                }
+                let result = Report.Result(label, scenario.schedule, delay: delay, episodes)
+                results.append(result)
+                if !json {
+                    Console.note("\(label), \(scenario.schedule), \(delay) ms: \(fixed(result.meanScore, 3))")
+                }
+            }
+        }
+        let report = Report(policy: bundle.name, episodes: episodes, results: results)
+        if let draw { try DrawingFile.write(report.chart.svg, to: draw) }
+        if json {
+            try Console.json(report)
+        } else {
+            show(report)
+        }
+    }
+
+    private func run(
+        _ robot: SimulatedRobot,
+        _ mode: ChunkSchedule.Mode?,
+        delay: Int,
+        seed: UInt64
+    ) throws -> EpisodeResult {
+        guard let mode else { return try robot.runEpisode(seed: seed) { _ in } }
+        return try robot.runEpisode(
+            seed: seed,
+            inRealTime: RealTimeSettings(
+                clock: .virtual,
+                mode: mode,
+                delay: .milliseconds(delay),
+                crossFade: crossFade
+            )
+        ) { _ in }
+    }
+
+    private func show(_ report: Report) {
+        Console.result("\(report.policy), \(report.episodes) episodes of each kind\n")
+        var table = Table(
+            "sampler",
+            "schedule",
+            "delay ms",
+            "score",
+            "+-",
+            "success",
+            "steps",
+            "held",
+            "latency p50",
+            "p99",
+            "hand-over p50",
+            "p90",
+            "other p50",
+            "p90"
+        )
+        for result in report.results {
+            table.add(
+                result.sampler,
+                result.schedule,
+                String(result.delayMs),
+                fixed(result.meanScore, 3),
+                fixed(result.scoreError, 3),
+                fixed(result.successRate, 2),
+                fixed(result.stepsMean, 0),
+                fixed(100 * result.heldShare, 1) + " %",
+                fixed(result.chunkLatencyMs.p50, 1),
+                fixed(result.chunkLatencyMs.p99, 1),
+                result.handOverMove.map { fixed($0.p50, 1) } ?? "",
+                result.handOverMove.map { fixed($0.p90, 1) } ?? "",
+                result.otherMove.map { fixed($0.p50, 1) } ?? "",
+                result.otherMove.map { fixed($0.p90, 1) } ?? ""
+            )
+        }
+        table.print()
+    }
+}
+
+extension BenchRealtimeCommand.Report.Result {
+    /// - Parameter episodes: at least one.
+    fileprivate init(_ sampler: String, _ schedule: String, delay: Int, _ episodes: [EpisodeResult]) {
+        let count = Double(episodes.count)
+        let scores = episodes.map(\.recording.score)
+        let mean = scores.reduce(0, +) / count
+        let variance = scores.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(count - 1, 1)
+        let successRate = Double(episodes.count { $0.recording.isSuccess }) / count
+        let steps = Double(episodes.reduce(0) { $0 + $1.recording.stepCount })
+        let realTime = RealTimeReport(episodes)
+        self.init(
+            sampler: sampler,
+            schedule: schedule,
+            delayMs: delay,
+            meanScore: mean,
+            scoreError: (variance / count).squareRoot(),
+            successRate: successRate,
+            successError: (successRate * (1 - successRate) / count).squareRoot(),
+            stepsMean: steps / count,
+            heldShare: Double(realTime?.heldSteps ?? 0) / steps,
+            chunkLatencyMs: SimReport.Latency(episodes.flatMap(\.chunks).map(\.milliseconds)),
+            handOverMove: realTime?.handOverMove,
+            otherMove: realTime?.otherMove
+        )
+    }
+}
+
+extension BenchRealtimeCommand.Report {
+    /// Scores and success by delay, of the first sampler; then by sampler, at the first delay, where there are more.
+    fileprivate var chart: LineChart {
+        let samplers = results.map(\.sampler).inOrder
+        let delays = results.filter { $0.schedule != "lock-step" }.map(\.delayMs).inOrder
+        let largest = Double(max(delays.max() ?? 0, 1))
+        var panels = panels(
+            "by added delay, ms",
+            of: results.filter { $0.sampler == samplers.first },
+            ticks: delays.map { (Double($0) / largest, String($0)) },
+            x: { Double($0.delayMs) / largest }
+        )
+        if samplers.count > 1 {
+            let places = Dictionary(
+                uniqueKeysWithValues: samplers.enumerated().map { index, name in
+                    (name, (Double(index) + 0.5) / Double(samplers.count))
+                }
+            )
+            panels += self.panels(
+                "by sampler, delay \(delays.first ?? 0) ms",
+                of: results.filter { $0.schedule == "lock-step" || $0.delayMs == delays.first },
+                ticks: samplers.map { (places[$0] ?? 0, $0) },
+                x: { places[$0.sampler] ?? 0 }
+            )
+        }
+        return LineChart(title: "\(policy) in real time, \(episodes) episodes of each kind", panels: panels)
+    }
+
+    private func panels(
+        _ title: String,
+        of results: [Result],
+        ticks: [(Double, String)],
+        x: (Result) -> Double
+    ) -> [LineChart.Panel] {
+        func panel(_ title: String, y: (Result) -> Double, error: (Result) -> Double) -> LineChart.Panel {
+            LineChart.Panel(
+                title: title,
+                ticks: ticks,
+                series: results.map(\.schedule).inOrder.map { schedule in
+                    LineChart.Series(
+                        name: schedule,
+                        points: results.filter { $0.schedule == schedule }.map { (x($0), y($0), error($0)) }
+                    )
+                }
+            )
+        }
+        return [
+            panel("mean score \(title)", y: \.meanScore, error: \.scoreError),
+            panel("success \(title)", y: \.successRate, error: \.successError),
+        ]
+    }
+}
+
+extension Array where Element: Hashable {
+    /// Each element once, where it came first.
+    fileprivate var inOrder: [Element] { reduce(into: []) { if !$0.contains($1) { $0.append($1) } } }
+}

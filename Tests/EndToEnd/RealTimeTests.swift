@@ -1,0 +1,77 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// Episodes whose world does not wait. No time is asserted: the machine may be busy.
+    @Suite struct RealTimeTests {
+        /// By the wall clock, with a policy and a seed that are done within seconds.
+        @Test func simRunsByTheWallClock() async throws {
+            let report = try await succeed([
+                "sim", "--policy", SourceTree.path("policies/pusht"), "--realtime", "--delay-ms", "50",
+                "--seed",
+                "100059", "--solver", "ddim", "--steps", "10", "--json",
+            ]).json()
+            let episode = try #require((report["per_episode"] as? [[String: Any]])?.first)
+            let steps = try #require(episode["steps"] as? Int)
+            let figures = try #require(report["realtime"] as? [String: Any])
+            #expect(
+                Set(figures.keys) == [
+                    "steps", "held_steps", "beyond_steps", "late_steps", "hand_over_move", "other_move",
+                ]
+            )
+            #expect(figures["steps"] as? Int == steps)
+            let held = try #require(figures["held_steps"] as? Int)
+            #expect((1..<steps).contains(held), "the first chunk cannot be there at once, and some is")
+            for name in ["hand_over_move", "other_move"] {
+                let moves = try #require(figures[name] as? [String: Double])
+                #expect(Set(moves.keys) == ["p50", "p90", "max"])
+            }
+            let latency = try #require(report["chunk_latency_ms"] as? [String: Double])
+            #expect(try #require(latency["p50"]) > 50, "the added delay is part of it")
+        }
+
+        @Test func benchmarkTellsScoresByDelay() async throws {
+            let policy = try pushTPolicy()
+            let folder = try TemporaryFolder()
+            let report = try await succeed([
+                "bench", "realtime", "--policy", policy.path, "--episodes", "2", "--delays", "0,300",
+                "--samplers",
+                "ddpm:5,ddim:2", "--draw", folder.path("scores.svg"), "--json",
+            ]).json()
+            #expect(report["episodes"] as? Int == 2)
+            let results = try #require(report["results"] as? [[String: Any]])
+            let rows = results.map {
+                "\($0["sampler"] ?? "") \($0["schedule"] ?? "") \($0["delay_ms"] ?? "")"
+            }
+            #expect(
+                rows
+                    == ["ddpm 5", "ddim 2"].flatMap { sampler in
+                        [
+                            "lock-step 0", "synchronous 0", "synchronous 300", "asynchronous 0",
+                            "asynchronous 300",
+                        ]
+                        .map { "\(sampler) \($0)" }
+                    }
+            )
+            for (row, result) in zip(rows, results) {
+                for key in ["mean_score", "success_rate"] {
+                    let share = try #require(result[key] as? Double)
+                    #expect((0...1).contains(share), "\(row)")
+                }
+                let held = try #require(result["held_share"] as? Double)
+                if row.contains("lock-step") {
+                    #expect(held == 0 && result["hand_over_move"] == nil)
+                } else {
+                    #expect(result["hand_over_move"] != nil)
+                }
+                // The policy has 4 actions a chunk, and 3 beyond: 4 steps of waiting and 3 of moving.
+                if row.contains(" synchronous 300") { #expect(held > 0.4) }
+                if row.contains("asynchronous 0") { #expect(held < 0.1) }
+            }
+            let drawing = try String(contentsOf: folder.file("scores.svg"), encoding: .utf8)
+            for part in ["<svg", "mean score by added delay", "success by sampler", "asynchronous", "300"] {
+                #expect(drawing.contains(part), "\(part)")
+            }
+        }
+    }
+}
