@@ -18,13 +18,15 @@ public struct PolicyPlanner: ChunkPlanner {
     ///   - threads: threads for the network.
     ///   - kernel: what computes it.
     ///   - locksWeights: keeps the weights in memory where the system allows it.
+    ///   - calibrations: where what the sampler measures is looked up and kept.
     /// - Throws: `PolicyError` for weights or settings that cannot be used.
     public init(
         bundle: PolicyBundle,
         settings: SamplerSettings,
         threads: Int,
         kernel: Kernel = .exact,
-        locksWeights: Bool = false
+        locksWeights: Bool = false,
+        calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
         let configuration = bundle.configuration
         self.diffusion = try DiffusionPolicy(
@@ -32,7 +34,8 @@ public struct PolicyPlanner: ChunkPlanner {
             settings: settings,
             threads: threads,
             kernel: kernel,
-            locksWeights: locksWeights
+            locksWeights: locksWeights,
+            calibrations: calibrations
         )
         self.policy = InfoMessage.Policy(
             name: bundle.name,
@@ -42,7 +45,7 @@ public struct PolicyPlanner: ChunkPlanner {
             nActionSteps: configuration.nActionSteps,
             actionDim: configuration.actionDim
         )
-        self.sampler = InfoMessage.Sampler(settings, kernel: kernel)
+        self.sampler = InfoMessage.Sampler(diffusion.settings, kernel: kernel)
         // What comes of this chunk does not matter, not even whether it is finite.
         var history = makeHistory()
         try? history.append(bundle.middleObservation)
@@ -78,24 +81,14 @@ public struct PolicyPlanner: ChunkPlanner {
 extension InfoMessage.Sampler {
     /// Settings as messages name them.
     init(_ settings: SamplerSettings, kernel: Kernel) {
-        switch settings.method {
-        case .sequential:
-            self.init(
-                solver: settings.solver.rawValue,
-                steps: settings.numInferenceSteps,
-                method: "sequential",
-                kernel: kernel.description
-            )
-        case .paradigms(let window, let tolerance):
-            self.init(
-                solver: settings.solver.rawValue,
-                steps: settings.numInferenceSteps,
-                method: "paradigms",
-                window: min(window, settings.numInferenceSteps),
-                tolerance: Double(tolerance),
-                kernel: kernel.description
-            )
-        }
+        self.init(
+            solver: settings.solver.rawValue,
+            steps: settings.numInferenceSteps,
+            method: settings.method.name,
+            window: min(settings.method.window ?? 1, settings.numInferenceSteps),
+            tolerance: Double(settings.method.tolerance),
+            kernel: kernel.description
+        )
     }
 }
 

@@ -28,7 +28,8 @@ extension PolicyPlanner {
                 settings: settings,
                 threads: threads,
                 kernel: kernel,
-                locksWeights: locksWeights
+                locksWeights: locksWeights,
+                calibrations: .standard
             )
         }
     }

@@ -61,7 +61,7 @@ struct ServeCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        try sampler.checkToleranceHasWindow()
+        try sampler.checkWindowIsGiven()
         if observations != nil && observationsFrom != nil {
             throw ValidationError("--observations and --observations-from exclude each other")
         }

@@ -91,7 +91,7 @@ struct SimCommand: ParsableCommand {
                 "\(ignored) is for episodes, expected none beside --replay and --print-reset"
             )
         }
-        try sampler.checkToleranceHasWindow()
+        try sampler.checkWindowIsGiven()
         if let episodes, !(1...1_000_000).contains(episodes) {
             throw ValidationError("--episodes is \(episodes), expected 1...1000000")
         }

@@ -85,7 +85,7 @@ final class SimulatedRobot {
             episode: .name("warm-up"),
             sequence: 0,
             timeNs: Clock.monotonicNs(),
-            values: values(PushTSimulation().observation)
+            values: Observation(pushT: PushTSimulation().observation).values
         )
         _ = try Failure.asRun { try client.chunk(for: observation, timeout: .seconds(120)) }
 
@@ -100,15 +100,6 @@ final class SimulatedRobot {
         RobotID("pusht").map {
             NoiseSeed.derived(from: seed, robot: $0, episode: .number(seed), sequence: UInt64(step))
         }
-    }
-
-    private static func values(_ observation: PushTObservation) -> [String: [Float]] {
-        [
-            "observation.state": [
-                Float(observation.agentPosition.x), Float(observation.agentPosition.y),
-            ],
-            "observation.environment_state": observation.keypoints.map { Float($0) },
-        ]
     }
 
     /// Runs the episode of a seed to its success or its last step.
@@ -128,7 +119,7 @@ final class SimulatedRobot {
                 episode: .number(seed),
                 sequence: UInt64(step),
                 timeNs: Clock.monotonicNs(),
-                values: Self.values(observation),
+                values: Observation(pushT: observation).values,
                 replan: actions.isEmpty,
                 noiseSeed: Self.noiseSeed(seed: seed, step: step)
             )
