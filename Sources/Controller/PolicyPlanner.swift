@@ -10,6 +10,15 @@ public struct PolicyPlanner: ChunkPlanner {
     /// How it samples.
     public let sampler: InfoMessage.Sampler
     private let diffusion: DiffusionPolicy
+    private let startsWarm: Bool
+    private var lastChunks: [RobotID: LastChunk] = [:]
+
+    /// A robot's last chunk.
+    private struct LastChunk {
+        let episode: EpisodeID
+        let sequence: UInt64
+        let prediction: [Float]
+    }
 
     /// Builds the policy, and samples one chunk so that the first robot does not wait for memory to be touched.
     ///
@@ -18,13 +27,19 @@ public struct PolicyPlanner: ChunkPlanner {
     ///   - threads: threads for the network.
     ///   - kernel: what computes it.
     ///   - locksWeights: keeps the weights in memory where the system allows it.
+    ///   - keepsDeadlines: measures what it takes to keep a budget.
+    ///   - startsWarm: starts a robot's chunk from its last one.
+    ///   - calibrations: where what the sampler measures is looked up and kept.
     /// - Throws: `PolicyError` for weights or settings that cannot be used.
     public init(
         bundle: PolicyBundle,
         settings: SamplerSettings,
         threads: Int,
         kernel: Kernel = .exact,
-        locksWeights: Bool = false
+        locksWeights: Bool = false,
+        keepsDeadlines: Bool = false,
+        startsWarm: Bool = false,
+        calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
         let configuration = bundle.configuration
         self.diffusion = try DiffusionPolicy(
@@ -32,8 +47,11 @@ public struct PolicyPlanner: ChunkPlanner {
             settings: settings,
             threads: threads,
             kernel: kernel,
-            locksWeights: locksWeights
+            locksWeights: locksWeights,
+            keepsDeadlines: keepsDeadlines,
+            calibrations: calibrations
         )
+        self.startsWarm = startsWarm
         self.policy = InfoMessage.Policy(
             name: bundle.name,
             features: bundle.observationFeatures.map { InfoMessage.Feature(name: $0.name, count: $0.count) },
@@ -42,21 +60,29 @@ public struct PolicyPlanner: ChunkPlanner {
             nActionSteps: configuration.nActionSteps,
             actionDim: configuration.actionDim
         )
-        self.sampler = InfoMessage.Sampler(settings, kernel: kernel)
+        self.sampler = InfoMessage.Sampler(diffusion.settings, kernel: kernel)
         // What comes of this chunk does not matter, not even whether it is finite.
         var history = makeHistory()
         try? history.append(bundle.middleObservation)
-        _ = try? plan(history: history, noiseSeed: 0)
+        _ = try? diffusion.actionChunk(for: history, seed: 0)
     }
 
     /// An empty history of what the policy observes.
     public func makeHistory() -> ObservationHistory { diffusion.makeHistory() }
 
-    /// Samples a chunk.
+    /// Samples a chunk, from the robot's last one where it starts warm: the chunk then depends on that one, within the
+    /// sampler's tolerance.
     ///
     /// - Throws: `ActionChunkError` where the result is not finite.
-    public func plan(history: ObservationHistory, noiseSeed: UInt64) throws -> PlannedChunk {
-        let chunk = try diffusion.actionChunk(for: history, seed: noiseSeed)
+    public mutating func plan(_ request: PlanningRequest) throws -> PlannedChunk {
+        if startsWarm { guess(for: request) }
+        let chunk = try diffusion.actionChunk(
+            for: request.history,
+            seed: request.noiseSeed,
+            deadline: request.deadlineNs.map { .now + .nanoseconds(Int64($0) - Int64(Clock.monotonicNs())) }
+        )
+        if startsWarm { remember(chunk, of: request) }
+        let (quality, coarseSteps) = chunk.report.quality.message
         let executed = (policy.nObsSteps - 1) * policy.actionDim + chunk.actions.count
         return PlannedChunk(
             actions: chunk.actions,
@@ -69,7 +95,9 @@ public struct PolicyPlanner: ChunkPlanner {
                 tolerance: Double(chunk.report.tolerance),
                 iterations: chunk.report.parallelIterations,
                 evaluations: chunk.report.modelEvaluations,
-                residual: Double(chunk.report.residual)
+                residual: Double(chunk.report.residual),
+                quality: quality,
+                coarseSteps: coarseSteps
             ),
             conditionNs: chunk.conditionDuration.nanoseconds,
             sampleNs: chunk.samplingDuration.nanoseconds
@@ -77,27 +105,48 @@ public struct PolicyPlanner: ChunkPlanner {
     }
 }
 
+extension PolicyPlanner {
+    private func guess(for request: PlanningRequest) {
+        guard let last = lastChunks[request.robot], last.episode == request.episode,
+            request.sequence > last.sequence,
+            let elapsed = Int(exactly: request.sequence - last.sequence)
+        else { return }
+        diffusion.guess(from: last.prediction, elapsedSteps: elapsed)
+    }
+
+    private mutating func remember(_ chunk: ActionChunk, of request: PlanningRequest) {
+        // As many as a daemon keeps histories; a robot that is forgotten starts cold once.
+        if lastChunks.count >= 256, lastChunks[request.robot] == nil { lastChunks.removeAll() }
+        lastChunks[request.robot] = LastChunk(
+            episode: request.episode,
+            sequence: request.sequence,
+            prediction: chunk.prediction
+        )
+    }
+}
+
+extension SamplingQuality {
+    /// As a message names it, with the long steps it took.
+    fileprivate var message: (name: String, coarseSteps: Int) {
+        switch self {
+        case .exact: ("exact", 0)
+        case .converged: ("converged", 0)
+        case .coarse(let steps): ("coarse", steps)
+        }
+    }
+}
+
 extension InfoMessage.Sampler {
     /// Settings as messages name them.
     init(_ settings: SamplerSettings, kernel: Kernel) {
-        switch settings.method {
-        case .sequential:
-            self.init(
-                solver: settings.solver.rawValue,
-                steps: settings.numInferenceSteps,
-                method: "sequential",
-                kernel: kernel.description
-            )
-        case .paradigms(let window, let tolerance):
-            self.init(
-                solver: settings.solver.rawValue,
-                steps: settings.numInferenceSteps,
-                method: "paradigms",
-                window: min(window, settings.numInferenceSteps),
-                tolerance: Double(tolerance),
-                kernel: kernel.description
-            )
-        }
+        self.init(
+            solver: settings.solver.rawValue,
+            steps: settings.numInferenceSteps,
+            method: settings.method.name,
+            window: min(settings.method.window ?? 1, settings.numInferenceSteps),
+            tolerance: Double(settings.method.tolerance),
+            kernel: kernel.description
+        )
     }
 }
 

@@ -14,6 +14,8 @@ public final class UNet1D {
     public let timesteps: [Int]
     /// What computes it.
     public let kernel: Kernel
+    /// Threads a forward pass runs on, the caller's included.
+    public let threads: Int
 
     private let film: FiLMConditioning
     /// [maximumBatch, film.count], and a vector more, which kernels may read and ignore.
@@ -63,6 +65,7 @@ public final class UNet1D {
         self.maximumBatch = maximumBatch
         self.timesteps = timesteps
         self.kernel = kernel
+        self.threads = threads
         let engine = kernel.engine(threads: threads, locksWeights: locksWeights)
         // BLAS threads go on spinning after their work, on the cores that the packed kernels' threads need. Next to those,
         // BLAS only computes the timesteps' embeddings, here.

@@ -10,10 +10,12 @@ public final class DiffusionPolicy {
     public let configuration: PolicyConfiguration
     /// What the policy observes, in condition order.
     public let observationFeatures: [ObservationFeature]
-    /// How chunks are sampled.
+    /// How chunks are sampled, with the window in use.
     public let settings: SamplerSettings
     /// What computes the network.
     public var kernel: Kernel { predictor.network.kernel }
+    /// Threads that compute it.
+    public var threads: Int { predictor.network.threads }
     /// Numbers of noise that one chunk takes: those of [numInferenceSteps + 1, horizon, actionDim].
     public var noiseCount: Int { sampler.noiseCount }
     /// Numbers of a prediction: those of [horizon, actionDim].
@@ -27,54 +29,107 @@ public final class DiffusionPolicy {
 
     /// Reads the weights and builds the network and the sampler.
     ///
+    /// Where chunks are sampled by quasi-Newton, or are to keep a deadline, the network is calibrated as well, which takes
+    /// the time of a few dozen chunks unless `calibrations` has it.
+    ///
     /// - Parameters:
     ///   - settings: `bundle.configuration.defaultSettings` is what the policy itself names.
     ///   - threads: threads for the network's arithmetic, 1 to 1024.
     ///   - kernel: what computes the network; by default single precision.
     ///   - locksWeights: keeps the weights in memory where the system allows it.
+    ///   - keepsDeadlines: measures what chunks with a deadline need to know.
+    ///   - calibrations: where calibrations are looked up and kept; nil: they are measured each time.
     /// - Throws: `PolicyError` for weights that cannot be read or are not finite, or settings out of range.
-    public init(
+    public convenience init(
         bundle: PolicyBundle,
         settings: SamplerSettings,
         threads: Int,
         kernel: Kernel = .exact,
-        locksWeights: Bool = false
+        locksWeights: Bool = false,
+        keepsDeadlines: Bool = false,
+        calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
         guard (1...1024).contains(threads) else {
             throw PolicyError("sampler settings", "threads", found: "\(threads)", expected: "1 to 1024")
         }
-        let configuration = bundle.configuration
-        let sampler: Sampler
-        do throws(SamplerError) {
-            sampler = try Sampler(
-                schedule: configuration.noiseSchedule,
-                predictionType: configuration.predictionType,
-                clipSampleRange: configuration.clipSampleRange,
-                settings: settings,
-                sampleCount: configuration.architecture.sampleCount
-            )
-        } catch {
-            throw PolicyError("sampler settings", found: error.description, expected: "")
+        let sampler = try bundle.configuration.sampler(settings)
+        var maximumBatch = sampler.maximumBatch
+        if case .quasiNewton = settings.method {
+            maximumBatch = max(maximumBatch, min(Calibration.widestWindow, sampler.timesteps.count))
         }
         // A solver may visit a timestep twice.
         let network = try bundle.network(
             timesteps: Set(sampler.timesteps).sorted(),
-            maximumBatch: sampler.maximumBatch,
+            maximumBatch: maximumBatch,
             threads: threads,
             kernel: kernel,
             locksWeights: locksWeights
         )
+        try self.init(
+            bundle: bundle,
+            settings: settings,
+            network: network,
+            keepsDeadlines: keepsDeadlines,
+            calibrations: calibrations
+        )
+    }
+
+    /// Builds the sampler around a network that others may use as well, one at a time.
+    ///
+    /// - Parameters:
+    ///   - network: one that `bundle.network` made, for all timesteps that the settings visit and batches of at least the
+    ///     window; with as many as there is a choice of windows for `quasiNewton`.
+    ///   - settings, keepsDeadlines, calibrations: as for the other initialiser.
+    /// - Throws: `PolicyError` for settings out of range.
+    public init(
+        bundle: PolicyBundle,
+        settings: SamplerSettings,
+        network: UNet1D,
+        keepsDeadlines: Bool = false,
+        calibrations: CalibrationCache? = nil
+    ) throws(PolicyError) {
+        let configuration = bundle.configuration
+        var sampler = try configuration.sampler(settings)
+        let predictor = UNetPredictor(network: network)
+        // The middle of what the policy was trained on.
+        let middle = [Float](repeating: 0, count: configuration.architecture.conditionDim)
+        network.setCondition(middle.span)
+
+        if let key = CalibrationCache.Key(bundle: bundle, settings: settings, network: network) {
+            let calibration: Calibration
+            if let known = calibrations?.calibration(for: key) {
+                calibration = known
+            } else {
+                calibration = try .measure(with: predictor) { window, linearization throws(PolicyError) in
+                    try configuration.sampler(settings.with(window: window), linearization: linearization)
+                }
+                calibrations?.keep(calibration, for: key)
+            }
+            sampler = try configuration.sampler(
+                settings.with(window: settings.method.window ?? calibration.fastestWindow),
+                linearization: calibration.linearization
+            )
+            if keepsDeadlines { sampler.forwardTimes = calibration.forwardTimes }
+        } else if keepsDeadlines {
+            sampler.forwardTimes = .measure(
+                of: predictor,
+                timestep: sampler.timesteps[0],
+                sampleCount: sampler.sampleCount,
+                maximumBatch: sampler.maximumBatch
+            )
+        }
 
         self.configuration = configuration
-        self.settings = settings
+        self.settings = sampler.settings
         self.sampler = sampler
-        predictor = UNetPredictor(network: network)
+        self.predictor = predictor
         observationFeatures = bundle.observationFeatures
         inputNormalization = bundle.inputNormalization
         actionUnnormalization = bundle.actionUnnormalization
         buffers = Buffers(
             conditionCount: configuration.architecture.conditionDim,
-            noiseCount: sampler.noiseCount
+            noiseCount: sampler.noiseCount,
+            predictionCount: sampler.sampleCount
         )
     }
 
@@ -90,6 +145,30 @@ public final class DiffusionPolicy {
         try observationFeatures.check(observation)
     }
 
+    /// Starts the next chunk from the one before it, for quasi-Newton sampling: what was predicted is guessed to come true.
+    /// The chunk then depends on that guess, within the tolerance.
+    ///
+    /// - Parameters:
+    ///   - prediction: [horizon, actionDim] in the robot's units, as predicted for an observation of the same episode.
+    ///   - elapsedSteps: control steps from that observation to the next one; nothing is guessed unless the prediction
+    ///     reaches beyond them.
+    public func guess(from prediction: [Float], elapsedSteps: Int) {
+        precondition(prediction.count == predictionCount, "the prediction is of another policy")
+        let actionDim = configuration.actionDim
+        let rows = predictionCount / actionDim
+        guard (0..<rows).contains(elapsedSteps) else { return }
+        for row in 0..<rows {
+            let source = min(row + elapsedSteps, rows - 1) * actionDim
+            for dimension in 0..<actionDim {
+                buffers.guess[row * actionDim + dimension] = actionUnnormalization.inverse(
+                    prediction[source + dimension],
+                    dimension: dimension
+                )
+            }
+        }
+        buffers.passGuess(to: sampler)
+    }
+
     /// Predicts from the newest observation of a history, with noise drawn from a seed. Allocates nothing
     /// (but OpenBLAS may, on several threads).
     ///
@@ -97,28 +176,33 @@ public final class DiffusionPolicy {
     ///   - history: one that `makeHistory` made.
     ///   - prediction: receives every action predicted, [horizon, actionDim], in the robot's units; row
     ///     `nObsSteps - 1` is the action at the step of the newest observation. Not to be used where an error is thrown.
+    ///   - deadline: when the chunk must be there, for a policy that `keepsDeadlines`.
     /// - Throws: `ActionChunkError` for an empty history, or where the result is not finite.
     public func sampleChunk(
         for history: ObservationHistory,
         seed: UInt64,
+        deadline: ContinuousClock.Instant? = nil,
         into prediction: inout MutableSpan<Float>
     ) throws(ActionChunkError) -> ChunkSampling {
         let start = ContinuousClock.now
         buffers.drawNoise(seed: seed)
-        return try sampleChunk(for: history, start: start, into: &prediction)
+        return try sampleChunk(for: history, start: start, deadline: deadline, into: &prediction)
     }
 
     /// Answers the newest observation of a history, with noise drawn from a seed. Allocates the chunk's arrays.
     ///
-    /// - Parameter history: one that `makeHistory` made.
+    /// - Parameters:
+    ///   - history: one that `makeHistory` made.
+    ///   - deadline: when the chunk must be there, for a policy that `keepsDeadlines`.
     /// - Throws: `ActionChunkError` for an empty history, or where the result is not finite.
     public func actionChunk(
         for history: ObservationHistory,
-        seed: UInt64
+        seed: UInt64,
+        deadline: ContinuousClock.Instant? = nil
     ) throws(ActionChunkError) -> ActionChunk {
         let start = ContinuousClock.now
         buffers.drawNoise(seed: seed)
-        return try actionChunk(for: history, start: start)
+        return try actionChunk(for: history, start: start, deadline: deadline)
     }
 
     /// Answers the newest observation of a history with the noise given.
@@ -136,6 +220,15 @@ public final class DiffusionPolicy {
         let start = ContinuousClock.now
         try setNoise(noise)
         return try actionChunk(for: history, start: start)
+    }
+
+    /// The largest difference of two predictions, [horizon, actionDim] in the robot's units, in normalised units.
+    public func deviation(of prediction: [Float], from reference: [Float]) -> Float {
+        precondition(prediction.count == reference.count, "the predictions are of different policies")
+        return prediction.indices.reduce(0) { largest, index in
+            let scale = Float(actionUnnormalization.scale[index % configuration.actionDim])
+            return max(largest, scale > 0 ? abs(prediction[index] - reference[index]) / scale : 0)
+        }
     }
 
     /// The network's raw output in the first denoising step, [horizon, actionDim], for comparing implementations.
@@ -183,11 +276,12 @@ public final class DiffusionPolicy {
 
     private func actionChunk(
         for history: ObservationHistory,
-        start: ContinuousClock.Instant
+        start: ContinuousClock.Instant,
+        deadline: ContinuousClock.Instant? = nil
     ) throws(ActionChunkError) -> ActionChunk {
         var prediction = [Float](repeating: 0, count: predictionCount)
         var span = prediction.mutableSpan
-        let sampling = try sampleChunk(for: history, start: start, into: &span)
+        let sampling = try sampleChunk(for: history, start: start, deadline: deadline, into: &span)
         let actionDim = configuration.actionDim
         let first = (configuration.nObsSteps - 1) * actionDim
         return ActionChunk(
@@ -204,11 +298,17 @@ public final class DiffusionPolicy {
     private func sampleChunk(
         for history: ObservationHistory,
         start: ContinuousClock.Instant,
+        deadline: ContinuousClock.Instant?,
         into prediction: inout MutableSpan<Float>
     ) throws(ActionChunkError) -> ChunkSampling {
         try setCondition(history)
         let conditionEnd = ContinuousClock.now
-        let report = sampler.sample(with: predictor, noise: buffers.noise.span, into: &prediction)
+        let report = sampler.sample(
+            with: predictor,
+            noise: buffers.noise.span,
+            deadline: deadline,
+            into: &prediction
+        )
         let samplingEnd = ContinuousClock.now
 
         actionUnnormalization.apply(to: &prediction)
@@ -223,14 +323,49 @@ public final class DiffusionPolicy {
     }
 }
 
+extension PolicyConfiguration {
+    /// A sampler of this policy's chunks.
+    fileprivate func sampler(
+        _ settings: SamplerSettings,
+        linearization: OutputLinearization? = nil
+    ) throws(PolicyError) -> Sampler {
+        do throws(SamplerError) {
+            return try Sampler(
+                schedule: noiseSchedule,
+                predictionType: predictionType,
+                clipSampleRange: clipSampleRange,
+                settings: settings,
+                sampleCount: architecture.sampleCount,
+                linearization: linearization
+            )
+        } catch {
+            throw PolicyError("sampler settings", found: error.description, expected: "")
+        }
+    }
+}
+
+extension SamplerSettings {
+    /// The same with a window, for the quasi-Newton sampler.
+    fileprivate func with(window: Int) -> SamplerSettings {
+        var settings = self
+        if case .quasiNewton(_, let tolerance) = method {
+            settings.method = .quasiNewton(window: window, tolerance: tolerance)
+        }
+        return settings
+    }
+}
+
 /// What one chunk is computed in.
 private struct Buffers {
     /// [nObsSteps, features], normalised.
     private(set) var condition: [Float]
     /// [numInferenceSteps + 1, horizon, actionDim].
     private(set) var noise: [Float]
+    /// [horizon, actionDim], normalised.
+    var guess: [Float]
 
-    init(conditionCount: Int, noiseCount: Int) {
+    init(conditionCount: Int, noiseCount: Int, predictionCount: Int) {
+        guess = [Float](repeating: 0, count: predictionCount)
         condition = [Float](repeating: 0, count: conditionCount)
         noise = [Float](repeating: 0, count: noiseCount)
     }
@@ -256,6 +391,10 @@ private struct Buffers {
                 }
             }
         }
+    }
+
+    func passGuess(to sampler: Sampler) {
+        sampler.guess(guess.span)
     }
 
     func passCondition(to network: UNet1D) {

@@ -71,6 +71,19 @@ public struct PolicyBundle: Sendable {
         return Observation(values: values)
     }
 
+    /// Tells policies apart by their sizes and their small parameters, which training changes along with the large ones. 0
+    /// for weights that cannot be read.
+    var fingerprint: UInt64 {
+        var hash = FNV1a()
+        for parameter in configuration.architecture.parameters {
+            hash.add(UInt64(parameter.count))
+            guard parameter.count <= 4096 else { continue }
+            guard let values = try? values(of: parameter) else { return 0 }
+            for value in values { hash.add(value.bitPattern) }
+        }
+        return hash.value
+    }
+
     /// A history that is empty, for a robot that this policy is to drive.
     public func makeHistory() -> ObservationHistory {
         ObservationHistory(features: observationFeatures, nObsSteps: configuration.nObsSteps)

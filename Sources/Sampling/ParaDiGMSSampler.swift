@@ -51,8 +51,9 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
     mutating func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
+        deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
-    ) -> SamplingReport {
+    ) -> SamplingProgress {
         var iterations = 0
         var evaluations = 0
         var residual = 0.0
@@ -61,12 +62,15 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
         var begin = 0
         var end = window
         while begin < steps.count {
+            if deadline.forbids(batch: end - begin, step: begin, of: steps.count) { break }
+            let begun = deadline.passBegins()
             predictor.predict(
                 trajectory: trajectory,
                 timesteps: timesteps,
                 rows: begin..<end,
                 into: &modelOutputs
             )
+            deadline.passEnded(batch: end - begin, begun: begun)
             sweep(from: begin, to: end, noise: noise)
             iterations += 1
             evaluations += end - begin
@@ -79,13 +83,12 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
         }
 
         for element in 0..<sampleCount {
-            sample[element] = trajectory[steps.count * sampleCount + element]
+            sample[element] = trajectory[begin * sampleCount + element]
         }
-        return SamplingReport(
-            parallelIterations: iterations,
-            modelEvaluations: evaluations,
-            window: window,
-            tolerance: tolerance,
+        return SamplingProgress(
+            steps: begin,
+            iterations: iterations,
+            evaluations: evaluations,
             residual: Float(residual)
         )
     }

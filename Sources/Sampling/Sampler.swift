@@ -10,6 +10,38 @@ public struct SamplerSettings: Hashable, Sendable {
         /// steps means all of them. `tolerance` is in standard deviations of a step's noise, finite and not negative;
         /// at 0 the result is the sequential sampler's.
         case paradigms(window: Int, tolerance: Float)
+        /// Quasi-Newton sweeps over a window: several times fewer evaluations than ParaDiGMS.
+        ///
+        /// `window` as for ParaDiGMS, or nil for the one that is fastest on this machine, which `DiffusionPolicy` finds
+        /// out; a `Sampler` by itself takes 8. `tolerance` is the deviation from the sequential sample that is aimed at, in the
+        /// sample's own normalised units, finite and not negative; at 0 the result is the sequential sampler's.
+        case quasiNewton(window: Int?, tolerance: Float)
+
+        /// The window asked for, if any; 1 where there is none to slide.
+        public var window: Int? {
+            switch self {
+            case .sequential: 1
+            case .paradigms(let window, _): window
+            case .quasiNewton(let window, _): window
+            }
+        }
+
+        /// The tolerance asked for; 0 where nothing is left out.
+        public var tolerance: Float {
+            switch self {
+            case .sequential: 0
+            case .paradigms(_, let tolerance), .quasiNewton(_, let tolerance): tolerance
+            }
+        }
+
+        /// What the command line and messages call it.
+        public var name: String {
+            switch self {
+            case .sequential: "sequential"
+            case .paradigms: "paradigms"
+            case .quasiNewton: "quasi-newton"
+            }
+        }
     }
 
     /// The solver.
@@ -36,18 +68,28 @@ public final class Sampler {
     /// actions of 16 numbers need. A policy of a few kilobytes could otherwise ask for gigabytes.
     public static let maximumNoiseCount = 1 << 25
 
+    private static let defaultWindow = 8
+
     /// The settings it was made from.
     public let settings: SamplerSettings
     /// The number of elements of a sample.
     public let sampleCount: Int
     /// The training timesteps in the order they are visited; shape [numInferenceSteps].
     public let timesteps: [Int]
-    /// The most (sample, timestep) pairs it asks the predictor for at once: 1 if sequential, else the window.
+    /// The most (sample, timestep) pairs it asks the predictor for at once: 1 if sequential, else the window in
+    /// use.
     public var maximumBatch: Int { algorithm.maximumBatch }
     /// The number of elements of the noise that one sample takes: (numInferenceSteps + 1) * sampleCount.
     public var noiseCount: Int { (timesteps.count + 1) * sampleCount }
 
+    private let steps: [SolverStep]
+    /// What the predictor's passes take, for deadlines; kept up to date by samples that have one.
+    public var forwardTimes: ForwardTimes?
+
     private var algorithm: any SamplingAlgorithm
+    private var coarse: CoarseSolve
+    /// The method's; 0 for the sequential sampler.
+    private let tolerance: Float
 
     /// Computes the solver's coefficients and makes the buffers.
     ///
@@ -57,13 +99,15 @@ public final class Sampler {
     ///   - clipSampleRange: The predicted clean sample is clipped to this distance from 0, positive; nil: not clipped.
     ///   - settings: The solver, the number of steps and the method.
     ///   - sampleCount: The number of elements of a sample, at least 1.
+    ///   - linearization: For the quasi-Newton sampler, a number for each step; nil: none is known, until `calibrate`.
     /// - Throws: `SamplerError` if a value is outside its range.
     public init(
         schedule: NoiseSchedule,
         predictionType: PredictionType,
         clipSampleRange: Float?,
         settings: SamplerSettings,
-        sampleCount: Int
+        sampleCount: Int,
+        linearization: OutputLinearization? = nil
     ) throws(SamplerError) {
         guard settings.numInferenceSteps >= 1, settings.numInferenceSteps <= schedule.numTrainTimesteps else {
             throw .numInferenceSteps(
@@ -93,20 +137,92 @@ public final class Sampler {
         )
         switch settings.method {
         case .sequential:
+            tolerance = 0
             algorithm = SequentialSampler(steps: steps, sampleCount: sampleCount)
         case .paradigms(let window, let tolerance):
-            guard window >= 1 else { throw .window(found: window) }
-            guard tolerance >= 0, tolerance.isFinite else { throw .tolerance(found: tolerance) }
+            try Self.check(window: window, tolerance: tolerance)
+            self.tolerance = tolerance
             algorithm = ParaDiGMSSampler(
                 steps: steps,
                 sampleCount: sampleCount,
                 window: window,
                 tolerance: tolerance
             )
+        case .quasiNewton(let chosenWindow, let tolerance):
+            let window = chosenWindow ?? Self.defaultWindow
+            try Self.check(window: window, tolerance: tolerance)
+            self.tolerance = tolerance
+            algorithm = QuasiNewtonSampler(
+                steps: steps,
+                sampleCount: sampleCount,
+                window: window,
+                tolerance: tolerance,
+                linearization: linearization ?? .unknown(steps: steps.count)
+            )
         }
+        coarse = CoarseSolve(
+            steps: steps,
+            schedule: schedule,
+            predictionType: predictionType,
+            sampleCount: sampleCount
+        )
+        self.steps = steps
         self.settings = settings
         self.sampleCount = sampleCount
         self.timesteps = steps.map(\.timestep)
+    }
+
+    private static func check(window: Int, tolerance: Float) throws(SamplerError) {
+        guard window >= 1 else { throw .window(found: window) }
+        guard tolerance >= 0, tolerance.isFinite else { throw .tolerance(found: tolerance) }
+    }
+
+    /// Measures how the network's output follows its sample, under the predictor's present condition, and samples with
+    /// that from now on. Where the method is another than quasi-Newton it is measured only.
+    ///
+    /// Draws `samples` samples in sequence, and evaluates each step once more. Allocates.
+    ///
+    /// - Parameters:
+    ///   - samples: at least 1; the noise of each comes from a seed of its own, so the result is always the same.
+    ///   - predictor: as for `sample`.
+    @discardableResult
+    public func calibrate(with predictor: borrowing some NoisePredictor, samples: Int = 8)
+        -> OutputLinearization
+    {
+        var noise: [Float] = []
+        for seed in 0..<samples {
+            var one = [Float](repeating: 0, count: noiseCount)
+            var generator = GaussianNoise(seed: UInt64(seed))
+            var span = one.mutableSpan
+            generator.fill(&span)
+            noise += one
+        }
+        let linearization = OutputLinearization.measure(
+            steps: steps,
+            predictor: predictor,
+            noise: noise,
+            sampleCount: sampleCount,
+            maximumBatch: maximumBatch
+        )
+        if case .quasiNewton = settings.method {
+            algorithm = QuasiNewtonSampler(
+                steps: steps,
+                sampleCount: sampleCount,
+                window: maximumBatch,
+                tolerance: tolerance,
+                linearization: linearization
+            )
+        }
+        return linearization
+    }
+
+    /// Gives the next sample's result as far as it can be guessed, which saves the quasi-Newton sampler a pass or two; others
+    /// take no notice. A wrong guess does no harm, but then saves nothing.
+    ///
+    /// - Parameter x0: Shape [sampleCount]; finite.
+    public func guess(_ x0: Span<Float>) {
+        precondition(x0.count == sampleCount, "the guess has \(x0.count) elements; expected \(sampleCount)")
+        algorithm.guess(x0)
     }
 
     /// Draws one sample.
@@ -119,10 +235,13 @@ public final class Sampler {
     ///     scaled by that step's standard deviation. Rows of steps that add none (all of DDIM's and DPM-Solver++'s, the
     ///     last of DDPM's) are not used.
     ///   - sample: Shape [sampleCount]; receives the sample.
+    ///   - instant: When the sample must be there; nil: it takes the time it takes. Without `forwardTimes` there is no
+    ///     telling what fits, and it is not kept.
     /// - Returns: How it was computed.
     public func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
+        deadline instant: ContinuousClock.Instant? = nil,
         into sample: inout MutableSpan<Float>
     ) -> SamplingReport {
         precondition(noise.count == noiseCount, "noise has \(noise.count) elements; expected \(noiseCount)")
@@ -130,7 +249,28 @@ public final class Sampler {
             sample.count == sampleCount,
             "the sample has \(sample.count) elements; expected \(sampleCount)"
         )
-        return algorithm.sample(with: predictor, noise: noise, into: &sample)
+        var deadline: Deadline? =
+            if let instant, let forwardTimes { Deadline(instant: instant, times: forwardTimes) } else { nil }
+        let progress = algorithm.sample(with: predictor, noise: noise, deadline: &deadline, into: &sample)
+        var coarseSteps = 0
+        if progress.steps < steps.count {
+            coarseSteps = coarse.finish(
+                from: progress.steps,
+                with: predictor,
+                deadline: &deadline,
+                sample: &sample
+            )
+        }
+        if let deadline { forwardTimes = deadline.times }
+        return SamplingReport(
+            parallelIterations: progress.iterations + coarseSteps,
+            modelEvaluations: progress.evaluations + coarseSteps,
+            window: maximumBatch,
+            tolerance: tolerance,
+            residual: progress.residual,
+            quality: coarseSteps > 0
+                ? .coarse(steps: coarseSteps) : tolerance > 0 ? .converged : .exact
+        )
     }
 }
 
@@ -139,10 +279,29 @@ protocol SamplingAlgorithm {
     /// The most (sample, timestep) pairs it asks the predictor for at once.
     var maximumBatch: Int { get }
 
-    /// Draws one sample; shapes as in `Sampler.sample`.
+    /// Takes a guess of the next sample's result; shape [sampleCount].
+    mutating func guess(_ x0: Span<Float>)
+
+    /// Draws one sample, or begins to, where finishing it would not leave time for a coarse solve of the rest; shapes as in
+    /// `Sampler.sample`.
     mutating func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
+        deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
-    ) -> SamplingReport
+    ) -> SamplingProgress
+}
+
+extension SamplingAlgorithm {
+    mutating func guess(_ x0: Span<Float>) {}
+}
+
+/// How far an algorithm came, which is to the end unless the deadline stopped it.
+struct SamplingProgress {
+    /// The solver's steps taken: the sample is the one that the next would start from.
+    let steps: Int
+    let iterations: Int
+    let evaluations: Int
+    /// As in `SamplingReport`.
+    let residual: Float
 }

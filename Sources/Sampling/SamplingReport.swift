@@ -1,3 +1,13 @@
+/// What a sample is in comparison with the sequential sampler's.
+public enum SamplingQuality: Hashable, Sendable {
+    /// The sequential sample itself.
+    case exact
+    /// The sequential sample within the tolerance asked for.
+    case converged
+    /// A sample of its own, finished in so many long DDIM steps because there was no time for more.
+    case coarse(steps: Int)
+}
+
 /// How a sample was computed.
 public struct SamplingReport: Hashable, Sendable {
     /// Batched calls of the predictor, one after the other.
@@ -6,12 +16,17 @@ public struct SamplingReport: Hashable, Sendable {
     public let modelEvaluations: Int
     /// The largest batch: 1 for the sequential sampler, else the window in use, at most the number of steps.
     public let window: Int
-    /// The tolerance asked for, in standard deviations of a step's noise; 0 for the sequential sampler.
+    /// The tolerance asked for, in the method's own units; 0 for the sequential sampler.
     public let tolerance: Float
-    /// The largest change that was neglected: that of a sample in the sweep whose next sample was accepted although it
+    /// What was neglected, at most `tolerance`; 0 for the sequential sampler.
+    ///
+    /// ParaDiGMS: the largest neglected change, that of a sample in the sweep whose next sample was accepted although it
     /// had been stepped from the guess before that change. The root mean square over the sample's dimensions, in
-    /// standard deviations of the step's noise. At most `tolerance`; 0 for the sequential sampler.
+    /// standard deviations of the step's noise. Quasi-Newton: the estimated deviation from the sequential sample, the root
+    /// of the sum of the squares of what each neglected displacement may add to it.
     public let residual: Float
+    /// What the sample is worth.
+    public let quality: SamplingQuality
 
     /// Creates a report from its parts.
     public init(
@@ -19,12 +34,14 @@ public struct SamplingReport: Hashable, Sendable {
         modelEvaluations: Int,
         window: Int,
         tolerance: Float,
-        residual: Float
+        residual: Float,
+        quality: SamplingQuality
     ) {
         self.parallelIterations = parallelIterations
         self.modelEvaluations = modelEvaluations
         self.window = window
         self.tolerance = tolerance
         self.residual = residual
+        self.quality = quality
     }
 }

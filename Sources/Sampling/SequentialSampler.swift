@@ -19,15 +19,19 @@ struct SequentialSampler: SamplingAlgorithm {
     mutating func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
+        deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
-    ) -> SamplingReport {
+    ) -> SamplingProgress {
         for element in 0..<sampleCount {
             sample[element] = noise[element]
             previousX0[element] = 0
         }
-        for index in steps.indices {
-            let step = steps[index]
+        var taken = 0
+        for (index, step) in steps.enumerated() {
+            if deadline.forbids(batch: 1, step: index, of: steps.count) { break }
+            let begun = deadline.passBegins()
             predictor.predict(sample: sample.span, timesteps: timesteps, index: index, into: &modelOutput)
+            deadline.passEnded(batch: 1, begun: begun)
             for element in 0..<sampleCount {
                 let x0 = step.predictedX0(sample: sample[element], modelOutput: modelOutput[element])
                 sample[element] = step.advance(
@@ -39,13 +43,8 @@ struct SequentialSampler: SamplingAlgorithm {
                 )
                 previousX0[element] = x0
             }
+            taken += 1
         }
-        return SamplingReport(
-            parallelIterations: steps.count,
-            modelEvaluations: steps.count,
-            window: 1,
-            tolerance: 0,
-            residual: 0
-        )
+        return SamplingProgress(steps: taken, iterations: taken, evaluations: taken, residual: 0)
     }
 }

@@ -65,6 +65,13 @@ struct SolverStep: Hashable, Sendable {
         return min(max(x0, -clipSampleRange), clipSampleRange)
     }
 
+    /// The model output that implies the clean sample `x0` for `sample`: the inverse of `predictedX0` where that does
+    /// not clip.
+    @inline(__always)
+    func modelOutput(sample: Float, x0: Float) -> Float {
+        (x0 / x0Scale - x0FromSample * sample) / x0FromOutput
+    }
+
     /// The next sample. `previousX0` and `noise` are not used where the step gives them no weight, whatever they hold.
     @inline(__always)
     func advance(sample: Float, modelOutput: Float, x0: Float, previousX0: Float, noise: Float) -> Float {
@@ -73,6 +80,32 @@ struct SolverStep: Hashable, Sendable {
         if previousX0Weight != 0 { next += previousX0Weight * previousX0 }
         if noiseScale != 0 { next += noiseScale * noise }
         return next
+    }
+}
+
+/// How a step's result answers to small changes, where nothing is clipped and the clean sample is held apart from the
+/// sample: d next = sample dx + x0 dx_0 + previousX0 dx_0'.
+struct StepResponse {
+    let sample: Double
+    let x0: Double
+    let previousX0: Double
+}
+
+extension SolverStep {
+    /// The step as a function of (x, x_0): the model output of the general form replaced by the one that implies x_0.
+    var response: StepResponse {
+        let outputFromX0 = 1 / (Double(x0Scale) * Double(x0FromOutput))
+        let outputFromSample = -Double(x0FromSample) / Double(x0FromOutput)
+        return StepResponse(
+            sample: Double(sampleWeight) + Double(outputWeight) * outputFromSample,
+            x0: Double(x0Weight) + Double(outputWeight) * outputFromX0,
+            previousX0: Double(previousX0Weight)
+        )
+    }
+
+    /// d m / d x where x_0 follows x with d x_0 / d x = `gain`, unclipped.
+    func outputGain(x0Gain gain: Double) -> Double {
+        (gain / Double(x0Scale) - Double(x0FromSample)) / Double(x0FromOutput)
     }
 }
 

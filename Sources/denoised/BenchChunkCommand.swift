@@ -7,25 +7,68 @@ import Sampling
 struct BenchChunkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "chunk",
-        abstract: "Measure the time of an action chunk, sequential and in parallel.",
+        abstract: "Measure the time of an action chunk, sequential and in parallel, and what that changes.",
         discussion: """
-            Measures the sequential sampler next to ParaDiGMS at windows 8 and 20, or at the one --window gives. The \
-            observation is the middle of the policy's normalisation, every run has noise of its own, and the kinds take \
-            turns.
+            Measures the sequential sampler next to quasi-Newton sampling at each --window, and next to ParaDiGMS as \
+            published at windows 8 and 20. Every run has an observation history and noise of its own: for a PushT policy \
+            the histories are those of simulated episodes, for another the middle of its normalisation. The kinds take \
+            turns. The deviation is the largest difference from the sequential chunk in f32 for the same history and \
+            noise, in normalised units, where the actions span 2.
             """
     )
 
     @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
     var policy: String
 
-    @OptionGroup
-    var sampler: SamplerOptions
+    @Option(
+        help: ArgumentHelp(
+            "Windows, separated by commas: numbers, 1 for sequential alone, or auto.",
+            valueName: "w,..."
+        ),
+        transform: { text in
+            try commaSeparated(text, option: "--window", expected: "numbers in 1...1000 or auto") { part in
+                WindowChoice(argument: part).flatMap { choice in
+                    if case .steps(let window) = choice, !(1...1000).contains(window) { nil } else { choice }
+                }
+            }
+        }
+    )
+    var window = [WindowChoice.steps(8), .steps(20), .auto]
+
+    @Option(
+        help: ArgumentHelp("Precisions, separated by commas: f32, bf16, int8 or auto.", valueName: "p,..."),
+        transform: PrecisionChoice.list
+    )
+    var precision = [PrecisionChoice.f32]
+
+    @Option(help: "Solver: ddpm, ddim or dpmsolver++. Default: the policy's own.")
+    var solver: Solver?
+
+    @Option(help: ArgumentHelp("Denoising steps. Default: the policy's own.", valueName: "n"))
+    var steps: Int?
+
+    @Option(
+        help: ArgumentHelp("The deviation that quasi-Newton sampling may have, estimated.", valueName: "t")
+    )
+    var tolerance: Float = ParallelMethod.quasiNewton.defaultTolerance
+
+    @Option(help: ArgumentHelp("Seed of the first run's noise.", valueName: "s"))
+    var seed: UInt64 = 0
+
+    @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))
+    var threads: Int?
 
     @OptionGroup
     var measurement: MeasurementOptions
 
     @Flag(help: "Print one JSON object.")
     var json = false
+
+    func validate() throws {
+        if let threads, !(1...256).contains(threads) {
+            throw ValidationError("--threads is \(threads), expected 1...256")
+        }
+    }
 
     private struct Report: Encodable {
         struct Result: Encodable {
@@ -35,6 +78,7 @@ struct BenchChunkCommand: ParsableCommand {
             let window: Int
             let tolerance: Float
             let precision: String
+            let kernel: String
             let threads: Int
             let runs: Int
             let msP10: Double
@@ -43,73 +87,69 @@ struct BenchChunkCommand: ParsableCommand {
             let msP99: Double
             let iterationsMean: Double
             let evaluationsMean: Double
+            let deviationMean: Double
+            let deviationMax: Double
         }
         let policy: String
-        let kernel: String
         let results: [Result]
+    }
+
+    /// One line of the result, and what was measured for it.
+    private struct Kind {
+        let policy: DiffusionPolicy
+        var chunks: [ActionChunk] = []
     }
 
     func run() throws {
         let bundle = try PolicyOptions.load(policy)
-        let own = sampler.settings(for: bundle.configuration)
-        let windows = sampler.window.map { [$0] } ?? [8, 20]
-        let methods =
-            [.sequential]
-            + windows.map {
-                SamplerSettings.Method.paradigms(window: $0, tolerance: sampler.parallelTolerance)
-            }
-        let kernel = try sampler.kernel()
-        let policies = try Failure.asInput {
-            try methods.map { method in
+        let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        var own = bundle.configuration.defaultSettings
+        if let solver { own.solver = solver }
+        if let steps { own.numInferenceSteps = steps }
+        own.method = .sequential
+
+        // The precisions' networks are shared by their methods, and the first has the reference.
+        let exact = try makeNetwork(bundle, kernel: .exact, threads: threads)
+        let reference = try Failure.asInput {
+            try DiffusionPolicy(bundle: bundle, settings: own, network: exact)
+        }
+        var kinds: [Kind] = []
+        for precision in precision {
+            let kernel = try precision.kernel()
+            let network = kernel == .exact ? exact : try makeNetwork(bundle, kernel: kernel, threads: threads)
+            for method in methods {
                 var settings = own
                 settings.method = method
-                return try DiffusionPolicy(
-                    bundle: bundle,
-                    settings: settings,
-                    threads: sampler.threadCount,
-                    kernel: kernel
-                )
+                let policy = try Failure.asInput {
+                    try DiffusionPolicy(
+                        bundle: bundle,
+                        settings: settings,
+                        network: network,
+                        calibrations: .standard
+                    )
+                }
+                kinds.append(Kind(policy: policy))
             }
         }
-        let history = try Failure.asInput {
-            var history = bundle.makeHistory()
-            try history.append(bundle.middleObservation)
-            return history
-        }
 
-        var chunks = [[ActionChunk]](repeating: [], count: policies.count)
-        let times = try measurement.milliseconds(of: Array(policies.indices)) { index in
-            let seed = sampler.firstSeed &+ UInt64(chunks[index].count)
-            chunks[index].append(
-                try Failure.asRun { try policies[index].actionChunk(for: history, seed: seed) }
-            )
+        let histories = try Failure.asRun {
+            try BenchmarkHistories.collect(measurement.runs, bundle: bundle, network: exact)
         }
-
-        let results = zip(policies, zip(chunks, times)).map { policy, runs in
-            let (chunks, times) = runs
-            let percentiles = Percentiles(times)
-            let measured = chunks.suffix(times.count).map(\.report)
-            func mean(_ value: (SamplingReport) -> Int) -> Double {
-                Double(measured.reduce(0) { $0 + value($1) }) / Double(measured.count)
+        let times = try measurement.milliseconds(of: Array(kinds.indices)) { index in
+            let run = kinds[index].chunks.count - measurement.warmUp
+            let chunk = try Failure.asRun {
+                try kinds[index].policy.actionChunk(for: histories[max(run, 0)], seed: noiseSeed(run))
             }
-            return Report.Result(
-                solver: own.solver.rawValue,
-                steps: own.numInferenceSteps,
-                method: policy.settings.method == .sequential ? "sequential" : "paradigms",
-                window: measured[0].window,
-                tolerance: measured[0].tolerance,
-                precision: kernel.precision.rawValue,
-                threads: sampler.threadCount,
-                runs: times.count,
-                msP10: percentiles[10],
-                msP50: percentiles[50],
-                msP90: percentiles[90],
-                msP99: percentiles[99],
-                iterationsMean: mean(\.parallelIterations),
-                evaluationsMean: mean(\.modelEvaluations)
-            )
+            kinds[index].chunks.append(chunk)
         }
-        let report = Report(policy: bundle.name, kernel: kernel.description, results: results)
+        let references = try histories.enumerated().map { run, history in
+            try Failure.asRun { try reference.actionChunk(for: history, seed: noiseSeed(run)).prediction }
+        }
+
+        let results = zip(kinds, times).map { kind, times in
+            result(of: kind, times: times, references: references)
+        }
+        let report = Report(policy: bundle.name, results: results)
         if json {
             try Console.json(report)
         } else {
@@ -117,11 +157,70 @@ struct BenchChunkCommand: ParsableCommand {
         }
     }
 
+    private func noiseSeed(_ run: Int) -> UInt64 { seed &+ UInt64(max(run, 0)) }
+
+    /// The sequential sampler, then each window's.
+    private var methods: [SamplerSettings.Method] {
+        var methods = [SamplerSettings.Method.sequential]
+        for choice in window where choice != .steps(1) {
+            methods.append(ParallelMethod.quasiNewton.settings(window: choice, tolerance: tolerance))
+            if choice == .steps(8) || choice == .steps(20) {
+                methods.append(ParallelMethod.paradigms.settings(window: choice, tolerance: nil))
+            }
+        }
+        return methods
+    }
+
+    private func makeNetwork(_ bundle: PolicyBundle, kernel: Kernel, threads: Int) throws -> UNet1D {
+        let windows = window.compactMap { choice -> Int? in
+            if case .steps(let window) = choice { window } else { nil }
+        }
+        return try Failure.asInput {
+            try bundle.network(
+                timesteps: Array(0..<bundle.configuration.numTrainTimesteps),
+                maximumBatch: max(windows.max() ?? 1, 32),
+                threads: threads,
+                kernel: kernel
+            )
+        }
+    }
+
+    private func result(of kind: Kind, times: [Double], references: [[Float]]) -> Report.Result {
+        let percentiles = Percentiles(times)
+        let measured = Array(kind.chunks.suffix(times.count))
+        let deviations = zip(measured, references).map { chunk, reference in
+            Double(kind.policy.deviation(of: chunk.prediction, from: reference))
+        }
+        func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
+        let settings = kind.policy.settings
+        return Report.Result(
+            solver: settings.solver.rawValue,
+            steps: settings.numInferenceSteps,
+            method: settings.method.name,
+            window: measured[0].report.window,
+            tolerance: measured[0].report.tolerance,
+            precision: kind.policy.kernel.precision.rawValue,
+            kernel: kind.policy.kernel.description,
+            threads: kind.policy.threads,
+            runs: times.count,
+            msP10: percentiles[10],
+            msP50: percentiles[50],
+            msP90: percentiles[90],
+            msP99: percentiles[99],
+            iterationsMean: mean(measured.map { Double($0.report.parallelIterations) }),
+            evaluationsMean: mean(measured.map { Double($0.report.modelEvaluations) }),
+            deviationMean: mean(deviations),
+            deviationMax: deviations.max() ?? 0
+        )
+    }
+
     private func show(_ report: Report) {
-        Console.result("\(report.policy); \(report.kernel)\n")
+        let first = report.results[0]
+        Console.result(
+            "\(report.policy): \(first.solver), \(first.steps) steps, \(first.threads) threads, \(first.runs) runs\n"
+        )
         var table = Table(
-            "solver",
-            "steps",
+            "kernel",
             "method",
             "window",
             "median ms",
@@ -129,12 +228,13 @@ struct BenchChunkCommand: ParsableCommand {
             "p90",
             "p99",
             "iterations",
-            "evaluations"
+            "evaluations",
+            "deviation",
+            "worst"
         )
         for result in report.results {
             table.add(
-                result.solver,
-                String(result.steps),
+                result.kernel,
                 result.method,
                 String(result.window),
                 fixed(result.msP50, 2),
@@ -142,7 +242,9 @@ struct BenchChunkCommand: ParsableCommand {
                 fixed(result.msP90, 2),
                 fixed(result.msP99, 2),
                 fixed(result.iterationsMean, 1),
-                fixed(result.evaluationsMean, 1)
+                fixed(result.evaluationsMean, 1),
+                fixed(result.deviationMean, 4),
+                fixed(result.deviationMax, 4)
             )
         }
         table.print()

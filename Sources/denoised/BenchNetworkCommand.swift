@@ -21,11 +21,8 @@ struct BenchNetworkCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp("Batch sizes, separated by commas.", valueName: "b,..."),
         transform: { text in
-            try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-                guard let batch = Int(part), (1...1024).contains(batch) else {
-                    throw ValidationError("--batch holds \"\(part)\", expected numbers in 1...1024")
-                }
-                return batch
+            try commaSeparated(text, option: "--batch", expected: "numbers in 1...1024") { part in
+                Int(part).flatMap { (1...1024).contains($0) ? $0 : nil }
             }
         }
     )
@@ -36,14 +33,7 @@ struct BenchNetworkCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp("Precisions, separated by commas: f32, bf16, int8 or auto.", valueName: "p,..."),
-        transform: { text in
-            try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-                guard let precision = PrecisionChoice(rawValue: String(part)) else {
-                    throw ValidationError("--precision holds \"\(part)\", expected f32, bf16, int8 or auto")
-                }
-                return precision
-            }
-        }
+        transform: PrecisionChoice.list
     )
     var precision = [PrecisionChoice.f32]
 

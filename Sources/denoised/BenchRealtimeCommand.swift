@@ -14,7 +14,8 @@ struct BenchRealtimeCommand: ParsableCommand {
             plus the delay. Episodes so take as long as their planning, and go as they would by the wall clock.
 
             lock-step: the world waits for every chunk. synchronous: the robot asks when its actions have run out and \
-            holds its last target until the chunk is there. asynchronous: it asks so early that the chunk is there in time.
+            holds its last target until the chunk is there. asynchronous: it asks so early that the chunk is there in time. \
+            Where --window is given, asynchronous episodes run with and without --warm-start.
             """
     )
 
@@ -50,10 +51,31 @@ struct BenchRealtimeCommand: ParsableCommand {
     )
     var samplers: [SolverSteps] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Latency budgets to compare, separated by commas, 1 to 60000. Default: none is kept.",
+            valueName: "ms,..."
+        ),
+        transform: { text in
+            try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+                guard let budget = Int(part), (1...60_000).contains(budget) else {
+                    throw ValidationError("--budgets holds \"\(part)\", expected numbers in 1...60000")
+                }
+                return budget
+            }
+        }
+    )
+    var budgets: [Int] = []
+
     @Option(help: ArgumentHelp("Control steps over which one chunk fades into the next.", valueName: "n"))
     var crossFade = RealTimeSettings.defaultCrossFade
 
-    @Option(help: ArgumentHelp("Draw scores by delay, and by sampler, to an SVG file.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "Draw scores by delay, and by sampler or budget, to an SVG file.",
+            valueName: "file"
+        )
+    )
     var draw: String?
 
     @OptionGroup
@@ -72,7 +94,15 @@ struct BenchRealtimeCommand: ParsableCommand {
         if !samplers.isEmpty, sampler.solver != nil || sampler.steps != nil {
             throw ValidationError("--samplers and --solver or --steps exclude each other")
         }
-        try sampler.checkToleranceHasWindow()
+        if !budgets.isEmpty, !samplers.isEmpty || sampler.budgetMs != nil {
+            throw ValidationError("--budgets and --samplers or --budget-ms exclude each other")
+        }
+        if sampler.warmStart {
+            throw ValidationError(
+                "--warm-start is compared with sampling without it wherever --window is given"
+            )
+        }
+        try sampler.checkWindowIsGiven()
     }
 
     /// A solver and its number of steps.
@@ -108,23 +138,36 @@ struct BenchRealtimeCommand: ParsableCommand {
             options.steps = choice.steps
             return ("\(choice.solver.rawValue) \(choice.steps)", options)
         }
+        variants += budgets.map { budget in
+            var options = sampler
+            options.budgetMs = Double(budget)
+            return ("\(budget) ms", options)
+        }
         if variants.isEmpty { variants = [("", sampler)] }
         return variants.flatMap { variant -> [Scenario] in
-            func scenario(_ schedule: String, _ mode: ChunkSchedule.Mode?) -> Scenario {
-                Scenario(label: variant.label, sampler: variant.sampler, schedule: schedule, mode: mode)
+            func scenario(
+                _ schedule: String,
+                _ mode: ChunkSchedule.Mode?,
+                warmStart: Bool = false
+            ) -> Scenario {
+                var sampler = variant.sampler
+                sampler.warmStart = warmStart
+                return Scenario(label: variant.label, sampler: sampler, schedule: schedule, mode: mode)
             }
-            return [
+            let cold = [
                 scenario("lock-step", nil), scenario("synchronous", .synchronous),
                 scenario("asynchronous", .asynchronous),
             ]
+            guard sampler.window != nil else { return cold }
+            return cold + [scenario("asynchronous, warm start", .asynchronous, warmStart: true)]
         }
     }
 
     struct Report: Encodable {
         struct Result: Encodable {
-            /// How chunks are sampled.
+            /// How chunks are sampled: the solver and its steps, or the budget.
             let sampler: String
-            /// `lock-step`, `synchronous` or `asynchronous`.
+            /// `lock-step`, `synchronous`, `asynchronous` or `asynchronous, warm start`.
             let schedule: String
             let delayMs: Int
             let meanScore: Double
@@ -277,7 +320,7 @@ extension BenchRealtimeCommand.Report {
                 }
             )
             panels += self.panels(
-                "by sampler, delay \(delays.first ?? 0) ms",
+                "by \(samplers[0].hasSuffix(" ms") ? "budget" : "sampler"), delay \(delays.first ?? 0) ms",
                 of: results.filter { $0.schedule == "lock-step" || $0.delayMs == delays.first },
                 ticks: samplers.map { (places[$0] ?? 0, $0) },
                 x: { places[$0.sampler] ?? 0 }

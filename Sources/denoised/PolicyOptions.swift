@@ -28,7 +28,10 @@ extension PolicyPlanner {
                 settings: settings,
                 threads: threads,
                 kernel: kernel,
-                locksWeights: locksWeights
+                locksWeights: locksWeights,
+                keepsDeadlines: sampler.budgetMs != nil,
+                startsWarm: sampler.warmStart,
+                calibrations: .standard
             )
         }
     }

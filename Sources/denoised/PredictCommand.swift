@@ -33,7 +33,12 @@ struct PredictCommand: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    func validate() throws { try sampler.checkToleranceHasWindow() }
+    func validate() throws {
+        try sampler.checkWindowIsGiven()
+        if sampler.budgetMs != nil || sampler.warmStart {
+            throw ValidationError("--budget-ms and --warm-start are for serve and sim")
+        }
+    }
 
     private struct Report: Encodable {
         let output: String
@@ -56,7 +61,8 @@ struct PredictCommand: ParsableCommand {
                 bundle: bundle,
                 settings: sampler.settings(for: bundle.configuration),
                 threads: sampler.threadCount,
-                kernel: sampler.kernel()
+                kernel: sampler.kernel(),
+                calibrations: .standard
             )
         }
         let (history, noise) = try Failure.asInput(path: input) {

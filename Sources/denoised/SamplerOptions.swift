@@ -14,22 +14,56 @@ struct SamplerOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Sample in parallel with ParaDiGMS over a sliding window of so many steps. Default: one after the other.",
-            valueName: "w"
+            """
+            Sample in parallel over a sliding window of so many steps, or of `auto`, the number that is fastest here. \
+            Default: one step after the other.
+            """,
+            valueName: "w|auto"
         )
     )
-    var window: Int?
+    var window: WindowChoice?
 
     @Option(
         help: ArgumentHelp(
             """
-            ParaDiGMS accepts a step when its sample changes by less than this, in units of the step's noise. \
-            Default: 0.1.
+            How to sample in parallel: quasi-newton, or paradigms, the published form, for which the window is a \
+            number. Default: quasi-newton.
+            """,
+            valueName: "m"
+        )
+    )
+    var method: ParallelMethod?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            What sampling in parallel may neglect. quasi-newton: the estimated deviation from the sequential chunk, in \
+            normalised units, where the actions span 2; default 0.005. paradigms: a sample's change, in standard deviations of \
+            its step's noise; default 0.1.
             """,
             valueName: "t"
         )
     )
     var tolerance: Float?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Keep every chunk within so many milliseconds from its observation, coarser where the exact one does not fit. \
+            Default: a chunk takes the time it takes.
+            """,
+            valueName: "ms"
+        )
+    )
+    var budgetMs: Double?
+
+    @Flag(
+        help: """
+            Start sampling in parallel from the robot's last chunk, which takes fewer passes; a chunk then depends on that \
+            one, within the tolerance.
+            """
+    )
+    var warmStart = false
 
     @Option(help: ArgumentHelp("Seed of the noise. Default: 0.", valueName: "s"))
     var seed: UInt64?
@@ -53,8 +87,8 @@ struct SamplerOptions: ParsableArguments {
     var firstGiven: String? {
         let given = [
             ("--solver", solver != nil), ("--steps", steps != nil), ("--window", window != nil),
-            ("--tolerance", tolerance != nil), ("--threads", threads != nil),
-            ("--precision", precision != nil),
+            ("--method", method != nil), ("--tolerance", tolerance != nil), ("--threads", threads != nil),
+            ("--precision", precision != nil), ("--budget-ms", budgetMs != nil), ("--warm-start", warmStart),
         ]
         return given.first(where: \.1)?.0
     }
@@ -62,13 +96,13 @@ struct SamplerOptions: ParsableArguments {
     /// The seed of the noise, and of the first episode.
     var firstSeed: UInt64 { seed ?? 0 }
 
-    /// The tolerance where ParaDiGMS samples, in standard deviations of a step's noise.
-    var parallelTolerance: Float { tolerance ?? 0.1 }
-
     /// The kernel that computes in the precision asked for.
     ///
     /// - Throws: `Failure` where this processor has none.
     func kernel() throws -> Kernel { try (precision ?? .f32).kernel() }
+
+    /// What the daemon is to keep.
+    var budget: Duration? { budgetMs.map { .nanoseconds(Int64($0 * 1e6)) } }
 
     /// The threads to use.
     var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
@@ -77,12 +111,25 @@ struct SamplerOptions: ParsableArguments {
         if let threads, !(1...256).contains(threads) {
             throw ValidationError("--threads is \(threads), expected 1...256")
         }
+        if let budgetMs, !(budgetMs >= 1 && budgetMs <= 60_000) {
+            throw ValidationError("--budget-ms is \(budgetMs), expected 1...60000")
+        }
+        if method == .paradigms, window == .auto {
+            throw ValidationError("--window is auto, expected a number with --method paradigms")
+        }
     }
 
-    /// Refuses a tolerance that nothing would read, in commands that sample in parallel only with --window.
-    func checkToleranceHasWindow() throws {
-        if tolerance != nil && window == nil {
-            throw ValidationError("--tolerance is ParaDiGMS's, expected --window with it")
+    /// Refuses options that nothing would read, where a command samples in parallel only with --window.
+    func checkWindowIsGiven() throws {
+        guard window == nil else { return }
+        if tolerance != nil {
+            throw ValidationError("--tolerance is for sampling in parallel, expected --window with it")
+        }
+        if warmStart {
+            throw ValidationError("--warm-start is for sampling in parallel, expected --window with it")
+        }
+        if method != nil {
+            throw ValidationError("--method is for sampling in parallel, expected --window with it")
         }
     }
 
@@ -91,12 +138,55 @@ struct SamplerOptions: ParsableArguments {
         var settings = configuration.defaultSettings
         if let solver { settings.solver = solver }
         if let steps { settings.numInferenceSteps = steps }
-        if let window { settings.method = .paradigms(window: window, tolerance: parallelTolerance) }
+        if let window {
+            settings.method = (method ?? .quasiNewton).settings(window: window, tolerance: tolerance)
+        }
         return settings
     }
 }
 
 extension Solver: ExpressibleByArgument {}
+
+/// A window, or the one that is fastest on this machine.
+enum WindowChoice: ExpressibleByArgument, Equatable {
+    case steps(Int)
+    case auto
+
+    init?(argument: String) {
+        if argument == "auto" {
+            self = .auto
+        } else if let steps = Int(argument) {
+            self = .steps(steps)
+        } else {
+            return nil
+        }
+    }
+}
+
+/// A way to sample in parallel.
+enum ParallelMethod: String, ExpressibleByArgument, CaseIterable {
+    case quasiNewton = "quasi-newton"
+    case paradigms
+
+    /// What it neglects by default; see `--tolerance`.
+    var defaultTolerance: Float {
+        switch self {
+        case .quasiNewton: 0.005
+        case .paradigms: 0.1
+        }
+    }
+
+    /// The method with a window; ParaDiGMS takes `auto` for the window of its paper.
+    func settings(window: WindowChoice, tolerance: Float?) -> SamplerSettings.Method {
+        let tolerance = tolerance ?? defaultTolerance
+        switch (self, window) {
+        case (.quasiNewton, .auto): return .quasiNewton(window: nil, tolerance: tolerance)
+        case (.quasiNewton, .steps(let window)): return .quasiNewton(window: window, tolerance: tolerance)
+        case (.paradigms, .auto): return .paradigms(window: 20, tolerance: tolerance)
+        case (.paradigms, .steps(let window)): return .paradigms(window: window, tolerance: tolerance)
+        }
+    }
+}
 
 /// A precision by name, or the fastest there is.
 enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {

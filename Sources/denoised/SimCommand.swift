@@ -116,7 +116,7 @@ struct SimCommand: ParsableCommand {
                 "\(ignored) is for episodes, expected none beside --replay and --print-reset"
             )
         }
-        try sampler.checkToleranceHasWindow()
+        try sampler.checkWindowIsGiven()
         if !realtime, synchronous || delayMs != nil {
             throw ValidationError(
                 "\(synchronous ? "--synchronous" : "--delay-ms") is for --realtime, expected both"

@@ -27,6 +27,7 @@ final class SimulatedRobot {
         let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler)
         var configuration = DaemonConfiguration.embedded()
         configuration.seed = sampler.firstSeed
+        configuration.budget = sampler.budget
         configuration.logger = .standardError(level: .warning)
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         let endpoints = try Failure.asRun { try daemon.start() }
@@ -107,7 +108,7 @@ final class SimulatedRobot {
                 episode: .name("warm-up"),
                 sequence: sequence,
                 timeNs: Clock.monotonicNs(),
-                values: values(PushTSimulation().observation)
+                values: Observation(pushT: PushTSimulation().observation).values
             )
             (_, milliseconds) = try Failure.asRun {
                 try timed { try client.chunk(for: observation, timeout: .seconds(120)) }
@@ -144,22 +145,13 @@ final class SimulatedRobot {
             episode: .number(seed),
             sequence: step,
             timeNs: Clock.monotonicNs(),
-            values: Self.values(observation),
+            values: Observation(pushT: observation).values,
             replan: replan,
             noiseSeed: Self.noiseSeed(
                 seed: seed,
                 step: step
             )
         )
-    }
-
-    private static func values(_ observation: PushTObservation) -> [String: [Float]] {
-        [
-            "observation.state": [
-                Float(observation.agentPosition.x), Float(observation.agentPosition.y),
-            ],
-            "observation.environment_state": observation.keypoints.map { Float($0) },
-        ]
     }
 
     /// Runs the episode of a seed in lock-step to its success or its last step.

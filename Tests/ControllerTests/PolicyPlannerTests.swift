@@ -13,10 +13,18 @@ import Testing
     @Test func chunkIsThePredictionFromTheNewestObservationOn() throws {
         let bundle = try PolicyBundle(directory: Self.folder)
         let settings = bundle.configuration.defaultSettings
-        let planner = try PolicyPlanner(bundle: bundle, settings: settings, threads: 1)
+        var planner = try PolicyPlanner(bundle: bundle, settings: settings, threads: 1)
         var history = planner.makeHistory()
         try history.append(bundle.middleObservation)
-        let planned = try planner.plan(history: history, noiseSeed: 3)
+        let planned = try planner.plan(
+            PlanningRequest(
+                robot: id("arm1"),
+                episode: .number(1),
+                sequence: 0,
+                history: history,
+                noiseSeed: 3
+            )
+        )
         let policy = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
         let prediction = try policy.actionChunk(for: history, seed: 3).prediction
         #expect(planned.actions == Array(prediction[2..<10]))

@@ -31,13 +31,13 @@ struct ToyPlanner: ChunkPlanner {
 
     func makeHistory() -> ObservationHistory { emptyHistory(nObsSteps: 2) }
 
-    func plan(history: ObservationHistory, noiseSeed: UInt64) throws -> PlannedChunk {
-        let firsts = firstNumbers(of: history)
+    func plan(_ request: PlanningRequest) throws -> PlannedChunk {
+        let firsts = firstNumbers(of: request.history)
         gate?.enter(history: firsts)
         if firsts.last == -1 { throw Failure() }
         let sum = firsts.last == -2 ? .nan : firsts.reduce(0, +)
         let rows = firsts.last == -3 ? 2 : 3
-        func action(_ row: Int) -> [Float] { [sum + Float(row), Float(noiseSeed & 0xffff)] }
+        func action(_ row: Int) -> [Float] { [sum + Float(row), Float(request.noiseSeed & 0xffff)] }
         let beyond: [Float] =
             switch firsts.last {
             case -4: [.nan, 0]

@@ -1,0 +1,135 @@
+import Denoiser
+import Foundation
+import Sampling
+
+/// Calibrations kept in a folder, a JSON file for each policy, way of sampling and machine.
+///
+/// A file that is missing, damaged or of another version counts as absent, and one that cannot be written is not kept:
+/// a calibration can always be measured again.
+public struct CalibrationCache: Sendable {
+    /// Where the files are.
+    public let folder: URL
+
+    /// A cache in a folder, which need not exist.
+    public init(folder: URL) {
+        self.folder = folder
+    }
+
+    /// The user's: `$XDG_CACHE_HOME/denoised`, by default `~/.cache/denoised`.
+    public static var standard: CalibrationCache {
+        let environment = ProcessInfo.processInfo.environment
+        let caches =
+            environment["XDG_CACHE_HOME"].flatMap { $0.hasPrefix("/") ? URL(filePath: $0) : nil }
+            ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache")
+        return CalibrationCache(folder: caches.appending(path: "denoised"))
+    }
+
+    /// What a calibration holds for.
+    public struct Key: Codable, Hashable, Sendable {
+        /// Of the file's contents and of how they are measured.
+        var version = 2
+        let policy: String
+        let fingerprint: UInt64
+        let solver: String
+        let numInferenceSteps: Int
+        let tolerance: Float
+        let kernel: String
+        let threads: Int
+        let machine: String
+
+        /// - Parameters:
+        ///   - settings: how chunks are sampled; only the quasi-Newton sampler is calibrated.
+        ///   - kernel, threads: the network's.
+        public init?(bundle: PolicyBundle, settings: SamplerSettings, kernel: Kernel, threads: Int) {
+            guard case .quasiNewton(_, let tolerance) = settings.method else { return nil }
+            self.policy = bundle.name
+            self.fingerprint = bundle.fingerprint
+            self.solver = settings.solver.rawValue
+            self.numInferenceSteps = settings.numInferenceSteps
+            self.tolerance = tolerance
+            self.kernel = kernel.description
+            self.threads = threads
+            self.machine = Self.thisMachine
+        }
+
+        init?(bundle: PolicyBundle, settings: SamplerSettings, network: UNet1D) {
+            self.init(bundle: bundle, settings: settings, kernel: network.kernel, threads: network.threads)
+        }
+
+        /// The processor and how many cores there are to run on.
+        private static var thisMachine: String {
+            let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(
+                separator: "\n"
+            )
+            let model = lines?.first { $0.hasPrefix("model name") }.map { $0.drop { $0 != ":" }.dropFirst(2) }
+            return
+                "\(ProcessInfo.processInfo.activeProcessorCount) cores of \(model ?? "an unnamed processor")"
+        }
+
+        fileprivate var fileName: String {
+            var hash = FNV1a()
+            for text in [
+                "\(version)", solver, "\(numInferenceSteps)", "\(tolerance)", kernel, "\(threads)", machine,
+            ] {
+                hash.add(text)
+            }
+            hash.add(fingerprint)
+            return "calibration-\(String(hash.value, radix: 16)).json"
+        }
+    }
+
+    private struct File: Codable {
+        let key: Key
+        let calibration: Calibration
+    }
+
+    /// The calibration of `key`, if there is one.
+    public func calibration(for key: Key) -> Calibration? {
+        guard let data = try? Data(contentsOf: folder.appending(path: key.fileName)),
+            let file = try? JSONDecoder().decode(File.self, from: data),
+            file.key == key,
+            file.calibration.isUsable(steps: key.numInferenceSteps)
+        else { return nil }
+        return file.calibration
+    }
+
+    /// Keeps a calibration, if it can.
+    func keep(_ calibration: Calibration, for key: Key) {
+        try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try? JSONEncoder().encode(File(key: key, calibration: calibration)).write(
+            to: folder.appending(path: key.fileName),
+            options: .atomic
+        )
+    }
+}
+
+extension Calibration {
+    /// Whether a file that could be read holds what a measurement would have given.
+    fileprivate func isUsable(steps: Int) -> Bool {
+        let numbers = linearization.gains + linearization.errors + linearization.rounding
+        return linearization.gains.count == steps && numbers.count == 3 * steps
+            && numbers.allSatisfy { $0.isFinite && $0 >= 0 }
+            && linearization.errors.allSatisfy { $0 > 0 }
+            && forwardTimes.nanoseconds.count >= 1
+            && forwardTimes.nanoseconds.allSatisfy { $0.isFinite && $0 > 0 }
+            && windows.contains { $0.window >= 1 && $0.milliseconds.isFinite }
+            && windows.allSatisfy { 1...Self.widestWindow ~= $0.window }
+    }
+}
+
+/// The 64-bit FNV-1a hash, over 32-bit words for numbers: to tell files apart, not for security.
+struct FNV1a {
+    private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+    mutating func add(_ word: UInt32) { value = (value ^ UInt64(word)) &* 0x100_0000_01b3 }
+
+    mutating func add(_ word: UInt64) {
+        add(UInt32(truncatingIfNeeded: word))
+        add(UInt32(truncatingIfNeeded: word >> 32))
+    }
+
+    mutating func add(_ text: String) {
+        for byte in text.utf8 { add(UInt32(byte)) }
+        add(UInt32.max)
+    }
+}

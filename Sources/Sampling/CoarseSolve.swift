@@ -1,0 +1,57 @@
+/// Finishes a sample in few, long DDIM steps (Song, Meng and Ermon, arXiv 2010.02502, equation 12) over some of the
+/// solver's own timesteps, from wherever the solver had to stop.
+struct CoarseSolve {
+    private let steps: [SolverStep]
+    private let timesteps: [Int]
+    /// epsilon = fromSample x + fromOutput m by step, [N].
+    private let epsilon: [(fromSample: Float, fromOutput: Float)]
+    /// alpha and sigma of the sample that each step starts from, and of the result; [N + 1].
+    private let levels: [(alpha: Float, sigma: Float)]
+    private var modelOutput: [Float]
+
+    init(steps: [SolverStep], schedule: NoiseSchedule, predictionType: PredictionType, sampleCount: Int) {
+        self.steps = steps
+        self.timesteps = steps.map(\.timestep)
+        let levels = steps.map { schedule.level(at: $0.timestep) }
+        self.epsilon = levels.map { level in
+            let equation = predictionType.epsilon(at: level)
+            return (Float(equation.fromSample), Float(equation.fromOutput))
+        }
+        self.levels =
+            levels.map { (Float($0.alpha), Float($0.sigma)) } + [(1, 0)]
+        self.modelOutput = [Float](repeating: 0, count: sampleCount)
+    }
+
+    /// Takes `sample` from step `first` to the result, in as many steps as there is time for.
+    ///
+    /// - Returns: the steps it took.
+    mutating func finish(
+        from first: Int,
+        with predictor: borrowing some NoisePredictor,
+        deadline: inout Deadline?,
+        sample: inout MutableSpan<Float>
+    ) -> Int {
+        var index = first
+        var taken = 0
+        var planned = steps.count - first
+        while index < steps.count {
+            planned = min(planned, deadline?.coarseSteps(limit: steps.count - index) ?? planned)
+            // Rounded up, so that the result is reached with the last one.
+            let next = index + (steps.count - index + planned - 1) / planned
+            let begun = deadline.passBegins()
+            predictor.predict(sample: sample.span, timesteps: timesteps, index: index, into: &modelOutput)
+            deadline.passEnded(batch: 1, begun: begun)
+            let target = levels[next]
+            for element in 0..<modelOutput.count {
+                let output = modelOutput[element]
+                let noise = epsilon[index].fromSample * sample[element] + epsilon[index].fromOutput * output
+                let x0 = steps[index].predictedX0(sample: sample[element], modelOutput: output)
+                sample[element] = target.alpha * x0 + target.sigma * noise
+            }
+            index = next
+            taken += 1
+            planned = max(planned - 1, 1)
+        }
+        return taken
+    }
+}

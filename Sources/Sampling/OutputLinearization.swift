@@ -1,0 +1,214 @@
+/// How the clean sample x_0 that the network predicts follows the sample x it is given, step by step, near the
+/// trajectories that a policy samples: dx_0 = gain dx, one number for all elements, and what that misses.
+///
+/// The gain is close to 0 in the noisy steps, where the observation decides, and close to 1 in the last ones, where the
+/// sample does. A network output evaluated at a guess of x stays useful with it when the guess moves.
+public struct OutputLinearization: Hashable, Sendable, Codable {
+    /// dx_0 / dx, not negative; shape [numInferenceSteps].
+    public let gains: [Float]
+    /// The largest error of x_0 in a unit of the largest displacement of x, positive; shape [numInferenceSteps].
+    public let errors: [Float]
+    /// The largest change of x_0 that a displacement too small to matter brings about, by the rounding within the network;
+    /// shape [numInferenceSteps].
+    public let rounding: [Float]
+
+    /// A linearisation from its parts, which have a number for each step.
+    public init(gains: [Float], errors: [Float], rounding: [Float]) {
+        precondition(
+            gains.count == errors.count && gains.count == rounding.count,
+            "\(gains.count) gains, \(errors.count) errors, \(rounding.count) roundings"
+        )
+        self.gains = gains
+        self.errors = errors
+        self.rounding = rounding
+    }
+
+    /// Where nothing was measured: x_0 does not follow, and may be off by as much as x.
+    static func unknown(steps: Int) -> OutputLinearization {
+        OutputLinearization(
+            gains: [Float](repeating: 0, count: steps),
+            errors: [Float](repeating: 1, count: steps),
+            rounding: [Float](repeating: 0, count: steps)
+        )
+    }
+
+    /// Measures it on sequential samples under the predictor's present condition.
+    ///
+    /// Each block of `window` steps is guessed as the quasi-Newton sampler guesses steps that enter its window, from the
+    /// block's first x_0; the network's outputs at the guesses and at the true samples then give pairs of displacement and
+    /// change. The gain is the least-squares fit over them, the error what all but one in twenty stay below. The rounding is
+    /// the largest change between the true samples and the same moved by a ten-thousandth.
+    ///
+    /// - Parameters:
+    ///   - noise: [samples, numInferenceSteps + 1, sampleCount].
+    ///   - maximumBatch: pairs that the predictor takes at once.
+    static func measure(
+        steps: [SolverStep],
+        predictor: borrowing some NoisePredictor,
+        noise: [Float],
+        sampleCount: Int,
+        maximumBatch: Int
+    ) -> OutputLinearization {
+        let samples = noise.count / ((steps.count + 1) * sampleCount)
+        var sums = [(displacement: Double, product: Double)](repeating: (0, 0), count: steps.count)
+        var pairs = [[(displacement: [Float], change: [Float])]](repeating: [], count: steps.count)
+        var rounding = [Float](repeating: 0, count: steps.count)
+        for sample in 0..<samples {
+            let count = (steps.count + 1) * sampleCount
+            let reference = ReferenceTrajectory(
+                steps: steps,
+                predictor: predictor,
+                noise: Array(noise[sample * count..<(sample + 1) * count]),
+                sampleCount: sampleCount
+            )
+            for start in stride(from: 0, to: steps.count, by: maximumBatch) {
+                let rows = start..<min(start + maximumBatch, steps.count)
+                let cells = start * sampleCount..<rows.upperBound * sampleCount
+                let inputs = reference.trajectory[cells].enumerated().map {
+                    $0.isMultiple(of: 2) ? $1 + Self.nudge : $1 - Self.nudge
+                }
+                let x0 = reference.predictX0(at: inputs, rows: rows, predictor: predictor)
+                for (index, pair) in zip(reference.x0[cells], x0).enumerated() {
+                    let row = start + index / sampleCount
+                    rounding[row] = max(rounding[row], abs(pair.0 - pair.1))
+                }
+            }
+            for first in stride(from: 0, to: steps.count, by: Self.block) {
+                let rows = first..<min(first + Self.block, steps.count)
+                let guesses = reference.guesses(rows)
+                for start in stride(from: rows.lowerBound, to: rows.upperBound, by: maximumBatch) {
+                    let batch = start..<min(start + maximumBatch, rows.upperBound)
+                    let offset = (start - rows.lowerBound) * sampleCount
+                    let inputs = Array(guesses[offset..<offset + batch.count * sampleCount])
+                    let x0 = reference.predictX0(at: inputs, rows: batch, predictor: predictor)
+                    for row in batch {
+                        let here = (row - start) * sampleCount..<(row - start + 1) * sampleCount
+                        let there = row * sampleCount..<(row + 1) * sampleCount
+                        let displacement = zip(reference.trajectory[there], inputs[here]).map { $0 - $1 }
+                        let change = zip(reference.x0[there], x0[here]).map { $0 - $1 }
+                        for (dx, dx0) in zip(displacement, change) {
+                            sums[row].displacement += Double(dx) * Double(dx)
+                            sums[row].product += Double(dx) * Double(dx0)
+                        }
+                        pairs[row].append((displacement, change))
+                    }
+                }
+            }
+        }
+
+        let gains = sums.map { sum in
+            // A policy whose output does not depend on the sample has no displacement to divide by.
+            sum.displacement > 1e-12 ? Float(max(sum.product / sum.displacement, 0)) : 0
+        }
+        let errors = zip(gains, pairs).map { gain, pairs in
+            let ratios = pairs.compactMap { displacement, change -> Float? in
+                let largest = displacement.reduce(0) { max($0, abs($1)) }
+                guard largest > 1e-6 else { return nil }
+                return zip(displacement, change).reduce(0) { max($0, abs($1.1 - gain * $1.0)) } / largest
+            }.sorted()
+            guard let last = ratios.indices.last else { return Float(1) }
+            return max(ratios[last - last / 20], Self.smallestError)
+        }
+        return OutputLinearization(gains: gains, errors: errors, rounding: rounding)
+    }
+
+    /// Steps guessed from one x_0.
+    private static let block = 16
+    private static let nudge: Float = 1e-4
+    /// Keeps an error above zero where x_0 is clipped in every sample measured.
+    private static let smallestError: Float = 0.02
+}
+
+/// A sequential sample with everything on its way.
+private struct ReferenceTrajectory {
+    let steps: [SolverStep]
+    let noise: [Float]
+    let sampleCount: Int
+    /// [N + 1, sampleCount].
+    private(set) var trajectory: [Float] = []
+    /// What each step predicted, clipped; [N, sampleCount].
+    private(set) var x0: [Float] = []
+
+    init(steps: [SolverStep], predictor: borrowing some NoisePredictor, noise: [Float], sampleCount: Int) {
+        self.steps = steps
+        self.noise = noise
+        self.sampleCount = sampleCount
+        trajectory = Array(noise[0..<sampleCount])
+        for row in steps.indices {
+            let outputs = evaluate(
+                Array(trajectory.suffix(sampleCount)),
+                rows: row..<row + 1,
+                predictor: predictor
+            )
+            advance(row, outputs: outputs)
+        }
+    }
+
+    private mutating func advance(_ row: Int, outputs: [Float]) {
+        for element in 0..<sampleCount {
+            let sample = trajectory[row * sampleCount + element]
+            let predicted = steps[row].predictedX0(sample: sample, modelOutput: outputs[element])
+            x0.append(predicted)
+            trajectory.append(
+                steps[row].advance(
+                    sample: sample,
+                    modelOutput: outputs[element],
+                    x0: predicted,
+                    previousX0: row > 0 ? x0[(row - 1) * sampleCount + element] : 0,
+                    noise: noise[(row + 1) * sampleCount + element]
+                )
+            )
+        }
+    }
+
+    private func evaluate(
+        _ samples: [Float],
+        rows: Range<Int>,
+        predictor: borrowing some NoisePredictor
+    ) -> [Float] {
+        var outputs = [Float](repeating: 0, count: samples.count)
+        let timesteps = rows.map { steps[$0].timestep }
+        var span = outputs.mutableSpan
+        predictor.predict(samples: samples.span, timesteps: timesteps.span, into: &span)
+        return outputs
+    }
+
+    /// The clipped x_0 that the network predicts at `samples`, [rows.count, sampleCount].
+    func predictX0(
+        at samples: [Float],
+        rows: Range<Int>,
+        predictor: borrowing some NoisePredictor
+    ) -> [Float] {
+        let outputs = evaluate(samples, rows: rows, predictor: predictor)
+        return outputs.indices.map { index in
+            steps[rows.lowerBound + index / sampleCount].predictedX0(
+                sample: samples[index],
+                modelOutput: outputs[index]
+            )
+        }
+    }
+
+    /// The samples of `rows` where the first is known and every x_0 is the one before the first, or 0 where there is
+    /// none; [rows.count, sampleCount].
+    func guesses(_ rows: Range<Int>) -> [Float] {
+        let first = rows.lowerBound * sampleCount
+        let held =
+            first > 0 ? Array(x0[first - sampleCount..<first]) : [Float](repeating: 0, count: sampleCount)
+        var samples = Array(trajectory[first..<first + sampleCount])
+        for row in rows.dropLast() {
+            for element in 0..<sampleCount {
+                let sample = samples[(row - rows.lowerBound) * sampleCount + element]
+                samples.append(
+                    steps[row].advance(
+                        sample: sample,
+                        modelOutput: steps[row].modelOutput(sample: sample, x0: held[element]),
+                        x0: held[element],
+                        previousX0: held[element],
+                        noise: noise[(row + 1) * sampleCount + element]
+                    )
+                )
+            }
+        }
+        return samples
+    }
+}
