@@ -4,7 +4,7 @@ struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Measure the time of an action chunk or of a forward pass of the network.",
-        subcommands: [BenchChunkCommand.self, BenchNetworkCommand.self]
+        subcommands: [BenchChunkCommand.self, BenchBudgetCommand.self, BenchNetworkCommand.self]
     )
 }
 

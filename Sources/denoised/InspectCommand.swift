@@ -195,18 +195,18 @@ struct InspectCommand: ParsableCommand {
                     + "\(schedule.predictionType), \(clip)"
             ),
             ("runs on", network.kernels.joined(separator: "; ")),
-            (
-                "window",
-                report.autoWindows.isEmpty
-                    ? "not calibrated here yet; --window auto does it"
-                    : report.autoWindows.map {
-                        "\($0.window) on \($0.kernel) with \($0.threads) threads "
-                            + "(\(fixed($0.iterations, 1)) passes, \(fixed($0.ms, 1)) ms)"
-                    }.joined(separator: "; ")
-            ),
+            ("window", windows(report.autoWindows)),
         ]
         for (name, text) in lines {
             Console.result("  " + name.padding(toLength: 10, withPad: " ", startingAt: 0) + text)
         }
+    }
+
+    private static func windows(_ windows: [Report.CalibratedWindow]) -> String {
+        guard !windows.isEmpty else { return "not calibrated here yet; --window auto does it" }
+        return windows.map { window in
+            let cost = "\(fixed(window.iterations, 1)) passes, \(fixed(window.ms, 1)) ms"
+            return "\(window.window) on \(window.kernel) with \(window.threads) threads (\(cost))"
+        }.joined(separator: "; ")
     }
 }
