@@ -5,7 +5,9 @@ struct BenchCommand: ParsableCommand {
         commandName: "bench",
         abstract:
             "Measure the time of an action chunk or of a forward pass of the network, or what time costs in score.",
-        subcommands: [BenchChunkCommand.self, BenchNetworkCommand.self, BenchRealtimeCommand.self]
+        subcommands: [
+            BenchChunkCommand.self, BenchBudgetCommand.self, BenchNetworkCommand.self, BenchRealtimeCommand.self,
+        ]
     )
 }
 
