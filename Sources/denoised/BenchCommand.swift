@@ -6,7 +6,8 @@ struct BenchCommand: ParsableCommand {
         abstract:
             "Measure the time of an action chunk or of a forward pass of the network, or what time costs in score.",
         subcommands: [
-            BenchChunkCommand.self, BenchBudgetCommand.self, BenchNetworkCommand.self, BenchRealtimeCommand.self,
+            BenchChunkCommand.self, BenchBudgetCommand.self, BenchNetworkCommand.self,
+            BenchRealtimeCommand.self,
         ]
     )
 }
