@@ -3,8 +3,9 @@ import ArgumentParser
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure the time of an action chunk or of a forward pass of the network.",
-        subcommands: [BenchChunkCommand.self, BenchBudgetCommand.self, BenchNetworkCommand.self]
+        subcommands: [
+            BenchChunkCommand.self, BenchPaperCommand.self, BenchBudgetCommand.self, BenchNetworkCommand.self,
+        ]
     )
 }
 
