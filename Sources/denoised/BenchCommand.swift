@@ -3,6 +3,7 @@ import ArgumentParser
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
+        abstract: "Measure what an action chunk, a forward pass of the network or an episode takes.",
         subcommands: [
             BenchChunkCommand.self, BenchPaperCommand.self, BenchBudgetCommand.self, BenchNetworkCommand.self,
         ]
