@@ -14,11 +14,42 @@ public protocol ChunkPlanner: SendableMetatype {
 
     /// Samples a chunk.
     ///
-    /// The result depends on the arguments alone, so that a repeated observation gets the same chunk.
-    /// - Parameters:
-    ///   - history: one that ``makeHistory()`` made, with at least one observation.
-    ///   - noiseSeed: the seed of the sampling noise.
-    mutating func plan(history: ObservationHistory, noiseSeed: UInt64) throws -> PlannedChunk
+    /// Without a deadline, and unless the planner says otherwise, the result depends on the history and the noise seed
+    /// alone, so that a repeated observation gets the same chunk.
+    mutating func plan(_ request: PlanningRequest) throws -> PlannedChunk
+}
+
+/// What a ``ChunkPlanner`` is asked for.
+public struct PlanningRequest: Sendable {
+    /// Who asks.
+    public var robot: RobotID
+    /// The episode of the newest observation.
+    public var episode: EpisodeID
+    /// The sequence number of the newest observation: its control step.
+    public var sequence: UInt64
+    /// One that ``ChunkPlanner/makeHistory()`` made, with at least one observation.
+    public var history: ObservationHistory
+    /// The seed of the sampling noise.
+    public var noiseSeed: UInt64
+    /// When the chunk must be there, by ``Clock/monotonicNs()``; nil where it takes the time it takes.
+    public var deadlineNs: UInt64?
+
+    /// A request.
+    public init(
+        robot: RobotID,
+        episode: EpisodeID,
+        sequence: UInt64,
+        history: ObservationHistory,
+        noiseSeed: UInt64,
+        deadlineNs: UInt64? = nil
+    ) {
+        self.robot = robot
+        self.episode = episode
+        self.sequence = sequence
+        self.history = history
+        self.noiseSeed = noiseSeed
+        self.deadlineNs = deadlineNs
+    }
 }
 
 /// A chunk as a ``ChunkPlanner`` returns it.

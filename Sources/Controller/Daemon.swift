@@ -40,7 +40,13 @@ public final class Daemon: Sendable {
         wakeUp = try WakeUp()
         mailbox = PlannerMailbox(wakeUp: wakeUp)
         startPlanner = { mailbox, ready, ended in
-            PlannerThread.start(mailbox: mailbox, ready: ready, ended: ended, makePlanner: makePlanner)
+            PlannerThread.start(
+                mailbox: mailbox,
+                budgetNs: configuration.budgetNs,
+                ready: ready,
+                ended: ended,
+                makePlanner: makePlanner
+            )
         }
     }
 

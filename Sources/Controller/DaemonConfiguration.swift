@@ -19,6 +19,9 @@ public struct DaemonConfiguration: Sendable {
     public var requests = "tcp://127.0.0.1:5557"
     /// The seed from which, with robot, episode and sequence number, each chunk's noise seed is derived.
     public var seed: UInt64 = 0
+    /// The time from an observation's receipt to its chunk that the planner is to keep, positive; nil: it takes the time it
+    /// takes. The planner must have been made for it.
+    public var budget: Duration?
     /// What a message may hold.
     public var limits: MessagePackLimits = .standard
     /// The most robots whose history is kept; beyond, the one heard least recently is forgotten.
@@ -40,4 +43,9 @@ public struct DaemonConfiguration: Sendable {
         configuration.requests = "inproc://\(name).requests"
         return configuration
     }
+}
+
+extension DaemonConfiguration {
+    /// The budget in whole nanoseconds.
+    var budgetNs: UInt64? { budget.map { UInt64(max($0 / .nanoseconds(1), 0)) } }
 }

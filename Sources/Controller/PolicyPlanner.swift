@@ -10,6 +10,15 @@ public struct PolicyPlanner: ChunkPlanner {
     /// How it samples.
     public let sampler: InfoMessage.Sampler
     private let diffusion: DiffusionPolicy
+    private let startsWarm: Bool
+    private var lastChunks: [RobotID: LastChunk] = [:]
+
+    /// A robot's last chunk.
+    private struct LastChunk {
+        let episode: EpisodeID
+        let sequence: UInt64
+        let prediction: [Float]
+    }
 
     /// Builds the policy, and samples one chunk so that the first robot does not wait for memory to be touched.
     ///
@@ -18,6 +27,8 @@ public struct PolicyPlanner: ChunkPlanner {
     ///   - threads: threads for the network.
     ///   - kernel: what computes it.
     ///   - locksWeights: keeps the weights in memory where the system allows it.
+    ///   - keepsDeadlines: measures what it takes to keep a budget.
+    ///   - startsWarm: starts a robot's chunk from its last one.
     ///   - calibrations: where what the sampler measures is looked up and kept.
     /// - Throws: `PolicyError` for weights or settings that cannot be used.
     public init(
@@ -26,6 +37,8 @@ public struct PolicyPlanner: ChunkPlanner {
         threads: Int,
         kernel: Kernel = .exact,
         locksWeights: Bool = false,
+        keepsDeadlines: Bool = false,
+        startsWarm: Bool = false,
         calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
         let configuration = bundle.configuration
@@ -35,8 +48,10 @@ public struct PolicyPlanner: ChunkPlanner {
             threads: threads,
             kernel: kernel,
             locksWeights: locksWeights,
+            keepsDeadlines: keepsDeadlines,
             calibrations: calibrations
         )
+        self.startsWarm = startsWarm
         self.policy = InfoMessage.Policy(
             name: bundle.name,
             features: bundle.observationFeatures.map { InfoMessage.Feature(name: $0.name, count: $0.count) },
@@ -49,17 +64,25 @@ public struct PolicyPlanner: ChunkPlanner {
         // What comes of this chunk does not matter, not even whether it is finite.
         var history = makeHistory()
         try? history.append(bundle.middleObservation)
-        _ = try? plan(history: history, noiseSeed: 0)
+        _ = try? diffusion.actionChunk(for: history, seed: 0)
     }
 
     /// An empty history of what the policy observes.
     public func makeHistory() -> ObservationHistory { diffusion.makeHistory() }
 
-    /// Samples a chunk.
+    /// Samples a chunk, from the robot's last one where it starts warm: the chunk then depends on that one, within the
+    /// sampler's tolerance.
     ///
     /// - Throws: `ActionChunkError` where the result is not finite.
-    public func plan(history: ObservationHistory, noiseSeed: UInt64) throws -> PlannedChunk {
-        let chunk = try diffusion.actionChunk(for: history, seed: noiseSeed)
+    public mutating func plan(_ request: PlanningRequest) throws -> PlannedChunk {
+        if startsWarm { guess(for: request) }
+        let chunk = try diffusion.actionChunk(
+            for: request.history,
+            seed: request.noiseSeed,
+            deadline: request.deadlineNs.map { .now + .nanoseconds(Int64($0) - Int64(Clock.monotonicNs())) }
+        )
+        if startsWarm { remember(chunk, of: request) }
+        let (quality, coarseSteps) = chunk.report.quality.message
         return PlannedChunk(
             actions: chunk.actions,
             sampling: ChunkMessage.Sampling(
@@ -70,11 +93,44 @@ public struct PolicyPlanner: ChunkPlanner {
                 tolerance: Double(chunk.report.tolerance),
                 iterations: chunk.report.parallelIterations,
                 evaluations: chunk.report.modelEvaluations,
-                residual: Double(chunk.report.residual)
+                residual: Double(chunk.report.residual),
+                quality: quality,
+                coarseSteps: coarseSteps
             ),
             conditionNs: chunk.conditionDuration.nanoseconds,
             sampleNs: chunk.samplingDuration.nanoseconds
         )
+    }
+}
+
+extension PolicyPlanner {
+    private func guess(for request: PlanningRequest) {
+        guard let last = lastChunks[request.robot], last.episode == request.episode,
+            request.sequence > last.sequence,
+            let elapsed = Int(exactly: request.sequence - last.sequence)
+        else { return }
+        diffusion.guess(from: last.prediction, elapsedSteps: elapsed)
+    }
+
+    private mutating func remember(_ chunk: ActionChunk, of request: PlanningRequest) {
+        // As many as a daemon keeps histories; a robot that is forgotten starts cold once.
+        if lastChunks.count >= 256, lastChunks[request.robot] == nil { lastChunks.removeAll() }
+        lastChunks[request.robot] = LastChunk(
+            episode: request.episode,
+            sequence: request.sequence,
+            prediction: chunk.prediction
+        )
+    }
+}
+
+extension SamplingQuality {
+    /// As a message names it, with the long steps it took.
+    fileprivate var message: (name: String, coarseSteps: Int) {
+        switch self {
+        case .exact: ("exact", 0)
+        case .converged: ("converged", 0)
+        case .coarse(let steps): ("coarse", steps)
+        }
     }
 }
 

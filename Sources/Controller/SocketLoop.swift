@@ -18,6 +18,7 @@ final class SocketLoop {
     private let planner: PlannerFacts
     private let mailbox: PlannerMailbox
     private let telemetry: Telemetry
+    private let budgetNs: UInt64?
     private let limits: MessagePackLimits
     private let logger: Logger
     private var agenda: Agenda
@@ -44,6 +45,7 @@ final class SocketLoop {
         self.planner = planner
         self.mailbox = mailbox
         self.telemetry = telemetry
+        budgetNs = configuration.budgetNs
         limits = configuration.limits
         logger = configuration.logger
         agenda = Agenda(emptyHistory: planner.emptyHistory, configuration: configuration)
@@ -163,13 +165,23 @@ final class SocketLoop {
         switch job.destination {
         case .topic:
             let message = [job.robot.chunkTopic, chunk.encode(finish: finish)]
-            telemetry.record(chunk.timing.stages) { $0.chunks += 1 }
+            telemetry.record(chunk.timing.stages) { count(chunk, as: \.chunks, in: &$0) }
             try chunks.send(message)
         case .client(let route, let number):
             let message = route + [chunk.encode(request: number, finish: finish)]
-            telemetry.record(chunk.timing.stages) { $0.predictions += 1 }
+            telemetry.record(chunk.timing.stages) { count(chunk, as: \.predictions, in: &$0) }
             try requests.send(message)
         }
+    }
+
+    private func count(
+        _ chunk: ChunkMessage,
+        as kind: WritableKeyPath<DaemonStatistics, UInt64>,
+        in statistics: inout DaemonStatistics
+    ) {
+        statistics[keyPath: kind] += 1
+        if let budgetNs, chunk.timing.stages.total > budgetNs { statistics.lateChunks += 1 }
+        if chunk.sampling.coarseSteps > 0 { statistics.coarseChunks += 1 }
     }
 
     // MARK: Requests
@@ -204,10 +216,12 @@ final class SocketLoop {
         telemetry.count { $0.requests[request.type, default: 0] += 1 }
         switch request {
         case .info:
+            var sampler = planner.sampler
+            sampler.budgetMs = Double(budgetNs ?? 0) / 1e6
             let info = InfoMessage(
                 daemonVersion: daemonVersion,
                 policy: planner.policy,
-                sampler: planner.sampler,
+                sampler: sampler,
                 endpoints: endpoints,
                 statistics: telemetry.snapshot()
             )

@@ -71,6 +71,12 @@ struct AffineMap: Sendable, Hashable {
         }
     }
 
+    /// The number that is mapped to `value`, or 0 where all are.
+    func inverse(_ value: Float, dimension: Int) -> Float {
+        guard scale[dimension] != 0 else { return 0 }
+        return Float((Double(value) - offset[dimension]) / scale[dimension] + origin[dimension])
+    }
+
     /// Maps one number.
     func apply(to value: Float, dimension: Int) -> Float {
         Float((Double(value) - origin[dimension]) * scale[dimension] + offset[dimension])

@@ -128,7 +128,8 @@ public final class DiffusionPolicy {
         actionUnnormalization = bundle.actionUnnormalization
         buffers = Buffers(
             conditionCount: configuration.architecture.conditionDim,
-            noiseCount: sampler.noiseCount
+            noiseCount: sampler.noiseCount,
+            predictionCount: sampler.sampleCount
         )
     }
 
@@ -142,6 +143,30 @@ public final class DiffusionPolicy {
     /// - Throws: `ObservationError` with the feature, what was found and what was expected.
     public func check(_ observation: Observation) throws(ObservationError) {
         try observationFeatures.check(observation)
+    }
+
+    /// Starts the next chunk from the one before it, for quasi-Newton sampling: what was predicted is guessed to come true.
+    /// The chunk then depends on that guess, within the tolerance.
+    ///
+    /// - Parameters:
+    ///   - prediction: [horizon, actionDim] in the robot's units, as predicted for an observation of the same episode.
+    ///   - elapsedSteps: control steps from that observation to the next one; nothing is guessed unless the prediction
+    ///     reaches beyond them.
+    public func guess(from prediction: [Float], elapsedSteps: Int) {
+        precondition(prediction.count == predictionCount, "the prediction is of another policy")
+        let actionDim = configuration.actionDim
+        let rows = predictionCount / actionDim
+        guard (0..<rows).contains(elapsedSteps) else { return }
+        for row in 0..<rows {
+            let source = min(row + elapsedSteps, rows - 1) * actionDim
+            for dimension in 0..<actionDim {
+                buffers.guess[row * actionDim + dimension] = actionUnnormalization.inverse(
+                    prediction[source + dimension],
+                    dimension: dimension
+                )
+            }
+        }
+        buffers.passGuess(to: sampler)
     }
 
     /// Predicts from the newest observation of a history, with noise drawn from a seed. Allocates nothing
@@ -336,8 +361,11 @@ private struct Buffers {
     private(set) var condition: [Float]
     /// [numInferenceSteps + 1, horizon, actionDim].
     private(set) var noise: [Float]
+    /// [horizon, actionDim], normalised.
+    var guess: [Float]
 
-    init(conditionCount: Int, noiseCount: Int) {
+    init(conditionCount: Int, noiseCount: Int, predictionCount: Int) {
+        guess = [Float](repeating: 0, count: predictionCount)
         condition = [Float](repeating: 0, count: conditionCount)
         noise = [Float](repeating: 0, count: noiseCount)
     }
@@ -363,6 +391,10 @@ private struct Buffers {
                 }
             }
         }
+    }
+
+    func passGuess(to sampler: Sampler) {
+        sampler.guess(guess.span)
     }
 
     func passCondition(to network: UNet1D) {

@@ -8,19 +8,27 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     public let gains: [Float]
     /// The largest error of x_0 in a unit of the largest displacement of x, positive; shape [numInferenceSteps].
     public let errors: [Float]
+    /// The largest change of x_0 that a displacement too small to matter brings about, by the rounding within the network;
+    /// shape [numInferenceSteps].
+    public let rounding: [Float]
 
     /// A linearisation from its parts, which have a number for each step.
-    public init(gains: [Float], errors: [Float]) {
-        precondition(gains.count == errors.count, "\(gains.count) gains, \(errors.count) errors")
+    public init(gains: [Float], errors: [Float], rounding: [Float]) {
+        precondition(
+            gains.count == errors.count && gains.count == rounding.count,
+            "\(gains.count) gains, \(errors.count) errors, \(rounding.count) roundings"
+        )
         self.gains = gains
         self.errors = errors
+        self.rounding = rounding
     }
 
     /// Where nothing was measured: x_0 does not follow, and may be off by as much as x.
     static func unknown(steps: Int) -> OutputLinearization {
         OutputLinearization(
             gains: [Float](repeating: 0, count: steps),
-            errors: [Float](repeating: 1, count: steps)
+            errors: [Float](repeating: 1, count: steps),
+            rounding: [Float](repeating: 0, count: steps)
         )
     }
 
@@ -28,7 +36,8 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     ///
     /// Each block of steps is guessed as the quasi-Newton sampler guesses steps that enter its window, from the x_0 before
     /// the block; the network's outputs at the guesses and at the true samples then give pairs of displacement and
-    /// change. The gain is the least-squares fit over them, the error what all but one in twenty stay below.
+    /// change. The gain is the least-squares fit over them, the error what all but one in twenty stay below. The rounding is
+    /// the largest change between the true samples and the same moved by a ten-thousandth.
     ///
     /// - Parameters:
     ///   - noise: [samples, numInferenceSteps + 1, sampleCount].
@@ -43,6 +52,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
         let samples = noise.count / ((steps.count + 1) * sampleCount)
         var sums = [(displacement: Double, product: Double)](repeating: (0, 0), count: steps.count)
         var pairs = [[(displacement: [Float], change: [Float])]](repeating: [], count: steps.count)
+        var rounding = [Float](repeating: 0, count: steps.count)
         for sample in 0..<samples {
             let count = (steps.count + 1) * sampleCount
             let reference = ReferenceTrajectory(
@@ -51,6 +61,18 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
                 noise: Array(noise[sample * count..<(sample + 1) * count]),
                 sampleCount: sampleCount
             )
+            for start in stride(from: 0, to: steps.count, by: maximumBatch) {
+                let rows = start..<min(start + maximumBatch, steps.count)
+                let cells = start * sampleCount..<rows.upperBound * sampleCount
+                let inputs = reference.trajectory[cells].enumerated().map {
+                    $0.isMultiple(of: 2) ? $1 + Self.nudge : $1 - Self.nudge
+                }
+                let x0 = reference.predictX0(at: inputs, rows: rows, predictor: predictor)
+                for (index, pair) in zip(reference.x0[cells], x0).enumerated() {
+                    let row = start + index / sampleCount
+                    rounding[row] = max(rounding[row], abs(pair.0 - pair.1))
+                }
+            }
             for rows in Self.blocks(of: steps.count, sample: sample) {
                 let guesses = reference.guesses(rows)
                 for start in stride(from: rows.lowerBound, to: rows.upperBound, by: maximumBatch) {
@@ -86,7 +108,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
             guard let last = ratios.indices.last else { return Float(1) }
             return max(ratios[last - last / 20], Self.smallestError)
         }
-        return OutputLinearization(gains: gains, errors: errors)
+        return OutputLinearization(gains: gains, errors: errors, rounding: rounding)
     }
 
     /// The blocks of steps that are guessed from one x_0 each.
@@ -99,6 +121,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
 
     /// The most steps guessed from one x_0.
     private static let block = 16
+    private static let nudge: Float = 1e-4
     /// Keeps an error above zero where x_0 is clipped in every sample measured.
     private static let smallestError: Float = 0.02
 }

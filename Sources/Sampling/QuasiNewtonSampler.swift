@@ -48,6 +48,8 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private var secantNorms: [Float]
     /// The network's outputs for the window, [window, sampleCount].
     private var newOutputs: [Float]
+    /// What the first window is stepped towards: a guess of the result, or 0.
+    private var initialX0: [Float]
     /// By how much this sample's gains differ from the linearisation's, for steps without a secant.
     private var gainShift: Float = 0
 
@@ -94,6 +96,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         secantResiduals = Array(repeating: 0, count: count)
         secantNorms = Array(repeating: 0, count: steps.count)
         newOutputs = Array(repeating: 0, count: self.window * sampleCount)
+        initialX0 = Array(repeating: 0, count: sampleCount)
     }
 
     /// What an error in each step's x_0 adds to the result: through the step's own result, and through the next one's
@@ -113,6 +116,10 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             after = max(after * (response.sample + response.x0 * Double(gains[index])), 0)
         }
         return weights
+    }
+
+    mutating func guess(_ x0: Span<Float>) {
+        for element in 0..<sampleCount { initialX0[element] = x0[element] }
     }
 
     mutating func sample(
@@ -184,11 +191,12 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         )
     }
 
-    /// Fills the first window with the initial sample and steps towards a clean sample of 0.
+    /// Fills the first window with the initial sample and steps towards the guess.
     private mutating func start(from noise: Span<Float>) {
         for element in 0..<sampleCount {
             trajectory[element] = noise[element]
-            predictedX0[element] = 0
+            predictedX0[element] = initialX0[element]
+            initialX0[element] = 0
         }
         for step in steps.indices { secantNorms[step] = 0 }
         gainShift = 0
@@ -233,12 +241,10 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             }
             secantNorms[index] = norm
             displacements += norm
-            // Below a hundred-thousandth it is the rounding that is measured.
-            if largestDisplacement > 1e-5, Double(index) < Self.decidedPart * Double(steps.count) {
-                stiffness = max(
-                    stiffness,
-                    largestSurprise / (largestDisplacement * linearization.errors[index])
-                )
+            // A displacement of a thousandth has no say in what is done.
+            if largestDisplacement > 1e-3, Double(index) < Self.decidedPart * Double(steps.count) {
+                let surprise = largestSurprise - linearization.rounding[index]
+                stiffness = max(stiffness, surprise / (largestDisplacement * linearization.errors[index]))
             }
         }
         if displacements > 1e-6 {

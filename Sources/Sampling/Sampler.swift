@@ -216,6 +216,15 @@ public final class Sampler {
         return linearization
     }
 
+    /// Gives the next sample's result as far as it can be guessed, which saves the quasi-Newton sampler a pass or two; others
+    /// take no notice. A wrong guess does no harm, but then saves nothing.
+    ///
+    /// - Parameter x0: Shape [sampleCount]; finite.
+    public func guess(_ x0: Span<Float>) {
+        precondition(x0.count == sampleCount, "the guess has \(x0.count) elements; expected \(sampleCount)")
+        algorithm.guess(x0)
+    }
+
     /// Draws one sample.
     ///
     /// A value that is not a number, from the predictor or in the noise, ends up in the sample: check the result.
@@ -270,6 +279,9 @@ protocol SamplingAlgorithm {
     /// The most (sample, timestep) pairs it asks the predictor for at once.
     var maximumBatch: Int { get }
 
+    /// Takes a guess of the next sample's result; shape [sampleCount].
+    mutating func guess(_ x0: Span<Float>)
+
     /// Draws one sample, or begins to, where finishing it would not leave time for a coarse solve of the rest; shapes as in
     /// `Sampler.sample`.
     mutating func sample(
@@ -278,6 +290,10 @@ protocol SamplingAlgorithm {
         deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
     ) -> SamplingProgress
+}
+
+extension SamplingAlgorithm {
+    mutating func guess(_ x0: Span<Float>) {}
 }
 
 /// How far an algorithm came, which is to the end unless the deadline stopped it.

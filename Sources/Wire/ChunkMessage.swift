@@ -6,18 +6,23 @@ public struct ChunkMessage: Sendable, Hashable {
         public var solver: String
         /// The number of denoising steps.
         public var steps: Int
-        /// `sequential` or `paradigms`.
+        /// `sequential`, `quasi-newton` or `paradigms`.
         public var method: String
-        /// The ParaDiGMS window, in steps; 1 where the method is sequential.
+        /// The window of a parallel method, in steps; 1 where sequential.
         public var window: Int
-        /// The ParaDiGMS tolerance, in standard deviations of a step's noise; 0 where sequential.
+        /// The tolerance of a parallel method, in its own unit; 0 where sequential.
         public var tolerance: Double
         /// Parallel iterations: forward passes of the network one after the other.
         public var iterations: Int
         /// Model evaluations: (sample, timestep) pairs that went through the network.
         public var evaluations: Int
-        /// The largest residual accepted, in the tolerance's unit; 0 where sequential.
+        /// What was neglected, in the tolerance's unit; 0 where sequential.
         public var residual: Double
+        /// `exact`: the sequential chunk; `converged`: that within the tolerance; `coarse`: finished in long steps, to be in
+        /// time.
+        public var quality: String
+        /// The long steps of a coarse chunk; 0 for the others.
+        public var coarseSteps: Int
 
         /// A sampling with these figures.
         public init(
@@ -28,7 +33,9 @@ public struct ChunkMessage: Sendable, Hashable {
             tolerance: Double = 0,
             iterations: Int,
             evaluations: Int,
-            residual: Double = 0
+            residual: Double = 0,
+            quality: String = "exact",
+            coarseSteps: Int = 0
         ) {
             self.solver = solver
             self.steps = steps
@@ -38,6 +45,8 @@ public struct ChunkMessage: Sendable, Hashable {
             self.iterations = iterations
             self.evaluations = evaluations
             self.residual = residual
+            self.quality = quality
+            self.coarseSteps = coarseSteps
         }
     }
 
@@ -186,7 +195,9 @@ public struct ChunkMessage: Sendable, Hashable {
             tolerance: fields.double("tolerance"),
             iterations: fields.count("iterations"),
             evaluations: fields.count("evaluations"),
-            residual: fields.double("residual")
+            residual: fields.double("residual"),
+            quality: fields.string("quality"),
+            coarseSteps: fields.count("coarse_steps")
         )
         let stages = try fields.fields("stages_ns")
         timing = try Timing(
@@ -215,7 +226,7 @@ public struct ChunkMessage: Sendable, Hashable {
         finish: (inout Timing) -> Void = { _ in }
     ) -> [UInt8] {
         let encoder = MessagePackEncoder()
-        encoder.message("chunk", fields: 19 + (request == nil ? 0 : 1))
+        encoder.message("chunk", fields: 21 + (request == nil ? 0 : 1))
         if let request {
             encoder.string("request")
             encoder.unsigned(request)
@@ -257,6 +268,10 @@ public struct ChunkMessage: Sendable, Hashable {
         encoder.integer(Int64(sampling.evaluations))
         encoder.string("residual")
         encoder.float(sampling.residual)
+        encoder.string("quality")
+        encoder.string(sampling.quality)
+        encoder.string("coarse_steps")
+        encoder.integer(Int64(sampling.coarseSteps))
     }
 
     private func encode(_ timing: Timing, to encoder: borrowing MessagePackEncoder) {

@@ -43,6 +43,10 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
     public var chunks: UInt64 = 0
     /// Chunks sent in reply to `predict`.
     public var predictions: UInt64 = 0
+    /// Chunks and predictions that were ready later than the budget allows.
+    public var lateChunks: UInt64 = 0
+    /// Chunks and predictions finished in long steps, to be in time.
+    public var coarseChunks: UInt64 = 0
     /// Accepted observations on which the policy failed.
     public var plannerErrors: UInt64 = 0
     /// The latency of each stage of a chunk: `decode`, `queue`, `condition`, `sample`, `encode`, `total`, and
@@ -63,6 +67,8 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
         case rejectedMessages = "rejected_messages"
         case chunks
         case predictions
+        case lateChunks = "late_chunks"
+        case coarseChunks = "coarse_chunks"
         case plannerErrors = "planner_errors"
         case latencyNs = "latency_ns"
     }
@@ -96,6 +102,8 @@ extension DaemonStatistics {
                 "rejected_messages": counts(rejectedMessages),
                 "chunks": .unsigned(chunks),
                 "predictions": .unsigned(predictions),
+                "late_chunks": .unsigned(lateChunks),
+                "coarse_chunks": .unsigned(coarseChunks),
                 "planner_errors": .unsigned(plannerErrors),
                 "latency_ns": .map(MessagePackMap(sorted: latencies)),
             ])
@@ -117,6 +125,8 @@ extension DaemonStatistics {
         }
         chunks = try fields.unsigned("chunks")
         predictions = try fields.unsigned("predictions")
+        lateChunks = try fields.unsigned("late_chunks")
+        coarseChunks = try fields.unsigned("coarse_chunks")
         plannerErrors = try fields.unsigned("planner_errors")
         for stage in try fields.map("latency_ns").keys {
             let latency = try fields.fields("latency_ns").fields(stage)

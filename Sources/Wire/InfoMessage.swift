@@ -53,14 +53,16 @@ public struct InfoMessage: Sendable, Hashable {
         public var solver: String
         /// The number of denoising steps.
         public var steps: Int
-        /// `sequential` or `paradigms`.
+        /// `sequential`, `quasi-newton` or `paradigms`.
         public var method: String
-        /// The ParaDiGMS window; 1 where sequential.
+        /// The window of a parallel method; 1 where sequential.
         public var window: Int
-        /// The ParaDiGMS tolerance; 0 where sequential.
+        /// The tolerance of a parallel method, in its own unit; 0 where sequential.
         public var tolerance: Double
         /// What computes the network: precision and instruction set.
         public var kernel: String
+        /// The time from an observation's receipt to its chunk that is kept, in milliseconds; 0 where none is.
+        public var budgetMs: Double
 
         /// A sampler with these settings.
         public init(
@@ -69,7 +71,8 @@ public struct InfoMessage: Sendable, Hashable {
             method: String,
             window: Int = 1,
             tolerance: Double = 0,
-            kernel: String
+            kernel: String,
+            budgetMs: Double = 0
         ) {
             self.solver = solver
             self.steps = steps
@@ -77,6 +80,7 @@ public struct InfoMessage: Sendable, Hashable {
             self.window = window
             self.tolerance = tolerance
             self.kernel = kernel
+            self.budgetMs = budgetMs
         }
     }
 
@@ -152,6 +156,7 @@ public struct InfoMessage: Sendable, Hashable {
                     "window": .count(sampler.window),
                     "tolerance": .float(sampler.tolerance),
                     "kernel": .string(sampler.kernel),
+                    "budget_ms": .float(sampler.budgetMs),
                 ])
             ),
             "endpoints": .map(
@@ -195,7 +200,8 @@ public struct InfoMessage: Sendable, Hashable {
             method: sampler.string("method"),
             window: sampler.count("window"),
             tolerance: sampler.double("tolerance"),
-            kernel: sampler.string("kernel")
+            kernel: sampler.string("kernel"),
+            budgetMs: sampler.double("budget_ms")
         )
         let endpoints = try fields.fields("endpoints")
         self.endpoints = try Endpoints(

@@ -46,6 +46,14 @@ struct InspectCommand: ParsableCommand {
             let predictionType: String
             let clipSampleRange: Float?
         }
+        struct CalibratedWindow: Encodable {
+            let kernel: String
+            let threads: Int
+            let window: Int
+            let iterations: Double
+            let evaluations: Double
+            let ms: Double
+        }
         let name: String
         let inputFeatures: [Feature]
         let outputFeatures: [Feature]
@@ -54,6 +62,8 @@ struct InspectCommand: ParsableCommand {
         let nActionSteps: Int
         let network: Network
         let schedule: Schedule
+        /// What `--window auto` takes on this machine, for each kernel that has been calibrated with the policy's own solver.
+        let autoWindows: [CalibratedWindow]
     }
 
     func run() throws {
@@ -114,7 +124,35 @@ struct InspectCommand: ParsableCommand {
                 betaEnd: configuration.noiseSchedule.betaEnd,
                 predictionType: configuration.predictionType.rawValue,
                 clipSampleRange: configuration.clipSampleRange
-            )
+            ),
+            autoWindows: Precision.allCases.compactMap { precision in
+                Kernel(best: precision).flatMap { calibratedWindow(bundle, kernel: $0) }
+            }
+        )
+    }
+
+    /// What the cache has for a kernel, with the policy's own solver, the default tolerance and a thread for each core.
+    private static func calibratedWindow(_ bundle: PolicyBundle, kernel: Kernel) -> Report.CalibratedWindow? {
+        var settings = bundle.configuration.defaultSettings
+        settings.method = ParallelMethod.quasiNewton.settings(window: .auto, tolerance: nil)
+        let threads = ProcessInfo.processInfo.activeProcessorCount
+        guard
+            let key = CalibrationCache.Key(
+                bundle: bundle,
+                settings: settings,
+                kernel: kernel,
+                threads: threads
+            ),
+            let calibration = CalibrationCache.standard.calibration(for: key),
+            let window = calibration.windows.first(where: { $0.window == calibration.fastestWindow })
+        else { return nil }
+        return Report.CalibratedWindow(
+            kernel: kernel.description,
+            threads: threads,
+            window: window.window,
+            iterations: window.iterations,
+            evaluations: window.evaluations,
+            ms: window.milliseconds
         )
     }
 
@@ -157,6 +195,15 @@ struct InspectCommand: ParsableCommand {
                     + "\(schedule.predictionType), \(clip)"
             ),
             ("runs on", network.kernels.joined(separator: "; ")),
+            (
+                "window",
+                report.autoWindows.isEmpty
+                    ? "not calibrated here yet; --window auto does it"
+                    : report.autoWindows.map {
+                        "\($0.window) on \($0.kernel) with \($0.threads) threads "
+                            + "(\(fixed($0.iterations, 1)) passes, \(fixed($0.ms, 1)) ms)"
+                    }.joined(separator: "; ")
+            ),
         ]
         for (name, text) in lines {
             Console.result("  " + name.padding(toLength: 10, withPad: " ", startingAt: 0) + text)

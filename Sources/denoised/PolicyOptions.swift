@@ -29,6 +29,8 @@ extension PolicyPlanner {
                 threads: threads,
                 kernel: kernel,
                 locksWeights: locksWeights,
+                keepsDeadlines: sampler.budgetMs != nil,
+                startsWarm: sampler.warmStart,
                 calibrations: .standard
             )
         }

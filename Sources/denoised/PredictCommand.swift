@@ -33,7 +33,12 @@ struct PredictCommand: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    func validate() throws { try sampler.checkWindowIsGiven() }
+    func validate() throws {
+        try sampler.checkWindowIsGiven()
+        if sampler.budgetMs != nil || sampler.warmStart {
+            throw ValidationError("--budget-ms and --warm-start are for serve and sim")
+        }
+    }
 
     private struct Report: Encodable {
         let output: String

@@ -46,6 +46,25 @@ struct SamplerOptions: ParsableArguments {
     )
     var tolerance: Float?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Keep every chunk within so many milliseconds from its observation, coarser where the exact one does not fit. \
+            Default: a chunk takes the time it takes.
+            """,
+            valueName: "ms"
+        )
+    )
+    var budgetMs: Double?
+
+    @Flag(
+        help: """
+            Start sampling in parallel from the robot's last chunk, which takes fewer passes; a chunk then depends on that \
+            one, within the tolerance.
+            """
+    )
+    var warmStart = false
+
     @Option(help: ArgumentHelp("Seed of the noise. Default: 0.", valueName: "s"))
     var seed: UInt64?
 
@@ -69,7 +88,7 @@ struct SamplerOptions: ParsableArguments {
         let given = [
             ("--solver", solver != nil), ("--steps", steps != nil), ("--window", window != nil),
             ("--method", method != nil), ("--tolerance", tolerance != nil), ("--threads", threads != nil),
-            ("--precision", precision != nil),
+            ("--precision", precision != nil), ("--budget-ms", budgetMs != nil), ("--warm-start", warmStart),
         ]
         return given.first(where: \.1)?.0
     }
@@ -82,12 +101,18 @@ struct SamplerOptions: ParsableArguments {
     /// - Throws: `Failure` where this processor has none.
     func kernel() throws -> Kernel { try (precision ?? .f32).kernel() }
 
+    /// What the daemon is to keep.
+    var budget: Duration? { budgetMs.map { .nanoseconds(Int64($0 * 1e6)) } }
+
     /// The threads to use.
     var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
 
     func validate() throws {
         if let threads, !(1...256).contains(threads) {
             throw ValidationError("--threads is \(threads), expected 1...256")
+        }
+        if let budgetMs, !(budgetMs >= 1 && budgetMs <= 60_000) {
+            throw ValidationError("--budget-ms is \(budgetMs), expected 1...60000")
         }
         if method == .paradigms, window == .auto {
             throw ValidationError("--window is auto, expected a number with --method paradigms")
@@ -99,6 +124,9 @@ struct SamplerOptions: ParsableArguments {
         guard window == nil else { return }
         if tolerance != nil {
             throw ValidationError("--tolerance is for sampling in parallel, expected --window with it")
+        }
+        if warmStart {
+            throw ValidationError("--warm-start is for sampling in parallel, expected --window with it")
         }
         if method != nil {
             throw ValidationError("--method is for sampling in parallel, expected --window with it")

@@ -111,6 +111,7 @@ struct ServeCommand: ParsableCommand {
         if let chunksTo { configuration.chunks = .connect(chunksTo) }
         if let requests { configuration.requests = requests }
         configuration.seed = sampler.firstSeed
+        configuration.budget = sampler.budget
         configuration.logger = logger
         return configuration
     }
@@ -137,6 +138,9 @@ extension DaemonStatistics {
                 + "\(observations) observations, \(supersededObservations) superseded, "
                 + "\(staleObservations) stale, \(plannerErrors) planner errors"
         )
+        if lateChunks + coarseChunks > 0 {
+            Console.result("\(coarseChunks) coarse to be in time, \(lateChunks) late")
+        }
         for (reason, count) in rejectedMessages.sorted(by: { $0.key < $1.key }) {
             Console.result("rejected, \(reason): \(count)")
         }

@@ -20,6 +20,7 @@ final class SimulatedRobot {
         let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler)
         var configuration = DaemonConfiguration.embedded()
         configuration.seed = sampler.firstSeed
+        configuration.budget = sampler.budget
         configuration.logger = .standardError(level: .warning)
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         let endpoints = try Failure.asRun { try daemon.start() }

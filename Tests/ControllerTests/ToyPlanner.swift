@@ -31,14 +31,14 @@ struct ToyPlanner: ChunkPlanner {
 
     func makeHistory() -> ObservationHistory { emptyHistory(nObsSteps: 2) }
 
-    func plan(history: ObservationHistory, noiseSeed: UInt64) throws -> PlannedChunk {
-        let firsts = firstNumbers(of: history)
+    func plan(_ request: PlanningRequest) throws -> PlannedChunk {
+        let firsts = firstNumbers(of: request.history)
         gate?.enter(history: firsts)
         if firsts.last == -1 { throw Failure() }
         let sum = firsts.last == -2 ? .nan : firsts.reduce(0, +)
         let rows = firsts.last == -3 ? 2 : 3
         return PlannedChunk(
-            actions: (0..<rows).flatMap { [sum + Float($0), Float(noiseSeed & 0xffff)] },
+            actions: (0..<rows).flatMap { [sum + Float($0), Float(request.noiseSeed & 0xffff)] },
             sampling: .init(solver: "ddim", steps: 5, method: "sequential", iterations: 5, evaluations: 5),
             conditionNs: 1,
             sampleNs: 2

@@ -50,6 +50,8 @@ CHUNK = {
     "iterations": 25,
     "evaluations": 390,
     "residual": 0.0625,
+    "quality": "converged",
+    "coarse_steps": 0,
     "stages_ns": {
         "decode": 20_000,
         "queue": 30_000,

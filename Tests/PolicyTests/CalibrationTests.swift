@@ -53,7 +53,8 @@ struct CalibrationTests {
         Calibration(
             linearization: OutputLinearization(
                 gains: [Float](repeating: 0.25, count: steps),
-                errors: [Float](repeating: 0.125, count: steps)
+                errors: [Float](repeating: 0.125, count: steps),
+                rounding: [Float](repeating: 0.0001, count: steps)
             ),
             forwardTimes: ForwardTimes(nanoseconds: [1_000, 2_000]),
             windows: [1, 3, 5, 8].map { window in
@@ -221,7 +222,7 @@ struct CalibrationTests {
     /// Files that can be read, but not relied on.
     @Test(arguments: [
         // Of another version, and of another policy under the same name.
-        (#""version":1"#, #""version":0"#),
+        (#""version":3"#, #""version":0"#),
         (#""policy":"processors""#, #""policy":"other""#),
         (#""threads":1"#, #""threads":2"#),
         (#""errors":[0.125"#, #""errors":[0"#),
@@ -230,6 +231,8 @@ struct CalibrationTests {
         (#""gains":[0.25"#, #""gains":[-0.25"#),
         (#""gains":[0.25"#, #""gains":[1e999"#),
         (#""gains":[0.25"#, #""gains":[null"#),
+        (#""rounding":[0"#, #""rounding":[-1,0"#),
+        (#""rounding":[0"#, #""rounding":[0,0"#),
         (#""nanoseconds":[1000,2000]"#, #""nanoseconds":[]"#),
         (#""nanoseconds":[1000,2000]"#, #""nanoseconds":[0,2000]"#),
         (#""window":8"#, #""window":0"#),

@@ -35,6 +35,9 @@ import Testing
         let found = sampler.calibrate(with: model)
         #expect(found.gains.count == 50)
         #expect(found.errors.count == 50)
+        #expect(found.rounding.count == 50)
+        // A nudge of 0.0001 changes x_0 by that, times a gain below 1; where alpha is small epsilon's last bit weighs more.
+        #expect(found.rounding.dropFirst(3).allSatisfy { 0..<0.0002 ~= $0 })
         // The first sample is the noise itself, which no guess misses. At the next ones alpha is small and what epsilon
         // says of x_0 is rounded coarsely.
         for (index, timestep) in sampler.timesteps.enumerated().dropFirst(3) {
@@ -128,7 +131,11 @@ import Testing
     }
 
     @Test func isReadAsItWasWritten() throws {
-        let written = OutputLinearization(gains: [0, 0.1, 0.33333334], errors: [1, 0.02, 0.7])
+        let written = OutputLinearization(
+            gains: [0, 0.1, 0.33333334],
+            errors: [1, 0.02, 0.7],
+            rounding: [0, 0, 0.001]
+        )
         let data = try JSONEncoder().encode(written)
         #expect(try JSONDecoder().decode(OutputLinearization.self, from: data) == written)
     }

@@ -48,7 +48,8 @@ import Testing
         for gain: Float in [0, 0.5, 3] {
             let linearization = OutputLinearization(
                 gains: [Float](repeating: gain, count: 15),
-                errors: [Float](repeating: 0.02, count: 15)
+                errors: [Float](repeating: 0.02, count: 15),
+                rounding: [Float](repeating: 0, count: 15)
             )
             let parallel = try setup.sampler(
                 .quasiNewton(window: 6, tolerance: 0),
@@ -150,13 +151,14 @@ import Testing
         // Errors that are far too small make every change a surprise.
         let linearization = OutputLinearization(
             gains: [Float](repeating: 0, count: 100),
-            errors: [Float](repeating: 0.0001, count: 100)
+            errors: [Float](repeating: 0.0001, count: 100),
+            rounding: [Float](repeating: 0, count: 100)
         )
         let model = try setup.twoModes()
         let sequential = try setup.sampler(.sequential)
         let noise = gaussianNoise(count: sequential.noiseCount, seed: 14)
         let expected = sequential.sample(with: model, noise: noise).sample
-        for window in [2, 8, 100] {
+        for window in [4, 8, 100] {
             let parallel = try setup.sampler(
                 .quasiNewton(window: window, tolerance: 1e-6),
                 linearization: linearization

@@ -35,7 +35,8 @@ import Testing
                 tolerance: 0.1,
                 iterations: 25,
                 evaluations: 390,
-                residual: 0.0625
+                residual: 0.0625,
+                quality: "converged"
             ),
             timing: .init(
                 stages: .init(
