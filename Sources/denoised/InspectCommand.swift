@@ -168,6 +168,10 @@ struct InspectCommand: ParsableCommand {
         let network = report.network
         let schedule = report.schedule
         let clip = schedule.clipSampleRange.map { "clipped to +-\($0)" } ?? "not clipped"
+        let windows = report.autoWindows.map { window -> String in
+            let cost = "\(fixed(window.iterations, 1)) passes, \(fixed(window.ms, 1)) ms"
+            return "\(window.window) on \(window.kernel) with \(window.threads) threads (\(cost))"
+        }.joined(separator: "; ")
         let lines = [
             (
                 "time",
@@ -195,15 +199,7 @@ struct InspectCommand: ParsableCommand {
                     + "\(schedule.predictionType), \(clip)"
             ),
             ("runs on", network.kernels.joined(separator: "; ")),
-            (
-                "window",
-                report.autoWindows.isEmpty
-                    ? "not calibrated here yet; --window auto does it"
-                    : report.autoWindows.map {
-                        "\($0.window) on \($0.kernel) with \($0.threads) threads "
-                            + "(\(fixed($0.iterations, 1)) passes, \(fixed($0.ms, 1)) ms)"
-                    }.joined(separator: "; ")
-            ),
+            ("window", windows.isEmpty ? "not calibrated here yet; --window auto does it" : windows),
         ]
         for (name, text) in lines {
             Console.result("  " + name.padding(toLength: 10, withPad: " ", startingAt: 0) + text)
