@@ -79,6 +79,15 @@ extension EndToEnd {
                 (["sim", "--print-reset", "1", "--precision", "f32"], ["--precision", "--print-reset"]),
                 (["sim", "--policy", policy, "--tolerance", "0.2"], ["--tolerance", "expected --window"]),
                 (["serve", "--policy", policy, "--tolerance", "0.2"], ["--tolerance", "expected --window"]),
+                (["serve", "--policy", policy, "--method", "paradigms"], ["--method", "expected --window"]),
+                (
+                    ["sim", "--policy", policy, "--window", "auto", "--method", "paradigms"],
+                    ["--window is auto", "--method paradigms"]
+                ),
+                (
+                    ["sim", "--policy", policy, "--window", "4", "--method", "picard"],
+                    ["picard", "--method"]
+                ),
                 (
                     ["sim", "--connect", "tcp://127.0.0.1:1", "--steps", "5"],
                     ["--steps and --connect exclude each other"]
