@@ -77,7 +77,7 @@ let package = Package(
         tests("Safetensors", ["Safetensors"], resources: [.copy("Fixtures")]),
         tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
-        tests("Policy", ["Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
+        tests("Policy", ["Denoiser", "Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
         tests("Wire", ["Wire"]),

@@ -11,7 +11,8 @@ struct Deadline {
     /// Whether after a pass of `batch` there would be too little time left to finish from step `step` of `count` with as
     /// many coarse steps as it takes.
     func forbids(batch: Int, step: Int, of count: Int) -> Bool {
-        let finish = times.estimate(batch: 1, count: min(Self.sufficientSteps, count - step))
+        // The pass itself gains a step at least.
+        let finish = times.estimate(batch: 1, count: min(Self.sufficientSteps, count - step - 1))
         return remaining < times.estimate(batch: batch) + finish
     }
 

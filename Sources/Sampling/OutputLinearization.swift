@@ -34,8 +34,8 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
 
     /// Measures it on sequential samples under the predictor's present condition.
     ///
-    /// Each block of `window` steps is guessed as the quasi-Newton sampler guesses steps that enter its window, from the
-    /// block's first x_0; the network's outputs at the guesses and at the true samples then give pairs of displacement and
+    /// Each block of steps is guessed as the quasi-Newton sampler guesses steps that enter its window, from the x_0 before
+    /// the block; the network's outputs at the guesses and at the true samples then give pairs of displacement and
     /// change. The gain is the least-squares fit over them, the error what all but one in twenty stay below. The rounding is
     /// the largest change between the true samples and the same moved by a ten-thousandth.
     ///
@@ -73,8 +73,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
                     rounding[row] = max(rounding[row], abs(pair.0 - pair.1))
                 }
             }
-            for first in stride(from: 0, to: steps.count, by: Self.block) {
-                let rows = first..<min(first + Self.block, steps.count)
+            for rows in Self.blocks(of: steps.count, sample: sample) {
                 let guesses = reference.guesses(rows)
                 for start in stride(from: rows.lowerBound, to: rows.upperBound, by: maximumBatch) {
                     let batch = start..<min(start + maximumBatch, rows.upperBound)
@@ -112,7 +111,15 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
         return OutputLinearization(gains: gains, errors: errors, rounding: rounding)
     }
 
-    /// Steps guessed from one x_0.
+    /// The blocks of steps that are guessed from one x_0 each.
+    ///
+    /// A block's first sample is known, so it tells nothing: blocks begin elsewhere in every sample.
+    private static func blocks(of steps: Int, sample: Int) -> [Range<Int>] {
+        let starts = [0] + Array(stride(from: (5 * sample) % block, to: steps, by: block)).drop { $0 == 0 }
+        return zip(starts, starts.dropFirst() + [steps]).map { $0..<$1 }
+    }
+
+    /// The most steps guessed from one x_0.
     private static let block = 16
     private static let nudge: Float = 1e-4
     /// Keeps an error above zero where x_0 is clipped in every sample measured.

@@ -154,7 +154,8 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
 
             let stiffness = learn(from: front, to: end, known: known)
             known = max(known, end)
-            if stiffness > Self.ambiguousStiffness && !isCareful {
+            // Without tolerance every sample is exact, whatever it takes.
+            if stiffness > Self.ambiguousStiffness && !isCareful && tolerance > 0 {
                 isCareful = true
                 allowed = largestError * Self.carefulness
                 squaredErrors = 0

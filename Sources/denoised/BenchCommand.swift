@@ -3,10 +3,9 @@ import ArgumentParser
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract:
-            "Measure the time of an action chunk or of a forward pass of the network, or what time costs in score.",
+        abstract: "Measure what an action chunk, a forward pass of the network or an episode takes.",
         subcommands: [
-            BenchChunkCommand.self, BenchBudgetCommand.self, BenchNetworkCommand.self,
+            BenchChunkCommand.self, BenchPaperCommand.self, BenchBudgetCommand.self, BenchNetworkCommand.self,
             BenchRealtimeCommand.self,
         ]
     )

@@ -73,18 +73,12 @@ final class SimulatedRobot {
         _ client: RobotClient
     ) throws -> (title: String, samplerName: String, policy: InfoMessage.Policy, roundTrip: LatencyEstimate) {
         let info = try Failure.asRun { try client.info(timeout: .seconds(30)) }
-        let features = Set(info.policy.features)
-        let expected: Set<InfoMessage.Feature> = [
-            .init(name: "observation.state", count: 2),
-            .init(name: "observation.environment_state", count: 16),
-        ]
-        guard features == expected else {
-            let found = info.policy.features.map { "\($0.name) [\($0.count)]" }.joined(separator: " and ")
-            throw Failure.input(
-                "the policy \(info.policy.name) takes \(found); PushT gives observation.state [2] (agent position) "
-                    + "and observation.environment_state [16] (keypoints)"
-            )
-        }
+        let refusal = PushTEpisodes.refusal(
+            of: info.policy.name,
+            features: info.policy.features.map { ($0.name, $0.count) },
+            actionDim: info.policy.actionDim
+        )
+        if let refusal { throw refusal }
         let (horizon, observed, acted) = (
             info.policy.horizon, info.policy.nObsSteps, info.policy.nActionSteps
         )
@@ -94,11 +88,6 @@ final class SimulatedRobot {
             throw Failure.run(
                 "the daemon says horizon \(horizon), \(observed) observation steps and \(acted) action steps; "
                     + "expected at most horizon - observation steps + 1 action steps"
-            )
-        }
-        guard info.policy.actionDim == 2 else {
-            throw Failure.input(
-                "the policy \(info.policy.name) gives actions of \(info.policy.actionDim) numbers, PushT takes 2"
             )
         }
         var milliseconds = 0.0
@@ -126,13 +115,6 @@ final class SimulatedRobot {
         )
     }
 
-    /// The noise of a chunk depends on the episode's seed and the step alone, whichever daemon samples it.
-    private static func noiseSeed(seed: UInt64, step: UInt64) -> UInt64? {
-        RobotID("pusht").map {
-            NoiseSeed.derived(from: seed, robot: $0, episode: .number(seed), sequence: step)
-        }
-    }
-
     /// What the robot publishes at a control step.
     func message(
         _ observation: PushTObservation,
@@ -147,10 +129,7 @@ final class SimulatedRobot {
             timeNs: Clock.monotonicNs(),
             values: Observation(pushT: observation).values,
             replan: replan,
-            noiseSeed: Self.noiseSeed(
-                seed: seed,
-                step: step
-            )
+            noiseSeed: PushTEpisodes.noiseSeed(seed: seed, step: Int(step))
         )
     }
 

@@ -53,7 +53,28 @@ struct AllocationTests {
     }
 }
 
-/// Samples a hundred chunks in every way with one thread and with two, and expects no allocation.
+private let methods: [SamplerSettings.Method] = [
+    .sequential, .paradigms(window: 3, tolerance: 0.1), .quasiNewton(window: 3, tolerance: 0.01),
+]
+
+/// When a chunk must be there.
+private enum DeadlineKind: CaseIterable {
+    case none
+    /// Time enough for the whole chunk.
+    case distant
+    /// Time for a coarse step only.
+    case past
+
+    var instant: ContinuousClock.Instant? {
+        switch self {
+        case .none: nil
+        case .distant: .now + .seconds(3600)
+        case .past: .now - .seconds(1)
+        }
+    }
+}
+
+/// Samples a hundred chunks in every way, with one thread and with two, and expects no allocation.
 ///
 /// OpenBLAS is tried with one thread: with more it allocates a list of jobs in every large product itself.
 private func expectNoAllocations(_ shipped: ShippedBundle, kernel name: KernelName, solvers: [Solver]) throws
@@ -64,17 +85,28 @@ private func expectNoAllocations(_ shipped: ShippedBundle, kernel name: KernelNa
     // Kept, so that no thread of one policy ends while those of another are counted.
     var policies: [DiffusionPolicy] = []
     for solver in solvers {
-        for method in [.sequential, .paradigms(window: 3, tolerance: 0.1)] as [SamplerSettings.Method] {
+        for method in methods {
             for threads in threadCounts {
                 let policy = try DiffusionPolicy(
                     bundle: bundle,
                     settings: SamplerSettings(solver: solver, numInferenceSteps: 4, method: method),
                     threads: threads,
-                    kernel: kernel
+                    kernel: kernel,
+                    keepsDeadlines: true
                 )
                 policies.append(policy)
-                let count = try allocations(ofChunks: 100, by: policy, seeing: bundle.middleObservation)
-                #expect(count == 0, "\(count) by \(solver), \(method), \(threads) threads")
+                for deadline in DeadlineKind.allCases {
+                    let count = try allocations(
+                        ofChunks: 100,
+                        by: policy,
+                        seeing: bundle.middleObservation,
+                        deadline: deadline
+                    )
+                    #expect(
+                        count == 0,
+                        "\(count) by \(solver), \(method), \(threads) threads, deadline \(deadline)"
+                    )
+                }
             }
         }
     }
@@ -92,17 +124,27 @@ private func allocations<Failure: Error>(in body: () throws(Failure) -> Void) th
 private func allocations(
     ofChunks chunks: Int,
     by policy: DiffusionPolicy,
-    seeing observation: Observation
+    seeing observation: Observation,
+    deadline: DeadlineKind
 ) throws -> Int {
     var history = policy.makeHistory()
     try history.append(observation)
     var prediction = [Float](repeating: 0, count: policy.predictionCount)
+    var isCoarse = false
     func sample(seed: UInt64) throws(ActionChunkError) {
         var span = prediction.mutableSpan
-        _ = try policy.sampleChunk(for: history, seed: seed, into: &span)
+        let sampling = try policy.sampleChunk(
+            for: history,
+            seed: seed,
+            deadline: deadline.instant,
+            into: &span
+        )
+        isCoarse = if case .coarse = sampling.report.quality { true } else { false }
     }
     try sample(seed: 0)
-    return try allocations { () throws(ActionChunkError) in
+    let count = try allocations { () throws(ActionChunkError) in
         for chunk in 1...chunks { try sample(seed: UInt64(chunk)) }
     }
+    #expect(isCoarse == (deadline == .past))
+    return count
 }

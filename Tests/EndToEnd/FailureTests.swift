@@ -79,6 +79,15 @@ extension EndToEnd {
                 (["sim", "--print-reset", "1", "--precision", "f32"], ["--precision", "--print-reset"]),
                 (["sim", "--policy", policy, "--tolerance", "0.2"], ["--tolerance", "expected --window"]),
                 (["serve", "--policy", policy, "--tolerance", "0.2"], ["--tolerance", "expected --window"]),
+                (["serve", "--policy", policy, "--method", "paradigms"], ["--method", "expected --window"]),
+                (
+                    ["sim", "--policy", policy, "--window", "auto", "--method", "paradigms"],
+                    ["--window is auto", "--method paradigms"]
+                ),
+                (
+                    ["sim", "--policy", policy, "--window", "4", "--method", "picard"],
+                    ["picard", "--method"]
+                ),
                 (
                     ["sim", "--connect", "tcp://127.0.0.1:1", "--steps", "5"],
                     ["--steps and --connect exclude each other"]
@@ -111,6 +120,18 @@ extension EndToEnd {
                 (
                     ["bench", "realtime", "--policy", policy, "--samplers", "ddim:5", "--steps", "5"],
                     ["--samplers and --solver or --steps exclude each other"]
+                ),
+                (
+                    ["bench", "paper", "--policy", policy],
+                    ["the policy processors takes", "observation.environment_state [3]", "PushT gives"]
+                ),
+                (
+                    ["bench", "paper", "--policy", policy, "--episodes", "0"],
+                    ["--episodes is 0", "1...1000000"]
+                ),
+                (
+                    ["bench", "paper", "--policy", policy, "--window", "0"],
+                    ["--window is 0", "1...1000 or auto"]
                 ),
                 (["bench", "network", "--architecture", nowhere], ["\(nowhere): config.json"]),
                 (["bench", "network", "--batch", "1,0"], ["\"0\"", "--batch", "1...1024"]),

@@ -55,8 +55,9 @@ extension EndToEnd {
                 try SafetensorsWriter.write(tensors, to: folder.file("in.safetensors"))
             }
 
-            func predict(_ options: String...) async throws -> (report: [String: Any], chunk: SafetensorsFile)
-            {
+            func predict(_ options: [String] = []) async throws -> (
+                report: [String: Any], chunk: SafetensorsFile
+            ) {
                 let ended = try await succeed(
                     [
                         "predict", "--policy", policy, "--input", folder.path("in.safetensors"), "--output",
@@ -92,7 +93,7 @@ extension EndToEnd {
             let workplace = try Workplace("processors", nObsSteps: 2)
             try workplace.writeInput(arrived: 3, noise: false)
             func actions(_ seed: String) async throws -> [Float] {
-                try await workplace.predict("--seed", seed).chunk.floats("action_pred")
+                try await workplace.predict(["--seed", seed]).chunk.floats("action_pred")
             }
             let first = try await actions("7")
             #expect(try await actions("7") == first)
@@ -104,37 +105,47 @@ extension EndToEnd {
         func parallelWithoutToleranceIsSequential(solver: String, window: String) async throws {
             let workplace = try Workplace("processors", nObsSteps: 2)
             try workplace.writeInput(arrived: 3, noise: false)
-            let sequential = try await workplace.predict("--solver", solver, "--steps", "20", "--seed", "3")
+            let options = ["--solver", solver, "--steps", "20", "--seed", "3"]
+            let sequential = try await workplace.predict(options)
             let expected = try sequential.chunk.floats("action_pred")
             #expect(sequential.report["iterations"] as? Int == 20)
-            let parallel = try await workplace.predict(
-                "--solver",
-                solver,
-                "--steps",
-                "20",
-                "--seed",
-                "3",
-                "--window",
-                window,
-                "--tolerance",
-                "0"
-            )
-            #expect(try deviation(parallel.chunk.floats("action_pred"), expected) < 1e-4)
-            #expect(parallel.report["solver"] as? String == solver)
-            #expect(parallel.report["window"] as? Int == min(Int(window) ?? 0, 20))
-            #expect(parallel.report["tolerance"] as? Double == 0)
-            #expect((1...20).contains(try #require(parallel.report["iterations"] as? Int)))
-            #expect(try #require(parallel.report["evaluations"] as? Int) >= 20)
+            for method in ["quasi-newton", "paradigms"] {
+                let parallel = try await workplace.predict(
+                    options + ["--window", window, "--method", method, "--tolerance", "0"]
+                )
+                #expect(try deviation(parallel.chunk.floats("action_pred"), expected) < 1e-4)
+                #expect(parallel.report["solver"] as? String == solver)
+                #expect(parallel.report["window"] as? Int == min(Int(window) ?? 0, 20))
+                #expect(parallel.report["tolerance"] as? Double == 0)
+                #expect((1...20).contains(try #require(parallel.report["iterations"] as? Int)))
+                #expect(try #require(parallel.report["evaluations"] as? Int) >= 20)
+            }
         }
 
-        @Test func toleranceTakesFewerIterations() async throws {
+        @Test(arguments: [("quasi-newton", "0.05"), ("paradigms", "0.3")])
+        func toleranceTakesFewerIterations(method: String, tolerance: String) async throws {
             let workplace = try Workplace("processors", nObsSteps: 2)
             try workplace.writeInput(arrived: 3, noise: false)
-            let report = try await workplace.predict("--steps", "20", "--window", "10", "--tolerance", "0.3")
-                .report
+            let report = try await workplace.predict([
+                "--steps", "20", "--window", "10", "--method", method, "--tolerance", tolerance,
+            ]).report
             #expect(try #require(report["iterations"] as? Int) < 20)
             let residual = try #require(report["residual"] as? Double)
-            #expect(residual >= 0 && residual.isFinite)
+            #expect(residual >= 0 && residual <= Double(tolerance) ?? 0)
+        }
+
+        @Test func autoChoosesAWindowOnceForAll() async throws {
+            let workplace = try Workplace("processors", nObsSteps: 2)
+            try workplace.writeInput(arrived: 3, noise: false)
+            let options = ["--steps", "20", "--window", "auto", "--seed", "5", "--threads", "1"]
+            let first = try await workplace.predict(options)
+            let window = try #require(first.report["window"] as? Int)
+            #expect([1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20].contains(window))
+            #expect(first.report["tolerance"] as? Double == 0.005)
+            // The measurement is kept, so the window is, and with it the bits of the chunk.
+            let second = try await workplace.predict(options)
+            #expect(second.report["window"] as? Int == window)
+            #expect(try second.chunk.floats("action_pred") == first.chunk.floats("action_pred"))
         }
     }
 }

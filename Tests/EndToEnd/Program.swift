@@ -34,6 +34,13 @@ final class RunningProgram {
         let description: String
     }
 
+    /// Calibrations are kept for all the programs that these tests run, so that each is measured once.
+    private static let caches: URL = {
+        atexit { try? FileManager.default.removeItem(at: RunningProgram.caches) }
+        return FileManager.default.temporaryDirectory
+            .appending(path: "denoised-tests-caches-\(ProcessInfo.processInfo.processIdentifier)")
+    }()
+
     private let process = Process()
     private let folder: TemporaryFolder
     private let outputFile: URL
@@ -47,6 +54,10 @@ final class RunningProgram {
         commandLine = ([executable.lastPathComponent] + arguments).joined(separator: " ")
         process.executableURL = executable
         process.arguments = arguments
+        // What a test measures of a policy is not to end up among the user's calibrations.
+        process.environment = ProcessInfo.processInfo.environment.merging(
+            ["XDG_CACHE_HOME": Self.caches.path(percentEncoded: false)]
+        ) { $1 }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try Self.newFile(outputFile)
         process.standardError = try Self.newFile(errorFile)

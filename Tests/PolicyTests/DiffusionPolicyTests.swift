@@ -60,6 +60,107 @@ struct DiffusionPolicyTests {
         #expect(parallel.report.window == min(window, 5))
     }
 
+    @Test(arguments: [1, 2, 5, 50])
+    func `Quasi-Newton sampling without tolerance gives the sequential chunk`(window: Int) throws {
+        let sequential = try policy().actionChunk(for: history, seed: 4)
+        let parallel = try policy(.quasiNewton(window: window, tolerance: 0))
+        let chunk = try parallel.actionChunk(for: history, seed: 4)
+        #expect(try deviation(chunk.prediction, sequential.prediction) < 1e-5)
+        #expect(chunk.report.window == min(window, 5))
+        #expect(chunk.report.quality == .exact)
+        #expect(chunk.report.parallelIterations <= 5)
+        #expect(parallel.deviation(of: chunk.prediction, from: sequential.prediction) < 1e-5)
+    }
+
+    @Test func `A chunk is within its tolerance of the sequential one`() throws {
+        let tolerance: Float = 0.01
+        let settings = SamplerSettings(solver: .ddpm, numInferenceSteps: 20)
+        var parallel = settings
+        parallel.method = .quasiNewton(window: 8, tolerance: tolerance)
+        let reference = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
+        let policy = try DiffusionPolicy(bundle: bundle, settings: parallel, threads: 1)
+        for seed: UInt64 in 0..<20 {
+            let expected = try reference.actionChunk(for: history, seed: seed)
+            let chunk = try policy.actionChunk(for: history, seed: seed)
+            #expect(policy.deviation(of: chunk.prediction, from: expected.prediction) <= 4 * tolerance)
+            #expect(chunk.report.residual <= tolerance)
+            #expect(chunk.report.quality == .converged)
+            #expect(chunk.report.parallelIterations < 20)
+        }
+    }
+
+    /// In the robot's units the first dimension spans 512, the second 6: one normalised unit is half of that.
+    @Test func `Deviations are in normalised units`() throws {
+        let policy = try policy()
+        let scales = bundle.actionUnnormalization.scale
+        let reference = try policy.actionChunk(for: history, seed: 1).prediction
+        #expect(policy.deviation(of: reference, from: reference) == 0)
+        for (index, dimension) in [(0, 0), (1, 1), (14, 0), (15, 1)] {
+            var moved = reference
+            moved[index] += Float(0.25 * scales[dimension])
+            #expect(abs(policy.deviation(of: moved, from: reference) - 0.25) < 1e-4)
+            #expect(abs(policy.deviation(of: reference, from: moved) - 0.25) < 1e-4)
+            // The largest counts.
+            moved[(index + 2) % 16] += Float(0.5 * scales[dimension])
+            #expect(abs(policy.deviation(of: moved, from: reference) - 0.5) < 1e-4)
+        }
+    }
+
+    @Test(arguments: [
+        SamplerSettings.Method.sequential, .paradigms(window: 3, tolerance: 0.1),
+        .quasiNewton(window: 3, tolerance: 0.01),
+    ])
+    func `A deadline is for a policy that keeps them`(method: SamplerSettings.Method) throws {
+        var settings = bundle.configuration.defaultSettings
+        settings.method = method
+        let careless = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
+        let punctual = try DiffusionPolicy(
+            bundle: bundle,
+            settings: settings,
+            threads: 1,
+            keepsDeadlines: true
+        )
+        let past = ContinuousClock.now - .seconds(1)
+        let complete = try careless.actionChunk(for: history, seed: 2)
+        #expect(
+            try careless.actionChunk(for: history, seed: 2, deadline: past).prediction == complete.prediction
+        )
+
+        let coarse = try punctual.actionChunk(for: history, seed: 2, deadline: past)
+        #expect(coarse.report.quality == .coarse(steps: 1))
+        #expect(coarse.prediction.allSatisfy { $0.isFinite })
+        #expect(coarse.prediction != complete.prediction)
+
+        let unhurried = try punctual.actionChunk(for: history, seed: 2, deadline: .now + .seconds(3600))
+        #expect(unhurried.prediction == complete.prediction)
+        #expect(unhurried.report == complete.report)
+        #expect(try punctual.actionChunk(for: history, seed: 2).prediction == complete.prediction)
+    }
+
+    @Test func `Policies around one network sample as if it were their own`() throws {
+        let network = try bundle.network(
+            timesteps: Array(0..<bundle.configuration.numTrainTimesteps),
+            maximumBatch: 20,
+            threads: 1
+        )
+        let methods: [SamplerSettings.Method] = [
+            .sequential, .paradigms(window: 4, tolerance: 0.1), .quasiNewton(window: 4, tolerance: 0.01),
+        ]
+        var expected: [[Float]] = []
+        var sharing: [DiffusionPolicy] = []
+        for method in methods {
+            let settings = SamplerSettings(solver: .ddpm, numInferenceSteps: 20, method: method)
+            sharing.append(try DiffusionPolicy(bundle: bundle, settings: settings, network: network))
+            let alone = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
+            expected.append(try alone.actionChunk(for: history, seed: 6).prediction)
+        }
+        for _ in 0..<2 {
+            for (policy, expected) in zip(sharing, expected) {
+                #expect(try policy.actionChunk(for: history, seed: 6).prediction == expected)
+            }
+        }
+    }
+
     @Test func `An empty history and wrong noise are errors`() throws {
         let policy = try policy()
         #expect(throws: ActionChunkError.emptyHistory) {
@@ -104,6 +205,11 @@ struct DiffusionPolicyTests {
         #expect(
             try error(SamplerSettings(solver: .ddim, numInferenceSteps: 5, method: window)).description
                 .contains("window is 0")
+        )
+        let quasiNewton = SamplerSettings.Method.quasiNewton(window: nil, tolerance: -1)
+        #expect(
+            try error(SamplerSettings(solver: .ddim, numInferenceSteps: 5, method: quasiNewton)).description
+                .contains("tolerance is -1")
         )
         #expect(try error(bundle.configuration.defaultSettings, threads: 0).field == "threads")
     }

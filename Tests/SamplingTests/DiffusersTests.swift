@@ -45,7 +45,8 @@ import Testing
                     modelEvaluations: steps,
                     window: 1,
                     tolerance: 0,
-                    residual: 0
+                    residual: 0,
+                    quality: .exact
                 )
         )
     }

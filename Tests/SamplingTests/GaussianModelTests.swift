@@ -72,7 +72,10 @@ import Testing
     func dpmSolverPlusPlusTakesEveryTimestep(_ numTrainTimesteps: Int) throws {
         let schedule = try NoiseSchedule(numTrainTimesteps: numTrainTimesteps, betaSchedule: .squaredcosCapV2)
         let model = GaussianModel(schedule: schedule, predictionType: .epsilon, mean: 0.3, deviation: 0.5)
-        for method in [SamplerSettings.Method.sequential, .paradigms(window: 5, tolerance: 0)] {
+        for method in [
+            SamplerSettings.Method.sequential, .paradigms(window: 5, tolerance: 0),
+            .quasiNewton(window: 5, tolerance: 0),
+        ] {
             let sampler = try Sampler(
                 schedule: schedule,
                 predictionType: .epsilon,
@@ -98,7 +101,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [SamplerSettings.Method.sequential, .paradigms(window: 40, tolerance: 0.1)])
+    @Test(arguments: [
+        SamplerSettings.Method.sequential, .paradigms(window: 40, tolerance: 0.1),
+        .quasiNewton(window: 40, tolerance: 0.01),
+    ])
     func ddpmDrawsFromTheData(_ method: SamplerSettings.Method) throws {
         let count = 4096
         let sampler = try sampler(.ddpm, steps: 400, sampleCount: count, method: method)

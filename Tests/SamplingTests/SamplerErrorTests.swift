@@ -36,13 +36,21 @@ import Testing
         #expect(throws: SamplerError.window(found: window)) {
             try make(method: .paradigms(window: window, tolerance: 0.1))
         }
+        #expect(throws: SamplerError.window(found: window)) {
+            try make(method: .quasiNewton(window: window, tolerance: 0.1))
+        }
     }
 
     @Test(arguments: [-0.1, .infinity, .nan] as [Float])
     func refusesTolerance(_ tolerance: Float) {
-        #expect {
-            try make(method: .paradigms(window: 4, tolerance: tolerance))
-        } throws: { "\($0)".hasPrefix("tolerance is \(tolerance)") }
+        for method in [
+            SamplerSettings.Method.paradigms(window: 4, tolerance: tolerance),
+            .quasiNewton(window: 4, tolerance: tolerance), .quasiNewton(window: nil, tolerance: tolerance),
+        ] {
+            #expect {
+                try make(method: method)
+            } throws: { "\($0)".hasPrefix("tolerance is \(tolerance)") }
+        }
     }
 
     @Test(arguments: [0, -1, .infinity, .nan] as [Float])

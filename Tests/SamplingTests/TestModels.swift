@@ -57,6 +57,39 @@ struct GaussianModel: NoisePredictor {
     }
 }
 
+/// The exact predictor for data that is, with one half each, N(-m, 0.1^2 I) or N(m, 0.1^2 I), m 0.5 in every element:
+/// two ways to act, between which the first steps choose.
+struct TwoModesModel: NoisePredictor {
+    let schedule: NoiseSchedule
+    let predictionType: PredictionType
+    let sampleCount = SamplingFixture.sampleCount
+
+    static let mean = 0.5
+    static let deviation = 0.1
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        precondition(samples.count == timesteps.count * sampleCount && outputs.count == samples.count)
+        let variance = Self.deviation * Self.deviation
+        for row in timesteps.indices {
+            let alphaBar = Double(schedule.alphasCumprod[timesteps[row]])
+            let alpha = alphaBar.squareRoot()
+            let sigma = (1 - alphaBar).squareRoot()
+            let total = alphaBar * variance + 1 - alphaBar
+            let elements = row * sampleCount..<(row + 1) * sampleCount
+            let sum = elements.reduce(0) { $0 + Double(samples[$1]) }
+            // The difference of the two modes' posterior probabilities.
+            let lean = tanh(alpha * Self.mean * sum / total)
+            for index in elements {
+                let x = Double(samples[index])
+                let x0 = alpha * variance / total * x + (1 - alphaBar * variance / total) * Self.mean * lean
+                outputs[index] = Float(
+                    modelOutput(predictionType, x: x, x0: x0, alpha: alpha, sigma: sigma)
+                )
+            }
+        }
+    }
+}
+
 private func modelOutput(
     _ predictionType: PredictionType,
     x: Double,
@@ -126,4 +159,35 @@ func deviation(_ sample: [Float], from reference: [Float]) -> Float {
     guard sample.count == reference.count else { return .infinity }
     let scale = reference.map(abs).max().map { max($0, 1) } ?? 1
     return zip(sample, reference).map { abs($0 - $1) / scale }.reduce(0) { $1 <= $0 ? $0 : $1 }
+}
+
+/// Passes calls on and puts a NaN into the first pair's output of one of them.
+final class FailingPredictor<Base: NoisePredictor>: NoisePredictor {
+    private let base: Base
+    private let iteration: Int
+    private let element: Int
+    private var calls = 0
+
+    init(_ base: Base, iteration: Int, element: Int) {
+        self.base = base
+        self.iteration = iteration
+        self.element = element
+    }
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        base.predict(samples: samples, timesteps: timesteps, into: &outputs)
+        if calls == iteration { outputs[element] = .nan }
+        calls += 1
+    }
+}
+
+/// Passes calls on and takes its time.
+struct SlowPredictor<Base: NoisePredictor>: NoisePredictor {
+    let base: Base
+    let millisecondsPerPair: Int
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        base.predict(samples: samples, timesteps: timesteps, into: &outputs)
+        Thread.sleep(forTimeInterval: 0.001 * Double(millisecondsPerPair * timesteps.count))
+    }
 }

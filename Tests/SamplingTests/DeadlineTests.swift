@@ -1,0 +1,209 @@
+import Foundation
+import Testing
+
+@testable import Sampling
+
+/// Samples that must be there in time. Where a test needs passes to be slow it says that they are, by a thousand seconds
+/// each, so that no real delay can change its result.
+@Suite struct DeadlineTests {
+    static let methods = EveryMethodTests.methods
+    static let second = 1e9
+
+    func setup(_ solver: Solver, steps: Int = 15) -> SamplerCase {
+        SamplerCase(solver: solver, numInferenceSteps: steps, predictionType: .epsilon, clipSampleRange: 1)
+    }
+
+    func sample(
+        _ sampler: Sampler,
+        with predictor: some NoisePredictor,
+        noise: [Float],
+        in time: Duration?
+    ) -> (sample: [Float], report: SamplingReport) {
+        var values = [Float](repeating: .nan, count: sampler.sampleCount)
+        var span = values.mutableSpan
+        let report = sampler.sample(
+            with: predictor,
+            noise: noise.span,
+            deadline: time.map { .now + $0 },
+            into: &span
+        )
+        return (values, report)
+    }
+
+    @Test(arguments: Solver.allCases, methods)
+    func anInstantInThePastGivesOneCoarseStep(_ solver: Solver, _ method: SamplerSettings.Method) throws {
+        let setup = setup(solver)
+        let sampler = try setup.sampler(method)
+        sampler.forwardTimes = ForwardTimes(nanoseconds: [1_000, 2_000, 3_000, 4_000])
+        let recorder = RecordingPredictor(try setup.model())
+        let noise = gaussianNoise(count: sampler.noiseCount, seed: 40)
+        let (sample, report) = sample(sampler, with: recorder, noise: noise, in: .seconds(-1))
+        #expect(report.quality == .coarse(steps: 1))
+        #expect(report.parallelIterations == 1)
+        #expect(report.modelEvaluations == 1)
+        #expect(recorder.batches == [[sampler.timesteps[0]]])
+        #expect(sample.allSatisfy { $0.isFinite && abs($0) <= 1 })
+    }
+
+    @Test(arguments: Solver.allCases, methods)
+    func aDistantInstantChangesNothing(_ solver: Solver, _ method: SamplerSettings.Method) throws {
+        let setup = setup(solver)
+        let sampler = try setup.sampler(method)
+        let noise = gaussianNoise(count: sampler.noiseCount, seed: 41)
+        let free = sample(sampler, with: try setup.model(), noise: noise, in: nil)
+        sampler.forwardTimes = ForwardTimes(nanoseconds: [1_000, 2_000, 3_000, 4_000])
+        let timed = sample(sampler, with: try setup.model(), noise: noise, in: .seconds(100_000))
+        #expect(timed.sample == free.sample)
+        #expect(timed.report == free.report)
+        #expect(sampler.forwardTimes?.slowdown != 1)
+    }
+
+    @Test func withoutForwardTimesAnInstantIsNotKept() throws {
+        let setup = setup(.ddim)
+        let sampler = try setup.sampler(.sequential)
+        let noise = gaussianNoise(count: sampler.noiseCount, seed: 42)
+        let report = sample(sampler, with: try setup.model(), noise: noise, in: .seconds(-1)).report
+        #expect(report.quality == .exact)
+        #expect(sampler.forwardTimes == nil)
+    }
+
+    /// As many coarse steps as fit, evenly spread over the solver's timesteps.
+    @Test(arguments: methods)
+    func takesTheCoarseStepsThereIsTimeFor(_ method: SamplerSettings.Method) throws {
+        let setup = setup(.ddim)
+        let sampler = try setup.sampler(method)
+        let noise = gaussianNoise(count: sampler.noiseCount, seed: 43)
+        for steps in 1...7 {
+            sampler.forwardTimes = ForwardTimes(nanoseconds: [1_000 * Self.second])
+            let recorder = RecordingPredictor(try setup.model())
+            let time = Duration.seconds(1_000 * steps + 600)
+            let (sample, report) = sample(sampler, with: recorder, noise: noise, in: time)
+            #expect(report.quality == .coarse(steps: steps))
+            #expect(report.modelEvaluations == steps)
+            let indices = recorder.batches.map { sampler.timesteps.firstIndex(of: $0[0]) ?? -1 }
+            #expect(indices.first == 0)
+            let lengths = zip(indices, indices.dropFirst() + [15]).map { $1 - $0 }
+            #expect(lengths.allSatisfy { 15 / steps...(15 + steps - 1) / steps ~= $0 })
+            #expect(sample.allSatisfy { $0.isFinite })
+        }
+    }
+
+    /// A pass takes 2 ms at least, so that a hundred are not done in 50.
+    @Test(arguments: methods)
+    func breaksOffWhenTheRestWouldNotFit(_ method: SamplerSettings.Method) throws {
+        let setup = setup(.ddpm, steps: 100)
+        let sampler = try setup.sampler(method)
+        sampler.forwardTimes = ForwardTimes(nanoseconds: [2e6, 4e6, 6e6, 8e6])
+        let slow = SlowPredictor(base: try setup.model(), millisecondsPerPair: 2)
+        let noise = gaussianNoise(count: sampler.noiseCount, seed: 44)
+        let (sample, report) = sample(sampler, with: slow, noise: noise, in: .milliseconds(50))
+        guard case .coarse(let steps) = report.quality else {
+            Issue.record("\(report.quality)")
+            return
+        }
+        #expect(1...25 ~= steps)
+        #expect(report.parallelIterations >= steps)
+        #expect(report.modelEvaluations < 100)
+        #expect(sample.allSatisfy { $0.isFinite && abs($0) <= 1.001 })
+    }
+
+    @Test func aPassIsBegunOnlyIfTheRestStillFits() {
+        let times = ForwardTimes(nanoseconds: [1_000 * Self.second, 2_000 * Self.second])
+        func deadline(in seconds: Int) -> Deadline {
+            Deadline(instant: .now + .seconds(seconds), times: times)
+        }
+        // One pass of 2,000 s, then 8 of 1,000 s, with reserves of 200 and 283 s.
+        #expect(deadline(in: 10_400).forbids(batch: 2, step: 0, of: 100))
+        #expect(!deadline(in: 10_600).forbids(batch: 2, step: 0, of: 100))
+        // Three steps are left, two after the pass, with a reserve of 141 s.
+        #expect(deadline(in: 4_300).forbids(batch: 2, step: 97, of: 100))
+        #expect(!deadline(in: 4_400).forbids(batch: 2, step: 97, of: 100))
+        // Nothing is left after the last one.
+        #expect(deadline(in: 1_050).forbids(batch: 1, step: 99, of: 100))
+        #expect(!deadline(in: 1_150).forbids(batch: 1, step: 99, of: 100))
+        let none: Deadline? = nil
+        #expect(none.forbids(batch: 2, step: 0, of: 100) == false)
+    }
+
+    @Test func coarseStepsAreOneAtLeastAndTheLimitAtMost() {
+        let times = ForwardTimes(nanoseconds: [1_000 * Self.second])
+        func steps(in seconds: Int, limit: Int = 100) -> Int {
+            Deadline(instant: .now + .seconds(seconds), times: times).coarseSteps(limit: limit)
+        }
+        #expect(steps(in: -10_000) == 1)
+        #expect(steps(in: 500) == 1)
+        #expect(steps(in: 4_300) == 4)
+        #expect(steps(in: 4_100) == 3)
+        #expect(steps(in: 1_000_000_000, limit: 12) == 12)
+    }
+
+    /// All the steps of a coarse solve are DDIM's.
+    @Test(arguments: PredictionType.allCases, [Float?.none, 1])
+    func aCoarseSolveOfAllStepsIsDDIM(_ predictionType: PredictionType, _ clip: Float?) throws {
+        let setup = SamplerCase(
+            solver: .ddim,
+            numInferenceSteps: 20,
+            predictionType: predictionType,
+            clipSampleRange: clip
+        )
+        let sequential = try setup.sampler(.sequential)
+        let noise = gaussianNoise(count: sequential.noiseCount, seed: 45)
+        let model = try setup.model()
+        let expected = sequential.sample(with: model, noise: noise).sample
+
+        let schedule = try setup.schedule()
+        var coarse = CoarseSolve(
+            steps: setup.solver.steps(
+                schedule: schedule,
+                predictionType: predictionType,
+                clipSampleRange: clip,
+                numInferenceSteps: 20
+            ),
+            schedule: schedule,
+            predictionType: predictionType,
+            sampleCount: sequential.sampleCount
+        )
+        var sample = Array(noise.prefix(sequential.sampleCount))
+        var span = sample.mutableSpan
+        var deadline: Deadline? = nil
+        let taken = coarse.finish(from: 0, with: model, deadline: &deadline, sample: &span)
+        #expect(taken == 20)
+        #expect(deviation(sample, from: expected) < 2e-5)
+    }
+
+    /// A coarse finish is nearer to the solver's own result, the fewer steps are left to it.
+    @Test(arguments: Solver.allCases)
+    func aCoarseFinishCarriesOnFromTheFront(_ solver: Solver) throws {
+        let setup = setup(solver)
+        let schedule = try setup.schedule()
+        let model = try setup.model()
+        let steps = solver.steps(
+            schedule: schedule,
+            predictionType: .epsilon,
+            clipSampleRange: 1,
+            numInferenceSteps: 15
+        )
+        let sequential = try setup.sampler(.sequential)
+        let noise = gaussianNoise(count: sequential.noiseCount, seed: 46)
+        let recorder = RecordingPredictor(model)
+        let expected = sequential.sample(with: recorder, noise: noise).sample
+        var coarse = CoarseSolve(
+            steps: steps,
+            schedule: schedule,
+            predictionType: .epsilon,
+            sampleCount: sequential.sampleCount
+        )
+        var last: Float = .infinity
+        for first in [8, 14] {
+            var sample = recorder.samples[first]
+            var span = sample.mutableSpan
+            var deadline: Deadline? = nil
+            #expect(coarse.finish(from: first, with: model, deadline: &deadline, sample: &span) == 15 - first)
+            let found = deviation(sample, from: expected)
+            #expect(found <= last)
+            last = found
+        }
+        // The last step of every solver is to the clean sample.
+        #expect(last < 1e-4)
+    }
+}

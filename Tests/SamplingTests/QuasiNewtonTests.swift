@@ -1,0 +1,243 @@
+import Sampling
+import Testing
+
+@Suite struct QuasiNewtonTests {
+    /// What `calibrate` measures of the bent Gaussian.
+    func linearization(_ setup: SamplerCase) throws -> OutputLinearization {
+        try setup.sampler(.quasiNewton(window: 8, tolerance: 0)).calibrate(with: setup.model())
+    }
+
+    @Test(arguments: SamplerCase.all)
+    func equalsSequentialToTheLastBitAtToleranceZero(_ setup: SamplerCase) throws {
+        let model = try setup.model()
+        let sequential = try setup.sampler(.sequential)
+        let noise = gaussianNoise(count: sequential.noiseCount, seed: 5)
+        let expected = sequential.sample(with: model, noise: noise).sample
+
+        for linearization in [nil, try linearization(setup)] {
+            for window in 1...setup.numInferenceSteps {
+                let parallel = try setup.sampler(
+                    .quasiNewton(window: window, tolerance: 0),
+                    linearization: linearization
+                )
+                let recorder = RecordingPredictor(model)
+                let (sample, report) = parallel.sample(with: recorder, noise: noise)
+                #expect(sample == expected, "window \(window), calibrated \(linearization != nil)")
+                #expect(report.parallelIterations <= setup.numInferenceSteps, "window \(window)")
+                #expect(report.parallelIterations == recorder.batches.count)
+                #expect(report.modelEvaluations == recorder.batches.map(\.count).reduce(0, +))
+                #expect(report.window == window)
+                #expect(report.residual == 0)
+                #expect(report.quality == .exact)
+            }
+        }
+    }
+
+    /// A linearisation that is as wrong as can be costs passes, not correctness.
+    @Test(arguments: Solver.allCases)
+    func equalsSequentialWithAnyLinearization(_ solver: Solver) throws {
+        let setup = SamplerCase(
+            solver: solver,
+            numInferenceSteps: 15,
+            predictionType: .epsilon,
+            clipSampleRange: 1
+        )
+        let sequential = try setup.sampler(.sequential)
+        let noise = gaussianNoise(count: sequential.noiseCount, seed: 15)
+        let expected = sequential.sample(with: try setup.model(), noise: noise).sample
+        for gain: Float in [0, 0.5, 3] {
+            let linearization = OutputLinearization(
+                gains: [Float](repeating: gain, count: 15),
+                errors: [Float](repeating: 0.02, count: 15),
+                rounding: [Float](repeating: 0, count: 15)
+            )
+            let parallel = try setup.sampler(
+                .quasiNewton(window: 6, tolerance: 0),
+                linearization: linearization
+            )
+            let (sample, report) = parallel.sample(with: try setup.model(), noise: noise)
+            #expect(sample == expected, "gain \(gain)")
+            #expect(report.parallelIterations <= 15)
+        }
+    }
+
+    /// The tolerance is what the errors' estimates add up to, and an estimate is what most errors stay below.
+    @Test(arguments: SamplerCase.all)
+    func deviatesAFewTolerancesAtMost(_ setup: SamplerCase) throws {
+        let model = try setup.model()
+        let sequential = try setup.sampler(.sequential)
+        let linearization = try linearization(setup)
+        for seed: UInt64 in 20..<24 {
+            let noise = gaussianNoise(count: sequential.noiseCount, seed: seed)
+            let expected = sequential.sample(with: model, noise: noise).sample
+            for window in [2, 8, 15] {
+                for tolerance: Float in [0.1, 0.01, 0.001, 0.0001] {
+                    let parallel = try setup.sampler(
+                        .quasiNewton(window: window, tolerance: tolerance),
+                        linearization: linearization
+                    )
+                    let (sample, report) = parallel.sample(with: model, noise: noise)
+                    let found = largestDifference(sample, expected)
+                    #expect(
+                        found <= max(4 * tolerance, 1e-5),
+                        "window \(window), tolerance \(tolerance), seed \(seed)"
+                    )
+                    #expect(report.residual <= tolerance)
+                    #expect(report.quality == .converged)
+                }
+            }
+        }
+    }
+
+    /// The bent Gaussian is easy: a window saves most of the passes, and wastes next to no evaluation.
+    @Test(arguments: SamplerCase.all)
+    func takesFewerPassesAndEvaluationsThanParaDiGMS(_ setup: SamplerCase) throws {
+        let model = try setup.model()
+        let linearization = try linearization(setup)
+        for window in [4, 8] {
+            let published = try setup.sampler(.paradigms(window: window, tolerance: 0.1))
+            let parallel = try setup.sampler(
+                .quasiNewton(window: window, tolerance: 0.01),
+                linearization: linearization
+            )
+            var iterations = (published: 0, quasiNewton: 0)
+            var evaluations = (published: 0, quasiNewton: 0)
+            for seed: UInt64 in 30..<34 {
+                let noise = gaussianNoise(count: parallel.noiseCount, seed: seed)
+                let theirs = published.sample(with: model, noise: noise).report
+                let ours = parallel.sample(with: model, noise: noise).report
+                iterations.published += theirs.parallelIterations
+                iterations.quasiNewton += ours.parallelIterations
+                evaluations.published += theirs.modelEvaluations
+                evaluations.quasiNewton += ours.modelEvaluations
+            }
+            #expect(iterations.quasiNewton < iterations.published, "window \(window)")
+            #expect(evaluations.quasiNewton < evaluations.published, "window \(window)")
+        }
+    }
+
+    /// Where two ways meet, a small error early in the process decides between them.
+    ///
+    /// Few long steps leave little time to notice it, and a window that holds the whole process from the start none to look
+    /// twice: there one sample in a hundred may stray.
+    @Test(arguments: [
+        (Solver.ddpm, 100, 4, 0), (.ddpm, 100, 8, 0), (.ddpm, 100, 20, 0), (.ddim, 15, 4, 0),
+        (.ddim, 15, 8, 0), (.ddim, 15, 15, 3), (.dpmSolverPlusPlus, 15, 4, 3), (.dpmSolverPlusPlus, 15, 8, 3),
+        (.dpmSolverPlusPlus, 15, 15, 3),
+    ])
+    func takesTheSequentialSamplesWay(_ solver: Solver, steps: Int, window: Int, strays: Int) throws {
+        let comparison = try TwoModesComparison(solver: solver, steps: steps, window: window)
+        let tolerance = TwoModesComparison.tolerance
+        let strayed = comparison.deviations.filter { $0 > 4 * tolerance }
+        #expect(strayed.count <= strays, "\(strayed)")
+        #expect(comparison.otherWays <= strays)
+        #expect(comparison.residuals.allSatisfy { $0 <= tolerance })
+        #expect(comparison.ways == [true, false])
+        // Care is for the few that need it.
+        #expect(comparison.iterations < 300 * steps / 2)
+    }
+
+    /// A sample that starts over takes less than twice the passes of the sequential one.
+    @Test func startsOverOnceAtMost() throws {
+        let setup = SamplerCase(
+            solver: .ddpm,
+            numInferenceSteps: 100,
+            predictionType: .epsilon,
+            clipSampleRange: 1
+        )
+        // Errors that are far too small make every change a surprise.
+        let linearization = OutputLinearization(
+            gains: [Float](repeating: 0, count: 100),
+            errors: [Float](repeating: 0.0001, count: 100),
+            rounding: [Float](repeating: 0, count: 100)
+        )
+        let model = try setup.twoModes()
+        let sequential = try setup.sampler(.sequential)
+        let noise = gaussianNoise(count: sequential.noiseCount, seed: 14)
+        let expected = sequential.sample(with: model, noise: noise).sample
+        for window in [4, 8, 100] {
+            let parallel = try setup.sampler(
+                .quasiNewton(window: window, tolerance: 1e-6),
+                linearization: linearization
+            )
+            let recorder = RecordingPredictor(model)
+            let (sample, report) = parallel.sample(with: recorder, noise: noise)
+            let starts = recorder.batches.count { $0[0] == parallel.timesteps[0] }
+            #expect(starts == 2, "window \(window)")
+            #expect(report.parallelIterations == recorder.batches.count)
+            #expect(report.parallelIterations < 200)
+            #expect(largestDifference(sample, expected) < 0.001)
+        }
+    }
+
+    @Test func windowIsEightUnlessGivenAndAtMostTheNumberOfSteps() throws {
+        let setup = SamplerCase(
+            solver: .ddim,
+            numInferenceSteps: 15,
+            predictionType: .epsilon,
+            clipSampleRange: 1
+        )
+        #expect(try setup.sampler(.quasiNewton(window: nil, tolerance: 0)).maximumBatch == 8)
+        #expect(try setup.sampler(.quasiNewton(window: 20, tolerance: 0)).maximumBatch == 15)
+    }
+
+    /// Drawing the samples it measures by must not change the ones it draws later.
+    @Test func calibratesToTheSameEachTime() throws {
+        let setup = SamplerCase.all[0]
+        let model = try setup.model()
+        let sampler = try setup.sampler(.quasiNewton(window: 8, tolerance: 0.01))
+        let noise = gaussianNoise(count: sampler.noiseCount, seed: 6)
+        let first = sampler.calibrate(with: model)
+        let sample = sampler.sample(with: model, noise: noise)
+        #expect(sampler.calibrate(with: model) == first)
+        let again = sampler.sample(with: model, noise: noise)
+        #expect(again.sample == sample.sample)
+        #expect(again.report == sample.report)
+        // Known beforehand, it is the same sampler.
+        let informed = try setup.sampler(.quasiNewton(window: 8, tolerance: 0.01), linearization: first)
+        #expect(informed.sample(with: model, noise: noise).sample == sample.sample)
+        // And for methods that have no use for it, it is measured all the same.
+        #expect(try setup.sampler(.sequential).calibrate(with: model).gains.count == 100)
+    }
+}
+
+/// In the sample's own units, which a tolerance is in.
+private func largestDifference(_ sample: [Float], _ reference: [Float]) -> Float {
+    zip(sample, reference).map { abs($0 - $1) }.reduce(0) { $1 <= $0 ? $0 : $1 }
+}
+
+/// 300 samples of the model with two modes, against the sequential sampler's.
+private struct TwoModesComparison {
+    static let tolerance: Float = 0.005
+
+    private(set) var deviations: [Float] = []
+    private(set) var residuals: [Float] = []
+    private(set) var iterations = 0
+    /// The modes that the sequential samples are in.
+    private(set) var ways: Set<Bool> = []
+    /// Samples of which an element has another sign than the sequential sample's.
+    private(set) var otherWays = 0
+
+    init(solver: Solver, steps: Int, window: Int) throws {
+        let setup = SamplerCase(
+            solver: solver,
+            numInferenceSteps: steps,
+            predictionType: .epsilon,
+            clipSampleRange: 1
+        )
+        let model = try setup.twoModes()
+        let sequential = try setup.sampler(.sequential)
+        let parallel = try setup.sampler(.quasiNewton(window: window, tolerance: Self.tolerance))
+        parallel.calibrate(with: model)
+        for seed: UInt64 in 100..<400 {
+            let noise = gaussianNoise(count: sequential.noiseCount, seed: seed)
+            let expected = sequential.sample(with: model, noise: noise).sample
+            let (sample, report) = parallel.sample(with: model, noise: noise)
+            deviations.append(largestDifference(sample, expected))
+            residuals.append(report.residual)
+            iterations += report.parallelIterations
+            ways.insert(expected[0] > 0)
+            if zip(sample, expected).contains(where: { ($0 > 0) != ($1 > 0) }) { otherWays += 1 }
+        }
+    }
+}
