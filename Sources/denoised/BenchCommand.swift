@@ -3,8 +3,10 @@ import ArgumentParser
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
-        abstract: "Measure the time of an action chunk or of a forward pass of the network.",
-        subcommands: [BenchChunkCommand.self, BenchNetworkCommand.self]
+        abstract: "Measure what an action chunk, a forward pass of the network or an episode takes.",
+        subcommands: [
+            BenchChunkCommand.self, BenchPaperCommand.self, BenchBudgetCommand.self, BenchNetworkCommand.self,
+        ]
     )
 }
 

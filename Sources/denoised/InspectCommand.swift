@@ -168,10 +168,6 @@ struct InspectCommand: ParsableCommand {
         let network = report.network
         let schedule = report.schedule
         let clip = schedule.clipSampleRange.map { "clipped to +-\($0)" } ?? "not clipped"
-        let windows = report.autoWindows.map { window -> String in
-            let cost = "\(fixed(window.iterations, 1)) passes, \(fixed(window.ms, 1)) ms"
-            return "\(window.window) on \(window.kernel) with \(window.threads) threads (\(cost))"
-        }.joined(separator: "; ")
         let lines = [
             (
                 "time",
@@ -199,10 +195,18 @@ struct InspectCommand: ParsableCommand {
                     + "\(schedule.predictionType), \(clip)"
             ),
             ("runs on", network.kernels.joined(separator: "; ")),
-            ("window", windows.isEmpty ? "not calibrated here yet; --window auto does it" : windows),
+            ("window", windows(report.autoWindows)),
         ]
         for (name, text) in lines {
             Console.result("  " + name.padding(toLength: 10, withPad: " ", startingAt: 0) + text)
         }
+    }
+
+    private static func windows(_ windows: [Report.CalibratedWindow]) -> String {
+        guard !windows.isEmpty else { return "not calibrated here yet; --window auto does it" }
+        return windows.map { window in
+            let cost = "\(fixed(window.iterations, 1)) passes, \(fixed(window.ms, 1)) ms"
+            return "\(window.window) on \(window.kernel) with \(window.threads) threads (\(cost))"
+        }.joined(separator: "; ")
     }
 }

@@ -64,23 +64,12 @@ final class SimulatedRobot {
     /// caches are new when the first episode starts.
     private static func greet(_ client: RobotClient) throws -> String {
         let info = try Failure.asRun { try client.info(timeout: .seconds(30)) }
-        let features = Set(info.policy.features)
-        let expected: Set<InfoMessage.Feature> = [
-            .init(name: "observation.state", count: 2),
-            .init(name: "observation.environment_state", count: 16),
-        ]
-        guard features == expected else {
-            let found = info.policy.features.map { "\($0.name) [\($0.count)]" }.joined(separator: " and ")
-            throw Failure.input(
-                "the policy \(info.policy.name) takes \(found); PushT gives observation.state [2] (agent position) "
-                    + "and observation.environment_state [16] (keypoints)"
-            )
-        }
-        guard info.policy.actionDim == 2 else {
-            throw Failure.input(
-                "the policy \(info.policy.name) gives actions of \(info.policy.actionDim) numbers, PushT takes 2"
-            )
-        }
+        let refusal = PushTEpisodes.refusal(
+            of: info.policy.name,
+            features: info.policy.features.map { ($0.name, $0.count) },
+            actionDim: info.policy.actionDim
+        )
+        if let refusal { throw refusal }
         let observation = ObservationMessage(
             robot: client.robot,
             episode: .name("warm-up"),
@@ -94,13 +83,6 @@ final class SimulatedRobot {
         let parallel =
             sampler.window > 1 ? ", window \(sampler.window), tolerance \(fixed(sampler.tolerance, 3))" : ""
         return "\(info.policy.name): \(sampler.solver), \(sampler.steps) steps, \(sampler.method)\(parallel)"
-    }
-
-    /// The noise of a chunk depends on the episode's seed and the step alone, whichever daemon samples it.
-    private static func noiseSeed(seed: UInt64, step: Int) -> UInt64? {
-        RobotID("pusht").map {
-            NoiseSeed.derived(from: seed, robot: $0, episode: .number(seed), sequence: UInt64(step))
-        }
     }
 
     /// Runs the episode of a seed to its success or its last step.
@@ -122,7 +104,7 @@ final class SimulatedRobot {
                 timeNs: Clock.monotonicNs(),
                 values: Observation(pushT: observation).values,
                 replan: actions.isEmpty,
-                noiseSeed: Self.noiseSeed(seed: seed, step: step)
+                noiseSeed: PushTEpisodes.noiseSeed(seed: seed, step: step)
             )
             var newChunk: ChunkTrace?
             if actions.isEmpty {

@@ -104,6 +104,18 @@ extension EndToEnd {
                 ),
                 (["bench", "chunk", "--policy", nowhere], ["\(nowhere): config.json"]),
                 (["bench", "chunk", "--policy", policy, "--runs", "0"], ["--runs is 0", "1...1000000"]),
+                (
+                    ["bench", "paper", "--policy", policy],
+                    ["the policy processors takes", "observation.environment_state [3]", "PushT gives"]
+                ),
+                (
+                    ["bench", "paper", "--policy", policy, "--episodes", "0"],
+                    ["--episodes is 0", "1...1000000"]
+                ),
+                (
+                    ["bench", "paper", "--policy", policy, "--window", "0"],
+                    ["--window is 0", "1...1000 or auto"]
+                ),
                 (["bench", "network", "--architecture", nowhere], ["\(nowhere): config.json"]),
                 (["bench", "network", "--batch", "1,0"], ["\"0\"", "--batch", "1...1024"]),
             ] as [([String], [String])]

@@ -1,0 +1,173 @@
+import ArgumentParser
+import Denoiser
+import Foundation
+import Policy
+import PushT
+import Sampling
+
+struct BenchPaperCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "paper",
+        abstract: "Play PushT with every way of sampling: the ParaDiGMS paper's robot table, again.",
+        discussion: """
+            Plays the episodes of seeds S, S+1, ... with DDPM of 100 steps, DDIM of 15 and DPM-Solver++ of 15, each \
+            sequentially, by ParaDiGMS as published (window 20, tolerance 0.1) and by quasi-Newton sampling. They take \
+            turns, episode by episode, with the same initial states and the same noise. The world waits for the chunk. \
+            A policy of fewer timesteps is sampled with as many steps as it has.
+
+            An episode's reward is its score as `denoised sim` counts it. Differences of reward are from sequential \
+            sampling, seed by seed. Standard errors take two episodes or more.
+            """
+    )
+
+    @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    var policy: String
+
+    @Option(help: ArgumentHelp("Episodes to play with each way of sampling.", valueName: "n"))
+    var episodes = 10
+
+    @Option(help: ArgumentHelp("The network's arithmetic: f32, bf16, int8 or auto.", valueName: "p"))
+    var precision = PrecisionChoice.f32
+
+    @Option(
+        help: ArgumentHelp(
+            "The window of quasi-Newton sampling: a number, or auto, the one that is fastest here.",
+            valueName: "w|auto"
+        )
+    )
+    var window = WindowChoice.auto
+
+    @Option(
+        help: ArgumentHelp("The deviation that quasi-Newton sampling may have, estimated.", valueName: "t")
+    )
+    var tolerance: Float = ParallelMethod.quasiNewton.defaultTolerance
+
+    @Option(help: ArgumentHelp("Seed of the first episode and its noise.", valueName: "s"))
+    var seed: UInt64 = SeedSuite.evaluation.firstSeed
+
+    @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))
+    var threads: Int?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard (1...1_000_000).contains(episodes) else {
+            throw ValidationError("--episodes is \(episodes), expected 1...1000000")
+        }
+        if let threads, !(1...256).contains(threads) {
+            throw ValidationError("--threads is \(threads), expected 1...256")
+        }
+        if case .steps(let window) = window, !(1...1000).contains(window) {
+            throw ValidationError("--window is \(window), expected 1...1000 or auto")
+        }
+    }
+
+    func run() throws {
+        let bundle = try PolicyOptions.load(policy)
+        if let refusal = bundle.pushTRefusal { throw refusal }
+        Console.note("preparing the network and calibrating the samplers")
+        var players = try makePlayers(bundle)
+        // What comes of these chunks does not matter: they are there so that none that counts is the first.
+        var history = bundle.makeHistory()
+        try Failure.asInput { try history.append(bundle.middleObservation) }
+        for player in players { _ = try? player.policy.actionChunk(for: history, seed: 0) }
+
+        let simulation = PushTEpisodes()
+        for index in 0..<episodes {
+            let seed = seed &+ UInt64(index)
+            let ((), milliseconds) = try timed {
+                for index in players.indices {
+                    try Failure.asRun { try players[index].play(seed: seed, in: simulation) }
+                }
+            }
+            Console.note(
+                "episode \(index + 1) of \(episodes), seed \(seed): \(fixed(milliseconds / 1e3, 1)) s"
+            )
+        }
+
+        let table = PaperTable(policy: bundle.name, seed: seed, players: players)
+        if json {
+            try Console.json(table)
+        } else {
+            table.print()
+        }
+    }
+
+    /// One for each row of the table; they share one network.
+    private func makePlayers(_ bundle: PolicyBundle) throws -> [PaperPlayer] {
+        let kernel = try precision.kernel()
+        let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        let numTrainTimesteps = bundle.configuration.numTrainTimesteps
+        let quasiNewtonWindow = if case .steps(let window) = window { window } else { 1 }
+        return try Failure.asInput {
+            let network = try bundle.network(
+                timesteps: Array(0..<numTrainTimesteps),
+                maximumBatch: max(quasiNewtonWindow, 32),
+                threads: threads,
+                kernel: kernel
+            )
+            return try PublishedFigures.all.flatMap { published in
+                try [
+                    SamplerSettings.Method.sequential,
+                    ParallelMethod.paradigms.settings(window: .auto, tolerance: nil),
+                    ParallelMethod.quasiNewton.settings(window: window, tolerance: tolerance),
+                ].map { method in
+                    return PaperPlayer(
+                        policy: try DiffusionPolicy(
+                            bundle: bundle,
+                            settings: SamplerSettings(
+                                solver: published.solver,
+                                numInferenceSteps: min(published.steps, numTrainTimesteps),
+                                method: method
+                            ),
+                            network: network,
+                            calibrations: .standard
+                        ),
+                        published: published
+                    )
+                }
+            }
+        }
+    }
+}
+
+/// A way of sampling, and the episodes that it played.
+struct PaperPlayer {
+    /// A sampled chunk and what it cost.
+    struct Chunk {
+        let report: SamplingReport
+        /// From the observation to the actions.
+        let milliseconds: Double
+    }
+
+    let policy: DiffusionPolicy
+    /// The paper's figures for the same solver.
+    let published: PublishedFigures
+    /// The episodes' rewards, and whether they succeeded, in the order in which they were played.
+    private(set) var rewards: [Double] = []
+    private(set) var successes: [Bool] = []
+    /// The episodes' chunks, in the same order.
+    private(set) var chunks: [[Chunk]] = []
+
+    init(policy: DiffusionPolicy, published: PublishedFigures) {
+        self.policy = policy
+        self.published = published
+    }
+
+    /// Plays the episode of a seed.
+    mutating func play(seed: UInt64, in episodes: PushTEpisodes) throws {
+        var chunks: [Chunk] = []
+        let recording = try episodes.run(seed: seed, history: policy.makeHistory()) { history, step in
+            let noiseSeed = PushTEpisodes.noiseSeed(seed: seed, step: step)
+            let (chunk, milliseconds) = try timed {
+                try policy.actionChunk(for: history, seed: noiseSeed)
+            }
+            chunks.append(Chunk(report: chunk.report, milliseconds: milliseconds))
+            return chunk
+        }
+        rewards.append(recording.score)
+        successes.append(recording.isSuccess)
+        self.chunks.append(chunks)
+    }
+}
