@@ -6,7 +6,7 @@ extension EndToEnd {
         /// What `--window auto` measured is shown, under the key that it was kept by.
         @Test func autoWindowsAreThoseThatWereMeasured() async throws {
             // A policy that no other test calibrates with its own solver.
-            let policy = try BrokenPolicy(of: "buffers")
+            let policy = try PolicyCopy(of: "buffers")
             let workplace = try PredictTests.Workplace("buffers", nObsSteps: 1)
             try workplace.writeInput(arrived: 1, noise: false)
             func autoWindows() async throws -> [[String: Any]] {
