@@ -3,13 +3,35 @@ import Testing
 
 extension EndToEnd {
     @Suite struct InspectTests {
+        /// What `--window auto` measured is shown, under the key that it was kept by.
+        @Test func autoWindowsAreThoseThatWereMeasured() async throws {
+            // A policy that no other test calibrates with its own solver.
+            let policy = try PolicyCopy(of: "buffers")
+            let workplace = try PredictTests.Workplace("buffers", nObsSteps: 1)
+            try workplace.writeInput(arrived: 1, noise: false)
+            func autoWindows() async throws -> [[String: Any]] {
+                let report = try await succeed(["inspect", policy.path, "--json"]).json()
+                return try #require(report["auto_windows"] as? [[String: Any]])
+            }
+            #expect(try await autoWindows().isEmpty)
+            let prediction = try await succeed([
+                "predict", "--policy", policy.path, "--input", workplace.folder.path("in.safetensors"),
+                "--output", workplace.folder.path("out.safetensors"), "--json", "--window", "auto",
+            ]).json()
+            let windows = try await autoWindows()
+            let window = try #require(windows.first)
+            #expect(windows.count == 1)
+            #expect(window["window"] as? Int == prediction["window"] as? Int)
+            #expect(window["kernel"] as? String == prediction["kernel"] as? String)
+            #expect(try #require(window["ms"] as? Double) > 0)
+        }
+
         @Test func jsonSaysWhatThePolicyIs() async throws {
             let report = try await succeed(["inspect", SourceTree.tinyPolicy("processors"), "--json"]).json()
             #expect(
                 Set(report.keys) == [
                     "name", "input_features", "output_features", "horizon", "n_obs_steps", "n_action_steps",
-                    "network",
-                    "schedule",
+                    "network", "schedule", "auto_windows",
                 ]
             )
             #expect(report["name"] as? String == "processors")

@@ -89,6 +89,32 @@ struct DiffusionPolicyTests {
         }
     }
 
+    @Test func `A chunk from a guess is within its tolerance, and the one after it the same as ever`() throws
+    {
+        let tolerance: Float = 0.01
+        var settings = SamplerSettings(solver: .ddpm, numInferenceSteps: 20)
+        let reference = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
+        settings.method = .quasiNewton(window: 8, tolerance: tolerance)
+        let policy = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
+        let expected = try reference.actionChunk(for: history, seed: 5).prediction
+        let cold = try policy.actionChunk(for: history, seed: 5)
+
+        for elapsedSteps in [0, 3, 7] {
+            policy.guess(from: expected, elapsedSteps: elapsedSteps)
+            let warm = try policy.actionChunk(for: history, seed: 5)
+            #expect(warm.prediction != cold.prediction)
+            #expect(policy.deviation(of: warm.prediction, from: expected) <= 4 * tolerance)
+            let next = try policy.actionChunk(for: history, seed: 5)
+            #expect(next.prediction == cold.prediction)
+            #expect(next.report == cold.report)
+        }
+        // A prediction that has run out says nothing of what comes.
+        for elapsedSteps in [-1, 8, .max] {
+            policy.guess(from: expected, elapsedSteps: elapsedSteps)
+            #expect(try policy.actionChunk(for: history, seed: 5).prediction == cold.prediction)
+        }
+    }
+
     /// In the robot's units the first dimension spans 512, the second 6: one normalised unit is half of that.
     @Test func `Deviations are in normalised units`() throws {
         let policy = try policy()

@@ -170,6 +170,47 @@ import Testing
         }
     }
 
+    /// A guess of the result, right or wrong, is for one sample, and with tolerance 0 not even that one shows it.
+    @Test(arguments: Solver.allCases)
+    func aGuessIsWhereTheNextSampleStarts(_ solver: Solver) throws {
+        let setup = SamplerCase(
+            solver: solver,
+            numInferenceSteps: 15,
+            predictionType: .epsilon,
+            clipSampleRange: nil
+        )
+        let model = try setup.model()
+        let sequential = try setup.sampler(.sequential)
+        let noise = gaussianNoise(count: sequential.noiseCount, seed: 17)
+        let expected = sequential.sample(with: model, noise: noise).sample
+        let wrong = expected.map { 3 - $0 }
+
+        let exact = try setup.sampler(.quasiNewton(window: 8, tolerance: 0))
+        exact.calibrate(with: model)
+        for guess in [expected, wrong] {
+            exact.guess(guess.span)
+            #expect(exact.sample(with: model, noise: noise).sample == expected)
+        }
+
+        let parallel = try setup.sampler(.quasiNewton(window: 8, tolerance: 0.01))
+        parallel.calibrate(with: model)
+        let unguessed = parallel.sample(with: model, noise: noise)
+        for guess in [expected, wrong] {
+            parallel.guess(guess.span)
+            let guessed = parallel.sample(with: model, noise: noise)
+            #expect(guessed.sample != unguessed.sample)
+            #expect(largestDifference(guessed.sample, expected) <= 0.04)
+            #expect(guessed.report.parallelIterations <= 15)
+            let next = parallel.sample(with: model, noise: noise)
+            #expect(next.sample == unguessed.sample)
+            #expect(next.report == unguessed.report)
+        }
+
+        // For others there is nothing to start from it.
+        sequential.guess(wrong.span)
+        #expect(sequential.sample(with: model, noise: noise).sample == expected)
+    }
+
     @Test func windowIsEightUnlessGivenAndAtMostTheNumberOfSteps() throws {
         let setup = SamplerCase(
             solver: .ddim,
