@@ -67,7 +67,8 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Controller", "Denoiser", "NumPyRandom", "Policy", "PushT", "RealTime", "Safetensors", "Sampling",
+                "Controller", "Denoiser", "NumPyRandom", "Policy", "PushT", "RealTime", "Safetensors",
+                "Sampling",
                 "Wire", argumentParser, logging,
             ],
             swiftSettings: settings
