@@ -69,7 +69,8 @@ public struct CalibrationCache: Sendable {
         fileprivate var fileName: String {
             var hash = FNV1a()
             for text in [
-                "\(version)", solver, "\(numInferenceSteps)", "\(tolerance)", kernel, "\(threads)", machine,
+                "\(version)", policy, solver, "\(numInferenceSteps)", "\(tolerance)", kernel, "\(threads)",
+                machine,
             ] {
                 hash.add(text)
             }

@@ -16,7 +16,10 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
 
     /// Times that are known, at least one.
     public init(nanoseconds: [Double]) {
-        precondition(!nanoseconds.isEmpty, "no batch size has a time")
+        precondition(
+            !nanoseconds.isEmpty && nanoseconds.allSatisfy { $0 > 0 && $0.isFinite },
+            "each batch size takes a time"
+        )
         self.nanoseconds = nanoseconds
     }
 
@@ -67,8 +70,12 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
         return ForwardTimes(nanoseconds: times)
     }
 
-    /// The nanoseconds of a pass, as they were measured with nothing else running.
-    public func typical(batch: Int) -> Double { nanoseconds[min(batch, nanoseconds.count) - 1] }
+    /// The nanoseconds of a pass, as they were measured with nothing else running; beyond the largest batch measured, in
+    /// proportion.
+    public func typical(batch: Int) -> Double {
+        guard batch > nanoseconds.count else { return nanoseconds[batch - 1] }
+        return nanoseconds[nanoseconds.count - 1] * Double(batch) / Double(nanoseconds.count)
+    }
 
     /// The nanoseconds that `count` passes in turn will seldom exceed.
     func estimate(batch: Int, count: Int = 1) -> Double {

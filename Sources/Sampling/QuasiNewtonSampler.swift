@@ -12,7 +12,8 @@
 ///
 /// A sample whose displacement is small enough is not evaluated again: the error of its output, estimated by the
 /// linearisation's, may add at most tolerance / sqrt(N) to the result. The window's first sample is always exact, so a
-/// sweep always gains a step, N sweeps are enough, and tolerance 0 gives the sequential sample.
+/// sweep always gains a step, N sweeps are enough (2 N where a sample starts over, see below), and tolerance 0 gives the
+/// sequential sample.
 ///
 /// Some noise lies where two ways to act meet, and there the smallest error decides between them. The signature is an
 /// output that changes several times more than the linearisation expects. Therefore the last sample of a window is
@@ -241,8 +242,8 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             }
             secantNorms[index] = norm
             displacements += norm
-            // A displacement of a thousandth has no say in what is done.
-            if largestDisplacement > 1e-3, Double(index) < Self.decidedPart * Double(steps.count) {
+            // What the network's rounding does is taken off, but not what that of the displacement itself does.
+            if largestDisplacement > 1e-4, Double(index) < Self.decidedPart * Double(steps.count) {
                 let surprise = largestSurprise - linearization.rounding[index]
                 stiffness = max(stiffness, surprise / (largestDisplacement * linearization.errors[index]))
             }
@@ -318,11 +319,12 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         while index < limit {
             var displacement: Float = 0
             for cell in index * sampleCount..<(index + 1) * sampleCount {
-                displacement = max(displacement, abs(trajectory[cell] - evaluatedAt[cell]))
+                let moved = abs(trajectory[cell] - evaluatedAt[cell])
+                if !(moved <= displacement) { displacement = moved }
             }
             let allowance = secantNorms[index] > 1e-8 ? Self.secantAllowance : 1
             let error = displacement * linearization.errors[index] * errorWeights[index] / allowance
-            // Written so that a NaN has not settled.
+            // Both comparisons are written so that a NaN has not settled.
             guard error <= allowed else { break }
             squaredErrors += Double(error) * Double(error)
             index += 1
