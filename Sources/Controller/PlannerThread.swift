@@ -45,9 +45,9 @@ enum PlannerThread {
         thread.start()
     }
 
-    /// What a chunk still takes once it is planned, in nanoseconds: twice what handing over, packing and sending take at the
-    /// 99th percentile.
-    private static let deliveryNs: UInt64 = 300_000
+    /// What a chunk still takes once it is planned, in nanoseconds: several times what handing over, packing and sending take
+    /// at the 99th percentile.
+    private static let deliveryNs: UInt64 = 500_000
 
     private static func work(
         _ planner: inout some ChunkPlanner,

@@ -1,6 +1,8 @@
 /// Finishes a sample in few, long DDIM steps (Song, Meng and Ermon, arXiv 2010.02502, equation 12) over some of the
 /// solver's own timesteps, from wherever the solver had to stop.
 struct CoarseSolve {
+    private static let leastSignal: Float = 0.2
+
     private let steps: [SolverStep]
     private let timesteps: [Int]
     /// epsilon = fromSample x + fromOutput m by step, [N].
@@ -33,7 +35,16 @@ struct CoarseSolve {
     ) -> Int {
         var index = first
         var taken = 0
-        var planned = steps.count - first
+        var planned = deadline?.coarseSteps(limit: steps.count - first) ?? steps.count - first
+        // Where there is hardly any signal yet, the network's clean sample is an amplified rounding error, which a long step
+        // would carry far: 0 is a better one, and costs no pass.
+        if planned < steps.count - first {
+            while index + 1 < steps.count, levels[index].alpha < Self.leastSignal {
+                let scale = levels[index + 1].sigma / levels[index].sigma
+                for element in 0..<modelOutput.count { sample[element] *= scale }
+                index += 1
+            }
+        }
         while index < steps.count {
             planned = min(planned, deadline?.coarseSteps(limit: steps.count - index) ?? planned)
             // Rounded up, so that the result is reached with the last one.

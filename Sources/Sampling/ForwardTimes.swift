@@ -2,7 +2,7 @@
 /// while sampling by how much slower passes turn out to be.
 ///
 /// The scale follows the passes as TCP follows round trips (Jacobson and Karels, *Congestion Avoidance and Control*,
-/// 1988): a mean and a mean deviation, so that an estimate is one that passes seldom exceed.
+/// 1988): a mean and a mean deviation to the slower side, so that an estimate is one that passes seldom exceed.
 public struct ForwardTimes: Hashable, Sendable, Codable {
     /// The median of a pass of each batch size from 1 on, in nanoseconds; shape [maximumBatch].
     public let nanoseconds: [Double]
@@ -80,7 +80,7 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
     /// The nanoseconds that `count` passes in turn will seldom exceed.
     func estimate(batch: Int, count: Int = 1) -> Double {
         let passes = Double(count)
-        return typical(batch: batch) * (slowdown * passes + 2 * deviation * passes.squareRoot())
+        return typical(batch: batch) * (slowdown * passes + 3 * deviation * passes.squareRoot())
     }
 
     /// Takes a pass into account.
@@ -88,6 +88,6 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
         let ratio = elapsed / typical(batch: batch)
         let error = ratio - slowdown
         slowdown += error / 8
-        deviation += (abs(error) - deviation) / 4
+        deviation += (max(error, 0) - deviation) / 4
     }
 }

@@ -41,7 +41,8 @@ import Testing
         #expect(report.quality == .coarse(steps: 1))
         #expect(report.parallelIterations == 1)
         #expect(report.modelEvaluations == 1)
-        #expect(recorder.batches == [[sampler.timesteps[0]]])
+        // Where there is hardly any signal nothing is asked.
+        #expect(recorder.batches == [[sampler.timesteps.first { $0 <= 86 } ?? -1]])
         #expect(sample.allSatisfy { $0.isFinite && abs($0) <= 1 })
     }
 
@@ -76,7 +77,7 @@ import Testing
         for steps in 1...7 {
             sampler.forwardTimes = ForwardTimes(nanoseconds: [1_000 * Self.second])
             let recorder = RecordingPredictor(try setup.model())
-            let time = Duration.seconds(1_000 * steps + 600)
+            let time = Duration.seconds(1_000 * steps + 900)
             let (sample, report) = sample(sampler, with: recorder, noise: noise, in: time)
             #expect(report.quality == .coarse(steps: steps))
             #expect(report.modelEvaluations == steps)
@@ -112,15 +113,15 @@ import Testing
         func deadline(in seconds: Int) -> Deadline {
             Deadline(instant: .now + .seconds(seconds), times: times)
         }
-        // One pass of 2,000 s, then 8 of 1,000 s, with reserves of 200 and 283 s.
+        // One pass of 2,000 s, then 8 of 1,000 s, with reserves of 300 and 424 s.
         #expect(deadline(in: 10_400).forbids(batch: 2, step: 0, of: 100))
-        #expect(!deadline(in: 10_600).forbids(batch: 2, step: 0, of: 100))
-        // Three steps are left, two after the pass, with a reserve of 141 s.
-        #expect(deadline(in: 4_300).forbids(batch: 2, step: 97, of: 100))
-        #expect(!deadline(in: 4_400).forbids(batch: 2, step: 97, of: 100))
+        #expect(!deadline(in: 10_900).forbids(batch: 2, step: 0, of: 100))
+        // Three steps are left, two after the pass, with reserves of 300 and 212 s.
+        #expect(deadline(in: 4_450).forbids(batch: 2, step: 97, of: 100))
+        #expect(!deadline(in: 4_600).forbids(batch: 2, step: 97, of: 100))
         // Nothing is left after the last one.
-        #expect(deadline(in: 1_050).forbids(batch: 1, step: 99, of: 100))
-        #expect(!deadline(in: 1_150).forbids(batch: 1, step: 99, of: 100))
+        #expect(deadline(in: 1_100).forbids(batch: 1, step: 99, of: 100))
+        #expect(!deadline(in: 1_200).forbids(batch: 1, step: 99, of: 100))
         let none: Deadline? = nil
         #expect(none.forbids(batch: 2, step: 0, of: 100) == false)
     }
@@ -132,7 +133,7 @@ import Testing
         }
         #expect(steps(in: -10_000) == 1)
         #expect(steps(in: 500) == 1)
-        #expect(steps(in: 4_300) == 4)
+        #expect(steps(in: 4_400) == 4)
         #expect(steps(in: 4_100) == 3)
         #expect(steps(in: 1_000_000_000, limit: 12) == 12)
     }

@@ -32,11 +32,11 @@ import Testing
         #expect(zip(recorder.batches, recorder.samples).allSatisfy { $1.count == 3 * $0.count })
     }
 
-    @Test func aBatchBeyondTheLastCountsAsTheLast() {
+    @Test func aBatchBeyondTheLastTakesInProportion() {
         let times = ForwardTimes(nanoseconds: [10, 30])
         #expect(times.typical(batch: 1) == 10)
         #expect(times.typical(batch: 2) == 30)
-        #expect(times.typical(batch: 9) == 30)
+        #expect(times.typical(batch: 9) == 135)
     }
 
     @Test func anEstimateGrowsWithThePassesButItsReserveLess() {
