@@ -47,7 +47,7 @@ enum PlannerThread {
 
     /// What a chunk still takes once it is planned, in nanoseconds: several times what handing over, packing and sending take
     /// at the 99th percentile.
-    private static let deliveryNs: UInt64 = 500_000
+    private static let deliveryNs: UInt64 = 1_000_000
 
     private static func work(
         _ planner: inout some ChunkPlanner,

@@ -117,8 +117,18 @@ struct BenchBudgetCommand: ParsableCommand {
                 timeNs: Clock.monotonicNs(),
                 values: observations[max(index, 0) % observations.count].values
             )
-            let chunk = try Failure.asRun { try client.chunk(for: message, timeout: .seconds(120)) }
-            if index >= 0 { measured.append(chunk) }
+            if index < 0 {
+                _ = try Failure.asRun { try client.chunk(for: message, timeout: .seconds(120)) }
+                continue
+            }
+            // Asked for once only, now that both sides have joined: a repeated observation is planned again.
+            try Failure.asRun { try client.publish(message) }
+            let deadline = ContinuousClock.now + .seconds(120)
+            while let chunk = try Failure.asRun({ try client.nextChunk(until: deadline) }) {
+                guard chunk.episode == message.episode else { continue }
+                measured.append(chunk)
+                break
+            }
         }
 
         let times = measured.map { Double($0.timing.stages.total) / 1e6 }
@@ -126,7 +136,7 @@ struct BenchBudgetCommand: ParsableCommand {
         let coarse = measured.map(\.sampling.coarseSteps).filter { $0 > 0 }
         return Report.Result(
             budgetMs: budget,
-            chunks: chunks,
+            chunks: measured.count,
             late: times.count { $0 > budget },
             msP50: percentiles[50],
             msP99: percentiles[99],

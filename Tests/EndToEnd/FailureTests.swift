@@ -104,6 +104,9 @@ extension EndToEnd {
                 ),
                 (["bench", "chunk", "--policy", nowhere], ["\(nowhere): config.json"]),
                 (["bench", "chunk", "--policy", policy, "--runs", "0"], ["--runs is 0", "1...1000000"]),
+                (["bench", "budget", "--policy", policy, "--budgets", "20,0"], ["\"0\"", "--budgets"]),
+                (["bench", "budget", "--policy", policy, "--budget-ms", "20"], ["--budgets"]),
+                (["bench", "budget", "--policy", policy, "--chunks", "0"], ["--chunks is 0"]),
                 (["sim", "--policy", policy, "--synchronous"], ["--synchronous is for --realtime"]),
                 (["sim", "--policy", policy, "--delay-ms", "5"], ["--delay-ms is for --realtime"]),
                 (

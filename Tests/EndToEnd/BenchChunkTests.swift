@@ -1,0 +1,49 @@
+import Foundation
+import Testing
+
+extension EndToEnd {
+    /// `bench chunk` and `bench budget`: what they report and that it adds up, but no time.
+    @Suite struct BenchChunkTests {
+        @Test func chunksOfEachWindowAreComparedWithTheSequentialOnes() async throws {
+            let policy = try pushTPolicy()
+            let report = try await succeed([
+                "bench", "chunk", "--policy", policy.path, "--steps", "20", "--window", "1,4,8,auto",
+                "--runs", "3",
+                "--warm-up",
+                "1", "--threads", "1", "--json",
+            ]).json()
+            let results = try #require(report["results"] as? [[String: Any]])
+            let methods = results.compactMap { $0["method"] as? String }
+            #expect(methods == ["sequential", "quasi-newton", "quasi-newton", "paradigms", "quasi-newton"])
+            #expect(Array(results.compactMap { $0["window"] as? Int }.prefix(4)) == [1, 4, 8, 8])
+            let keys: Set = [
+                "solver", "method", "window", "tolerance", "precision", "ms_p50", "ms_p99", "iterations_mean",
+                "evaluations_mean", "deviation_mean", "deviation_max",
+            ]
+            for result in results { #expect(keys.isSubset(of: result.keys)) }
+            #expect(results[0]["deviation_max"] as? Double == 0)
+            let iterations = results.compactMap { $0["iterations_mean"] as? Double }
+            #expect(iterations[0] == 20)
+            #expect(iterations[2] < 20)
+        }
+
+        @Test func budgetsDecideWhatChunksAreWorth() async throws {
+            let policy = try pushTPolicy()
+            let report = try await succeed([
+                "bench", "budget", "--policy", policy.path, "--budgets", "1,60000", "--chunks", "4",
+                "--window", "4",
+                "--threads", "1", "--json",
+            ]).json()
+            let results = try #require(report["results"] as? [[String: Any]])
+            #expect(results.compactMap { $0["budget_ms"] as? Double } == [1, 60000])
+            func count(_ key: String, _ result: [String: Any]) -> Int { result[key] as? Int ?? -1 }
+            for result in results {
+                #expect(["exact", "converged", "coarse"].reduce(0) { $0 + count($1, result) } == 4)
+            }
+            // A millisecond leaves nothing for the planner, whatever the machine.
+            #expect(count("coarse", results[0]) == 4)
+            #expect(count("converged", results[1]) == 4)
+            #expect(count("late", results[1]) == 0)
+        }
+    }
+}
