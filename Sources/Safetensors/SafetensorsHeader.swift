@@ -1,6 +1,6 @@
 /// The checked header of a safetensors file.
 ///
-/// Layout (github.com/huggingface/safetensors, "Format"): the header's length N as 8 little-endian bytes, N bytes
+/// Layout (the safetensors project's README, "Format"): the header's length N as 8 little-endian bytes, N bytes
 /// of JSON that begin with `{` and may end in spaces, then the data. Each member but `__metadata__` names a tensor
 /// and gives `dtype`, `shape` and `data_offsets` [begin, end) into the data. As in the reference implementation
 /// the header takes at most 100 MB and the tensors cover the data exactly: no overlap, no hole.

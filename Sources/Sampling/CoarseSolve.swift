@@ -49,9 +49,13 @@ struct CoarseSolve {
             planned = min(planned, deadline?.coarseSteps(limit: steps.count - index) ?? planned)
             // Rounded up, so that the result is reached with the last one.
             let next = index + (steps.count - index + planned - 1) / planned
-            let begun = deadline.passBegins()
-            predictor.predict(sample: sample.span, timesteps: timesteps, index: index, into: &modelOutput)
-            deadline.passEnded(batch: 1, begun: begun)
+            predictor.predict(
+                sample: sample.span,
+                timesteps: timesteps,
+                index: index,
+                deadline: &deadline,
+                into: &modelOutput
+            )
             let target = levels[next]
             for element in 0..<modelOutput.count {
                 let output = modelOutput[element]

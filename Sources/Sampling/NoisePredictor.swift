@@ -15,8 +15,15 @@ public protocol NoisePredictor {
 
 extension NoisePredictor {
     /// Evaluates the samples in `rows` of a trajectory, [timesteps.count + 1, sampleCount], into the first rows of
-    /// `buffer`.
-    func predict(trajectory: [Float], timesteps: [Int], rows: Range<Int>, into buffer: inout [Float]) {
+    /// `buffer`. The deadline learns how long it took.
+    func predict(
+        trajectory: [Float],
+        timesteps: [Int],
+        rows: Range<Int>,
+        deadline: inout Deadline?,
+        into buffer: inout [Float]
+    ) {
+        let begun = deadline.passBegins()
         let sampleCount = trajectory.count / (timesteps.count + 1)
         let elements = rows.lowerBound * sampleCount..<rows.upperBound * sampleCount
         var span = buffer.mutableSpan
@@ -26,11 +33,20 @@ extension NoisePredictor {
             timesteps: timesteps.span.extracting(rows),
             into: &outputs
         )
+        deadline.passEnded(batch: rows.count, begun: begun)
     }
 
-    /// Evaluates one sample, with the timestep at `index`, into `buffer`.
-    func predict(sample: Span<Float>, timesteps: [Int], index: Int, into buffer: inout [Float]) {
+    /// Evaluates one sample, with the timestep at `index`, into `buffer`. The deadline learns how long it took.
+    func predict(
+        sample: Span<Float>,
+        timesteps: [Int],
+        index: Int,
+        deadline: inout Deadline?,
+        into buffer: inout [Float]
+    ) {
+        let begun = deadline.passBegins()
         var output = buffer.mutableSpan
         predict(samples: sample, timesteps: timesteps.span.extracting(index...index), into: &output)
+        deadline.passEnded(batch: 1, begun: begun)
     }
 }

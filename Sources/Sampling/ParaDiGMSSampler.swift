@@ -63,14 +63,13 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
         var end = window
         while begin < steps.count {
             if deadline.forbids(batch: end - begin, step: begin, of: steps.count) { break }
-            let begun = deadline.passBegins()
             predictor.predict(
                 trajectory: trajectory,
                 timesteps: timesteps,
                 rows: begin..<end,
+                deadline: &deadline,
                 into: &modelOutputs
             )
-            deadline.passEnded(batch: end - begin, begun: begun)
             sweep(from: begin, to: end, noise: noise)
             iterations += 1
             evaluations += end - begin

@@ -142,14 +142,13 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         var known = 0
         while front < steps.count {
             if deadline.forbids(batch: end - front, step: front, of: steps.count) { break }
-            let begun = deadline.passBegins()
             predictor.predict(
                 trajectory: trajectory,
                 timesteps: timesteps,
                 rows: front..<end,
+                deadline: &deadline,
                 into: &newOutputs
             )
-            deadline.passEnded(batch: end - front, begun: begun)
             iterations += 1
             evaluations += end - front
 

@@ -29,9 +29,13 @@ struct SequentialSampler: SamplingAlgorithm {
         var taken = 0
         for (index, step) in steps.enumerated() {
             if deadline.forbids(batch: 1, step: index, of: steps.count) { break }
-            let begun = deadline.passBegins()
-            predictor.predict(sample: sample.span, timesteps: timesteps, index: index, into: &modelOutput)
-            deadline.passEnded(batch: 1, begun: begun)
+            predictor.predict(
+                sample: sample.span,
+                timesteps: timesteps,
+                index: index,
+                deadline: &deadline,
+                into: &modelOutput
+            )
             for element in 0..<sampleCount {
                 let x0 = step.predictedX0(sample: sample[element], modelOutput: modelOutput[element])
                 sample[element] = step.advance(

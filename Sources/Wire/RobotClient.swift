@@ -34,6 +34,8 @@ public final class RobotClient {
     private let requests: ZeroMQSocket
     private let limits: MessagePackLimits
     private var requestNumber: UInt64 = 0
+    /// Whether a chunk has come: both publishing sockets have joined then.
+    private var hasJoined = false
 
     /// Connects to the three endpoints of a daemon; whether one is there shows with the first answer.
     ///
@@ -97,7 +99,9 @@ public final class RobotClient {
     ///
     /// Neither side of a publishing socket knows when the other has joined, and what is published before is lost. The
     /// observation is therefore published again until its chunk is there, first after 10 ms, then after twice as long each
-    /// time, up to `longestInterval`; the daemon counts it once, and gives it the same chunk each time.
+    /// time, up to `longestInterval`; the daemon counts it once, and gives it the same chunk each time. Once a chunk has come,
+    /// nothing is lost any more but by a daemon that restarts, and the first repeat waits for `longestInterval`: each is
+    /// planned again.
     /// - Throws: ``RobotClientError``; `timeout` also where the daemon rejected the observation, which its log tells.
     public func chunk(
         for observation: ObservationMessage,
@@ -107,12 +111,13 @@ public final class RobotClient {
         let frames = [robot.observationTopic, observation.encoded()]
         let clock = ContinuousClock()
         let deadline = clock.now + timeout
-        var interval = min(Duration.milliseconds(10), longestInterval)
+        var interval = hasJoined ? longestInterval : min(Duration.milliseconds(10), longestInterval)
         while clock.now < deadline {
             _ = try Self.onSocket { () throws(ZeroMQError) in try observations.send(frames) }
             let nextRepeat = min(clock.now + interval, deadline)
             interval = min(interval * 2, longestInterval)
             while let chunk = try nextChunk(until: nextRepeat) {
+                hasJoined = true
                 if chunk.episode == observation.episode, chunk.sequence == observation.sequence {
                     return chunk
                 }
