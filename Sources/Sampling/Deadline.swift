@@ -3,6 +3,17 @@ struct Deadline {
     let instant: ContinuousClock.Instant
     var times: ForwardTimes
 
+    /// The largest part of the time left that is kept back for a stall.
+    private static let stallPart = 0.125
+
+    /// The instant by which to be done for the sample to be there at `instant` even if the last pass stalls as the
+    /// slowest of the passes before did: a pass cannot be broken off, and other work on the machine may take its core.
+    static func keepingBack(from instant: ContinuousClock.Instant, times: ForwardTimes) -> Deadline {
+        let left = max((instant - .now) / .nanoseconds(1), 0)
+        let keptBack = min(times.longestStall, left * stallPart)
+        return Deadline(instant: instant - .nanoseconds(keptBack), times: times)
+    }
+
     /// Coarse steps that give a sample worth having: with DDIM, PushT's score hardly rises beyond.
     static let sufficientSteps = 8
 

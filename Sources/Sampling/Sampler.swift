@@ -250,7 +250,7 @@ public final class Sampler {
             "the sample has \(sample.count) elements; expected \(sampleCount)"
         )
         var deadline: Deadline? =
-            if let instant, let forwardTimes { Deadline(instant: instant, times: forwardTimes) } else { nil }
+            if let instant, let forwardTimes { .keepingBack(from: instant, times: forwardTimes) } else { nil }
         let progress = algorithm.sample(with: predictor, noise: noise, deadline: &deadline, into: &sample)
         var coarseSteps = 0
         if progress.steps < steps.count {
