@@ -30,6 +30,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -47,10 +48,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CChipmunk", providers: [.apt(["libchipmunk-dev"])]),
         .systemLibrary(name: "CMessagePack", providers: [.apt(["libmsgpack-dev"])]),
 
@@ -60,16 +63,17 @@ let package = Package(
         module("Denoiser", ["CKernels", "COpenBLAS", "NumPyRandom"], settings: computing),
         module("Sampling", ["NumPyRandom"], settings: computing),
         module("Policy", ["Denoiser", "Sampling", "Safetensors"], settings: computing),
-        module("Wire", ["CZeroMQ", "CMessagePack"]),
-        module("Controller", ["Policy", "Wire", logging, histogram]),
+        module("Wire", ["CLinux", "CMessagePack", "CZeroMQ"]),
+        module("Safety", [yams]),
+        module("Controller", ["Policy", "RealTime", "Safety", "Wire", logging, histogram]),
         module("RealTime", ["Wire"]),
         module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(
             name: "denoised",
             dependencies: [
                 "Controller", "Denoiser", "NumPyRandom", "Policy", "PushT", "RealTime", "Safetensors",
-                "Sampling",
-                "Wire", argumentParser, logging,
+                "Safety",
+                "Sampling", "Wire", argumentParser, logging,
             ],
             swiftSettings: settings
         ),
@@ -82,7 +86,8 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
         tests("Wire", ["Wire"]),
-        tests("Controller", ["Controller", "Policy", "Wire"]),
+        tests("Safety", ["Safety"]),
+        tests("Controller", ["Controller", "Policy", "Safety", "Wire"]),
         tests("RealTime", ["RealTime", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
         .testTarget(

@@ -22,10 +22,16 @@ struct Agenda {
         var newestSequence: UInt64
         var history: ObservationHistory
         var lastHeard: UInt64 = 0
+        var lastHeardNs: UInt64 = 0
+        /// The episode before, whose late messages must not begin it again.
+        var previousEpisode: EpisodeID?
         var waiting: PlanningJob?
         var predictions: [PlanningJob] = []
         var hasTurn = false
     }
+
+    /// While an episode has been heard within so long, the one before does not begin again.
+    private static let episodeHeldNs: UInt64 = 1_000_000_000
 
     private let emptyHistory: ObservationHistory
     private let maximumRobots: Int
@@ -58,18 +64,24 @@ struct Agenda {
     /// The number of robots whose history is kept.
     var robotCount: Int { robots.count }
 
+    /// Whether a robot's history is kept.
+    func knows(_ robot: RobotID) -> Bool { robots[robot] != nil }
+
     /// Takes an observation that has been checked against the policy.
     ///
     /// - Parameters:
     ///   - destination: where its chunk is to go. A client gets one whatever `replan` says.
     ///   - receivedNs: the monotonic clock when it had been read from its socket.
     ///   - now: the monotonic clock, asked when the observation is in the history.
+    ///   - wantsChunk: whether one is to be planned for the robot's topic; asked when the observation is in the history, with
+    ///     whether it entered now.
     /// - Throws: ``MessageError`` `stale`, and `busy` where too many predictions wait; the history is as before then.
     mutating func receive(
         _ observation: ObservationMessage,
         for destination: PlanningJob.Destination,
         receivedNs: UInt64,
-        now: () -> UInt64
+        now: () -> UInt64,
+        wantsChunk: (_ isNew: Bool) -> Bool
     ) throws(MessageError) -> Reception {
         if destination != .topic, waitingPredictions >= maximumWaitingPredictions {
             throw MessageError(
@@ -77,8 +89,8 @@ struct Agenda {
                 "\(waitingPredictions) predict requests wait already; at most that many are kept"
             )
         }
-        let (reception, history) = try enter(observation)
-        if observation.replan || destination != .topic {
+        let (reception, history) = try enter(observation, receivedNs: receivedNs)
+        if wantsChunk(reception == .new) || destination != .topic {
             let noiseSeed =
                 observation.noiseSeed
                 ?? NoiseSeed.derived(
@@ -151,12 +163,14 @@ struct Agenda {
     }
 
     private mutating func enter(
-        _ observation: ObservationMessage
+        _ observation: ObservationMessage,
+        receivedNs: UInt64
     ) throws(MessageError) -> (Reception, ObservationHistory) {
         heard += 1
         let id = observation.robot
         if var robot = robots[id], robot.episode == observation.episode {
             robot.lastHeard = heard
+            robot.lastHeardNs = receivedNs
             defer { robots[id] = robot }
             if observation.sequence == robot.newestSequence { return (.duplicate, robot.history) }
             guard observation.sequence > robot.newestSequence else {
@@ -171,6 +185,16 @@ struct Agenda {
             return (.new, robot.history)
         }
 
+        if let robot = robots[id], robot.previousEpisode == observation.episode,
+            receivedNs &- robot.lastHeardNs < Self.episodeHeldNs
+        {
+            throw MessageError(
+                .stale,
+                field: "episode",
+                "found \(observation.episode), which ended when episode \(robot.episode) began; "
+                    + "expected that to have been silent for \(Self.episodeHeldNs / 1_000_000) ms"
+            )
+        }
         var history = emptyHistory
         try history.append(observation)
         if robots[id] == nil, robots.count >= maximumRobots { forgetLeastRecent() }
@@ -185,10 +209,12 @@ struct Agenda {
                 turns.removeAll { $0 == id }
             }
         }
+        if robot.episode != observation.episode { robot.previousEpisode = robot.episode }
         robot.episode = observation.episode
         robot.newestSequence = observation.sequence
         robot.history = history
         robot.lastHeard = heard
+        robot.lastHeardNs = receivedNs
         robots[id] = robot
         return (.new, robot.history)
     }

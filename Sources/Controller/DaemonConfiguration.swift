@@ -1,4 +1,6 @@
 import Logging
+import RealTime
+import Safety
 import Wire
 
 /// How a socket finds its peers.
@@ -28,6 +30,13 @@ public struct DaemonConfiguration: Sendable {
     public var maximumRobots = 256
     /// The most `predict` requests that wait for the planner, less than `maximumRobots`.
     public var maximumWaitingPredictions = 16
+    /// What is known of the robots that get commands, one file for each; the one without an id is for all others. Their limits
+    /// have as many dimensions as the policy's actions.
+    public var robots: [RobotFile] = []
+    /// How one chunk follows another, where a robot file does not say.
+    public var strategy: ChunkStrategy = .blend
+    /// The most messages a second that are read under one topic.
+    public var messagesPerSecond = 1000
     /// Where the daemon tells what it does and what it rejects.
     public var logger = Logger(label: "denoised")
 

@@ -13,15 +13,19 @@ final class SocketLoop {
     private static let longestRoute = 8
 
     private let observations: ZeroMQSocket
-    private let chunks: ZeroMQSocket
+    let chunks: ZeroMQSocket
     private let requests: ZeroMQSocket
+    let alarm: Alarm
     private let planner: PlannerFacts
     private let mailbox: PlannerMailbox
-    private let telemetry: Telemetry
+    let telemetry: Telemetry
     private let budgetNs: UInt64?
     private let limits: MessagePackLimits
-    private let logger: Logger
+    let logger: Logger
     private var agenda: Agenda
+    var pilots: Pilots
+    var heartbeatDueNs = Clock.monotonicNs()
+    private var rates: RateLimiter<[UInt8]>
     private var errorLog = LogLimiter<MessageError.Code>()
 
     init(
@@ -49,12 +53,24 @@ final class SocketLoop {
         limits = configuration.limits
         logger = configuration.logger
         agenda = Agenda(emptyHistory: planner.emptyHistory, configuration: configuration)
+        alarm = try Alarm()
+        pilots = Pilots(configuration: configuration, policy: planner.policy)
+        rates = RateLimiter(
+            perSecond: configuration.messagesPerSecond,
+            mostSenders: 4 * configuration.maximumRobots
+        )
     }
 
     /// Works until `isStopping` says so, which is asked after each wake-up.
     func run(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {
         while !isStopping() {
-            let hasMessage = try ZeroMQSocket.wait(for: [requests, observations], wakeUp: wakeUp)
+            try setAlarm()
+            let hasMessage = try ZeroMQSocket.wait(
+                for: [requests, observations],
+                wakeUp: wakeUp,
+                alarm: alarm
+            )
+            try sendWhatIsDue()
             if let outcome = mailbox.takeOutcome() { try deliver(outcome) }
             if hasMessage[0] { try answerRequests() }
             if hasMessage[1] { try receiveObservations() }
@@ -75,12 +91,20 @@ final class SocketLoop {
             guard let frames = try observations.receive(maximumFrames: 2) else { return }
             let receivedNs = Clock.monotonicNs()
             do throws(MessageError) {
+                try admit(frames, nowNs: receivedNs)
                 let observation = try decode(frames)
                 try accept(observation, for: .topic, receivedNs: receivedNs)
             } catch {
                 reject(error, from: "observations")
             }
         }
+    }
+
+    /// Bounds what each topic has read, before anything of it is.
+    private func admit(_ frames: [[UInt8]], nowNs: UInt64) throws(MessageError) {
+        guard let topic = frames.first, !rates.admit(topic, nowNs: nowNs) else { return }
+        telemetry.count { $0.droppedObservations += 1 }
+        throw MessageError(.rateLimited, "more messages under one topic than the daemon reads in a second")
     }
 
     private func decode(_ frames: [[UInt8]]) throws(MessageError) -> ObservationMessage {
@@ -103,20 +127,35 @@ final class SocketLoop {
         for destination: PlanningJob.Destination,
         receivedNs: UInt64
     ) throws(MessageError) {
+        let robot = observation.robot
         try planner.policy.check(observation.values)
+        try pilots[robot, nowNs: receivedNs].admit(observation, receivedNs: receivedNs)
+        let pilot = pilots[robot, nowNs: receivedNs]
+        if destination != .topic, let refusal = pilot.refusal { throw refusal }
+        if pilot.isOfNewSession(observation) { _ = agenda.reset(robot, episode: nil) }
+
         let supersededBefore = agenda.superseded
         let reception = try agenda.receive(
             observation,
             for: destination,
             receivedNs: receivedNs,
             now: Clock.monotonicNs
-        )
+        ) { isNew in
+            let asks = pilots[robot, nowNs: receivedNs].observe(
+                observation,
+                isNew: isNew,
+                receivedNs: receivedNs
+            )
+            return (observation.replan ?? asks) && pilots[robot, nowNs: receivedNs].mayMove
+        }
+        pilots.keep { agenda.knows($0) }
         telemetry.count { statistics in
             switch reception {
             case .new: statistics.observations += 1
             case .duplicate: statistics.duplicateObservations += 1
             }
             statistics.supersededObservations += agenda.superseded - supersededBefore
+            statistics.droppedObservations += agenda.superseded - supersededBefore
             statistics.robots = UInt64(agenda.robotCount)
         }
     }
@@ -153,11 +192,20 @@ final class SocketLoop {
         } catch {
             let failure = MessageError(.planner, error.reason)
             telemetry.count { $0.plannerErrors += 1 }
+            let nowNs = Clock.monotonicNs()
+            pilots[job.robot, nowNs: nowNs].policyFailed(error.reason, nowNs: nowNs)
             log(failure, "no chunk for observation \(job.sequence) of episode \(job.episode) of \(job.robot)")
             try reply(.error(ErrorMessage(failure)), to: job.destination)
             return
         }
         var chunk = ChunkMessage(job: job, planned: planned, policy: planner.policy)
+        do throws(MessageError) {
+            try pilot(&chunk, isCarriedOut: job.destination == .topic)
+        } catch {
+            log(error, "withheld the chunk for observation \(job.sequence) of episode \(job.episode)")
+            try reply(.error(ErrorMessage(error)), to: job.destination)
+            return
+        }
         let finish = { (timing: inout ChunkMessage.Timing) in
             timing.complete(job: job, startedNs: outcome.startedNs, planned: planned)
         }
@@ -172,6 +220,11 @@ final class SocketLoop {
             telemetry.record(chunk.timing.stages) { count(chunk, as: \.predictions, in: &$0) }
             try requests.send(message)
         }
+    }
+
+    private func pilot(_ chunk: inout ChunkMessage, isCarriedOut: Bool) throws(MessageError) {
+        let nowNs = Clock.monotonicNs()
+        try pilots[chunk.robot, nowNs: nowNs].receive(&chunk, isCarriedOut: isCarriedOut, nowNs: nowNs)
     }
 
     private func count(
@@ -233,6 +286,9 @@ final class SocketLoop {
             )
         case .reset(let robot, let episode):
             let dropped = agenda.reset(robot, episode: episode)
+            if dropped != nil {
+                pilots[robot, nowNs: receivedNs].endEpisode("the robot was reset", nowNs: receivedNs)
+            }
             telemetry.count { $0.robots = UInt64(agenda.robotCount) }
             for job in dropped ?? [] where job.destination != .topic {
                 let error = MessageError(.reset, "robot \(robot) was reset before the chunk was there")
@@ -246,6 +302,14 @@ final class SocketLoop {
             } catch {
                 try refuse(error, to: client)
             }
+        case .stop(let robot):
+            let outcome = Result { () throws(MessageError) in try stop(robot) }
+            switch outcome {
+            case .success(let count): try reply(.stop(robots: count), to: client)
+            case .failure(let error): try refuse(error, to: client)
+            }
+        case .resume(let robot):
+            try reply(.resume(robots: resume(robot)), to: client)
         }
     }
 

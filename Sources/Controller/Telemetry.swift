@@ -10,7 +10,12 @@ final class Telemetry: Sendable {
     private struct State {
         var counters = DaemonStatistics()
         var latencies: [Histogram<UInt64>]
+        /// The percentiles as a heartbeat told them last, and when.
+        var told: (latencyNs: [String: DaemonStatistics.Latency], atNs: UInt64)?
     }
+
+    /// Heartbeats tell percentiles that are no older: to find them takes longer than all the rest of a heartbeat.
+    private static let percentilesHoldNs: UInt64 = 1_000_000_000
 
     /// An hour; what takes longer is recorded as an hour.
     private static let longestNs: UInt64 = 3_600_000_000_000
@@ -58,16 +63,35 @@ final class Telemetry: Sendable {
         return state.withLock { state in
             var statistics = state.counters
             statistics.uptimeNs = nowNs - startNs
-            for (stage, latency) in zip(Self.stages, state.latencies) where latency.totalCount > 0 {
-                statistics.latencyNs[stage] = DaemonStatistics.Latency(
-                    count: latency.totalCount,
-                    p50: latency.valueAtPercentile(50),
-                    p90: latency.valueAtPercentile(90),
-                    p99: latency.valueAtPercentile(99),
-                    max: latency.maxRecorded
-                )
-            }
+            statistics.latencyNs = Self.percentiles(of: state.latencies)
             return statistics
         }
+    }
+
+    /// The counters as they are now, and percentiles of the last second.
+    func heartbeat(nowNs: UInt64) -> DaemonStatistics {
+        state.withLock { state in
+            if state.told.map({ nowNs &- $0.atNs >= Self.percentilesHoldNs }) ?? true {
+                state.told = (Self.percentiles(of: state.latencies), nowNs)
+            }
+            var statistics = state.counters
+            statistics.uptimeNs = nowNs - startNs
+            statistics.latencyNs = state.told?.latencyNs ?? [:]
+            return statistics
+        }
+    }
+
+    private static func percentiles(of latencies: [Histogram<UInt64>]) -> [String: DaemonStatistics.Latency] {
+        var percentiles: [String: DaemonStatistics.Latency] = [:]
+        for (stage, latency) in zip(stages, latencies) where latency.totalCount > 0 {
+            percentiles[stage] = DaemonStatistics.Latency(
+                count: latency.totalCount,
+                p50: latency.valueAtPercentile(50),
+                p90: latency.valueAtPercentile(90),
+                p99: latency.valueAtPercentile(99),
+                max: latency.maxRecorded
+            )
+        }
+        return percentiles
     }
 }

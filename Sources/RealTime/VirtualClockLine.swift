@@ -53,7 +53,7 @@ public struct VirtualClockLine: ChunkLine {
     ///
     /// - Throws: what the planner throws.
     public mutating func publish(_ observation: ObservationMessage) throws {
-        guard observation.replan else { return try observe(observation) }
+        guard observation.replan ?? true else { return try observe(observation) }
         let (chunk, latency) = try plan(observation)
         underWay.removeAll { $0.start > now }
         let start = max(now, underWay.last?.end ?? .zero)

@@ -35,6 +35,8 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
     public var staleObservations: UInt64 = 0
     /// Observations that asked for a chunk and were overtaken by a newer one before the planner came to them.
     public var supersededObservations: UInt64 = 0
+    /// Fresh observations that came to nothing: superseded, or over the rate limit.
+    public var droppedObservations: UInt64 = 0
     /// Requests understood, by type.
     public var requests: [String: UInt64] = [:]
     /// Messages rejected, by reason (``MessageError/Code``).
@@ -47,6 +49,10 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
     public var lateChunks: UInt64 = 0
     /// Chunks and predictions finished in long steps, to be in time.
     public var coarseChunks: UInt64 = 0
+    /// Commands published.
+    public var commands: UInt64 = 0
+    /// Commands, and chunks, that had to be changed or held back to keep a robot's limits.
+    public var limitViolations: UInt64 = 0
     /// Accepted observations on which the policy failed.
     public var plannerErrors: UInt64 = 0
     /// The latency of each stage of a chunk: `decode`, `queue`, `condition`, `sample`, `encode`, `total`, and
@@ -63,12 +69,15 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
         case duplicateObservations = "duplicate_observations"
         case staleObservations = "stale_observations"
         case supersededObservations = "superseded_observations"
+        case droppedObservations = "dropped_observations"
         case requests
         case rejectedMessages = "rejected_messages"
         case chunks
         case predictions
         case lateChunks = "late_chunks"
         case coarseChunks = "coarse_chunks"
+        case commands
+        case limitViolations = "limit_violations"
         case plannerErrors = "planner_errors"
         case latencyNs = "latency_ns"
     }
@@ -98,12 +107,15 @@ extension DaemonStatistics {
                 "duplicate_observations": .unsigned(duplicateObservations),
                 "stale_observations": .unsigned(staleObservations),
                 "superseded_observations": .unsigned(supersededObservations),
+                "dropped_observations": .unsigned(droppedObservations),
                 "requests": counts(requests),
                 "rejected_messages": counts(rejectedMessages),
                 "chunks": .unsigned(chunks),
                 "predictions": .unsigned(predictions),
                 "late_chunks": .unsigned(lateChunks),
                 "coarse_chunks": .unsigned(coarseChunks),
+                "commands": .unsigned(commands),
+                "limit_violations": .unsigned(limitViolations),
                 "planner_errors": .unsigned(plannerErrors),
                 "latency_ns": .map(MessagePackMap(sorted: latencies)),
             ])
@@ -117,6 +129,7 @@ extension DaemonStatistics {
         duplicateObservations = try fields.unsigned("duplicate_observations")
         staleObservations = try fields.unsigned("stale_observations")
         supersededObservations = try fields.unsigned("superseded_observations")
+        droppedObservations = try fields.unsigned("dropped_observations")
         for key in try fields.map("requests").keys {
             requests[key] = try fields.fields("requests").unsigned(key)
         }
@@ -127,6 +140,8 @@ extension DaemonStatistics {
         predictions = try fields.unsigned("predictions")
         lateChunks = try fields.unsigned("late_chunks")
         coarseChunks = try fields.unsigned("coarse_chunks")
+        commands = try fields.unsigned("commands")
+        limitViolations = try fields.unsigned("limit_violations")
         plannerErrors = try fields.unsigned("planner_errors")
         for stage in try fields.map("latency_ns").keys {
             let latency = try fields.fields("latency_ns").fields(stage)

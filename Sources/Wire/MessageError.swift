@@ -30,6 +30,14 @@ public struct MessageError: Error, Sendable, Hashable, CustomStringConvertible {
         case unknownFeature = "unknown_feature"
         /// The observation is older than one that has been received in its episode.
         case stale
+        /// The robot's clock went back: a later observation has an earlier time stamp.
+        case clockBackwards = "clock_backwards"
+        /// Another process speaks for the robot.
+        case robotTaken = "robot_taken"
+        /// The robot sends more messages than are read.
+        case rateLimited = "rate_limited"
+        /// The robot is stopped, and nothing is planned for it until it is resumed.
+        case stopped
         /// Too many requests wait already.
         case busy
         /// The robot was reset before its chunk was there.

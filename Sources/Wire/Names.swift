@@ -17,6 +17,9 @@ public struct RobotID: Sendable, Hashable, CustomStringConvertible {
 
     /// The first frame of the chunks for this robot.
     public var chunkTopic: [UInt8] { Array("\(Topic.chunk)\(text)".utf8) }
+
+    /// The first frame of the commands for this robot.
+    public var commandTopic: [UInt8] { Array("\(Topic.command)\(text)".utf8) }
 }
 
 /// What the topics of published messages begin with; the robot's id follows.
@@ -25,6 +28,10 @@ public enum Topic {
     public static let observation = "observation."
     /// The prefix of chunks.
     public static let chunk = "chunk."
+    /// The prefix of commands.
+    public static let command = "command."
+    /// The whole topic of the heartbeat.
+    public static let status = "status"
 }
 
 /// An episode's id: an integer from 0 up, or a text of the form that a robot's id has.

@@ -11,10 +11,14 @@ public struct ObservationMessage: Sendable, Hashable {
     public var timeNs: UInt64
     /// The numbers of each feature, by LeRobot feature name, in the robot's units.
     public var values: [String: [Float]]
-    /// Whether a chunk is wanted; false adds the observation to the history and no more.
-    public var replan: Bool
+    /// Whether a chunk is wanted; false adds the observation to the history and no more; nil leaves it to the daemon, which
+    /// plans for each, or, for a robot that it sends commands to, as often as those need.
+    public var replan: Bool?
     /// The seed of the sampling noise; nil lets the daemon derive it.
     public var noiseSeed: UInt64?
+    /// A number that the process which speaks for the robot draws at its start; nil where it draws none. While one session
+    /// speaks, another's observations are refused.
+    public var session: UInt64?
 
     /// An observation that asks for a chunk, with the noise seed left to the daemon.
     public init(
@@ -23,8 +27,9 @@ public struct ObservationMessage: Sendable, Hashable {
         sequence: UInt64,
         timeNs: UInt64,
         values: [String: [Float]],
-        replan: Bool = true,
-        noiseSeed: UInt64? = nil
+        replan: Bool? = true,
+        noiseSeed: UInt64? = nil,
+        session: UInt64? = nil
     ) {
         self.robot = robot
         self.episode = episode
@@ -33,6 +38,7 @@ public struct ObservationMessage: Sendable, Hashable {
         self.values = values
         self.replan = replan
         self.noiseSeed = noiseSeed
+        self.session = session
     }
 
     /// Reads a published observation.
@@ -47,8 +53,9 @@ public struct ObservationMessage: Sendable, Hashable {
         episode = try fields.episode()
         sequence = try fields.unsigned("sequence")
         timeNs = try fields.unsigned("time_ns")
-        replan = fields.optional("replan") == nil ? true : try fields.bool("replan")
+        replan = fields.optional("replan") == nil ? nil : try fields.bool("replan")
         noiseSeed = fields.optional("noise_seed") == nil ? nil : try fields.unsigned("noise_seed")
+        session = fields.optional("session") == nil ? nil : try fields.unsigned("session")
 
         var values: [String: [Float]] = [:]
         try fields.map("observation").forEach { (name, value) throws(MessageError) in
@@ -70,7 +77,8 @@ public struct ObservationMessage: Sendable, Hashable {
     }
 
     func encode(type: String, request: UInt64?, to encoder: borrowing MessagePackEncoder) {
-        encoder.message(type, fields: 6 + (request == nil ? 0 : 1) + (noiseSeed == nil ? 0 : 1))
+        let optional = [request != nil, replan != nil, noiseSeed != nil, session != nil].count { $0 }
+        encoder.message(type, fields: 5 + optional)
         if let request {
             encoder.string("request")
             encoder.unsigned(request)
@@ -89,11 +97,17 @@ public struct ObservationMessage: Sendable, Hashable {
             encoder.string(name)
             NumericArray.encode(elements, shape: [elements.count], to: encoder)
         }
-        encoder.string("replan")
-        encoder.bool(replan)
+        if let replan {
+            encoder.string("replan")
+            encoder.bool(replan)
+        }
         if let noiseSeed {
             encoder.string("noise_seed")
             encoder.unsigned(noiseSeed)
+        }
+        if let session {
+            encoder.string("session")
+            encoder.unsigned(session)
         }
     }
 }

@@ -8,6 +8,10 @@ public enum Reply: Sendable, Hashable {
     case reset(robot: RobotID, forgotten: Bool)
     /// To `predict`.
     case chunk(ChunkMessage)
+    /// To `stop`: how many robots stopped that had not.
+    case stop(robots: Int)
+    /// To `resume`: how many robots were released.
+    case resume(robots: Int)
     /// To anything that was not done.
     case error(ErrorMessage)
 
@@ -18,6 +22,8 @@ public enum Reply: Sendable, Hashable {
         case .pong: "pong"
         case .reset: "reset"
         case .chunk: "chunk"
+        case .stop: "stop"
+        case .resume: "resume"
         case .error: "error"
         }
     }
@@ -41,6 +47,10 @@ public enum Reply: Sendable, Hashable {
             return (number, .reset(robot: try fields.robot(), forgotten: try fields.bool("forgotten")))
         case "chunk":
             return (number, .chunk(try ChunkMessage(fields)))
+        case "stop":
+            return (number, .stop(robots: try fields.count("robots")))
+        case "resume":
+            return (number, .resume(robots: try fields.count("robots")))
         case "error":
             let field = fields.optional("field") == nil ? nil : try fields.string("field")
             let error = try ErrorMessage(
@@ -53,7 +63,8 @@ public enum Reply: Sendable, Hashable {
             throw MessageError(
                 .unknownType,
                 field: "type",
-                "found \"\(printable(envelope.type, limit: 32))\", expected info, pong, reset, chunk or error"
+                "found \"\(printable(envelope.type, limit: 32))\", "
+                    + "expected info, pong, reset, chunk, stop, resume or error"
             )
         }
     }
@@ -75,6 +86,8 @@ public enum Reply: Sendable, Hashable {
             _ = entries.append("forgotten", .bool(forgotten))
         case .chunk(var chunk):
             return chunk.encode(request: number)
+        case .stop(let robots), .resume(let robots):
+            _ = entries.append("robots", .unsigned(UInt64(robots)))
         case .error(let error):
             _ = entries.append("code", .string(error.code))
             _ = entries.append("message", .string(error.message))

@@ -8,6 +8,10 @@ public enum Request: Sendable, Hashable {
     case reset(robot: RobotID, episode: EpisodeID?)
     /// Answer this observation with its chunk.
     case predict(ObservationMessage)
+    /// Stop the robot, or every robot, until it is resumed.
+    case stop(robot: RobotID?)
+    /// Let the robot, or every robot, move again.
+    case resume(robot: RobotID?)
 
     /// The request's `type`.
     public var type: String {
@@ -16,6 +20,8 @@ public enum Request: Sendable, Hashable {
         case .ping: "ping"
         case .reset: "reset"
         case .predict: "predict"
+        case .stop: "stop"
+        case .resume: "resume"
         }
     }
 
@@ -42,11 +48,16 @@ public enum Request: Sendable, Hashable {
                 return (number, .success(.reset(robot: robot, episode: episode)))
             case "predict":
                 return (number, .success(.predict(try ObservationMessage(fields))))
+            case "stop":
+                return (number, .success(.stop(robot: try fields.optionalRobot())))
+            case "resume":
+                return (number, .success(.resume(robot: try fields.optionalRobot())))
             default:
                 throw MessageError(
                     .unknownType,
                     field: "type",
-                    "found \"\(printable(envelope.type, limit: 32))\", expected info, ping, reset or predict"
+                    "found \"\(printable(envelope.type, limit: 32))\", "
+                        + "expected info, ping, reset, predict, stop or resume"
                 )
             }
         } catch {
@@ -74,9 +85,17 @@ public enum Request: Sendable, Hashable {
             case .name(let name): _ = entries.append("episode", .string(name))
             case nil: break
             }
+        case .stop(let robot), .resume(let robot):
+            if let robot { _ = entries.append("robot", .string(robot.text)) }
         }
         encoder.message(type, entries)
         return encoder.bytes
+    }
+}
+
+extension FieldReader {
+    fileprivate func optionalRobot() throws(MessageError) -> RobotID? {
+        optional("robot") == nil ? nil : try robot()
     }
 }
 

@@ -174,6 +174,23 @@ public final class RobotClient {
         return forgotten
     }
 
+    /// Stops a robot, or with nil every one that the daemon knows, until it is resumed. Returns how many had not been
+    /// stopped.
+    public func stop(_ robot: RobotID?, timeout: Duration = .seconds(5)) throws(RobotClientError) -> Int {
+        let reply = try ask(.stop(robot: robot), timeout: timeout)
+        guard case .stop(let robots) = reply else { throw .unexpected(asked: "stop", answered: reply.type) }
+        return robots
+    }
+
+    /// Lets a robot, or with nil every one, move again. Returns how many had been stopped.
+    public func resume(_ robot: RobotID?, timeout: Duration = .seconds(5)) throws(RobotClientError) -> Int {
+        let reply = try ask(.resume(robot: robot), timeout: timeout)
+        guard case .resume(let robots) = reply else {
+            throw .unexpected(asked: "resume", answered: reply.type)
+        }
+        return robots
+    }
+
     /// Sends an observation as a request, and waits for its chunk.
     public func predict(
         _ observation: ObservationMessage,

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Wakes a thread that waits in ``ZeroMQSocket/wait(for:wakeUp:timeout:)``, from any thread and also from a signal
+/// Wakes a thread that waits in ``ZeroMQSocket/wait(for:wakeUp:alarm:timeout:)``, from any thread and also from a signal
 /// handler.
 public final class WakeUp: Sendable {
     /// The end of a pipe to poll.

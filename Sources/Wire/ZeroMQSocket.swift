@@ -1,6 +1,6 @@
 import CZeroMQ
 
-/// A ZeroMQ socket, for the thread that made it. No call waits except ``wait(for:wakeUp:timeout:)``.
+/// A ZeroMQ socket, for the thread that made it. No call waits except ``wait(for:wakeUp:alarm:timeout:)``.
 public final class ZeroMQSocket {
     /// The pattern that the socket follows.
     public enum Kind: Sendable {
@@ -108,25 +108,25 @@ public final class ZeroMQSocket {
         return frames
     }
 
-    /// Waits until one of the sockets has a message, or `wakeUp` is signalled, or the time is over. Returns for each
-    /// socket whether it has a message; signals are taken back.
+    /// Waits until one of the sockets has a message, or `wakeUp` is signalled, or `alarm` rings, or the time is over. Returns
+    /// for each socket whether it has a message; signals are taken back.
     public static func wait(
         for sockets: [ZeroMQSocket],
         wakeUp: WakeUp? = nil,
+        alarm: Alarm? = nil,
         timeout: Duration? = nil
     ) throws(ZeroMQError) -> [Bool] {
         var items = sockets.map {
             zmq_pollitem_t(socket: $0.handle, fd: 0, events: Int16(ZMQ_POLLIN), revents: 0)
         }
-        if let wakeUp {
-            items.append(
-                zmq_pollitem_t(socket: nil, fd: wakeUp.descriptor, events: Int16(ZMQ_POLLIN), revents: 0)
-            )
+        for descriptor in [wakeUp?.descriptor, alarm?.descriptor].compactMap({ $0 }) {
+            items.append(zmq_pollitem_t(socket: nil, fd: descriptor, events: Int16(ZMQ_POLLIN), revents: 0))
         }
         while zmq_poll(&items, Int32(items.count), timeout?.pollMilliseconds ?? -1) < 0 {
             guard zmq_errno() == EINTR else { throw ZeroMQError("poll") }
         }
         if let wakeUp, items[sockets.count].revents != 0 { wakeUp.clear() }
+        if let alarm, items[items.count - 1].revents != 0 { alarm.clear() }
         return sockets.indices.map { items[$0].revents & Int16(ZMQ_POLLIN) != 0 }
     }
 

@@ -3,6 +3,8 @@ import Controller
 import Foundation
 import Logging
 import Policy
+import RealTime
+import Safety
 import Wire
 
 struct ServeCommand: ParsableCommand {
@@ -48,6 +50,33 @@ struct ServeCommand: ParsableCommand {
     )
     var requests: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            What is known of a robot: its rates, limits and watchdogs (docs/ROBOTS.md). It then gets commands, one a tick, \
+            besides chunks. May be given more than once, for robots with ids.
+            """,
+            valueName: "file"
+        )
+    )
+    var robot: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
+            "Commands a second, a whole multiple of the control rate. Default: what --robot says.",
+            valueName: "hz"
+        )
+    )
+    var commandHz: Double?
+
+    @Option(
+        help: """
+            How one chunk follows another, where --robot does not say: receding, blend, ensemble or inpaint. Default: \
+            blend.
+            """
+    )
+    var strategy: ChunkStrategy?
+
     @Option(help: "The least severe level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
@@ -68,16 +97,22 @@ struct ServeCommand: ParsableCommand {
         if chunks != nil && chunksTo != nil {
             throw ValidationError("--chunks and --chunks-to exclude each other")
         }
+        if robot.isEmpty, commandHz != nil || strategy != nil {
+            throw ValidationError(
+                "\(commandHz != nil ? "--command-hz" : "--strategy") is for commands, expected --robot with it"
+            )
+        }
     }
 
     func run() throws {
         let ending = try Failure.asRun { try EndingSignals() }
         let logger = Logger.standardError(level: logLevel)
         let policy = try PolicyOptions.load(policy)
+        let robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
         let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler, locksWeights: lockWeights)
 
         let daemon = try Failure.asRun {
-            try Daemon(configuration: configuration(logger: logger), makePlanner: planner)
+            try Daemon(configuration: configuration(robots: robots, logger: logger), makePlanner: planner)
         }
         let endpoints = try Failure.asRun { try daemon.start() }
         if !json {
@@ -103,7 +138,7 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
-    private func configuration(logger: Logger) -> DaemonConfiguration {
+    private func configuration(robots: [RobotFile], logger: Logger) -> DaemonConfiguration {
         var configuration = DaemonConfiguration()
         if let observations { configuration.observations = .bind(observations) }
         if let observationsFrom { configuration.observations = .connect(observationsFrom) }
@@ -112,10 +147,14 @@ struct ServeCommand: ParsableCommand {
         if let requests { configuration.requests = requests }
         configuration.seed = sampler.firstSeed
         configuration.budget = sampler.budget
+        configuration.robots = robots
+        if let strategy { configuration.strategy = strategy }
         configuration.logger = logger
         return configuration
     }
 }
+
+extension ChunkStrategy: ExpressibleByArgument {}
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}
 
@@ -138,6 +177,10 @@ extension DaemonStatistics {
                 + "\(observations) observations, \(supersededObservations) superseded, "
                 + "\(staleObservations) stale, \(plannerErrors) planner errors"
         )
+        if commands + limitViolations > 0 {
+            Console.result("\(commands) commands, \(limitViolations) limit violations")
+        }
+        if droppedObservations > 0 { Console.result("\(droppedObservations) observations dropped") }
         if lateChunks + coarseChunks > 0 {
             Console.result("\(coarseChunks) coarse to be in time, \(lateChunks) late")
         }

@@ -31,7 +31,9 @@ import Wire
         _ observation: ObservationMessage,
         for destination: PlanningJob.Destination = .topic
     ) throws -> Agenda.Reception {
-        try agenda.receive(observation, for: destination, receivedNs: 1, now: { 2 })
+        try agenda.receive(observation, for: destination, receivedNs: 1, now: { 2 }) { _ in
+            observation.replan ?? true
+        }
     }
 
     static func reset(_ agenda: inout Agenda, episode: EpisodeID?) throws -> [PlanningJob]? {

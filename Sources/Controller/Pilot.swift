@@ -1,0 +1,290 @@
+import RealTime
+import Safety
+import Wire
+
+/// Looks after one robot: who speaks for it, what state it is in, what it is told at each tick. No socket, and every time
+/// is given.
+struct Pilot: Sendable {
+    private let robot: RobotID
+    private var supervisor: Supervisor
+    /// Nil for a robot without a robot file, which gets chunks and no commands.
+    private var stream: CommandStream?
+    private let limits: ActionLimits?
+    private let watchdogs: RobotFile.Watchdogs?
+    private var session: UInt64?
+    private var episode: EpisodeID
+    /// Whether the next observation begins an episode, whatever it says.
+    private var isForgotten = true
+    private var newestSequence: UInt64 = 0
+    private var heardNs: UInt64
+    private var chunks: UInt64 = 0
+    private var commands: UInt64 = 0
+    private var toldState = RobotState.idle
+    private(set) var limitViolations: UInt64 = 0
+
+    /// While a session has spoken within so long, no other may.
+    static let sessionHeldNs: UInt64 = 1_000_000_000
+
+    /// The pilot of a robot of which nothing is known.
+    init(
+        robot: RobotID,
+        file: RobotFile?,
+        strategy: ChunkStrategy,
+        policy: InfoMessage.Policy,
+        nowNs: UInt64
+    ) {
+        self.robot = robot
+        episode = .number(0)
+        supervisor = Supervisor(nowNs: nowNs)
+        stream = file.map { CommandStream(file: $0, strategy: strategy, policy: policy) }
+        limits = file?.limits
+        watchdogs = file?.watchdogs
+        heardNs = nowNs
+    }
+
+    /// The robot's state.
+    var state: RobotState { supervisor.state }
+
+    /// Whether chunks are planned for it.
+    var mayMove: Bool { supervisor.mayMove }
+
+    /// Why nothing is planned for it; nil where something is.
+    var refusal: MessageError? {
+        mayMove ? nil : MessageError(.stopped, "robot \(robot) is \(state.rawValue): \(supervisor.reason)")
+    }
+
+    // MARK: Observations in
+
+    /// Checks who speaks, and when.
+    /// - Throws: ``MessageError`` `robotTaken`, `clockBackwards`, or `outOfRange` for a time or a step that cannot be.
+    mutating func admit(_ observation: ObservationMessage, receivedNs: UInt64) throws(MessageError) {
+        if !isForgotten, let session, session != observation.session,
+            receivedNs &- heardNs < Self.sessionHeldNs
+        {
+            throw MessageError(
+                .robotTaken,
+                field: "session",
+                "another process, session \(session), speaks for robot \(observation.robot); "
+                    + "expected it to have been silent for \(Self.sessionHeldNs / 1_000_000) ms"
+            )
+        }
+        guard let stream else { return }
+        try stream.check(observation, receivedNs: receivedNs)
+        guard !beginsEpisode(observation), observation.sequence > newestSequence,
+            stream.goesBack(to: observation.timeNs)
+        else { return }
+        handle(.clockWentBack, "a later observation has an earlier time stamp", nowNs: receivedNs)
+        throw MessageError(
+            .clockBackwards,
+            field: "time_ns",
+            "found \(observation.timeNs), expected at least that of the observation before; a clock that was set begins an episode"
+        )
+    }
+
+    /// Whether the observation comes from another process than those before it, whose history is not its own.
+    func isOfNewSession(_ observation: ObservationMessage) -> Bool {
+        !isForgotten && observation.session != session
+    }
+
+    private func beginsEpisode(_ observation: ObservationMessage) -> Bool {
+        isForgotten || observation.episode != episode || observation.session != session
+    }
+
+    /// Takes an observation that is in the history. Returns whether the daemon should plan a chunk from it, where the robot
+    /// leaves that to the daemon.
+    ///
+    /// - Parameter isNew: whether it entered now; else it is a repeat.
+    mutating func observe(_ observation: ObservationMessage, isNew: Bool, receivedNs: UInt64) -> Bool {
+        guard isNew else { return stream == nil }
+        if beginsEpisode(observation) {
+            endEpisode("a new episode began", nowNs: receivedNs)
+            isForgotten = false
+        }
+        (episode, session) = (observation.episode, observation.session)
+        newestSequence = observation.sequence
+        heardNs = receivedNs
+        guard stream != nil else { return true }
+        return stream?.observe(observation, receivedNs: receivedNs) ?? true
+    }
+
+    /// Forgets the episode.
+    mutating func endEpisode(_ reason: String, nowNs: UInt64) {
+        stream?.endEpisode()
+        isForgotten = true
+        handle(.episodeEnded, reason, nowNs: nowNs)
+    }
+
+    /// The actions that will be carried out while a chunk is planned; see ``CommandStream/committedActions(from:)``.
+    func committedActions(from sequence: UInt64) -> [[Float]] {
+        state == .running ? stream?.committedActions(from: sequence) ?? [] : []
+    }
+
+    // MARK: Chunks
+
+    /// Takes a chunk that is there, and brings it within the limits.
+    ///
+    /// - Parameter isCarriedOut: whether it becomes commands; a prediction does not.
+    /// - Throws: ``MessageError`` `stopped` where it must not go out.
+    mutating func receive(_ chunk: inout ChunkMessage, isCarriedOut: Bool, nowNs: UInt64) throws(MessageError)
+    {
+        if let refusal { throw refusal }
+        if let limits, let violation = chunk.bringWithin(limits) {
+            limitViolations += 1
+            if limits.onViolation == .stop {
+                handle(.limitBroken, violation, nowNs: nowNs)
+                if let refusal { throw refusal }
+            }
+        }
+        chunks += 1
+        guard isCarriedOut else { return }
+        let hasJoined = stream?.receive(chunk, nowNs: nowNs) ?? true
+        guard hasJoined, isFresh(nowNs) else { return }
+        if state == .idle { stream?.beginMotion() }
+        handle(.chunkJoined, "a chunk took over", nowNs: nowNs)
+    }
+
+    /// The policy failed on one of the robot's observations. A robot that carries out chunks by itself goes on with its own.
+    mutating func policyFailed(_ reason: String, nowNs: UInt64) {
+        guard stream != nil else { return }
+        handle(.policyFailed, reason, nowNs: nowNs)
+    }
+
+    // MARK: People
+
+    /// Stops the robot. Returns whether it was not stopped before.
+    mutating func stop(_ reason: String, nowNs: UInt64) -> Bool {
+        handle(.stopRequested, reason, nowNs: nowNs)
+    }
+
+    /// Releases the robot. Returns whether it was stopped.
+    mutating func resume(nowNs: UInt64) -> Bool {
+        handle(.resumeRequested, "resumed; no chunk yet", nowNs: nowNs)
+    }
+
+    // MARK: Ticks
+
+    /// When the next command is due; nil where none is.
+    func nextTickNs(after nowNs: UInt64) -> UInt64? {
+        guard let stream else { return nil }
+        switch state {
+        case .running, .holding: return stream.nextTickNs(after: nowNs)
+        case .idle, .stopped, .faulted: return stream.isAtRest ? nil : stream.nextTickNs(after: nowNs)
+        }
+    }
+
+    /// The command that is due, after what the watchdogs say.
+    mutating func tick(nowNs: UInt64) -> CommandMessage? {
+        guard stream != nil else { return nil }
+        watch(nowNs)
+        var tick = state == .running ? stream?.advance(at: nowNs) : nil
+        switch tick {
+        case .refused(let violation):
+            limitViolations += 1
+            handle(.limitBroken, violation, nowNs: nowNs)
+        case .nothingPlanned:
+            handle(
+                .chunkMissing,
+                "the chunk in force has run out and the next one is not there",
+                nowNs: nowNs
+            )
+        case .command, nil:
+            break
+        }
+        if state != .running {
+            let isMoving = stream.map { !$0.isAtRest } ?? false
+            tick = state == .holding || isMoving ? stream?.brake(at: nowNs) : nil
+        }
+        guard case .command(let command, let number, let step, let timeNs) = tick, let stream else {
+            return nil
+        }
+        if command.violation != nil { limitViolations += 1 }
+        commands += 1
+        return CommandMessage(
+            robot: robot,
+            episode: episode,
+            tick: number,
+            step: step,
+            timeNs: timeNs,
+            action: command.action,
+            sequence: stream.sequence,
+            state: state == .running ? "running" : "holding",
+            isLimited: command.violation != nil,
+            publishedNs: Clock.monotonicNs(),
+            wallNs: Clock.wallNs()
+        )
+    }
+
+    private func isFresh(_ nowNs: UInt64) -> Bool {
+        guard let watchdogs, let newestNs = stream?.newestObservationNs else { return true }
+        return nowNs <= newestNs || nowNs - newestNs <= watchdogs.observationNs
+    }
+
+    private mutating func watch(_ nowNs: UInt64) {
+        guard let watchdogs else { return }
+        if state == .running, !isFresh(nowNs) {
+            handle(
+                .observationsStopped,
+                "no fresh observation for \(watchdogs.observationNs / 1_000_000) ms",
+                nowNs: nowNs
+            )
+        }
+        if state == .holding, let longestNs = watchdogs.stopAfterNs, nowNs &- supervisor.sinceNs > longestNs {
+            handle(
+                .heldTooLong,
+                "held for \(longestNs / 1_000_000) ms: \(supervisor.reason)",
+                nowNs: nowNs
+            )
+        }
+    }
+
+    @discardableResult
+    private mutating func handle(_ event: RobotEvent, _ reason: String, nowNs: UInt64) -> Bool {
+        guard supervisor.handle(event, reason: reason, nowNs: nowNs) else { return false }
+        // What was planned before is not carried out after a rest: the next observation asks anew.
+        if supervisor.state != .running { stream?.forgetPlan() }
+        return true
+    }
+
+    /// The state and what led to it, where it is another than when this was asked last.
+    mutating func stateChange() -> (state: RobotState, reason: String)? {
+        guard toldState != state else { return nil }
+        toldState = state
+        return (state, supervisor.reason)
+    }
+
+    /// The robot's part of a heartbeat.
+    func status(nowNs: UInt64) -> StatusMessage.Robot {
+        StatusMessage.Robot(
+            state: state.rawValue,
+            reason: supervisor.reason,
+            forNs: nowNs &- supervisor.sinceNs,
+            episode: episode,
+            sequence: newestSequence,
+            silentNs: nowNs &- min(heardNs, nowNs),
+            chunks: chunks,
+            commands: commands,
+            limitViolations: limitViolations
+        )
+    }
+}
+
+extension ChunkMessage {
+    /// Brings each action within the positions that the limits allow, and says what was outside, if anything was. An action
+    /// whose tool is outside the workspace cannot be brought inside; it is reported and left.
+    fileprivate mutating func bringWithin(_ limits: ActionLimits) -> String? {
+        var violation: String?
+        func check(_ rows: inout [Float]) {
+            for row in stride(from: 0, to: rows.count, by: actionDim) {
+                let found = limits.violation(of: rows[row..<row + actionDim])
+                guard let found else { continue }
+                violation = violation ?? found
+                for (index, dimension) in limits.dimensions.enumerated() {
+                    rows[row + index] = dimension.clamped(rows[row + index])
+                }
+            }
+        }
+        check(&actions)
+        check(&beyond)
+        return violation
+    }
+}

@@ -1,0 +1,80 @@
+import RealTime
+import Safety
+import Wire
+
+/// Every robot's ``Pilot``, and the next time that one of them has something to say.
+struct Pilots {
+    private let files: [String?: RobotFile]
+    private let strategy: ChunkStrategy
+    private let policy: InfoMessage.Policy
+    private let mostRobots: Int
+    private var pilots: [RobotID: Pilot] = [:]
+    private var violationsOfForgotten: UInt64 = 0
+
+    /// No robot yet.
+    init(configuration: DaemonConfiguration, policy: InfoMessage.Policy) {
+        files = Dictionary(
+            configuration.robots.map { ($0.robot, $0) },
+            uniquingKeysWith: { first, _ in first }
+        )
+        strategy = configuration.strategy
+        mostRobots = configuration.maximumRobots
+        self.policy = policy
+    }
+
+    /// The robot's pilot; a robot that is heard of for the first time gets one by writing to it.
+    subscript(_ robot: RobotID, nowNs nowNs: UInt64) -> Pilot {
+        get {
+            if let pilot = pilots[robot] { return pilot }
+            let file = files[robot.text] ?? files[nil]
+            return Pilot(
+                robot: robot,
+                file: file,
+                strategy: file?.strategy.flatMap(ChunkStrategy.init) ?? strategy,
+                policy: policy,
+                nowNs: nowNs
+            )
+        }
+        set { pilots[robot] = newValue }
+    }
+
+    /// The robots that have a pilot.
+    var robots: [RobotID] { Array(pilots.keys) }
+
+    /// Whether there are too many robots for another one.
+    func isFull(for robot: RobotID) -> Bool { pilots[robot] == nil && pilots.count >= 2 * mostRobots }
+
+    /// Forgets the robots of which nothing else is kept, unless they are stopped: that must not be forgotten.
+    mutating func keep(_ isKept: (RobotID) -> Bool) {
+        guard pilots.count > mostRobots else { return }
+        for (robot, pilot) in pilots where pilot.mayMove && !isKept(robot) {
+            violationsOfForgotten += pilot.limitViolations
+            pilots[robot] = nil
+        }
+    }
+
+    /// When the next command is due; nil where no robot moves.
+    func nextTickNs(after nowNs: UInt64) -> UInt64? {
+        pilots.values.compactMap { $0.nextTickNs(after: nowNs) }.min()
+    }
+
+    /// The commands that are due.
+    mutating func commands(nowNs: UInt64) -> [CommandMessage] {
+        robots.compactMap { pilots[$0]?.tick(nowNs: nowNs) }
+    }
+
+    /// The robots' part of a heartbeat.
+    func status(nowNs: UInt64) -> [String: StatusMessage.Robot] {
+        Dictionary(uniqueKeysWithValues: pilots.map { ($0.key.text, $0.value.status(nowNs: nowNs)) })
+    }
+
+    /// Commands and chunks that limits changed or held back, of every robot.
+    var limitViolations: UInt64 { pilots.values.reduce(violationsOfForgotten) { $0 + $1.limitViolations } }
+
+    /// The robots whose state is another than when this was asked last, with what led to it.
+    mutating func stateChanges() -> [(robot: RobotID, state: RobotState, reason: String)] {
+        robots.compactMap { robot in
+            pilots[robot]?.stateChange().map { (robot, $0.state, $0.reason) }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import Logging
+import Wire
+
+/// What goes out by the clock: commands and the heartbeat.
+extension SocketLoop {
+    /// The time between two heartbeats.
+    static let heartbeatNs: UInt64 = 100_000_000
+
+    /// Sets the alarm to the next thing that is due.
+    func setAlarm() throws(ZeroMQError) {
+        let nowNs = Clock.monotonicNs()
+        let tickNs = pilots.nextTickNs(after: nowNs) ?? .max
+        try alarm.set(toNs: min(tickNs, heartbeatDueNs))
+    }
+
+    /// Publishes the commands that are due, and the heartbeat where it is.
+    func sendWhatIsDue() throws(ZeroMQError) {
+        let nowNs = Clock.monotonicNs()
+        for command in pilots.commands(nowNs: nowNs) {
+            telemetry.count { $0.commands += 1 }
+            try chunks.send([command.robot.commandTopic, command.encoded()])
+        }
+        guard nowNs >= heartbeatDueNs else { return }
+        // A daemon that was off its core does not make up for heartbeats.
+        heartbeatDueNs = max(heartbeatDueNs + Self.heartbeatNs, nowNs)
+        for (robot, state, reason) in pilots.stateChanges() {
+            let isTrouble = state != .idle && state != .running
+            logger.log(level: isTrouble ? .warning : .info, "\(robot) is \(state.rawValue): \(reason)")
+        }
+        let limitViolations = pilots.limitViolations
+        telemetry.count { $0.limitViolations = limitViolations }
+        let status = StatusMessage(
+            monotonicNs: nowNs,
+            wallNs: Clock.wallNs(),
+            robots: pilots.status(nowNs: nowNs),
+            statistics: telemetry.heartbeat(nowNs: nowNs)
+        )
+        try chunks.send([Array(Topic.status.utf8), status.encoded()])
+    }
+
+    /// Stops a robot, known or not, or every one that is known. Returns how many had not been stopped.
+    func stop(_ robot: RobotID?) throws(MessageError) -> Int {
+        let nowNs = Clock.monotonicNs()
+        if let robot, pilots.isFull(for: robot) {
+            throw MessageError(
+                .busy,
+                field: "robot",
+                "\(robot) is not known, and as many robots are as the daemon keeps; expected one of those"
+            )
+        }
+        var count = 0
+        for robot in robot.map({ [$0] }) ?? pilots.robots {
+            if pilots[robot, nowNs: nowNs].stop("a stop was requested", nowNs: nowNs) { count += 1 }
+        }
+        return count
+    }
+
+    /// Releases a robot, or every one. Returns how many had been stopped.
+    func resume(_ robot: RobotID?) -> Int {
+        let nowNs = Clock.monotonicNs()
+        var count = 0
+        for robot in robot.map({ [$0] }) ?? pilots.robots {
+            if pilots[robot, nowNs: nowNs].resume(nowNs: nowNs) { count += 1 }
+        }
+        return count
+    }
+}

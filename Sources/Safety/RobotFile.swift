@@ -1,0 +1,285 @@
+import Foundation
+import Yams
+
+/// What the daemon knows of a robot besides its policy: its limits, its rates, and what to do when something fails. Read
+/// from a YAML file that docs/ROBOTS.md describes.
+public struct RobotFile: Sendable, Hashable {
+    /// How commands follow from a chunk's actions.
+    public enum Interpolation: String, Sendable, Hashable, CaseIterable {
+        /// Each action until the next one.
+        case hold
+        /// On a straight line from each action to the next.
+        case linear
+        /// On a smooth curve through the actions that does not swing beyond its neighbours.
+        case cubic
+    }
+
+    /// What the robot's time stamps can be compared with.
+    public enum RobotClock: String, Sendable, Hashable, CaseIterable {
+        /// Nothing: the clock runs at the right speed, from an unknown start.
+        case own
+        /// The monotonic clock of the machine that the daemon runs on.
+        case monotonic
+        /// The wall clock, kept right on both machines.
+        case wall
+    }
+
+    /// When something has failed, and how long a robot holds until it is stopped. In nanoseconds.
+    public struct Watchdogs: Sendable, Hashable {
+        /// Without a fresh observation for so long, the robot holds.
+        public var observationNs: UInt64 = 500_000_000
+        /// A robot that has been holding for so long is stopped; nil: it holds until there is a chunk again.
+        public var stopAfterNs: UInt64? = 5_000_000_000
+    }
+
+    /// Where the robot tells its place: the elements of an observation's feature that stand for the dimensions of an action.
+    public struct Feedback: Sendable, Hashable {
+        /// The LeRobot name of the feature.
+        public var feature: String
+        /// For each dimension of an action, the index of its element.
+        public var indices: [Int]
+    }
+
+    /// The id of the robot that the file is for; nil: every robot without a file of its own.
+    public var robot: String?
+    /// Control steps a second, as the policy was trained.
+    public var controlHz: Double
+    /// Commands a second, a whole multiple of `controlHz`.
+    public var commandHz: Double
+    /// How commands follow from actions.
+    public var interpolation: Interpolation
+    /// What the time stamps of observations can be compared with.
+    public var clock: RobotClock
+    /// How one chunk follows another: a name that the daemon knows.
+    public var strategy: String?
+    /// What the robot may be told to do.
+    public var limits: ActionLimits
+    /// Where the robot tells its place; nil where it does not.
+    public var feedback: Feedback?
+    /// When something has failed.
+    public var watchdogs: Watchdogs
+
+    /// The longest file that is read, in bytes.
+    public static let longestFile = 1 << 16
+    private static let mostDimensions = 64
+    private static let fields = [
+        "robot", "control_hz", "command_hz", "interpolation", "clock", "strategy", "actions", "workspace",
+        "on_violation", "feedback", "watchdogs",
+    ]
+
+    /// Reads and checks a file.
+    /// - Throws: ``RobotFileError`` that names the field, the value found and what was expected.
+    public init(contentsOf url: URL) throws(RobotFileError) {
+        let data: Data
+        do {
+            let handle = try FileHandle(forReadingFrom: url)
+            defer { try? handle.close() }
+            data = try handle.read(upToCount: Self.longestFile + 1) ?? Data()
+        } catch {
+            throw RobotFileError(nil, "cannot be read: \(error.localizedDescription)")
+        }
+        guard data.count <= Self.longestFile else {
+            throw RobotFileError(
+                nil,
+                "longer than \(Self.longestFile) bytes, which is the longest that is read"
+            )
+        }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw RobotFileError(nil, "not UTF-8 text")
+        }
+        try self.init(text)
+    }
+
+    /// Reads and checks a file's text.
+    /// - Throws: ``RobotFileError`` that names the field, the value found and what was expected.
+    public init(_ text: String) throws(RobotFileError) {
+        let top: Node
+        do {
+            guard let node = try Yams.compose(yaml: text) else {
+                throw RobotFileError(nil, "the file is empty")
+            }
+            top = node
+        } catch let error as RobotFileError {
+            throw error
+        } catch {
+            throw RobotFileError(nil, "not YAML: \(error)".replacing("\n", with: " "))
+        }
+        let reader = try YAMLReader(top, path: "", fields: Self.fields)
+
+        robot = try reader.string("robot")
+        guard let controlHz = try reader.number("control_hz", in: .positive(upTo: 1000)) else {
+            throw RobotFileError("control_hz", "the field is missing")
+        }
+        self.controlHz = controlHz
+        commandHz = try reader.number("command_hz", in: .positive(upTo: 1000)) ?? controlHz
+        try Self.checkRates(controlHz: controlHz, commandHz: commandHz)
+        interpolation = try reader.word("interpolation", Interpolation.self) ?? .linear
+        clock = try reader.word("clock", RobotClock.self) ?? .own
+        strategy = try reader.string("strategy")
+
+        guard let actions = try reader.sequence("actions", count: 1...Self.mostDimensions) else {
+            throw RobotFileError("actions", "the field is missing")
+        }
+        var dimensions: [ActionLimits.Dimension] = []
+        for (node, path) in actions {
+            let dimension = try ActionLimits.Dimension(node, path: path)
+            guard !dimensions.contains(where: { $0.name == dimension.name }) else {
+                throw RobotFileError("\(path).name", "found \"\(dimension.name)\" twice, expected it once")
+            }
+            dimensions.append(dimension)
+        }
+        limits = ActionLimits(
+            dimensions: dimensions,
+            workspace: try reader.optional("workspace").map { (node) throws(RobotFileError) in
+                try Workspace(node, path: "workspace", dimensions: dimensions)
+            },
+            onViolation: try reader.word("on_violation", ActionLimits.Reaction.self) ?? .clamp
+        )
+        feedback = try reader.optional("feedback").map { (node) throws(RobotFileError) in
+            try Feedback(node, path: "feedback", dimensionCount: dimensions.count)
+        }
+        watchdogs =
+            try reader.optional("watchdogs").map { (node) throws(RobotFileError) in
+                try Watchdogs(node, path: "watchdogs")
+            } ?? Watchdogs()
+    }
+
+    /// Checks that commands fall on control steps.
+    /// - Throws: ``RobotFileError`` where `commandHz` is not a whole multiple of `controlHz`.
+    public static func checkRates(controlHz: Double, commandHz: Double) throws(RobotFileError) {
+        let ratio = commandHz / controlHz
+        guard ratio >= 1, abs(ratio - ratio.rounded()) < 1e-9 * ratio else {
+            throw RobotFileError(
+                "command_hz",
+                "found \(commandHz), expected a whole multiple of control_hz, \(controlHz)"
+            )
+        }
+    }
+}
+
+extension ActionLimits.Dimension {
+    fileprivate init(_ node: Node, path: String) throws(RobotFileError) {
+        let reader = try YAMLReader(
+            node,
+            path: path,
+            fields: ["name", "kind", "position", "velocity", "acceleration"]
+        )
+        guard let name = try reader.string("name") else {
+            throw RobotFileError(reader.path(of: "name"), "the field is missing")
+        }
+        let kind = try reader.word("kind", ActionLimits.Kind.self) ?? .position
+        let position = try reader.range("position")
+        if kind == .velocity, position != nil {
+            throw RobotFileError(
+                reader.path(of: "position"),
+                "found a range, expected none for kind velocity: the daemon does not know the place"
+            )
+        }
+        self.init(
+            name: name,
+            kind: kind,
+            position: position.map { Float($0.lowerBound)...Float($0.upperBound) },
+            velocity: try reader.number("velocity", in: .positive(upTo: 1e9)).map(Float.init),
+            acceleration: try reader.number("acceleration", in: .positive(upTo: 1e9)).map(Float.init)
+        )
+    }
+}
+
+extension Workspace {
+    fileprivate init(
+        _ node: Node,
+        path: String,
+        dimensions: [ActionLimits.Dimension]
+    ) throws(RobotFileError) {
+        let reader = try YAMLReader(node, path: path, fields: ["axes", "joints", "minimum", "maximum"])
+        let tool: Tool
+        let coordinates: Int
+        switch (try reader.sequence("axes", count: 1...3), try reader.sequence("joints", count: 1...16)) {
+        case (let axes?, nil):
+            var indices: [Int] = []
+            for (node, path) in axes {
+                guard let name = node.scalar?.string,
+                    let index = dimensions.firstIndex(where: { $0.name == name && $0.kind == .position })
+                else {
+                    throw RobotFileError(
+                        path,
+                        "found \(node.summary), expected the name of an action of kind position"
+                    )
+                }
+                indices.append(index)
+            }
+            (tool, coordinates) = (.coordinates(indices), indices.count)
+        case (nil, let joints?):
+            guard joints.count <= dimensions.count else {
+                throw RobotFileError(
+                    reader.path(of: "joints"),
+                    "found \(joints.count), expected at most the \(dimensions.count) actions"
+                )
+            }
+            var links: [Link] = []
+            for (node, path) in joints { links.append(try Link(node, path: path)) }
+            (tool, coordinates) = (.joints(links), 3)
+        default:
+            throw RobotFileError(path, "expected either axes or joints")
+        }
+        guard let minimum = try reader.numbers("minimum", count: coordinates...coordinates),
+            let maximum = try reader.numbers("maximum", count: coordinates...coordinates)
+        else { throw RobotFileError(path, "expected minimum and maximum") }
+        var box: [ClosedRange<Double>] = []
+        for (index, (low, high)) in zip(minimum, maximum).enumerated() {
+            guard low < high else {
+                throw RobotFileError(
+                    "\(path).maximum[\(index)]",
+                    "found \(high), expected more than the minimum, \(low)"
+                )
+            }
+            box.append(low...high)
+        }
+        self.init(tool: tool, box: box)
+    }
+}
+
+extension Workspace.Link {
+    fileprivate init(_ node: Node, path: String) throws(RobotFileError) {
+        let reader = try YAMLReader(node, path: path, fields: ["d", "a", "alpha", "offset"])
+        self.init(
+            d: try reader.number("d", in: .finite) ?? 0,
+            a: try reader.number("a", in: .finite) ?? 0,
+            alpha: try reader.number("alpha", in: .finite) ?? 0,
+            offset: try reader.number("offset", in: .finite) ?? 0
+        )
+    }
+}
+
+extension RobotFile.Feedback {
+    fileprivate init(_ node: Node, path: String, dimensionCount: Int) throws(RobotFileError) {
+        let reader = try YAMLReader(node, path: path, fields: ["feature", "indices"])
+        guard let feature = try reader.string("feature") else {
+            throw RobotFileError(reader.path(of: "feature"), "the field is missing")
+        }
+        self.feature = feature
+        let numbers = try reader.numbers("indices", count: dimensionCount...dimensionCount)
+        var indices: [Int] = []
+        for (position, number) in (numbers ?? (0..<dimensionCount).map(Double.init)).enumerated() {
+            guard let index = Int(exactly: number), (0..<65_536).contains(index) else {
+                throw RobotFileError("\(path).indices[\(position)]", "found \(number), expected an index")
+            }
+            indices.append(index)
+        }
+        self.indices = indices
+    }
+}
+
+extension RobotFile.Watchdogs {
+    fileprivate init(_ node: Node, path: String) throws(RobotFileError) {
+        let reader = try YAMLReader(node, path: path, fields: ["observation_ms", "stop_after_ms"])
+        if let milliseconds = try reader.number("observation_ms", in: .positive(upTo: 3_600_000)) {
+            observationNs = UInt64(milliseconds * 1e6)
+        }
+        if let text = try? reader.string("stop_after_ms"), text == "never" {
+            stopAfterNs = nil
+        } else if let milliseconds = try reader.number("stop_after_ms", in: .positive(upTo: 3_600_000)) {
+            stopAfterNs = UInt64(milliseconds * 1e6)
+        }
+    }
+}

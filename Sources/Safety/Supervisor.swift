@@ -1,0 +1,98 @@
+/// How a robot is, as far as its daemon decides.
+public enum RobotState: String, Sendable, Hashable, CaseIterable {
+    /// Nothing to carry out yet, or no more.
+    case idle
+    /// A chunk is carried out.
+    case running
+    /// Brought to rest and kept there until there is something to carry out again.
+    case holding
+    /// Brought to rest, and nothing more is sent until somebody resumes it.
+    case stopped
+    /// As stopped, because the policy failed.
+    case faulted
+}
+
+/// What may change a robot's state.
+public enum RobotEvent: String, Sendable, Hashable, CaseIterable {
+    /// A chunk took over, while observations are fresh.
+    case chunkJoined
+    /// The chunk in force has run out and the next one is not there.
+    case chunkMissing
+    /// No fresh observation for too long.
+    case observationsStopped
+    /// The robot's clock went back.
+    case clockWentBack
+    /// A limit was broken where the robot file says to stop then.
+    case limitBroken
+    /// The robot has been holding for too long.
+    case heldTooLong
+    /// The policy failed on an observation that was accepted.
+    case policyFailed
+    /// Somebody asked to stop.
+    case stopRequested
+    /// Somebody asked to resume.
+    case resumeRequested
+    /// A new episode began, or the robot's history was forgotten.
+    case episodeEnded
+}
+
+/// The state machine of one robot. No clock and no socket: the table alone.
+public struct Supervisor: Sendable, Hashable {
+    /// The state.
+    public private(set) var state: RobotState = .idle
+    /// What led to it, in words.
+    public private(set) var reason = "no chunk yet"
+    /// The monotonic clock when it began, in nanoseconds.
+    public private(set) var sinceNs: UInt64
+
+    /// A robot that is idle from now on.
+    public init(nowNs: UInt64) { sinceNs = nowNs }
+
+    /// Where each event leads from each state; an event that is not in a state's row changes nothing there.
+    public static let transitions: [RobotState: [RobotEvent: RobotState]] = [
+        .idle: [
+            .chunkJoined: .running,
+            .limitBroken: .stopped,
+            .policyFailed: .faulted,
+            .stopRequested: .stopped,
+        ],
+        .running: [
+            .chunkMissing: .holding,
+            .observationsStopped: .holding,
+            .clockWentBack: .holding,
+            .limitBroken: .stopped,
+            .policyFailed: .faulted,
+            .stopRequested: .stopped,
+            .episodeEnded: .idle,
+        ],
+        .holding: [
+            .chunkJoined: .running,
+            .heldTooLong: .stopped,
+            .limitBroken: .stopped,
+            .policyFailed: .faulted,
+            .stopRequested: .stopped,
+            .episodeEnded: .idle,
+        ],
+        .stopped: [
+            .resumeRequested: .idle
+        ],
+        .faulted: [
+            .stopRequested: .stopped,
+            .resumeRequested: .idle,
+        ],
+    ]
+
+    /// Whether chunks are planned for the robot.
+    public var mayMove: Bool { state != .stopped && state != .faulted }
+
+    /// Takes an event in.
+    ///
+    /// - Parameter reason: what happened, in words, for people.
+    /// - Returns: whether the state changed.
+    @discardableResult
+    public mutating func handle(_ event: RobotEvent, reason: String, nowNs: UInt64) -> Bool {
+        guard let next = Self.transitions[state]?[event] else { return false }
+        (state, self.reason, sinceNs) = (next, reason, nowNs)
+        return true
+    }
+}

@@ -1,0 +1,139 @@
+/// The daemon's heartbeat: published ten times a second under the topic `status`.
+public struct StatusMessage: Sendable, Hashable {
+    /// How a robot is.
+    public struct Robot: Sendable, Hashable {
+        /// `idle`, `running`, `holding`, `stopped` or `faulted`.
+        public var state: String
+        /// What led to the state.
+        public var reason: String
+        /// For how long it has been in that state, in nanoseconds.
+        public var forNs: UInt64
+        /// The episode of its newest observation.
+        public var episode: EpisodeID
+        /// The sequence number of its newest observation.
+        public var sequence: UInt64
+        /// The time since its newest observation, in nanoseconds.
+        public var silentNs: UInt64
+        /// Chunks published for it.
+        public var chunks: UInt64
+        /// Commands published for it.
+        public var commands: UInt64
+        /// Of those, and of its chunks, how many its limits changed or held back.
+        public var limitViolations: UInt64
+
+        /// A robot's status.
+        public init(
+            state: String,
+            reason: String,
+            forNs: UInt64,
+            episode: EpisodeID,
+            sequence: UInt64,
+            silentNs: UInt64,
+            chunks: UInt64,
+            commands: UInt64,
+            limitViolations: UInt64
+        ) {
+            self.state = state
+            self.reason = reason
+            self.forNs = forNs
+            self.episode = episode
+            self.sequence = sequence
+            self.silentNs = silentNs
+            self.chunks = chunks
+            self.commands = commands
+            self.limitViolations = limitViolations
+        }
+    }
+
+    /// The daemon's monotonic clock, in nanoseconds.
+    public var monotonicNs: UInt64
+    /// The daemon's wall clock (since 1970, UTC), in nanoseconds.
+    public var wallNs: UInt64
+    /// Every robot that the daemon knows, by id.
+    public var robots: [String: Robot]
+    /// What the daemon has done.
+    public var statistics: DaemonStatistics
+
+    /// A heartbeat.
+    public init(
+        monotonicNs: UInt64,
+        wallNs: UInt64,
+        robots: [String: Robot],
+        statistics: DaemonStatistics
+    ) {
+        self.monotonicNs = monotonicNs
+        self.wallNs = wallNs
+        self.robots = robots
+        self.statistics = statistics
+    }
+
+    /// Reads a published heartbeat.
+    public init(decoding bytes: [UInt8], limits: MessagePackLimits = .standard) throws(MessageError) {
+        let envelope = try Envelope(bytes, limits: limits)
+        try envelope.expect("status")
+        let fields = envelope.fields
+        monotonicNs = try fields.unsigned("monotonic_ns")
+        wallNs = try fields.unsigned("wall_ns")
+        let robots = try fields.fields("robots")
+        self.robots = [:]
+        for id in try fields.map("robots").keys {
+            self.robots[id] = try Robot(robots.fields(id))
+        }
+        statistics = try DaemonStatistics(fields.fields("statistics"))
+    }
+
+    /// The message as published.
+    public func encoded() -> [UInt8] {
+        let encoder = MessagePackEncoder()
+        encoder.message("status", fields: 4)
+        encoder.string("monotonic_ns")
+        encoder.unsigned(monotonicNs)
+        encoder.string("wall_ns")
+        encoder.unsigned(wallNs)
+        encoder.string("robots")
+        encoder.map(robots.count)
+        for (id, robot) in robots.sorted(by: { $0.key < $1.key }) {
+            encoder.string(id)
+            robot.encode(to: encoder)
+        }
+        encoder.string("statistics")
+        encoder.value(statistics.messagePack)
+        return encoder.bytes
+    }
+}
+
+extension StatusMessage.Robot {
+    fileprivate init(_ fields: FieldReader) throws(MessageError) {
+        state = try fields.string("state")
+        reason = try fields.string("reason")
+        forNs = try fields.unsigned("for_ns")
+        episode = try fields.episode()
+        sequence = try fields.unsigned("sequence")
+        silentNs = try fields.unsigned("silent_ns")
+        chunks = try fields.unsigned("chunks")
+        commands = try fields.unsigned("commands")
+        limitViolations = try fields.unsigned("limit_violations")
+    }
+
+    fileprivate func encode(to encoder: borrowing MessagePackEncoder) {
+        encoder.map(9)
+        encoder.string("state")
+        encoder.string(state)
+        encoder.string("reason")
+        encoder.string(reason)
+        encoder.string("for_ns")
+        encoder.unsigned(forNs)
+        encoder.string("episode")
+        encoder.episode(episode)
+        encoder.string("sequence")
+        encoder.unsigned(sequence)
+        encoder.string("silent_ns")
+        encoder.unsigned(silentNs)
+        encoder.string("chunks")
+        encoder.unsigned(chunks)
+        encoder.string("commands")
+        encoder.unsigned(commands)
+        encoder.string("limit_violations")
+        encoder.unsigned(limitViolations)
+    }
+}

@@ -1,0 +1,55 @@
+import Foundation
+import Policy
+import RealTime
+import Safety
+
+/// Reading the robot files that a command was given.
+enum RobotOptions {
+    /// Reads and checks files, each by itself and with the policy.
+    ///
+    /// - Parameter commandHz: replaces each file's rate of commands.
+    /// - Throws: `Failure` that names the file and the field.
+    static func load(_ paths: [String], commandHz: Double?, for policy: PolicyBundle) throws -> [RobotFile] {
+        var files: [RobotFile] = []
+        for path in paths {
+            try Failure.asInput(path: path) {
+                var file = try RobotFile(contentsOf: URL(filePath: path))
+                if let commandHz {
+                    try RobotFile.checkRates(controlHz: file.controlHz, commandHz: commandHz)
+                    file.commandHz = commandHz
+                }
+                try check(file, for: policy)
+                if files.contains(where: { $0.robot == file.robot }) {
+                    throw Failure.input(
+                        "robot: found \(file.robot ?? "none") in two files, expected each robot in one"
+                    )
+                }
+                files.append(file)
+            }
+        }
+        return files
+    }
+
+    private static func check(_ file: RobotFile, for policy: PolicyBundle) throws {
+        let actionDim = policy.configuration.actionDim
+        guard file.limits.dimensions.count == actionDim else {
+            throw Failure.input(
+                "actions: found \(file.limits.dimensions.count), expected the \(actionDim) of policy \(policy.name)"
+            )
+        }
+        if let strategy = file.strategy, ChunkStrategy(rawValue: strategy) == nil {
+            let names = ChunkStrategy.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Failure.input("strategy: found \"\(strategy)\", expected one of \(names)")
+        }
+        guard let feedback = file.feedback else { return }
+        guard let feature = policy.observationFeatures.first(where: { $0.name == feedback.feature }) else {
+            let names = policy.observationFeatures.map(\.name).joined(separator: ", ")
+            throw Failure.input("feedback.feature: found \"\(feedback.feature)\", expected one of \(names)")
+        }
+        if let index = feedback.indices.first(where: { $0 >= feature.count }) {
+            throw Failure.input(
+                "feedback.indices: found \(index), expected less than the \(feature.count) numbers of \(feature.name)"
+            )
+        }
+    }
+}
