@@ -4,7 +4,7 @@ RELEASE := swift build -c release
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Micro
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench-peers bench-micro lint format clean
+.PHONY: help setup build demo test bench-peers bench-micro soak lint format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,13 @@ bench-peers: build ## Compare with PyTorch, ONNX Runtime and OpenVINO; TORCH_WHE
 
 bench-micro: setup ## Time the kernels and layers one by one (FILTER=regex: only some)
 	@swift package --package-path Benchmarks benchmark --grouping metric --no-progress $(if $(FILTER),--filter '.*($(FILTER)).*')
+
+# MINUTES=15 MESSAGES=1000000 KILLS=200 unless set.
+soak: build ## Run robots for long, broken messages and kills against the daemon (20 minutes)
+	@scripts/setup --examples
+	@python3 Tests/Soak/mutate.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MESSAGES),--messages $(MESSAGES))
+	@python3 Tests/Soak/kill.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(KILLS),--kills $(KILLS))
+	@python3 Tests/Soak/robots.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: ## Check the formatting
 	@swift format lint --strict --recursive $(SWIFT_SOURCES)

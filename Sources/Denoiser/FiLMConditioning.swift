@@ -10,7 +10,7 @@ struct FiLMConditioning: ~Copyable {
     private let timesteps: [Int]
     /// [timesteps, count]
     private let timestepPart: FloatBuffer
-    /// [count]
+    /// [maximumConditions, count]
     private let conditionPart: FloatBuffer
     /// [conditionDim, count]
     private let conditionWeight: FloatBuffer
@@ -20,13 +20,15 @@ struct FiLMConditioning: ~Copyable {
     ///   - embeddings: [timesteps, embeddingDim], each timestep's embedding as the encoder gives it.
     ///   - weights: for each block [blockCount, embeddingDim + conditionDim].
     ///   - biases: for each block [blockCount].
+    ///   - maximumConditions: how many conditions are kept at once.
     init(
         timesteps: [Int],
         embeddings: [Float],
         embeddingDim: Int,
         conditionDim: Int,
         weights: [[Float]],
-        biases: [[Float]]
+        biases: [[Float]],
+        maximumConditions: Int
     ) {
         let inFeatures = embeddingDim + conditionDim
         let bias = biases.flatMap { $0 }
@@ -49,7 +51,7 @@ struct FiLMConditioning: ~Copyable {
             }
         }
         self.conditionWeight = FloatBuffer(conditionWeight)
-        self.conditionPart = FloatBuffer(count: bias.count)
+        self.conditionPart = FloatBuffer(count: maximumConditions * bias.count)
         self.timestepPart = FloatBuffer(count: timesteps.count * bias.count)
         let activated = FloatBuffer(embeddings.map(mish))
         Linear(weight: timestepWeight, bias: bias)(
@@ -59,14 +61,14 @@ struct FiLMConditioning: ~Copyable {
         )
     }
 
-    /// Computes the observation's part for `condition` [conditionDim].
-    func setCondition(_ condition: Span<Float>) {
+    /// Computes the observation's part for `condition` [conditionDim], and keeps it as number `index`.
+    func setCondition(_ condition: Span<Float>, at index: Int) {
         precondition(
             condition.count == conditionDim,
             "a condition of this network has \(conditionDim) numbers"
         )
         // Not a product of BLAS, which would bring threads of its own, and allocate, for a large network.
-        let part = conditionPart.pointer
+        let part = conditionPart.pointer + index * count
         part.update(repeating: 0, count: count)
         for feature in 0..<conditionDim {
             let value = mish(condition[feature])
@@ -75,12 +77,13 @@ struct FiLMConditioning: ~Copyable {
         }
     }
 
-    /// Writes the FiLM numbers [count] for a timestep under the condition last set.
-    func write(timestep: Int, into output: UnsafeMutablePointer<Float>) {
+    /// Writes the FiLM numbers [count] for a timestep under the condition last set as number `condition`.
+    func write(timestep: Int, condition: Int, into output: UnsafeMutablePointer<Float>) {
         guard let index = timesteps.firstIndex(of: timestep) else {
             preconditionFailure("timestep \(timestep) is not one of those this network was built for")
         }
         let row = timestepPart.pointer + index * count
-        for value in 0..<count { output[value] = row[value] + conditionPart.pointer[value] }
+        let part = conditionPart.pointer + condition * count
+        for value in 0..<count { output[value] = row[value] + part[value] }
     }
 }

@@ -10,6 +10,8 @@ public final class UNet1D {
     public let architecture: UNet1DArchitecture
     /// The largest batch `predict` takes.
     public let maximumBatch: Int
+    /// How many conditions are kept at once, for batches of several observations' samples.
+    public let maximumConditions: Int
     /// The timesteps `predict` takes.
     public let timesteps: [Int]
     /// What computes it.
@@ -32,6 +34,7 @@ public final class UNet1D {
     /// - Parameters:
     ///   - timesteps: the timesteps that `predict` will be asked for; their embeddings are computed here.
     ///   - maximumBatch: at least 1.
+    ///   - maximumConditions: how many conditions are kept at once, at least 1.
     ///   - threads: threads a forward pass runs on, the caller's included; at least 1.
     ///   - kernel: what computes it; by default the best for this processor in single precision.
     ///   - locksWeights: keeps the weights in memory where the system allows it (`RLIMIT_MEMLOCK`).
@@ -41,12 +44,13 @@ public final class UNet1D {
         architecture: UNet1DArchitecture,
         timesteps: [Int],
         maximumBatch: Int,
+        maximumConditions: Int = 1,
         threads: Int,
         kernel: Kernel = .exact,
         locksWeights: Bool = false,
         parameter: (UNet1DArchitecture.Parameter) throws(Failure) -> [Float]
     ) throws(Failure) {
-        precondition(maximumBatch >= 1 && threads >= 1)
+        precondition(maximumBatch >= 1 && maximumConditions >= 1 && threads >= 1)
 
         let parameters = Dictionary(uniqueKeysWithValues: architecture.parameters.map { ($0.name, $0) })
         func value(_ name: String) throws(Failure) -> [Float] {
@@ -63,6 +67,7 @@ public final class UNet1D {
 
         self.architecture = architecture
         self.maximumBatch = maximumBatch
+        self.maximumConditions = maximumConditions
         self.timesteps = timesteps
         self.kernel = kernel
         self.threads = threads
@@ -112,7 +117,8 @@ public final class UNet1D {
             embeddingDim: architecture.diffusionStepEmbedDim,
             conditionDim: architecture.conditionDim,
             weights: filmWeights,
-            biases: filmBiases
+            biases: filmBiases,
+            maximumConditions: maximumConditions
         )
         self.filmRows = FloatBuffer(count: maximumBatch * film.count + Int(dn_lanes))
     }
@@ -127,12 +133,15 @@ public final class UNet1D {
 
     /// Sets the observation condition for the predictions that follow.
     ///
-    /// - Parameter condition: [conditionDim], normalised.
-    public func setCondition(_ condition: Span<Float>) {
-        film.setCondition(condition)
+    /// - Parameters:
+    ///   - condition: [conditionDim], normalised.
+    ///   - index: which of the conditions that are kept, in 0..<`maximumConditions`.
+    public func setCondition(_ condition: Span<Float>, at index: Int = 0) {
+        precondition((0..<maximumConditions).contains(index), "condition \(index) of \(maximumConditions)")
+        film.setCondition(condition, at: index)
     }
 
-    /// The network's output for a batch of (sample, timestep) pairs under the condition last set.
+    /// The network's output for a batch of (sample, timestep) pairs under condition 0, as last set.
     ///
     /// - Parameters:
     ///   - samples: [batch, horizon, actionDim], with `batch` in 1...`maximumBatch`.
@@ -145,15 +154,38 @@ public final class UNet1D {
     ) {
         let batch = batchTimesteps.count
         precondition((1...maximumBatch).contains(batch), "batch \(batch) is outside 1...\(maximumBatch)")
+        for index in 0..<batch {
+            film.write(
+                timestep: batchTimesteps[index],
+                condition: 0,
+                into: filmRows.pointer + index * film.count
+            )
+        }
+        forward(samples, batch: batch, into: &outputs)
+    }
+
+    /// The network's output for samples at the same timestep, sample i under condition i, as last set.
+    ///
+    /// - Parameters:
+    ///   - samples: [batch, horizon, actionDim], with `batch` in 1...`maximumConditions` and at most `maximumBatch`.
+    ///   - timestep: one of `timesteps`.
+    ///   - outputs: [batch, horizon, actionDim].
+    public func predict(samples: Span<Float>, timestep: Int, into outputs: inout MutableSpan<Float>) {
+        let batch = samples.count / architecture.sampleCount
+        let limit = min(maximumConditions, maximumBatch)
+        precondition((1...limit).contains(batch), "batch \(batch) is outside 1...\(limit)")
+        for index in 0..<batch {
+            film.write(timestep: timestep, condition: index, into: filmRows.pointer + index * film.count)
+        }
+        forward(samples, batch: batch, into: &outputs)
+    }
+
+    private func forward(_ samples: Span<Float>, batch: Int, into outputs: inout MutableSpan<Float>) {
         precondition(
             samples.count == batch * architecture.sampleCount,
             "samples are [batch, horizon, actionDim]"
         )
         precondition(outputs.count == samples.count, "outputs are [batch, horizon, actionDim]")
-
-        for index in 0..<batch {
-            film.write(timestep: batchTimesteps[index], into: filmRows.pointer + index * film.count)
-        }
         samples.withUnsafeBufferPointer { samples in
             outputs.withUnsafeMutableBufferPointer { outputs in
                 guard let samples = samples.baseAddress, let outputs = outputs.baseAddress else { return }

@@ -23,6 +23,8 @@ public final class DiffusionPolicy {
 
     private let predictor: UNetPredictor
     private let sampler: Sampler
+    /// Samples several chunks together; nil where the network keeps one condition.
+    public let group: GroupSampler?
     private let inputNormalization: [AffineMap]
     private let actionUnnormalization: AffineMap
     private var buffers: Buffers
@@ -38,6 +40,7 @@ public final class DiffusionPolicy {
     ///   - kernel: what computes the network; by default single precision.
     ///   - locksWeights: keeps the weights in memory where the system allows it.
     ///   - keepsDeadlines: measures what chunks with a deadline need to know.
+    ///   - maximumGroup: the most chunks that are sampled together; see `actionChunks(for:seeds:deadline:)`.
     ///   - calibrations: where calibrations are looked up and kept; nil: they are measured each time.
     /// - Throws: `PolicyError` for weights that cannot be read or are not finite, or settings out of range.
     public convenience init(
@@ -47,13 +50,14 @@ public final class DiffusionPolicy {
         kernel: Kernel = .exact,
         locksWeights: Bool = false,
         keepsDeadlines: Bool = false,
+        maximumGroup: Int = 1,
         calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
         guard (1...1024).contains(threads) else {
             throw PolicyError("sampler settings", "threads", found: "\(threads)", expected: "1 to 1024")
         }
         let sampler = try bundle.configuration.sampler(settings)
-        var maximumBatch = sampler.maximumBatch
+        var maximumBatch = max(sampler.maximumBatch, maximumGroup)
         if case .quasiNewton = settings.method {
             maximumBatch = max(maximumBatch, min(Calibration.widestWindow, sampler.timesteps.count))
         }
@@ -61,6 +65,7 @@ public final class DiffusionPolicy {
         let network = try bundle.network(
             timesteps: Set(sampler.timesteps).sorted(),
             maximumBatch: maximumBatch,
+            maximumConditions: maximumGroup,
             threads: threads,
             kernel: kernel,
             locksWeights: locksWeights
@@ -123,6 +128,9 @@ public final class DiffusionPolicy {
         self.settings = sampler.settings
         self.sampler = sampler
         self.predictor = predictor
+        group =
+            network.maximumConditions > 1
+            ? try GroupSampler(configuration: configuration, settings: settings, network: network) : nil
         observationFeatures = bundle.observationFeatures
         inputNormalization = bundle.inputNormalization
         actionUnnormalization = bundle.actionUnnormalization
@@ -205,6 +213,41 @@ public final class DiffusionPolicy {
         return try actionChunk(for: history, start: start, deadline: deadline)
     }
 
+    /// Answers the newest observations of several robots' histories together, as `GroupSampler` does. Allocates.
+    ///
+    /// - Parameters:
+    ///   - histories: ones that `makeHistory` made; 2 up to the group's `maximumSize`.
+    ///   - seeds: of the noise, one for each history.
+    ///   - deadline: when the chunks must be there; nil: it takes the time it takes.
+    /// - Returns: For each history its chunk, or why there is none.
+    public func actionChunks(
+        for histories: [ObservationHistory],
+        seeds: [UInt64],
+        deadline: ContinuousClock.Instant? = nil
+    ) -> [Result<ActionChunk, ActionChunkError>] {
+        guard let group else { preconditionFailure("the policy was not made for groups") }
+        precondition(histories.count == seeds.count, "\(histories.count) histories, \(seeds.count) seeds")
+        let start = ContinuousClock.now
+        let conditions = histories.enumerated().map { index, history in
+            Result { () throws(ActionChunkError) in try setCondition(history, at: index) }
+        }
+        let conditionEnd = ContinuousClock.now
+        let (samples, report) = group.sample(seeds: seeds, deadline: deadline)
+        let samplingEnd = ContinuousClock.now
+        return conditions.enumerated().map { index, condition in
+            Result { () throws(ActionChunkError) in
+                try condition.get()
+                let sampling = ChunkSampling(
+                    report: report,
+                    conditionDuration: conditionEnd - start,
+                    samplingDuration: samplingEnd - conditionEnd
+                )
+                let sample = samples[index * predictionCount..<(index + 1) * predictionCount]
+                return chunk(of: try unnormalized(Array(sample)), sampling)
+            }
+        }
+    }
+
     /// Answers the newest observation of a history with the noise given.
     ///
     /// - Parameters:
@@ -264,14 +307,14 @@ public final class DiffusionPolicy {
         buffers.setNoise(noise)
     }
 
-    private func setCondition(_ history: ObservationHistory) throws(ActionChunkError) {
+    private func setCondition(_ history: ObservationHistory, at condition: Int = 0) throws(ActionChunkError) {
         guard !history.isEmpty else { throw .emptyHistory }
         precondition(history.features == observationFeatures, "the history is one of another policy")
         buffers.setCondition(history, normalization: inputNormalization)
         if let index = buffers.condition.firstIndex(where: { !$0.isFinite }) {
             throw .notFinite(what: "normalised observation", index: index, value: buffers.condition[index])
         }
-        buffers.passCondition(to: predictor.network)
+        buffers.passCondition(to: predictor.network, at: condition)
     }
 
     private func actionChunk(
@@ -282,6 +325,10 @@ public final class DiffusionPolicy {
         var prediction = [Float](repeating: 0, count: predictionCount)
         var span = prediction.mutableSpan
         let sampling = try sampleChunk(for: history, start: start, deadline: deadline, into: &span)
+        return chunk(of: prediction, sampling)
+    }
+
+    private func chunk(of prediction: [Float], _ sampling: ChunkSampling) -> ActionChunk {
         let actionDim = configuration.actionDim
         let first = (configuration.nObsSteps - 1) * actionDim
         return ActionChunk(
@@ -293,6 +340,20 @@ public final class DiffusionPolicy {
             conditionDuration: sampling.conditionDuration,
             samplingDuration: sampling.samplingDuration
         )
+    }
+
+    private func unnormalized(_ sample: [Float]) throws(ActionChunkError) -> [Float] {
+        var prediction = sample
+        var span = prediction.mutableSpan
+        try unnormalize(&span)
+        return prediction
+    }
+
+    private func unnormalize(_ prediction: inout MutableSpan<Float>) throws(ActionChunkError) {
+        actionUnnormalization.apply(to: &prediction)
+        for index in prediction.indices where !prediction[index].isFinite {
+            throw .notFinite(what: "predicted action", index: index, value: prediction[index])
+        }
     }
 
     private func sampleChunk(
@@ -311,10 +372,7 @@ public final class DiffusionPolicy {
         )
         let samplingEnd = ContinuousClock.now
 
-        actionUnnormalization.apply(to: &prediction)
-        for index in prediction.indices where !prediction[index].isFinite {
-            throw .notFinite(what: "predicted action", index: index, value: prediction[index])
-        }
+        try unnormalize(&prediction)
         return ChunkSampling(
             report: report,
             conditionDuration: conditionEnd - start,
@@ -324,9 +382,10 @@ public final class DiffusionPolicy {
 }
 
 extension PolicyConfiguration {
-    /// A sampler of this policy's chunks.
-    fileprivate func sampler(
+    /// A sampler of this policy's chunks, or of several side by side.
+    func sampler(
         _ settings: SamplerSettings,
+        samples: Int = 1,
         linearization: OutputLinearization? = nil
     ) throws(PolicyError) -> Sampler {
         do throws(SamplerError) {
@@ -335,7 +394,7 @@ extension PolicyConfiguration {
                 predictionType: predictionType,
                 clipSampleRange: clipSampleRange,
                 settings: settings,
-                sampleCount: architecture.sampleCount,
+                sampleCount: samples * architecture.sampleCount,
                 linearization: linearization
             )
         } catch {
@@ -397,8 +456,8 @@ private struct Buffers {
         sampler.guess(guess.span)
     }
 
-    func passCondition(to network: UNet1D) {
-        network.setCondition(condition.span)
+    func passCondition(to network: UNet1D, at index: Int) {
+        network.setCondition(condition.span, at: index)
     }
 
     func firstModelOutput(of predictor: UNetPredictor, timestep: Int, sampleCount: Int) -> [Float] {

@@ -94,6 +94,7 @@ public struct PolicyBundle: Sendable {
     /// - Parameters:
     ///   - timesteps: the timesteps it will be asked for.
     ///   - maximumBatch: at least 1.
+    ///   - maximumConditions: how many observations it is conditioned on at once, at least 1.
     ///   - threads: threads for its arithmetic, at least 1.
     ///   - kernel: what computes it.
     ///   - locksWeights: keeps the weights in memory where the system allows it.
@@ -101,6 +102,7 @@ public struct PolicyBundle: Sendable {
     public func network(
         timesteps: [Int],
         maximumBatch: Int,
+        maximumConditions: Int = 1,
         threads: Int,
         kernel: Kernel = .exact,
         locksWeights: Bool = false
@@ -109,6 +111,7 @@ public struct PolicyBundle: Sendable {
             architecture: configuration.architecture,
             timesteps: timesteps,
             maximumBatch: maximumBatch,
+            maximumConditions: maximumConditions,
             threads: threads,
             kernel: kernel,
             locksWeights: locksWeights

@@ -77,6 +77,11 @@ struct ServeCommand: ParsableCommand {
     )
     var strategy: ChunkStrategy?
 
+    @Option(
+        help: ArgumentHelp("Messages a second that are read under one topic. Default: 1000.", valueName: "n")
+    )
+    var messagesPerSecond: Int?
+
     @Option(help: "The least severe level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
@@ -96,6 +101,9 @@ struct ServeCommand: ParsableCommand {
         }
         if chunks != nil && chunksTo != nil {
             throw ValidationError("--chunks and --chunks-to exclude each other")
+        }
+        if let messagesPerSecond, !(1...10_000_000).contains(messagesPerSecond) {
+            throw ValidationError("--messages-per-second is \(messagesPerSecond), expected 1...10000000")
         }
         if robot.isEmpty, commandHz != nil || strategy != nil {
             throw ValidationError(
@@ -148,6 +156,7 @@ struct ServeCommand: ParsableCommand {
         configuration.seed = sampler.firstSeed
         configuration.budget = sampler.budget
         configuration.robots = robots
+        if let messagesPerSecond { configuration.messagesPerSecond = messagesPerSecond }
         if let strategy { configuration.strategy = strategy }
         configuration.logger = logger
         return configuration

@@ -108,13 +108,20 @@ struct UNet1DTests {
         Precision.allCases.compactMap { Kernel(instructionSet, precision: $0) }
     }
 
-    func network(_ index: Int, maximumBatch: Int, kernel: Kernel, threads: Int) throws -> UNet1D {
+    func network(
+        _ index: Int,
+        maximumBatch: Int,
+        maximumConditions: Int = 1,
+        kernel: Kernel,
+        threads: Int
+    ) throws -> UNet1D {
         let goldens = UNet1DGoldens.loaded
         let architecture = try goldens.cases[index].unet()
         return UNet1D(
             architecture: architecture,
             timesteps: goldens.timesteps,
             maximumBatch: maximumBatch,
+            maximumConditions: maximumConditions,
             threads: threads,
             kernel: kernel,
             parameter: { architecture.randomValues(for: $0, seed: goldens.seed) }
@@ -154,6 +161,36 @@ struct UNet1DTests {
             )
             #expect(relativeError(alone, Array(expected[last])) < 2 * bound)
         }
+    }
+
+    @Test("conditions each sample of a batch by itself", arguments: kernels)
+    func conditions(kernel: Kernel) throws {
+        let goldens = UNet1DGoldens.loaded
+        let index = 0
+        let network = try network(index, maximumBatch: 3, maximumConditions: 3, kernel: kernel, threads: 2)
+        let count = network.architecture.sampleCount
+        let draws = Draws(network.architecture, seed: goldens.seed, index: index, batch: 3)
+        let timestep = goldens.timesteps[1]
+        let order = [draws.conditions[1], draws.conditions[0], draws.conditions[1]]
+        var alone: [Float] = []
+        for (sample, condition) in order.enumerated() {
+            network.setCondition(condition.span)
+            alone += network.outputs(
+                samples: Array(draws.samples[sample * count..<(sample + 1) * count]),
+                timesteps: [timestep]
+            )
+        }
+        for (sample, condition) in order.enumerated() { network.setCondition(condition.span, at: sample) }
+        var together = [Float](repeating: .nan, count: 3 * count)
+        var span = together.mutableSpan
+        network.predict(
+            samples: draws.samples.span.extracting(first: 3 * count),
+            timestep: timestep,
+            into: &span
+        )
+        #expect(relativeError(together, alone) < 2 * (Self.bounds[kernel.precision] ?? 0))
+        // The conditions differ, and so do the outputs.
+        #expect(relativeError(Array(alone[..<count]), Array(alone[count..<2 * count])) > 1e-3)
     }
 }
 

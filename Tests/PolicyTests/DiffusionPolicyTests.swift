@@ -187,6 +187,57 @@ struct DiffusionPolicyTests {
         }
     }
 
+    @Test(
+        arguments: [2, 3, 5],
+        [SamplerSettings.Method.sequential, .quasiNewton(window: 3, tolerance: 0.01)]
+    )
+    func `Chunks that are sampled together are those that are sampled alone`(
+        count: Int,
+        method: SamplerSettings.Method
+    ) throws {
+        var settings = bundle.configuration.defaultSettings
+        let alone = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
+        settings.method = method
+        let policy = try DiffusionPolicy(
+            bundle: bundle,
+            settings: settings,
+            threads: 1,
+            keepsDeadlines: true,
+            maximumGroup: 5
+        )
+        #expect(policy.group?.maximumSize == 5)
+        // Each robot has seen something else.
+        var histories: [ObservationHistory] = []
+        for index in 0..<count {
+            var values = bundle.middleObservation.values
+            for key in values.keys { values[key] = values[key]?.map { $0 + 0.1 * Float(index) } }
+            var history = policy.makeHistory()
+            try history.append(Observation(values: values))
+            histories.append(history)
+        }
+        let seeds = (0..<count).map { UInt64(40 + $0) }
+        let together = policy.actionChunks(for: histories, seeds: seeds)
+        #expect(together.count == count)
+        for (index, chunk) in together.enumerated() {
+            let chunk = try chunk.get()
+            let expected = try alone.actionChunk(for: histories[index], seed: seeds[index])
+            #expect(policy.deviation(of: chunk.prediction, from: expected.prediction) < 1e-4)
+            #expect(chunk.actions.count == expected.actions.count)
+            #expect(chunk.report.quality == .exact)
+        }
+        let hurried = policy.actionChunks(for: histories, seeds: seeds, deadline: .now - .seconds(1))
+        for chunk in hurried { #expect(try chunk.get().report.quality == .coarse(steps: 1)) }
+        // A chunk alone is not disturbed by the group before it.
+        let next = try alone.actionChunk(for: histories[1], seed: 9).prediction
+        let disturbed = try policy.actionChunk(for: histories[1], seed: 9).prediction
+        #expect(policy.deviation(of: disturbed, from: next) < 0.05)
+        // One that has seen nothing gets none; the others theirs.
+        histories[0] = policy.makeHistory()
+        let partly = policy.actionChunks(for: histories, seeds: seeds)
+        #expect(throws: ActionChunkError.emptyHistory) { try partly[0].get() }
+        #expect(try partly[1].get().prediction == together[1].get().prediction)
+    }
+
     @Test func `An empty history and wrong noise are errors`() throws {
         let policy = try policy()
         #expect(throws: ActionChunkError.emptyHistory) {

@@ -51,7 +51,7 @@ import Testing
     @Test func goodIsAccepted() throws {
         let message = try ObservationMessage(decoding: Self.observation(nil, nil))
         #expect(message.values == ["observation.state": [0.5, 2]])
-        #expect(message.replan == true)
+        #expect(message.replan == nil)
         #expect(message.noiseSeed == nil)
     }
 

@@ -1,0 +1,146 @@
+"""A daemon that is killed again and again while robots are driven.
+
+    python3 Tests/Soak/kill.py --binary .build/release/denoised --kills 200
+
+Holds, or exits 1: after each SIGKILL and restart every robot gets commands again, within one second of the moment at which the
+daemon's sockets are there again; every recording opens.
+"""
+
+import argparse
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import msgpack
+import zmq
+
+from daemon import ROOT, Daemon, Failed, free_ports, observation
+from robots import ROBOT_FILE
+
+
+class Robots:
+    """Robots that publish for as long as they live, whether a daemon is there or not."""
+
+    def __init__(self, daemon, count, hz):
+        self.daemon = daemon
+        self.names = [f"robot{index}" for index in range(count)]
+        self.hz = hz
+        self.ending = threading.Event()
+        # When each got its last command.
+        self.heard = {}
+        self.threads = [threading.Thread(target=self.publish), threading.Thread(target=self.listen)]
+        for thread in self.threads:
+            thread.start()
+
+    def socket(self, kind, port):
+        socket = self.daemon.context.socket(kind)
+        socket.reconnect_ivl = 20
+        socket.reconnect_ivl_max = 100
+        socket.connect(f"tcp://127.0.0.1:{port}")
+        return socket
+
+    def publish(self):
+        socket = self.socket(zmq.PUB, self.daemon.ports[0])
+        sequence, due = 0, time.monotonic()
+        while not self.ending.is_set():
+            for name in self.names:
+                message = observation(name, 1, sequence, session=7)
+                socket.send_multipart([f"observation.{name}".encode(), msgpack.packb(message)])
+            sequence += 1
+            due += 1 / self.hz
+            time.sleep(max(due - time.monotonic(), 0))
+        socket.close(0)
+
+    def listen(self):
+        socket = self.socket(zmq.SUB, self.daemon.ports[1])
+        socket.subscribe(b"command.")
+        while not self.ending.is_set():
+            if socket.poll(50):
+                topic, _ = socket.recv_multipart()
+                self.heard[topic.decode().split(".", 1)[1]] = time.monotonic()
+        socket.close(0)
+
+    def wait_for_all(self, since, timeout):
+        """Waits until each robot has had a command since then; returns how long that took."""
+        while time.monotonic() - since < timeout:
+            if all(self.heard.get(name, 0) > since for name in self.names):
+                return time.monotonic() - since
+            time.sleep(0.005)
+        silent = [name for name in self.names if self.heard.get(name, 0) <= since]
+        raise Failed(f"no command within {timeout} s of the restart for {', '.join(silent)}")
+
+    def end(self):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default=str(ROOT / ".build/release/denoised"))
+    parser.add_argument("--policy", default=str(ROOT / "policies/pusht"))
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--robots", type=int, default=4)
+    parser.add_argument("--hz", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    generator = random.Random(arguments.seed)
+
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="denoised-kill-"))
+    robot_file = folder / "robot.yaml"
+    robot_file.write_text(ROBOT_FILE.format(hz=arguments.hz))
+    ports = free_ports(3)
+    options = ["--robot", str(robot_file), "--budget-ms", "100", "--window", "auto", "--precision", "auto"]
+    robots, times, starts = None, [], []
+    try:
+        for turn in range(arguments.kills + 1):
+            recording = folder / f"{turn}.mcap"
+            daemon = Daemon(
+                arguments.binary, arguments.policy, *options, "--record", str(recording), ports=ports, log=sys.stderr
+            )
+            begun = time.monotonic()
+            daemon.start()
+            ready = time.monotonic()
+            starts.append(ready - begun)
+            robots = robots or Robots(daemon, arguments.robots, arguments.hz)
+            times.append(robots.wait_for_all(ready, timeout=10))
+            time.sleep(generator.uniform(0.0, 1.0))
+            if turn == arguments.kills:
+                daemon.stop()
+            else:
+                daemon.kill()
+            check = subprocess.run(
+                [arguments.binary, "replay", str(recording), "--check", "--json"], capture_output=True, text=True
+            )
+            if check.returncode != 0:
+                raise Failed(f"recording {turn} does not open: {check.stderr.strip()}")
+            recording.unlink()
+    finally:
+        if robots:
+            robots.end()
+    # The first is a start, not a restart: sockets and caches are new.
+    again = sorted(times[1:])
+    result = {
+        "kills": arguments.kills,
+        "robots": arguments.robots,
+        "seconds_to_commands_p50": again[len(again) // 2],
+        "seconds_to_commands_max": again[-1],
+        "seconds_to_start_p50": sorted(starts)[len(starts) // 2],
+    }
+    print(json.dumps(result, indent=2))
+    if again[-1] > 1:
+        print(f"kill: commands came {again[-1]:.2f} s after a restart, expected within 1 s", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as failure:
+        sys.exit(f"kill: {failure}")

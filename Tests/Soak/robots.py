@@ -1,0 +1,157 @@
+"""Robots that publish observations for a long time, and count what they get.
+
+    python3 Tests/Soak/robots.py --binary .build/release/denoised --minutes 15
+
+Holds, or exits 1: no chunk later than the budget beyond 1 in 10,000; no fresh observation dropped; every robot gets a command
+for every tick but those at the start; the daemon's memory grows by less than 1 MB after the first minute; everything but
+sampling takes at most 0.2 ms at the 99th percentile.
+"""
+
+import argparse
+import json
+import sys
+import threading
+import time
+
+import msgpack
+import zmq
+
+from daemon import ROOT, Daemon, Failed, free_ports, observation
+
+ROBOT_FILE = """
+control_hz: {hz}
+clock: monotonic
+actions:
+  - {{name: x, position: [0, 512], velocity: 3000, acceleration: 100000}}
+  - {{name: y, position: [0, 512], velocity: 3000, acceleration: 100000}}
+feedback: {{feature: observation.state, indices: [0, 1]}}
+"""
+
+
+def publish(daemon, names, hz, ending):
+    """Publishes what each robot sees, one robot after the other, spread over the period."""
+    sockets = {}
+    for name in names:
+        sockets[name] = daemon.context.socket(zmq.PUB)
+        sockets[name].connect(f"tcp://127.0.0.1:{daemon.ports[0]}")
+    time.sleep(0.5)
+    sequence = 0
+    due = time.monotonic()
+    while not ending.is_set():
+        for name in names:
+            message = observation(name, 1, sequence)
+            sockets[name].send_multipart([f"observation.{name}".encode(), msgpack.packb(message)])
+            due += 1 / hz / len(names)
+            time.sleep(max(due - time.monotonic(), 0))
+        sequence += 1
+    for socket in sockets.values():
+        socket.close(100)
+
+
+def listen(daemon, counts, ticks, ending):
+    """Counts commands and chunks, and looks at every command."""
+    socket = daemon.context.socket(zmq.SUB)
+    socket.connect(f"tcp://127.0.0.1:{daemon.ports[1]}")
+    for topic in (b"command.", b"chunk."):
+        socket.subscribe(topic)
+    while not ending.is_set():
+        if not socket.poll(100):
+            continue
+        topic, payload = socket.recv_multipart()
+        kind, name = topic.decode().split(".", 1)
+        counts[kind, name] = counts.get((kind, name), 0) + 1
+        if kind == "command":
+            ticks.setdefault(name, []).append(msgpack.unpackb(payload)["tick"])
+    socket.close(0)
+
+
+def missed(ticks):
+    """Ticks that were passed over after the first."""
+    return ticks[-1] - ticks[0] + 1 - len(ticks)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default=str(ROOT / ".build/release/denoised"))
+    parser.add_argument("--policy", default=str(ROOT / "policies/pusht"))
+    parser.add_argument("--minutes", type=float, default=15)
+    parser.add_argument("--robots", type=int, default=8)
+    parser.add_argument("--hz", type=float, default=20)
+    parser.add_argument("--budget-ms", type=float, default=100)
+    arguments = parser.parse_args()
+
+    robot_file = ROOT / ".build" / "soak-robot.yaml"
+    robot_file.write_text(ROBOT_FILE.format(hz=arguments.hz))
+    daemon = Daemon(
+        arguments.binary,
+        arguments.policy,
+        *["--robot", str(robot_file), "--budget-ms", str(arguments.budget_ms), "--window", "auto"],
+        *["--precision", "auto"],
+        ports=free_ports(3),
+        log=sys.stderr,
+    )
+    daemon.start()
+    names = [f"robot{index}" for index in range(arguments.robots)]
+    counts, ticks, ending = {}, {}, threading.Event()
+    threads = [
+        threading.Thread(target=publish, args=(daemon, names, arguments.hz, ending)),
+        threading.Thread(target=listen, args=(daemon, counts, ticks, ending)),
+    ]
+    for thread in threads:
+        thread.start()
+
+    begin, memory = time.monotonic(), []
+    settled = min(60, arguments.minutes * 60 / 2)
+    while time.monotonic() - begin < arguments.minutes * 60 and daemon.is_alive():
+        time.sleep(1)
+        if time.monotonic() - begin >= settled:
+            memory.append(daemon.memory())
+    ending.set()
+    for thread in threads:
+        thread.join()
+    statistics = json.loads(daemon.stop())
+
+    chunks, late = statistics["chunks"], statistics["late_chunks"]
+    growth = max(memory) - memory[0]
+    overhead = statistics["latency_ns"]["overhead"]["p99"] / 1e6
+    result = {
+        "minutes": arguments.minutes,
+        "observations": statistics["observations"],
+        "chunks": chunks,
+        "late_chunks": late,
+        "coarse_chunks": statistics["coarse_chunks"],
+        "commands": statistics["commands"],
+        "missed_ticks": {name: missed(ticks[name]) for name in names if name in ticks},
+        "dropped_observations": statistics["dropped_observations"],
+        "rejected_messages": statistics["rejected_messages"],
+        "limit_violations": statistics["limit_violations"],
+        "memory_growth_bytes": growth,
+        "overhead_p99_ms": overhead,
+        "total_p99_ms": statistics["latency_ns"]["total"]["p99"] / 1e6,
+        "total_max_ms": statistics["latency_ns"]["total"]["max"] / 1e6,
+    }
+    print(json.dumps(result, indent=2))
+    failures = []
+    if late * 10_000 > chunks:
+        failures.append(f"{late} of {chunks} chunks late, expected at most 1 in 10,000")
+    if statistics["dropped_observations"]:
+        failures.append(f"{statistics['dropped_observations']} observations dropped, expected none")
+    if statistics["rejected_messages"]:
+        failures.append(f"messages rejected: {statistics['rejected_messages']}, expected none")
+    if growth >= 1_000_000:
+        failures.append(f"memory grew by {growth} bytes, expected less than 1,000,000")
+    if overhead > 0.2:
+        failures.append(f"overhead {overhead} ms at the 99th percentile, expected at most 0.2")
+    for name in names:
+        if ("chunk", name) not in counts or len(ticks.get(name, [])) < 0.9 * arguments.minutes * 60 * arguments.hz:
+            failures.append(f"{name} got {len(ticks.get(name, []))} commands")
+    for failure in failures:
+        print(f"robots: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failed as failure:
+        sys.exit(f"robots: {failure}")
