@@ -17,6 +17,7 @@ public final class Daemon: Sendable {
     private let telemetry = Telemetry()
     private let wakeUp: WakeUp
     private let mailbox: PlannerMailbox
+    private let admission: ClientAdmission?
     private let startPlanner:
         @Sendable (PlannerMailbox, OneShot<Result<PlannerFacts, any Error>>, OneShot<Void>) -> Void
     private let stopFlag = Flag()
@@ -29,7 +30,8 @@ public final class Daemon: Sendable {
     /// - Parameters:
     ///   - context: the context to make the sockets in; a new one unless given.
     ///   - makePlanner: called by ``start()`` on the planner's thread, which alone uses what it returns.
-    /// - Throws: ``ZeroMQError`` where the system has no descriptor left.
+    /// - Throws: ``ZeroMQError`` where the system has no descriptor left, or, with `security`, where the context has a
+    ///   ``CurveAuthority`` already.
     public init<Planner: ChunkPlanner>(
         configuration: DaemonConfiguration,
         context: ZeroMQContext? = nil,
@@ -39,6 +41,11 @@ public final class Daemon: Sendable {
         self.configuration = configuration
         wakeUp = try WakeUp()
         mailbox = PlannerMailbox(wakeUp: wakeUp)
+        admission = try ClientAdmission(
+            configuration: configuration,
+            context: self.context,
+            telemetry: telemetry
+        )
         startPlanner = { mailbox, ready, ended in
             PlannerThread.start(
                 mailbox: mailbox,
@@ -85,6 +92,13 @@ public final class Daemon: Sendable {
         }
     }
 
+    /// Reads the folder of client keys again; a folder that cannot be used is logged and changes nothing. May be called from
+    /// any thread.
+    ///
+    /// - Returns: whether the clients of the folder are the ones let in now.
+    @discardableResult
+    public func reloadClients() -> Bool { admission?.reload() ?? false }
+
     /// Asks the daemon to end, and returns at once. May be called from any thread and more than once.
     public func requestStop() {
         stopFlag.set()
@@ -97,6 +111,7 @@ public final class Daemon: Sendable {
         guard startFlag.isSet else { return }
         let failure = socketsEnded.wait()
         plannerEnded.wait()
+        admission?.stop()
         if let failure { throw failure }
     }
 

@@ -9,6 +9,13 @@ public enum SocketAddress: Sendable, Hashable {
     case bind(String)
     /// Calls at an endpoint where somebody else listens.
     case connect(String)
+
+    /// Where the socket listens or calls.
+    public var endpoint: String {
+        switch self {
+        case .bind(let endpoint), .connect(let endpoint): endpoint
+        }
+    }
 }
 
 /// Where a daemon listens and what it accepts.
@@ -37,6 +44,8 @@ public struct DaemonConfiguration: Sendable {
     public var strategy: ChunkStrategy = .blend
     /// The most messages a second that are read under one topic.
     public var messagesPerSecond = 1000
+    /// The daemon's keys and the clients that it lets in; nil: everybody who reaches a socket is let in.
+    public var security: DaemonSecurity?
     /// Where the daemon tells what it does and what it rejects.
     public var logger = Logger(label: "denoised")
 

@@ -37,6 +37,7 @@ final class SocketLoop {
     ) throws(ZeroMQError) {
         var options = ZeroMQSocket.Options()
         options.maximumFrameBytes = configuration.limits.messageBytes
+        options.security = configuration.security.map { .server($0.keys) } ?? .none
         observations = try ZeroMQSocket(.subscribe, context: context, options: options)
         chunks = try ZeroMQSocket(.publish, context: context, options: options)
         requests = try ZeroMQSocket(.router, context: context, options: options)

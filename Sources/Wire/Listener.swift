@@ -12,16 +12,20 @@ public final class Listener {
 
     /// Connects to the endpoint at which a daemon publishes.
     ///
-    /// - Parameter topics: prefixes of topics, as ``RobotID/commandTopic`` and ``Topic/status``.
+    /// - Parameters:
+    ///   - topics: prefixes of topics, as ``RobotID/commandTopic`` and ``Topic/status``.
+    ///   - security: the keys for a daemon that asks for them.
     public init(
         topics: [[UInt8]],
         endpoint: String,
         context: ZeroMQContext,
+        security: CurveClientKeys? = nil,
         limits: MessagePackLimits = .standard
     ) throws(ZeroMQError) {
         self.limits = limits
         var options = ZeroMQSocket.Options()
         options.maximumFrameBytes = limits.messageBytes
+        options.security = security.map { .client($0) } ?? .none
         socket = try ZeroMQSocket(.subscribe, context: context, options: options)
         for topic in topics { try socket.subscribe(to: topic) }
         _ = try socket.connect(endpoint)

@@ -44,6 +44,8 @@ public struct MessageError: Error, Sendable, Hashable, CustomStringConvertible {
         case reset
         /// The daemon is ending.
         case stopping
+        /// A connection's key is not among those that are let in. Counted, and sent to nobody.
+        case unauthorized
         /// The policy failed on an observation that had been accepted.
         case planner
     }

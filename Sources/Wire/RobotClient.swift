@@ -39,11 +39,13 @@ public final class RobotClient {
 
     /// Connects to the three endpoints of a daemon; whether one is there shows with the first answer.
     ///
-    /// An embedded daemon is reached through its `inproc` endpoints with its own context.
+    /// An embedded daemon is reached through its `inproc` endpoints with its own context. `security` holds the keys for a
+    /// daemon that asks for them; one that does not let the client in answers nothing.
     public init(
         robot: RobotID,
         endpoints: InfoMessage.Endpoints,
         context: ZeroMQContext,
+        security: CurveClientKeys? = nil,
         limits: MessagePackLimits = .standard
     ) throws(ZeroMQError) {
         self.robot = robot
@@ -51,6 +53,7 @@ public final class RobotClient {
         self.limits = limits
         var options = ZeroMQSocket.Options()
         options.maximumFrameBytes = limits.messageBytes
+        options.security = security.map { .client($0) } ?? .none
         observations = try ZeroMQSocket(.publish, context: context, options: options)
         chunks = try ZeroMQSocket(.subscribe, context: context, options: options)
         requests = try ZeroMQSocket(.dealer, context: context, options: options)
@@ -65,10 +68,13 @@ public final class RobotClient {
         robot: RobotID,
         requests endpoint: String,
         context: ZeroMQContext,
+        security: CurveClientKeys? = nil,
         timeout: Duration = .seconds(5)
     ) throws(RobotClientError) -> RobotClient {
         let socket = try onSocket { () throws(ZeroMQError) in
-            let socket = try ZeroMQSocket(.dealer, context: context)
+            var options = ZeroMQSocket.Options()
+            options.security = security.map { .client($0) } ?? .none
+            let socket = try ZeroMQSocket(.dealer, context: context, options: options)
             _ = try socket.connect(endpoint)
             return socket
         }
@@ -81,10 +87,13 @@ public final class RobotClient {
             timeout: timeout
         )
         guard case .info(let info) = reply else { throw .unexpected(asked: "info", answered: reply.type) }
-        var endpoints = info.endpoints
-        endpoints.requests = endpoint
+        let endpoints = InfoMessage.Endpoints(
+            observations: EndpointScope.endpoint(info.endpoints.observations, ofHostAt: endpoint),
+            chunks: EndpointScope.endpoint(info.endpoints.chunks, ofHostAt: endpoint),
+            requests: endpoint
+        )
         return try onSocket { () throws(ZeroMQError) in
-            try RobotClient(robot: robot, endpoints: endpoints, context: context)
+            try RobotClient(robot: robot, endpoints: endpoints, context: context, security: security)
         }
     }
 

@@ -14,6 +14,9 @@ struct ServeCommand: ParsableCommand {
         discussion: """
             Robots publish observations and subscribe to chunks; docs/PROTOCOL.md describes both, and \
             examples/robot.py is a robot in a few lines. SIGINT and SIGTERM end the daemon; it then prints what it did.
+
+            Endpoints that other machines reach need keys: --curve-key and --curve-clients; docs/SECURITY.md has the \
+            steps.
             """
     )
 
@@ -89,6 +92,9 @@ struct ServeCommand: ParsableCommand {
     var lockWeights = false
 
     @OptionGroup
+    var security: SecurityOptions
+
+    @OptionGroup
     var sampler: SamplerOptions
 
     @Flag(help: "Print what the daemon did as one JSON object when it ends.")
@@ -113,14 +119,16 @@ struct ServeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let ending = try Failure.asRun { try EndingSignals() }
+        let ending = try Failure.asRun { try EndingSignals(catchingHangUp: security.curveKey != nil) }
         let logger = Logger.standardError(level: logLevel)
+        var configuration = try configuration(logger: logger)
+        let unprotected = try security.unprotected(configuration.endpoints)
         let policy = try PolicyOptions.load(policy)
-        let robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
+        configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
         let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler, locksWeights: lockWeights)
 
         let daemon = try Failure.asRun {
-            try Daemon(configuration: configuration(robots: robots, logger: logger), makePlanner: planner)
+            try Daemon(configuration: configuration, makePlanner: planner)
         }
         let endpoints = try Failure.asRun { try daemon.start() }
         if !json {
@@ -131,13 +139,17 @@ struct ServeCommand: ParsableCommand {
         }
 
         let waiter = Thread {
-            let signal = ending.wait()
+            let signal = ending.wait {
+                logger.notice("SIGHUP: reading the client keys again")
+                daemon.reloadClients()
+            }
             logger.notice("\(signal): ending")
             daemon.requestStop()
         }
         waiter.start()
 
-        try Failure.asRun { try daemon.waitUntilStopped() }
+        let warning = SecurityOptions.warning(about: unprotected).map { RecurringWarning($0, logger: logger) }
+        try withExtendedLifetime(warning) { try Failure.asRun { try daemon.waitUntilStopped() } }
         let statistics = daemon.statistics
         if json {
             try Console.json(statistics)
@@ -146,7 +158,7 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
-    private func configuration(robots: [RobotFile], logger: Logger) -> DaemonConfiguration {
+    private func configuration(logger: Logger) throws -> DaemonConfiguration {
         var configuration = DaemonConfiguration()
         if let observations { configuration.observations = .bind(observations) }
         if let observationsFrom { configuration.observations = .connect(observationsFrom) }
@@ -159,11 +171,17 @@ struct ServeCommand: ParsableCommand {
         if let messagesPerSecond { configuration.messagesPerSecond = messagesPerSecond }
         if let strategy { configuration.strategy = strategy }
         configuration.logger = logger
+        configuration.security = try security.load()
         return configuration
     }
 }
 
 extension ChunkStrategy: ExpressibleByArgument {}
+
+extension DaemonConfiguration {
+    /// The endpoints that the daemon is to bind or connect.
+    fileprivate var endpoints: [String] { [observations.endpoint, chunks.endpoint, requests] }
+}
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}
 

@@ -31,6 +31,9 @@ struct SimCommand: ParsableCommand {
     )
     var connect: String?
 
+    @OptionGroup
+    var keys: ClientKeyOptions
+
     @Option(help: ArgumentHelp("Episodes to run. Default: 1.", valueName: "n"))
     var episodes: Int?
 
@@ -107,6 +110,9 @@ struct SimCommand: ParsableCommand {
                 "\(option) and --connect exclude each other: a running daemon has its sampler; --seed is the episodes'"
             )
         }
+        if keys.areGiven && connect == nil {
+            throw ValidationError("--curve-key and --curve-server are for --connect")
+        }
         if (replay != nil) != (output != nil) {
             throw ValidationError("--replay and --output go together")
         }
@@ -181,7 +187,7 @@ struct SimCommand: ParsableCommand {
         if let draw { try DrawingFile.check(draw) }
         let robot: SimulatedRobot
         if let connect {
-            robot = try SimulatedRobot(connectingTo: connect)
+            robot = try SimulatedRobot(connectingTo: connect, keys: keys.load())
         } else {
             robot = try SimulatedRobot(policy: PolicyOptions.load(policy ?? ""), sampler: sampler)
         }

@@ -40,17 +40,21 @@ final class SimulatedRobot {
 
     /// A robot of a daemon that runs elsewhere.
     ///
-    /// - Parameter endpoint: where the daemon answers requests.
-    init(connectingTo endpoint: String) throws {
+    /// - Parameters:
+    ///   - endpoint: where the daemon answers requests.
+    ///   - keys: for a daemon that asks for them.
+    init(connectingTo endpoint: String, keys: CurveClientKeys? = nil) throws {
         self.daemon = nil
         do {
             self.client = try RobotClient.connecting(
                 robot: Self.robot,
                 requests: endpoint,
-                context: ZeroMQContext()
+                context: ZeroMQContext(),
+                security: keys
             )
         } catch {
-            throw Failure.run("\(error); is `denoised serve` running there?")
+            let hint = keys == nil ? "does it ask for keys" : "does it let this key in"
+            throw Failure.run("\(error); is `denoised serve` running there? If so, \(hint)?")
         }
         (title, samplerName, self.policy, roundTrip) = try Self.greet(client)
     }

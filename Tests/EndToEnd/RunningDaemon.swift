@@ -8,7 +8,11 @@ final class RunningDaemon {
     let endpoints: InfoMessage.Endpoints
     let context: ZeroMQContext
 
-    init(policy: String, _ options: String...) async throws {
+    convenience init(policy: String, _ options: String...) async throws {
+        try await self.init(policy: policy, options: options)
+    }
+
+    init(policy: String, options: [String]) async throws {
         let program = try RunningProgram(
             [
                 "serve", "--policy", policy, "--observations", "tcp://127.0.0.1:*", "--chunks",
@@ -31,18 +35,25 @@ final class RunningDaemon {
         )
     }
 
-    /// The endpoints of the log's first line: `observations tcp://..., chunks tcp://..., requests tcp://...`.
+    /// The endpoints of the log's line `observations tcp://..., chunks tcp://..., requests tcp://...`.
     private static func endpoints(in log: String) -> [String: String] {
-        guard let end = log.firstIndex(of: "\n") else { return [:] }
-        let words = log[..<end].split { $0 == " " || $0 == "," }.map(String.init)
+        let line = log.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+            .first { $0.contains("observations tcp://") }
+        guard let line else { return [:] }
+        let words = line.split { $0 == " " || $0 == "," }.map(String.init)
         return zip(words, words.dropFirst()).reduce(into: [:]) { endpoints, pair in
             if pair.1.hasPrefix("tcp://") { endpoints[pair.0] = pair.1 }
         }
     }
 
-    func client(_ name: String = "arm1") throws -> RobotClient {
+    func client(_ name: String = "arm1", keys: CurveClientKeys? = nil) throws -> RobotClient {
         let robot = try #require(RobotID(name))
-        return try RobotClient.connecting(robot: robot, requests: endpoints.requests, context: context)
+        return try RobotClient.connecting(
+            robot: robot,
+            requests: endpoints.requests,
+            context: context,
+            security: keys
+        )
     }
 
     /// Ends the daemon with a signal, as it must end: with exit code 0.

@@ -1,0 +1,34 @@
+import Testing
+
+@testable import Wire
+
+@Suite struct EndpointScopeTests {
+    @Test(
+        arguments: [
+            ("tcp://127.0.0.1:5555", true), ("tcp://127.9.8.7:*", true), ("tcp://localhost:1", true),
+            ("tcp://[::1]:5555", true), ("inproc://a", true), ("ipc:///run/d.sock", true),
+            ("tcp://*:5555", false), ("tcp://0.0.0.0:5555", false), ("tcp://10.0.0.1:5555", false),
+            ("tcp://[::]:5555", false), ("tcp://[fe80::1]:5555", false), ("tcp://[::ffff:10.0.0.1]:1", false),
+            ("tcp://128.0.0.1:1", false), ("tcp://eth0:5555", false), ("tcp://robot.lan:5555", false),
+            ("tcp://127.0.0.1.robot.lan:5555", false), ("tcp://localhost.lan:1", false),
+            ("tcp://127.0.0.1:0;10.0.0.1:5555", false), ("tcp://", false), ("tcp://:1", false), ("", false),
+            ("udp://127.0.0.1:1", false), ("ws://127.0.0.1:1", false), ("epgm://lo;224.0.0.1:1", false),
+        ]
+    )
+    func scopeOfAnEndpoint(endpoint: String, isLocal: Bool) {
+        #expect(EndpointScope.isLocal(endpoint) == isLocal)
+    }
+
+    @Test(
+        arguments: [
+            ("tcp://0.0.0.0:5555", "tcp://10.0.0.1:5557", "tcp://10.0.0.1:5555"),
+            ("tcp://[::]:5555", "tcp://[fe80::1]:5557", "tcp://[fe80::1]:5555"),
+            ("tcp://0.0.0.0:5555", "ipc:///run/d", "tcp://0.0.0.0:5555"),
+            ("tcp://10.0.0.2:5555", "tcp://10.0.0.1:5557", "tcp://10.0.0.2:5555"),
+            ("inproc://a", "tcp://10.0.0.1:5557", "inproc://a"),
+        ]
+    )
+    func wildcardIsTheHostThatWasReached(endpoint: String, reached: String, expected: String) {
+        #expect(EndpointScope.endpoint(endpoint, ofHostAt: reached) == expected)
+    }
+}
