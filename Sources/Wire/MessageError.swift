@@ -44,6 +44,10 @@ public struct MessageError: Error, Sendable, Hashable, CustomStringConvertible {
         case reset
         /// The daemon is ending.
         case stopping
+        /// The request carries no token, or another than the daemon's.
+        case unauthorized
+        /// The request is understood and never done.
+        case forbidden
         /// The policy failed on an observation that had been accepted.
         case planner
     }
