@@ -77,6 +77,9 @@ struct ServeCommand: ParsableCommand {
     )
     var strategy: ChunkStrategy?
 
+    @OptionGroup
+    var gr00t: Gr00tServeOptions
+
     @Option(help: "The least severe level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
@@ -111,8 +114,9 @@ struct ServeCommand: ParsableCommand {
         let robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
         let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler, locksWeights: lockWeights)
 
+        let configuration = try configuration(robots: robots, logger: logger)
         let daemon = try Failure.asRun {
-            try Daemon(configuration: configuration(robots: robots, logger: logger), makePlanner: planner)
+            try Daemon(configuration: configuration, makePlanner: planner)
         }
         let endpoints = try Failure.asRun { try daemon.start() }
         if !json {
@@ -120,6 +124,7 @@ struct ServeCommand: ParsableCommand {
             Console.result("  observations  \(endpoints.observations)")
             Console.result("  chunks        \(endpoints.chunks)")
             Console.result("  requests      \(endpoints.requests)")
+            if let gr00t = endpoints.gr00t { Console.result("  gr00t         \(gr00t)") }
         }
 
         let waiter = Thread {
@@ -138,13 +143,14 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
-    private func configuration(robots: [RobotFile], logger: Logger) -> DaemonConfiguration {
+    private func configuration(robots: [RobotFile], logger: Logger) throws -> DaemonConfiguration {
         var configuration = DaemonConfiguration()
         if let observations { configuration.observations = .bind(observations) }
         if let observationsFrom { configuration.observations = .connect(observationsFrom) }
         if let chunks { configuration.chunks = .bind(chunks) }
         if let chunksTo { configuration.chunks = .connect(chunksTo) }
         if let requests { configuration.requests = requests }
+        configuration.gr00t = try gr00t.configuration()
         configuration.seed = sampler.firstSeed
         configuration.budget = sampler.budget
         configuration.robots = robots
