@@ -1,4 +1,5 @@
 import Foundation
+import Safety
 import Testing
 
 @testable import Controller
@@ -283,6 +284,33 @@ import Testing
         toy.daemon.requestStop()
         #expect(try client.answer().errorText?.hasPrefix("stopping") == true)
         gate.pass(100)
+    }
+
+    /// Whatever clock the robot's own observations are stamped with.
+    @Test(arguments: RobotFile.RobotClock.allCases)
+    func robotFileHoldsForItsClients(clock: RobotFile.RobotClock) throws {
+        let file = try RobotFile(
+            """
+            control_hz: 10
+            clock: \(clock.rawValue)
+            actions:
+              - {name: x, position: [0, 8]}
+              - {name: y}
+            """
+        )
+        let toy = try ToyDaemon {
+            $0.gr00t = Gr00tConfiguration(endpoint: "inproc://gr00t")
+            $0.robots = [file]
+        }
+        let client = try Gr00tClient(toy)
+        let options = MessagePackMap(["robot": .string("arm1"), "noise_seed": .unsigned(5)])
+        for _ in 0..<2 {
+            let answer = try client.getAction(3, 4, options: options)
+            #expect(answer.actions["action"]?.elements == [7, 5, 8, 5, 8, 5], "9 is beyond the limit")
+        }
+        _ = try toy.client().stop(id("arm1"))
+        let refused = try client.error("get_action", Gr00tClient.data([3, 4], options: options))
+        #expect(refused?.hasPrefix("stopped: ") == true, "\(refused ?? "no error")")
     }
 
     @Test func sessionsAreBounded() throws {
