@@ -85,7 +85,7 @@ let package = Package(
         tests("Policy", ["Denoiser", "Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
-        tests("Wire", ["Wire"], resources: [.copy("Fixtures")]),
+        tests("Wire", ["Wire"], resources: [.copy("Fixtures"), .copy("Resources")]),
         tests("Safety", ["Safety"]),
         tests("Controller", ["Controller", "Policy", "Safety", "Wire"]),
         tests("RealTime", ["RealTime", "Wire"]),

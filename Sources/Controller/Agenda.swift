@@ -70,6 +70,7 @@ struct Agenda {
     /// Takes an observation that has been checked against the policy.
     ///
     /// - Parameters:
+    ///   - preceding: observations that enter the history before it, oldest first.
     ///   - destination: where its chunk is to go. A client gets one whatever `replan` says.
     ///   - receivedNs: the monotonic clock when it had been read from its socket.
     ///   - now: the monotonic clock, asked when the observation is in the history.
@@ -78,6 +79,7 @@ struct Agenda {
     /// - Throws: ``MessageError`` `stale`, and `busy` where too many predictions wait; the history is as before then.
     mutating func receive(
         _ observation: ObservationMessage,
+        preceding: [[String: [Float]]] = [],
         for destination: PlanningJob.Destination,
         receivedNs: UInt64,
         now: () -> UInt64,
@@ -89,7 +91,7 @@ struct Agenda {
                 "\(waitingPredictions) predict requests wait already; at most that many are kept"
             )
         }
-        let (reception, history) = try enter(observation, receivedNs: receivedNs)
+        let (reception, history) = try enter(observation, preceding: preceding, receivedNs: receivedNs)
         if wantsChunk(reception == .new) || destination != .topic {
             let noiseSeed =
                 observation.noiseSeed
@@ -164,6 +166,7 @@ struct Agenda {
 
     private mutating func enter(
         _ observation: ObservationMessage,
+        preceding: [[String: [Float]]],
         receivedNs: UInt64
     ) throws(MessageError) -> (Reception, ObservationHistory) {
         heard += 1
@@ -180,7 +183,10 @@ struct Agenda {
                     "found \(observation.sequence), expected at least \(robot.newestSequence) in episode \(robot.episode)"
                 )
             }
-            try robot.history.append(observation)
+            var history = robot.history
+            for values in preceding { try history.append(values) }
+            try history.append(observation.values)
+            robot.history = history
             robot.newestSequence = observation.sequence
             return (.new, robot.history)
         }
@@ -196,7 +202,8 @@ struct Agenda {
             )
         }
         var history = emptyHistory
-        try history.append(observation)
+        for values in preceding { try history.append(values) }
+        try history.append(observation.values)
         if robots[id] == nil, robots.count >= maximumRobots { forgetLeastRecent() }
         var robot =
             robots[id]
@@ -222,7 +229,7 @@ struct Agenda {
     private mutating func add(_ job: PlanningJob) {
         guard var robot = robots[job.robot] else { return }
         switch job.destination {
-        case .client:
+        case .client, .gr00t:
             robot.predictions.append(job)
             waitingPredictions += 1
         case .topic:

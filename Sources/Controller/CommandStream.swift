@@ -83,6 +83,9 @@ struct CommandStream: Sendable {
         }
     }
 
+    /// The time stamp of an observation that has none.
+    func timeStamp(receivedNs: UInt64) -> UInt64 { file.clock == .wall ? Clock.wallNs() : receivedNs }
+
     /// Whether a later observation has an earlier time stamp.
     func goesBack(to timeNs: UInt64) -> Bool { !beginsEpisode && clock.goesBack(to: timeNs) }
 

@@ -65,7 +65,7 @@ public final class Daemon: Sendable {
     /// Makes the planner and the sockets, and begins to work.
     ///
     /// - Returns: the endpoints, with wildcard ports resolved.
-    /// - Throws: what `makePlanner` throws; ``ZeroMQError`` where an endpoint cannot be bound or connected.
+    /// - Throws: what `makePlanner` throws; ``Gr00tMappingError`` where a mapping does not go with the policy; ``ZeroMQError`` where an endpoint cannot be bound or connected.
     @discardableResult
     public func start() throws -> InfoMessage.Endpoints {
         precondition(startFlag.set(), "a daemon starts once")
@@ -74,7 +74,9 @@ public final class Daemon: Sendable {
         let facts: PlannerFacts
         do {
             facts = try plannerReady.wait().get()
+            _ = try configuration.gr00t?.mapping(for: facts.policy)
         } catch {
+            mailbox.close()
             socketsEnded.set(nil)
             throw error
         }
@@ -83,8 +85,9 @@ public final class Daemon: Sendable {
         startSockets(facts, ready: socketsReady)
         do {
             let endpoints = try socketsReady.wait().get()
+            let gr00t = endpoints.gr00t.map { ", gr00t \($0)" } ?? ""
             configuration.logger.info(
-                "observations \(endpoints.observations), chunks \(endpoints.chunks), requests \(endpoints.requests)"
+                "observations \(endpoints.observations), chunks \(endpoints.chunks), requests \(endpoints.requests)\(gr00t)"
             )
             return endpoints
         } catch {

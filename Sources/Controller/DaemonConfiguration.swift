@@ -26,6 +26,8 @@ public struct DaemonConfiguration: Sendable {
     public var chunks: SocketAddress = .bind("tcp://127.0.0.1:5556")
     /// Where requests are answered; always bound. Port 5557 of the loopback interface unless set.
     public var requests = "tcp://127.0.0.1:5557"
+    /// The socket for clients of a GR00T policy server; nil: none.
+    public var gr00t: Gr00tConfiguration?
     /// The seed from which, with robot, episode and sequence number, each chunk's noise seed is derived.
     public var seed: UInt64 = 0
     /// The time from an observation's receipt to its chunk that the planner is to keep, positive; nil: it takes the time it

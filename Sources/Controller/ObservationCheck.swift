@@ -47,9 +47,9 @@ extension InfoMessage.Policy {
 extension ObservationHistory {
     /// Adds an observation that has passed the policy's check.
     /// - Throws: ``MessageError`` where the policy's features are not the history's.
-    mutating func append(_ observation: ObservationMessage) throws(MessageError) {
+    mutating func append(_ values: [String: [Float]]) throws(MessageError) {
         do throws(ObservationError) {
-            try append(Observation(values: observation.values))
+            try append(Observation(values: values))
         } catch {
             throw MessageError(.badArray, field: "observation", "\(error)")
         }

@@ -81,6 +81,9 @@ struct Pilot: Sendable {
         )
     }
 
+    /// The time stamp of an observation that has none: that of its receipt, by the clock that the robot's are made with.
+    func timeStamp(receivedNs: UInt64) -> UInt64 { stream?.timeStamp(receivedNs: receivedNs) ?? receivedNs }
+
     /// Whether the observation comes from another process than those before it, whose history is not its own.
     func isOfNewSession(_ observation: ObservationMessage) -> Bool {
         !isForgotten && observation.session != session

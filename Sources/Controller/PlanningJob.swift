@@ -9,6 +9,8 @@ struct PlanningJob: Sendable {
         case topic
         /// The client that asked: the frames that lead back to it, and the number it gave its request.
         case client(route: [[UInt8]], number: UInt64?)
+        /// The client of the GR00T endpoint that asked, and how it packs arrays.
+        case gr00t(route: [[UInt8]], form: Gr00tArray.Form)
     }
 
     let robot: RobotID

@@ -16,6 +16,7 @@ final class SocketLoop {
     let chunks: ZeroMQSocket
     private let requests: ZeroMQSocket
     let alarm: Alarm
+    private var gr00t: Gr00tEndpoint?
     private let planner: PlannerFacts
     private let mailbox: PlannerMailbox
     let telemetry: Telemetry
@@ -42,10 +43,12 @@ final class SocketLoop {
         chunks = try ZeroMQSocket(.publish, context: context, options: options)
         requests = try ZeroMQSocket(.router, context: context, options: options)
         try observations.subscribe(to: Array(Topic.observation.utf8))
+        gr00t = try Gr00tEndpoint(configuration: configuration, policy: planner.policy, context: context)
         endpoints = try InfoMessage.Endpoints(
             observations: observations.attach(configuration.observations),
             chunks: chunks.attach(configuration.chunks),
-            requests: requests.bind(configuration.requests)
+            requests: requests.bind(configuration.requests),
+            gr00t: gr00t?.address
         )
         self.planner = planner
         self.mailbox = mailbox
@@ -64,17 +67,15 @@ final class SocketLoop {
 
     /// Works until `isStopping` says so, which is asked after each wake-up.
     func run(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {
+        let sockets = [requests, observations] + (gr00t.map { [$0.socket] } ?? [])
         while !isStopping() {
             try setAlarm()
-            let hasMessage = try ZeroMQSocket.wait(
-                for: [requests, observations],
-                wakeUp: wakeUp,
-                alarm: alarm
-            )
+            let hasMessage = try ZeroMQSocket.wait(for: sockets, wakeUp: wakeUp, alarm: alarm)
             try sendWhatIsDue()
             if let outcome = mailbox.takeOutcome() { try deliver(outcome) }
             if hasMessage[0] { try answerRequests() }
             if hasMessage[1] { try receiveObservations() }
+            if hasMessage.count > 2, hasMessage[2] { try answerGr00t() }
             dispatch()
         }
         for job in agenda.unansweredPredictions {
@@ -125,10 +126,12 @@ final class SocketLoop {
 
     private func accept(
         _ observation: ObservationMessage,
+        preceding: [[String: [Float]]] = [],
         for destination: PlanningJob.Destination,
         receivedNs: UInt64
     ) throws(MessageError) {
         let robot = observation.robot
+        for values in preceding { try planner.policy.check(values) }
         try planner.policy.check(observation.values)
         try pilots[robot, nowNs: receivedNs].admit(observation, receivedNs: receivedNs)
         let pilot = pilots[robot, nowNs: receivedNs]
@@ -138,6 +141,7 @@ final class SocketLoop {
         let supersededBefore = agenda.superseded
         let reception = try agenda.receive(
             observation,
+            preceding: preceding,
             for: destination,
             receivedNs: receivedNs,
             now: Clock.monotonicNs
@@ -220,6 +224,11 @@ final class SocketLoop {
             let message = route + [chunk.encode(request: number, finish: finish)]
             telemetry.record(chunk.timing.stages) { count(chunk, as: \.predictions, in: &$0) }
             try requests.send(message)
+        case .gr00t(let route, let form):
+            guard let gr00t else { return }
+            let message = route + [gr00t.encode(&chunk, form: form, finish: finish)]
+            telemetry.record(chunk.timing.stages) { count(chunk, as: \.predictions, in: &$0) }
+            try gr00t.socket.send(message)
         }
     }
 
@@ -286,15 +295,7 @@ final class SocketLoop {
                 to: client
             )
         case .reset(let robot, let episode):
-            let dropped = agenda.reset(robot, episode: episode)
-            if dropped != nil {
-                pilots[robot, nowNs: receivedNs].endEpisode("the robot was reset", nowNs: receivedNs)
-            }
-            telemetry.count { $0.robots = UInt64(agenda.robotCount) }
-            for job in dropped ?? [] where job.destination != .topic {
-                let error = MessageError(.reset, "robot \(robot) was reset before the chunk was there")
-                try reply(.error(ErrorMessage(error)), to: job.destination)
-            }
+            let dropped = try forget(robot, episode: episode, nowNs: receivedNs)
             try reply(.reset(robot: robot, forgotten: dropped != nil), to: client)
         case .predict(let observation):
             do throws(MessageError) {
@@ -319,10 +320,67 @@ final class SocketLoop {
         try reply(.error(ErrorMessage(error)), to: client)
     }
 
+    /// Forgets a robot, and tells those who wait for its chunks. Returns nil where there was nothing to forget.
+    private func forget(_ robot: RobotID, episode: EpisodeID?, nowNs: UInt64) throws(ZeroMQError)
+        -> [PlanningJob]?
+    {
+        let dropped = agenda.reset(robot, episode: episode)
+        if dropped != nil {
+            pilots[robot, nowNs: nowNs].endEpisode("the robot was reset", nowNs: nowNs)
+        }
+        telemetry.count { $0.robots = UInt64(agenda.robotCount) }
+        for job in dropped ?? [] where job.destination != .topic {
+            let error = MessageError(.reset, "robot \(robot) was reset before the chunk was there")
+            try reply(.error(ErrorMessage(error)), to: job.destination)
+        }
+        return dropped
+    }
+
     /// Replies to a client; a client that is gone, or reads nothing, gets nothing, and holds nobody up.
     private func reply(_ reply: Reply, to destination: PlanningJob.Destination) throws(ZeroMQError) {
-        guard case .client(let route, let number) = destination else { return }
-        try requests.send(route + [reply.encoded(number: number)])
+        switch destination {
+        case .topic: return
+        case .client(let route, let number): try requests.send(route + [reply.encoded(number: number)])
+        case .gr00t(let route, _):
+            // Errors alone reach such a client this way.
+            guard case .error(let error) = reply else { return }
+            try gr00t?.send(.error(error), to: route)
+        }
+    }
+
+    // MARK: Clients of a GR00T policy server
+
+    private func answerGr00t() throws(ZeroMQError) {
+        for _ in 0..<Gr00tEndpoint.messagesAtATime {
+            guard let message = try gr00t?.receive() else { return }
+            if let endpoint = message.endpoint {
+                telemetry.count { $0.requests["gr00t.\(endpoint)", default: 0] += 1 }
+            }
+            switch message.demand {
+            case .success(.reply(let reply)):
+                try gr00t?.send(reply, to: message.route)
+            case .success(.reset(let robot, let episode)):
+                if let episode { _ = try forget(robot, episode: episode, nowNs: message.receivedNs) }
+                try gr00t?.send(.done, to: message.route)
+            case .success(.plan(var observation, let preceding, let destination)):
+                observation.timeNs = pilots[observation.robot, nowNs: message.receivedNs]
+                    .timeStamp(receivedNs: message.receivedNs)
+                do throws(MessageError) {
+                    try accept(
+                        observation,
+                        preceding: preceding,
+                        for: destination,
+                        receivedNs: message.receivedNs
+                    )
+                } catch {
+                    reject(error, from: "gr00t")
+                    try reply(.error(ErrorMessage(error)), to: destination)
+                }
+            case .failure(let error):
+                reject(error, from: "gr00t")
+                try gr00t?.send(.error(ErrorMessage(error)), to: message.route)
+            }
+        }
     }
 }
 

@@ -92,12 +92,15 @@ public struct InfoMessage: Sendable, Hashable {
         public var chunks: String
         /// Where requests are answered.
         public var requests: String
+        /// Where clients of a GR00T policy server are answered; nil where there is no such socket.
+        public var gr00t: String?
 
-        /// Three addresses.
-        public init(observations: String, chunks: String, requests: String) {
+        /// The addresses.
+        public init(observations: String, chunks: String, requests: String, gr00t: String? = nil) {
             self.observations = observations
             self.chunks = chunks
             self.requests = requests
+            self.gr00t = gr00t
         }
     }
 
@@ -159,13 +162,7 @@ public struct InfoMessage: Sendable, Hashable {
                     "budget_ms": .float(sampler.budgetMs),
                 ])
             ),
-            "endpoints": .map(
-                MessagePackMap([
-                    "observations": .string(endpoints.observations),
-                    "chunks": .string(endpoints.chunks),
-                    "requests": .string(endpoints.requests),
-                ])
-            ),
+            "endpoints": .map(endpoints.messagePack),
             "statistics": statistics.messagePack,
         ]
     }
@@ -207,9 +204,20 @@ public struct InfoMessage: Sendable, Hashable {
         self.endpoints = try Endpoints(
             observations: endpoints.string("observations"),
             chunks: endpoints.string("chunks"),
-            requests: endpoints.string("requests")
+            requests: endpoints.string("requests"),
+            gr00t: endpoints.optional("gr00t") == nil ? nil : endpoints.string("gr00t")
         )
         statistics = try DaemonStatistics(fields.fields("statistics"))
+    }
+}
+
+extension InfoMessage.Endpoints {
+    fileprivate var messagePack: MessagePackMap {
+        var map = MessagePackMap([
+            "observations": .string(observations), "chunks": .string(chunks), "requests": .string(requests),
+        ])
+        if let gr00t { _ = map.append("gr00t", .string(gr00t)) }
+        return map
     }
 }
 

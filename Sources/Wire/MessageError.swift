@@ -44,8 +44,11 @@ public struct MessageError: Error, Sendable, Hashable, CustomStringConvertible {
         case reset
         /// The daemon is ending.
         case stopping
-        /// A connection's key is not among those that are let in. Counted, and sent to nobody.
+        /// The request carries no token, or another than the daemon's; or a connection's key is not among those that are let in,
+        /// which is counted and sent to nobody.
         case unauthorized
+        /// The request is understood and never done.
+        case forbidden
         /// The policy failed on an observation that had been accepted.
         case planner
     }

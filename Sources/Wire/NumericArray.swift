@@ -60,9 +60,24 @@ enum NumericArray {
         guard try reader.bool("__ndarray__") else {
             throw MessageError(.badArray, field: "\(field).__ndarray__", "found false, expected true")
         }
-        let data = try reader.binary("data")
-        let dtype = try reader.string("dtype")
-        let shape = try reader.shape("shape")
+        return (
+            try floats(
+                data: reader.binary("data"),
+                dtype: reader.string("dtype"),
+                shape: reader.shape("shape"),
+                field: field
+            ),
+            try reader.shape("shape")
+        )
+    }
+
+    /// The elements of little-endian `data` as 32-bit floats. Nothing is allocated before `data` is known to fill `shape`.
+    static func floats(
+        data: [UInt8],
+        dtype: String,
+        shape: [Int],
+        field: String
+    ) throws(MessageError) -> [Float] {
         var count = 1
         for extent in shape {
             // Extents are bounded by the data below; the product itself must not overflow on the way there.
@@ -92,16 +107,16 @@ enum NumericArray {
             return result
         }
         switch dtype {
-        case "<f4": return (try elements(Float.self) { Double($0) }, shape)
-        case "<f8": return (try elements(Double.self) { $0 }, shape)
-        case "|i1": return (try elements(Int8.self) { Double($0) }, shape)
-        case "<i2": return (try elements(Int16.self) { Double($0) }, shape)
-        case "<i4": return (try elements(Int32.self) { Double($0) }, shape)
-        case "<i8": return (try elements(Int64.self) { Double($0) }, shape)
-        case "|u1": return (try elements(UInt8.self) { Double($0) }, shape)
-        case "<u2": return (try elements(UInt16.self) { Double($0) }, shape)
-        case "<u4": return (try elements(UInt32.self) { Double($0) }, shape)
-        case "<u8": return (try elements(UInt64.self) { Double($0) }, shape)
+        case "<f4": return try elements(Float.self) { Double($0) }
+        case "<f8": return try elements(Double.self) { $0 }
+        case "|i1": return try elements(Int8.self) { Double($0) }
+        case "<i2": return try elements(Int16.self) { Double($0) }
+        case "<i4": return try elements(Int32.self) { Double($0) }
+        case "<i8": return try elements(Int64.self) { Double($0) }
+        case "|u1": return try elements(UInt8.self) { Double($0) }
+        case "<u2": return try elements(UInt16.self) { Double($0) }
+        case "<u4": return try elements(UInt32.self) { Double($0) }
+        case "<u8": return try elements(UInt64.self) { Double($0) }
         default:
             throw MessageError(
                 .badArray,

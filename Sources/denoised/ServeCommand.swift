@@ -85,6 +85,9 @@ struct ServeCommand: ParsableCommand {
     )
     var messagesPerSecond: Int?
 
+    @OptionGroup
+    var gr00t: Gr00tServeOptions
+
     @Option(help: "The least severe level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
@@ -136,6 +139,7 @@ struct ServeCommand: ParsableCommand {
             Console.result("  observations  \(endpoints.observations)")
             Console.result("  chunks        \(endpoints.chunks)")
             Console.result("  requests      \(endpoints.requests)")
+            if let gr00t = endpoints.gr00t { Console.result("  gr00t         \(gr00t)") }
         }
 
         let waiter = Thread {
@@ -165,9 +169,9 @@ struct ServeCommand: ParsableCommand {
         if let chunks { configuration.chunks = .bind(chunks) }
         if let chunksTo { configuration.chunks = .connect(chunksTo) }
         if let requests { configuration.requests = requests }
+        configuration.gr00t = try gr00t.configuration()
         configuration.seed = sampler.firstSeed
         configuration.budget = sampler.budget
-        configuration.robots = robots
         if let messagesPerSecond { configuration.messagesPerSecond = messagesPerSecond }
         if let strategy { configuration.strategy = strategy }
         configuration.logger = logger
@@ -180,7 +184,9 @@ extension ChunkStrategy: ExpressibleByArgument {}
 
 extension DaemonConfiguration {
     /// The endpoints that the daemon is to bind or connect.
-    fileprivate var endpoints: [String] { [observations.endpoint, chunks.endpoint, requests] }
+    fileprivate var endpoints: [String] {
+        [observations.endpoint, chunks.endpoint, requests] + [gr00t?.endpoint].compactMap { $0 }
+    }
 }
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}

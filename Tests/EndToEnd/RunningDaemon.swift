@@ -26,16 +26,18 @@ final class RunningDaemon {
         try await program.wait(for: "the endpoints") {
             try #require(program.isRunning, "\(program.error)")
             endpoints = Self.endpoints(in: program.error)
-            return endpoints.count == 3
+            return endpoints.count >= 3
         }
         self.endpoints = InfoMessage.Endpoints(
             observations: endpoints["observations"] ?? "",
             chunks: endpoints["chunks"] ?? "",
-            requests: endpoints["requests"] ?? ""
+            requests: endpoints["requests"] ?? "",
+            gr00t: endpoints["gr00t"]
         )
     }
 
-    /// The endpoints of the log's line `observations tcp://..., chunks tcp://..., requests tcp://...`.
+    /// The endpoints of the log's line `observations tcp://..., chunks tcp://..., requests tcp://...`, and `gr00t tcp://...`
+    /// where it was asked for.
     private static func endpoints(in log: String) -> [String: String] {
         let line = log.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
             .first { $0.contains("observations tcp://") }

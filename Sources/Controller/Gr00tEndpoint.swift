@@ -1,0 +1,146 @@
+import Wire
+
+/// The socket for clients of a GR00T policy server, and what such a client leaves unsaid: who it speaks for and which
+/// observation of an episode it sends. It plans nothing: ``SocketLoop`` takes its observations as those of `predict`.
+struct Gr00tEndpoint {
+    /// A message and the way back to its sender.
+    struct Message {
+        /// Empty where the way back is not known.
+        var route: [[UInt8]]
+        /// The monotonic clock when it had been read.
+        var receivedNs: UInt64
+        /// What was asked for; nil where the message could not be read.
+        var endpoint: String?
+        var demand: Result<Demand, MessageError>
+    }
+
+    /// What a message asks of the daemon.
+    enum Demand {
+        /// No more than this reply.
+        case reply(Gr00tReply)
+        /// A plan for `observation`; `preceding` come before it in the history.
+        case plan(ObservationMessage, preceding: [[String: [Float]]], PlanningJob.Destination)
+        /// That the robot's episode, where it has one, is forgotten.
+        case reset(RobotID, EpisodeID?)
+    }
+
+    /// How many messages are read before other sockets get their turn: fewer than elsewhere, for they are larger.
+    static let messagesAtATime = 4
+    private static let longestRoute = 8
+    /// A client waits for each answer; what goes beyond a few messages is a flood.
+    private static let highWaterMark = 16
+
+    let socket: ZeroMQSocket
+    /// Where it listens, with a wildcard port resolved.
+    let address: String
+    private let configuration: Gr00tConfiguration
+    private let mapping: Gr00tMapping
+    private let policy: InfoMessage.Policy
+    private var sessions: Gr00tSessions
+
+    /// Binds the socket that the daemon's configuration asks for; nil where it asks for none.
+    ///
+    /// - Throws: ``ZeroMQError`` where the address cannot be bound.
+    init?(
+        configuration daemon: DaemonConfiguration,
+        policy: InfoMessage.Policy,
+        context: ZeroMQContext
+    ) throws(ZeroMQError) {
+        guard let configuration = daemon.gr00t else { return nil }
+        var options = ZeroMQSocket.Options()
+        options.maximumFrameBytes = configuration.limits.messageBytes
+        options.highWaterMark = Self.highWaterMark
+        // Clients of that protocol know no keys; on the same machine they need none.
+        if !EndpointScope.isLocal(configuration.endpoint) {
+            options.security = daemon.security.map { .server($0.keys) } ?? .none
+        }
+        socket = try ZeroMQSocket(.router, context: context, options: options)
+        address = try socket.bind(configuration.endpoint)
+        self.configuration = configuration
+        mapping = configuration.mapping ?? Gr00tMapping(standardFor: policy)
+        self.policy = policy
+        sessions = Gr00tSessions(maximumRobots: daemon.maximumRobots)
+    }
+
+    /// Reads a message; nil where there is none.
+    mutating func receive() throws(ZeroMQError) -> Message? {
+        guard var route = try socket.receive(maximumFrames: Self.longestRoute) else { return nil }
+        let receivedNs = Clock.monotonicNs()
+        // REQ clients send ["", payload], DEALER clients may send [payload]; ROUTER puts the way back in front.
+        let payload = route.removeLast()
+        guard route.count < Self.longestRoute, route.count == 1 || route.last?.isEmpty == true else {
+            let error = MessageError(.badFrames, "a request is one frame, or an empty one and one")
+            return Message(route: [], receivedNs: receivedNs, demand: .failure(error))
+        }
+        var endpoint: String?
+        do throws(MessageError) {
+            let request = try Gr00tRequest.decode(
+                payload,
+                token: configuration.token,
+                limits: configuration.limits
+            )
+            endpoint = request.endpoint
+            return Message(
+                route: route,
+                receivedNs: receivedNs,
+                endpoint: endpoint,
+                demand: .success(try demand(of: request, from: route))
+            )
+        } catch {
+            return Message(route: route, receivedNs: receivedNs, endpoint: endpoint, demand: .failure(error))
+        }
+    }
+
+    private mutating func demand(
+        of request: Gr00tRequest,
+        from route: [[UInt8]]
+    ) throws(MessageError) -> Demand {
+        switch request {
+        case .ping: return .reply(.pong)
+        case .getModalityConfig: return .reply(.modalities(mapping.modalities(of: policy)))
+        case .kill:
+            throw MessageError(.forbidden, field: "endpoint", "kill is refused: no client ends the daemon")
+        case .reset(let options):
+            let robot = try robot(options, connection: route[0])
+            return .reset(robot, sessions.end(robot))
+        case .getAction(let observation, let options):
+            let robot = try robot(options, connection: route[0])
+            let read = try Gr00tObservationRows(observation, mapping: mapping, policy: policy)
+            let (episode, sequence) = sessions.next(robot)
+            let newest = ObservationMessage(
+                robot: robot,
+                episode: episode,
+                sequence: sequence,
+                timeNs: 0,
+                values: read.rows[read.rows.count - 1],
+                noiseSeed: options.noiseSeed
+            )
+            return .plan(newest, preceding: read.rows.dropLast(), .gr00t(route: route, form: read.form))
+        }
+    }
+
+    private func robot(
+        _ options: Gr00tRequest.Options,
+        connection: [UInt8]
+    ) throws(MessageError) -> RobotID {
+        if let robot = options.robot { return robot }
+        return try Gr00tSessions.robot(ofConnection: connection)
+    }
+
+    /// Sends a reply; a client that is gone gets nothing, and holds nobody up.
+    func send(_ reply: Gr00tReply, to route: [[UInt8]]) throws(ZeroMQError) {
+        guard !route.isEmpty else { return }
+        try socket.send(route + [reply.encoded()])
+    }
+
+    /// Packs the answer to `get_action`.
+    func encode(
+        _ chunk: inout ChunkMessage,
+        form: Gr00tArray.Form,
+        finish: (inout ChunkMessage.Timing) -> Void
+    ) -> [UInt8] {
+        var actions = Gr00tActions(chunk: chunk, parts: mapping.actions, form: form)
+        defer { chunk = actions.chunk }
+        return actions.encode(finish: finish)
+    }
+}

@@ -1,0 +1,160 @@
+import Foundation
+import Testing
+import Wire
+
+extension EndToEnd {
+    /// `serve --gr00t`, asked by a client in Python. Runs where DENOISED_TEST_PYTHON names an interpreter that has pyzmq
+    /// and msgpack, as `make test` sees to.
+    @Suite struct Gr00tTests {
+        static let python = ProcessInfo.processInfo.environment["DENOISED_TEST_PYTHON"]
+
+        /// A token file with the mode given.
+        static func tokenFile(_ text: String, mode: Int, in folder: TemporaryFolder) throws -> String {
+            let path = folder.path("token")
+            let isWritten = FileManager.default.createFile(
+                atPath: path,
+                contents: Data(text.utf8),
+                attributes: [.posixPermissions: mode]
+            )
+            try #require(isWritten)
+            return path
+        }
+
+        struct Answers: Decodable {
+            struct Modality: Decodable, Equatable {
+                var deltaIndices: [Int]
+                var modalityKeys: [String]
+            }
+
+            struct Info: Decodable {
+                var robot: String
+                var episode: String
+                var sequence: Int
+            }
+
+            /// The pair [action, info].
+            struct Pair: Decodable {
+                var action: [String: [[[Float]]]]
+                var info: Info
+
+                init(from decoder: any Decoder) throws {
+                    var container = try decoder.unkeyedContainer()
+                    action = try container.decode([String: [[[Float]]]].self)
+                    info = try container.decode(Info.self)
+                }
+            }
+
+            var ping: [String: String]
+            var modalities: [String: Modality]
+            var reset: [String: String]
+            var actions: [Pair]
+            var anonymous: Pair
+            var kill: [String: String]
+            var stranger: [String: String]
+            var after: [String: String]
+        }
+
+        @Test(.enabled(if: python != nil, "DENOISED_TEST_PYTHON is not set"))
+        func pythonClientGetsTheActionsOfPredict() async throws {
+            let folder = try TemporaryFolder()
+            let token = try Self.tokenFile("a-token\n", mode: 0o600, in: folder)
+            let daemon = try await RunningDaemon(
+                policy: SourceTree.tinyPolicy("processors"),
+                "--gr00t",
+                "tcp://127.0.0.1:*",
+                "--gr00t-token-file",
+                token
+            )
+            // The two observations of the history, one after the other, as the same robot would send them.
+            let native = try daemon.client("arm2")
+            let observations = try (0...1).map { sequence in
+                var message = try observation(UInt64(sequence), noiseSeed: 5)
+                message.robot = try #require(RobotID("arm2"))
+                return message
+            }
+            _ = try native.predict(observations[0])
+            let expected = try native.predict(observations[1])
+
+            let state = observations.map { $0.values["observation.state"] ?? [] }
+            let environment = observations.map { $0.values["observation.environment_state"] ?? [] }
+            let arrays = ["observation.state": [state], "observation.environment_state": [environment]]
+            let client = try RunningProgram(
+                [
+                    SourceTree.path("Tests/Oracles/gr00t_client.py"), "--endpoint",
+                    try #require(daemon.endpoints.gr00t), "--token", "a-token", "--robot", "arm1",
+                    "--noise-seed", "5", "--observation",
+                    String(decoding: try JSONEncoder().encode(arrays), as: UTF8.self),
+                ],
+                executable: URL(filePath: try #require(Self.python))
+            )
+            let ended = try await client.end()
+            try #require(ended.exitCode == 0, "\(ended)")
+            let decoder = JSONDecoder()
+            decoder.keyDecodingStrategy = .convertFromSnakeCase
+            let answers = try decoder.decode(Answers.self, from: Data(ended.output.utf8))
+
+            let pong = ["status": "ok", "message": "Server is running"]
+            #expect(answers.ping == pong)
+            #expect(answers.reset.isEmpty)
+            let policy = try native.info().policy
+            #expect(answers.modalities["state"]?.deltaIndices == Array((1 - policy.nObsSteps)...0))
+            #expect(answers.modalities["state"]?.modalityKeys == policy.features.map(\.name))
+            #expect(
+                answers.modalities["action"]
+                    == Answers.Modality(
+                        deltaIndices: Array(0..<policy.nActionSteps),
+                        modalityKeys: ["action"]
+                    )
+            )
+            for (index, pair) in answers.actions.enumerated() {
+                #expect(pair.action.keys.sorted() == ["action"])
+                let steps = try #require(pair.action["action"]?.first)
+                #expect(steps.count == expected.actionSteps)
+                #expect(
+                    steps.flatMap { $0 } == expected.actions,
+                    "the same history and noise, the same actions"
+                )
+                #expect(pair.info.robot == "arm1")
+                #expect(pair.info.sequence == index)
+            }
+            #expect(answers.anonymous.info.robot.hasPrefix("gr00t."))
+            #expect(answers.kill["error"]?.contains("kill is refused") == true)
+            #expect(answers.stranger == ["error": "Unauthorized: Invalid API token"])
+            #expect(answers.after == pong, "the daemon goes on")
+
+            let statistics = try native.info().statistics
+            #expect(statistics.predictions == 5)
+            #expect(statistics.rejectedMessages == ["forbidden": 1, "unauthorized": 1])
+            #expect(statistics.requests["gr00t.get_action"] == 3)
+            _ = try await daemon.stop()
+        }
+
+        @Test(arguments: [
+            ("a-token", 0o644, "mode 644, expected 600"), ("", 0o600, "no token"),
+            ("two words\n", 0o600, "no token"), ("a\nb\n", 0o600, "no token"),
+            (String(repeating: "a", count: 1025), 0o600, "no token"),
+        ])
+        func tokenFileIsChecked(text: String, mode: Int, says: String) async throws {
+            let folder = try TemporaryFolder()
+            let token = try Self.tokenFile(text, mode: mode, in: folder)
+            let ended = try await RunningProgram([
+                "serve", "--policy", SourceTree.tinyPolicy("processors"), "--gr00t", "tcp://127.0.0.1:*",
+                "--gr00t-token-file", token,
+            ]).end()
+            #expect(ended.exitCode == 2, "\(ended)")
+            #expect(ended.error.contains(token) && ended.error.contains(says), "\(ended)")
+        }
+
+        @Test func tokenFileThatIsNotThereOrNotWantedIsRefused() async throws {
+            let serve = ["serve", "--policy", SourceTree.tinyPolicy("processors")]
+            let missing = try await RunningProgram(
+                serve + ["--gr00t", "tcp://127.0.0.1:*", "--gr00t-token-file", "no/such/file"]
+            ).end()
+            #expect(missing.exitCode == 2, "\(missing)")
+            #expect(missing.error.contains("no/such/file: No such file or directory"), "\(missing)")
+            let unwanted = try await RunningProgram(serve + ["--gr00t-token-file", "file"]).end()
+            #expect(unwanted.exitCode != 0, "\(unwanted)")
+            #expect(unwanted.error.contains("--gr00t-token-file goes with --gr00t"), "\(unwanted)")
+        }
+    }
+}
