@@ -40,6 +40,25 @@ public struct RobotFile: Sendable, Hashable {
         public var indices: [Int]
     }
 
+    /// How the names of a client that speaks the protocol of a GR00T policy server relate to the policy's.
+    public struct Gr00tNames: Sendable, Hashable {
+        /// For each feature of the policy the keys whose arrays, one after the other, are its numbers; nil: each of its own
+        /// name.
+        public var observations: [String: [String]]?
+        /// The keys of an answer, each with the dimensions of the action that it holds; nil: all under `action`.
+        public var actions: [Part]?
+        /// What is done with a request of too few time steps: a name that the daemon knows.
+        public var lookback: String?
+
+        /// A key of an answer.
+        public struct Part: Sendable, Hashable {
+            /// The key.
+            public var key: String
+            /// The dimensions of the action, by index.
+            public var dimensions: [Int]
+        }
+    }
+
     /// The id of the robot that the file is for; nil: every robot without a file of its own.
     public var robot: String?
     /// Control steps a second, as the policy was trained.
@@ -58,13 +77,15 @@ public struct RobotFile: Sendable, Hashable {
     public var feedback: Feedback?
     /// When something has failed.
     public var watchdogs: Watchdogs
+    /// Names for the GR00T endpoint.
+    public var gr00t: Gr00tNames?
 
     /// The longest file that is read, in bytes.
     public static let longestFile = 1 << 16
     private static let mostDimensions = 64
     private static let fields = [
         "robot", "control_hz", "command_hz", "interpolation", "clock", "strategy", "actions", "workspace",
-        "on_violation", "feedback", "watchdogs",
+        "on_violation", "feedback", "watchdogs", "gr00t",
     ]
 
     /// Reads and checks a file.
@@ -142,6 +163,9 @@ public struct RobotFile: Sendable, Hashable {
             try reader.optional("watchdogs").map { (node) throws(RobotFileError) in
                 try Watchdogs(node, path: "watchdogs")
             } ?? Watchdogs()
+        gr00t = try reader.optional("gr00t").map { (node) throws(RobotFileError) in
+            try Gr00tNames(node, path: "gr00t", dimensions: dimensions)
+        }
     }
 
     /// Checks that commands fall on control steps.
@@ -281,5 +305,35 @@ extension RobotFile.Watchdogs {
         } else if let milliseconds = try reader.number("stop_after_ms", in: .positive(upTo: 3_600_000)) {
             stopAfterNs = UInt64(milliseconds * 1e6)
         }
+    }
+}
+
+extension RobotFile.Gr00tNames {
+    fileprivate init(
+        _ node: Node,
+        path: String,
+        dimensions: [ActionLimits.Dimension]
+    ) throws(RobotFileError) {
+        let reader = try YAMLReader(node, path: path, fields: ["observations", "actions", "lookback"])
+        observations = try reader.lists("observations").map {
+            Dictionary($0.map { ($0.name, $0.texts) }, uniquingKeysWith: { first, _ in first })
+        }
+        lookback = try reader.string("lookback")
+        guard let lists = try reader.lists("actions") else { return }
+        var parts: [Part] = []
+        for (key, names) in lists {
+            var indices: [Int] = []
+            for name in names {
+                guard let index = dimensions.firstIndex(where: { $0.name == name }) else {
+                    throw RobotFileError(
+                        "\(path).actions.\(key)",
+                        "found \"\(name)\", expected the name of an action"
+                    )
+                }
+                indices.append(index)
+            }
+            parts.append(Part(key: key, dimensions: indices))
+        }
+        actions = parts
     }
 }

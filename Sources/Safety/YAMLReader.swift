@@ -85,6 +85,33 @@ struct YAMLReader {
         return sequence.enumerated().map { ($0.element, "\(path(of: field))[\($0.offset)]") }
     }
 
+    /// The entries of a mapping whose keys are names of the file's own, each a list of texts.
+    func lists(_ field: String) throws(RobotFileError) -> [(name: String, texts: [String])]? {
+        guard let node = optional(field) else { return nil }
+        guard let mapping = node.mapping else {
+            throw RobotFileError(
+                path(of: field),
+                "found \(node.summary), expected a mapping of names to lists"
+            )
+        }
+        var entries: [(name: String, texts: [String])] = []
+        for (key, value) in mapping {
+            let path = "\(path(of: field)).\(key.scalar?.string ?? key.summary)"
+            guard let name = key.scalar?.string, let sequence = value.sequence else {
+                throw RobotFileError(path, "found \(value.summary), expected a list of names")
+            }
+            guard !entries.contains(where: { $0.name == name }) else {
+                throw RobotFileError(path, "given twice, expected once")
+            }
+            let texts = sequence.compactMap { $0.scalar?.string }
+            guard texts.count == sequence.count, !texts.isEmpty else {
+                throw RobotFileError(path, "found \(value.summary), expected a list of names")
+            }
+            entries.append((name, texts))
+        }
+        return entries
+    }
+
     /// Numbers, as many as `count` allows.
     func numbers(_ field: String, count: ClosedRange<Int>) throws(RobotFileError) -> [Double]? {
         guard let elements = try sequence(field, count: count) else { return nil }

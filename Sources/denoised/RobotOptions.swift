@@ -1,3 +1,4 @@
+import Controller
 import Foundation
 import Policy
 import RealTime
@@ -51,5 +52,30 @@ enum RobotOptions {
                 "feedback.indices: found \(index), expected less than the \(feature.count) numbers of \(feature.name)"
             )
         }
+    }
+
+    /// The names for the GR00T endpoint, which one file may hold.
+    ///
+    /// - Returns: nil where none does: names then stand for themselves.
+    static func gr00tMapping(_ files: [RobotFile], for policy: PolicyBundle) throws -> Gr00tMapping? {
+        let holding = files.filter { $0.gr00t != nil }
+        guard holding.count <= 1 else {
+            throw Failure.input("gr00t: found in \(holding.count) robot files, expected it in one")
+        }
+        guard let file = holding.first, let names = file.gr00t else { return nil }
+        let lookback = try names.lookback.map { name in
+            guard let lookback = Gr00tMapping.Lookback(rawValue: name) else {
+                let known = Gr00tMapping.Lookback.allCases.map(\.rawValue).joined(separator: ", ")
+                throw Failure.input("gr00t.lookback: found \"\(name)\", expected one of \(known)")
+            }
+            return lookback
+        }
+        let ownNames = policy.observationFeatures.map { ($0.name, [$0.name]) }
+        return Gr00tMapping(
+            observations: names.observations ?? Dictionary(uniqueKeysWithValues: ownNames),
+            actions: names.actions?.map { .init(key: $0.key, dimensions: $0.dimensions) }
+                ?? [.init(key: "action", dimensions: Array(file.limits.dimensions.indices))],
+            lookback: lookback ?? .request
+        )
     }
 }

@@ -128,6 +128,7 @@ struct ServeCommand: ParsableCommand {
         let unprotected = try security.unprotected(configuration.endpoints)
         let policy = try PolicyOptions.load(policy)
         configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
+        configuration.gr00t?.mapping = try RobotOptions.gr00tMapping(configuration.robots, for: policy)
         let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler, locksWeights: lockWeights)
 
         let daemon = try Failure.asRun {
