@@ -38,9 +38,9 @@ bench-micro: setup ## Time the kernels and layers one by one (FILTER=regex: only
 # MINUTES=15 MESSAGES=1000000 KILLS=200 unless set.
 soak: build ## Run robots for long, broken messages and kills against the daemon (20 minutes)
 	@scripts/setup --examples
-	@python3 Tests/Soak/mutate.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MESSAGES),--messages $(MESSAGES))
-	@python3 Tests/Soak/kill.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(KILLS),--kills $(KILLS))
-	@python3 Tests/Soak/robots.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MINUTES),--minutes $(MINUTES))
+	@/usr/bin/python3 Tests/Soak/mutate.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MESSAGES),--messages $(MESSAGES))
+	@/usr/bin/python3 Tests/Soak/kill.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(KILLS),--kills $(KILLS))
+	@/usr/bin/python3 Tests/Soak/robots.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: ## Check the formatting
 	@swift format lint --strict --recursive $(SWIFT_SOURCES)

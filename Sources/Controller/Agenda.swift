@@ -7,7 +7,7 @@ import Wire
 ///   history, padded with its first observation.
 /// - Of the published observations of a robot that ask for a chunk, only the newest waits. Requests to predict wait one
 ///   and all, up to a bound.
-/// - Robots take turns: each turn plans one chunk.
+/// - Robots take turns: each turn plans one chunk, or those of several robots together.
 struct Agenda {
     /// What became of an observation that was accepted.
     enum Reception: Hashable {
@@ -42,8 +42,8 @@ struct Agenda {
     private var turns: [RobotID] = []
     private var heard: UInt64 = 0
     private var waitingPredictions = 0
-    private(set) var inFlight: PlanningJob?
-    private var isInFlightAbandoned = false
+    /// What is being planned, by robot, and whether anybody still wants it.
+    private var inFlight: [RobotID: (job: PlanningJob, isWanted: Bool)] = [:]
     /// Published observations that asked for a chunk and were overtaken by a newer one.
     private(set) var superseded: UInt64 = 0
 
@@ -118,29 +118,47 @@ struct Agenda {
         return reception
     }
 
-    /// The next chunk to plan, unless one is being planned.
-    mutating func next() -> PlanningJob? {
-        guard inFlight == nil, !turns.isEmpty else { return nil }
+    /// The next chunks to plan together, or the next one, unless some are being planned. At most one for each robot.
+    ///
+    /// - Parameter groupSize: of so many that wait, how many to plan together.
+    mutating func next(groupSize: (_ waiting: Int) -> Int = { _ in 1 }) -> [PlanningJob] {
+        guard inFlight.isEmpty, !turns.isEmpty else { return [] }
+        let count = groupSize(turns.count)
+        var jobs: [PlanningJob] = []
+        repeat {
+            guard let job = takeTurn() else { break }
+            jobs.append(job)
+            inFlight[job.robot] = (job, true)
+        } while jobs.count < count && !turns.isEmpty && inFlight[turns[0]] == nil
+        // Those that still wait need their part of the time as well.
+        let groups = 1 + (turns.count + jobs.count - 1) / max(jobs.count, 1)
+        return jobs.map { job in
+            var job = job
+            job.groupsWaiting = groups - 1
+            return job
+        }
+    }
+
+    private mutating func takeTurn() -> PlanningJob? {
         let id = turns.removeFirst()
         guard var robot = robots[id] else { return nil }
+        let job: PlanningJob?
         if robot.predictions.isEmpty {
-            inFlight = robot.waiting
+            job = robot.waiting
             robot.waiting = nil
         } else {
-            inFlight = robot.predictions.removeFirst()
+            job = robot.predictions.removeFirst()
             waitingPredictions -= 1
         }
         robot.hasTurn = robot.waiting != nil || !robot.predictions.isEmpty
         if robot.hasTurn { turns.append(id) }
         robots[id] = robot
-        isInFlightAbandoned = false
-        return inFlight
+        return job
     }
 
-    /// Notes that the chunk in flight is there. Returns whether anybody still wants it.
-    mutating func finish() -> Bool {
-        inFlight = nil
-        return !isInFlightAbandoned
+    /// Notes that a chunk is there, or will not be. Returns whether anybody still wants it.
+    mutating func finish(_ job: PlanningJob) -> Bool {
+        inFlight.removeValue(forKey: job.robot)?.isWanted ?? false
     }
 
     /// Forgets a robot, what waits for it and what is in flight for it; with an episode, only if that is its episode.
@@ -150,9 +168,9 @@ struct Agenda {
         var dropped = robot.predictions
         waitingPredictions -= dropped.count
         forget(id)
-        if let inFlight, inFlight.robot == id, !isInFlightAbandoned {
-            isInFlightAbandoned = true
-            dropped.append(inFlight)
+        if let planned = inFlight[id], planned.isWanted {
+            inFlight[id]?.isWanted = false
+            dropped.append(planned.job)
         }
         return dropped
     }
@@ -160,8 +178,7 @@ struct Agenda {
     /// The predictions that wait or are in flight, for the end of the daemon.
     var unansweredPredictions: [PlanningJob] {
         let waiting = robots.values.flatMap(\.predictions)
-        guard let inFlight, inFlight.destination != .topic, !isInFlightAbandoned else { return waiting }
-        return waiting + [inFlight]
+        return waiting + inFlight.values.filter { $0.isWanted && $0.job.destination != .topic }.map(\.job)
     }
 
     private mutating func enter(
@@ -234,7 +251,7 @@ struct Agenda {
             waitingPredictions += 1
         case .topic:
             // The chunk in flight will answer a repeat as well.
-            if let inFlight, !isInFlightAbandoned, job.isRepeat(of: inFlight) { return }
+            if let planned = inFlight[job.robot], planned.isWanted, job.isRepeat(of: planned.job) { return }
             if let waiting = robot.waiting {
                 // A repeat keeps the times of the message that came first.
                 if job.isRepeat(of: waiting) { return }

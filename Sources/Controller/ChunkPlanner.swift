@@ -17,6 +17,25 @@ public protocol ChunkPlanner: SendableMetatype {
     /// Without a deadline, and unless the planner says otherwise, the result depends on the history and the noise seed
     /// alone, so that a repeated observation gets the same chunk.
     mutating func plan(_ request: PlanningRequest) throws -> PlannedChunk
+
+    /// When chunks of several robots are planned together; nil: never.
+    var grouping: Grouping? { get }
+
+    /// Samples the chunks of several robots together, as many as ``grouping`` says at most. The chunks are ready when the first
+    /// of the deadlines comes.
+    ///
+    /// - Returns: for each request its chunk, or why there is none.
+    mutating func plan(together requests: [PlanningRequest]) -> [Result<PlannedChunk, any Error>]
+}
+
+extension ChunkPlanner {
+    /// Chunks are planned one after the other.
+    public var grouping: Grouping? { nil }
+
+    /// Plans one after the other.
+    public mutating func plan(together requests: [PlanningRequest]) -> [Result<PlannedChunk, any Error>] {
+        requests.map { request in Result { try plan(request) } }
+    }
 }
 
 /// What a ``ChunkPlanner`` is asked for.

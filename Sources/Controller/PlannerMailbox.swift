@@ -2,11 +2,11 @@ import Dispatch
 import Synchronization
 import Wire
 
-/// Where the socket thread and the planner thread meet: one job goes in, its outcome comes out.
+/// Where the socket thread and the planner thread meet: jobs go in, their outcomes come out.
 final class PlannerMailbox: Sendable {
     private struct State {
-        var job: PlanningJob?
-        var outcome: PlanningOutcome?
+        var jobs: [PlanningJob] = []
+        var outcomes: [PlanningOutcome] = []
         var isClosed = false
     }
 
@@ -14,50 +14,50 @@ final class PlannerMailbox: Sendable {
     private let news = DispatchSemaphore(value: 0)
     private let wakeUp: WakeUp
 
-    /// A mailbox that signals `wakeUp` when an outcome is there.
+    /// A mailbox that signals `wakeUp` when outcomes are there.
     init(wakeUp: WakeUp) {
         self.wakeUp = wakeUp
     }
 
-    /// Hands a job to the planner; there is none in the mailbox.
-    func put(_ job: PlanningJob) {
+    /// Hands jobs to the planner, to be planned together; there are none in the mailbox.
+    func put(_ jobs: [PlanningJob]) {
         state.withLock { state in
-            precondition(state.job == nil, "the planner has a job already")
-            state.job = job
+            precondition(state.jobs.isEmpty, "the planner has jobs already")
+            state.jobs = jobs
         }
         news.signal()
     }
 
-    /// Ends the planner thread after the job it is at.
+    /// Ends the planner thread after the jobs it is at.
     func close() {
         state.withLock { $0.isClosed = true }
         news.signal()
     }
 
-    /// Waits for a job; nil once the mailbox is closed.
-    func takeJob() -> PlanningJob? {
+    /// Waits for jobs; nil once the mailbox is closed.
+    func takeJobs() -> [PlanningJob]? {
         while true {
             news.wait()
-            let (job, isClosed) = state.withLock { state in
-                defer { state.job = nil }
-                return (state.job, state.isClosed)
+            let (jobs, isClosed) = state.withLock { state in
+                defer { state.jobs = [] }
+                return (state.jobs, state.isClosed)
             }
             if isClosed { return nil }
-            if let job { return job }
+            if !jobs.isEmpty { return jobs }
         }
     }
 
-    /// Hands an outcome back.
-    func put(_ outcome: PlanningOutcome) {
-        state.withLock { $0.outcome = outcome }
+    /// Hands outcomes back.
+    func put(_ outcomes: [PlanningOutcome]) {
+        state.withLock { $0.outcomes = outcomes }
         wakeUp.signal()
     }
 
-    /// The outcome, where there is one.
-    func takeOutcome() -> PlanningOutcome? {
+    /// The outcomes that are there.
+    func takeOutcomes() -> [PlanningOutcome] {
         state.withLock { state in
-            defer { state.outcome = nil }
-            return state.outcome
+            defer { state.outcomes = [] }
+            return state.outcomes
         }
     }
 }

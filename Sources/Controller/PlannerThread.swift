@@ -8,6 +8,8 @@ struct PlannerFacts: Sendable {
     let sampler: InfoMessage.Sampler
     /// What a robot's history begins as.
     let emptyHistory: ObservationHistory
+    /// When chunks are planned together.
+    let grouping: Grouping?
 }
 
 /// The thread that makes a planner and gives it one job after the other.
@@ -31,7 +33,8 @@ enum PlannerThread {
                 let facts = PlannerFacts(
                     policy: planner.policy,
                     sampler: planner.sampler,
-                    emptyHistory: planner.makeHistory()
+                    emptyHistory: planner.makeHistory(),
+                    grouping: planner.grouping
                 )
                 ready.set(.success(facts))
                 work(&planner, mailbox: mailbox, budgetNs: budgetNs)
@@ -45,35 +48,25 @@ enum PlannerThread {
         thread.start()
     }
 
-    /// What a chunk still takes once it is planned, in nanoseconds: several times what handing over, packing and sending take
-    /// at the 99th percentile.
-    private static let deliveryNs: UInt64 = 1_000_000
-
     private static func work(
         _ planner: inout some ChunkPlanner,
         mailbox: PlannerMailbox,
         budgetNs: UInt64?
     ) {
         let policy = planner.policy
-        while let job = mailbox.takeJob() {
+        while let jobs = mailbox.takeJobs() {
             let startedNs = Clock.monotonicNs()
-            let result: Result<PlannedChunk, PlanningFailure>
-            do {
-                let chunk = try planner.plan(
-                    PlanningRequest(
-                        robot: job.robot,
-                        episode: job.episode,
-                        sequence: job.sequence,
-                        history: job.history,
-                        noiseSeed: job.noiseSeed,
-                        deadlineNs: budgetNs.map { job.receivedNs + $0 - min($0, deliveryNs) }
-                    )
-                )
-                result = check(chunk, policy: policy)
-            } catch {
-                result = .failure(PlanningFailure(reason: "\(error)"))
-            }
-            mailbox.put(PlanningOutcome(job: job, result: result, startedNs: startedNs))
+            let requests = jobs.map { PlanningRequest($0, budgetNs: budgetNs, startedNs: startedNs) }
+            let planned =
+                requests.count == 1
+                ? [Result { try planner.plan(requests[0]) }] : planner.plan(together: requests)
+            mailbox.put(
+                zip(jobs, planned).map { job, planned in
+                    let result = planned.mapError { PlanningFailure(reason: "\($0)") }
+                        .flatMap { check($0, policy: policy) }
+                    return PlanningOutcome(job: job, result: result, startedNs: startedNs)
+                }
+            )
         }
     }
 
@@ -105,6 +98,28 @@ enum PlannerThread {
                 reason: "action \(index / policy.actionDim) has \(numbers[index]) in dimension "
                     + "\(index % policy.actionDim); the chunk is dropped"
             )
+        )
+    }
+}
+
+extension PlanningRequest {
+    /// What a chunk still takes once it is planned, in nanoseconds: several times what handing over, packing and sending take
+    /// at the 99th percentile.
+    private static let deliveryNs: UInt64 = 1_000_000
+
+    /// A job's request, which has its part of the time until it is due: as much as each group that waits behind it.
+    fileprivate init(_ job: PlanningJob, budgetNs: UInt64?, startedNs: UInt64) {
+        self.init(
+            robot: job.robot,
+            episode: job.episode,
+            sequence: job.sequence,
+            history: job.history,
+            noiseSeed: job.noiseSeed,
+            deadlineNs: budgetNs.map { budgetNs in
+                let dueNs = job.receivedNs + budgetNs - min(budgetNs, Self.deliveryNs)
+                guard dueNs > startedNs else { return dueNs }
+                return startedNs + (dueNs - startedNs) / UInt64(1 + job.groupsWaiting)
+            }
         )
     }
 }

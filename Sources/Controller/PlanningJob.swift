@@ -26,6 +26,8 @@ struct PlanningJob: Sendable {
     let receivedNs: UInt64
     /// The monotonic clock when the job was ready for the planner.
     var queuedNs: UInt64
+    /// How many more groups of jobs waited when this one was taken up.
+    var groupsWaiting = 0
 
     /// Whether the other job's chunk would be this one's, sent to the same place.
     func isRepeat(of other: PlanningJob) -> Bool {

@@ -9,6 +9,8 @@ public struct PolicyPlanner: ChunkPlanner {
     public let policy: InfoMessage.Policy
     /// How it samples.
     public let sampler: InfoMessage.Sampler
+    /// When chunks are planned together: measured when the planner is made.
+    public private(set) var grouping: Grouping?
     private let diffusion: DiffusionPolicy
     private let startsWarm: Bool
     private var lastChunks: [RobotID: LastChunk] = [:]
@@ -29,6 +31,7 @@ public struct PolicyPlanner: ChunkPlanner {
     ///   - locksWeights: keeps the weights in memory where the system allows it.
     ///   - keepsDeadlines: measures what it takes to keep a budget.
     ///   - startsWarm: starts a robot's chunk from its last one.
+    ///   - maximumGroup: the most chunks of several robots that are planned together, at least 1.
     ///   - calibrations: where what the sampler measures is looked up and kept.
     /// - Throws: `PolicyError` for weights or settings that cannot be used.
     public init(
@@ -39,6 +42,7 @@ public struct PolicyPlanner: ChunkPlanner {
         locksWeights: Bool = false,
         keepsDeadlines: Bool = false,
         startsWarm: Bool = false,
+        maximumGroup: Int = 1,
         calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
         let configuration = bundle.configuration
@@ -49,6 +53,7 @@ public struct PolicyPlanner: ChunkPlanner {
             kernel: kernel,
             locksWeights: locksWeights,
             keepsDeadlines: keepsDeadlines,
+            maximumGroup: maximumGroup,
             calibrations: calibrations
         )
         self.startsWarm = startsWarm
@@ -61,10 +66,18 @@ public struct PolicyPlanner: ChunkPlanner {
             actionDim: configuration.actionDim
         )
         self.sampler = InfoMessage.Sampler(diffusion.settings, kernel: kernel)
-        // What comes of this chunk does not matter, not even whether it is finite.
+        // What comes of these chunks does not matter, not even whether they are finite. The first finds memory untouched.
         var history = makeHistory()
         try? history.append(bundle.middleObservation)
         _ = try? diffusion.actionChunk(for: history, seed: 0)
+        guard let group = diffusion.group else { return }
+        let start = ContinuousClock.now
+        _ = try? diffusion.actionChunk(for: history, seed: 1)
+        grouping = Grouping(
+            aloneNs: (ContinuousClock.now - start) / .nanoseconds(1),
+            passNs: group.passNanoseconds,
+            passes: group.numInferenceSteps
+        )
     }
 
     /// An empty history of what the policy observes.
@@ -79,9 +92,33 @@ public struct PolicyPlanner: ChunkPlanner {
         let chunk = try diffusion.actionChunk(
             for: request.history,
             seed: request.noiseSeed,
-            deadline: request.deadlineNs.map { .now + .nanoseconds(Int64($0) - Int64(Clock.monotonicNs())) }
+            deadline: request.deadlineNs.map(Self.instant)
         )
         if startsWarm { remember(chunk, of: request) }
+        return planned(chunk, method: sampler.method)
+    }
+
+    /// Samples the chunks of several robots together, step by step.
+    public mutating func plan(together requests: [PlanningRequest]) -> [Result<PlannedChunk, any Error>] {
+        let chunks = diffusion.actionChunks(
+            for: requests.map(\.history),
+            seeds: requests.map(\.noiseSeed),
+            deadline: requests.compactMap(\.deadlineNs).min().map(Self.instant)
+        )
+        return zip(requests, chunks).map { request, chunk in
+            Result {
+                let chunk = try chunk.get()
+                if startsWarm { remember(chunk, of: request) }
+                return planned(chunk, method: "sequential")
+            }
+        }
+    }
+
+    private static func instant(_ monotonicNs: UInt64) -> ContinuousClock.Instant {
+        .now + .nanoseconds(Int64(monotonicNs) - Int64(Clock.monotonicNs()))
+    }
+
+    private func planned(_ chunk: ActionChunk, method: String) -> PlannedChunk {
         let (quality, coarseSteps) = chunk.report.quality.message
         let executed = (policy.nObsSteps - 1) * policy.actionDim + chunk.actions.count
         return PlannedChunk(
@@ -90,7 +127,7 @@ public struct PolicyPlanner: ChunkPlanner {
             sampling: ChunkMessage.Sampling(
                 solver: sampler.solver,
                 steps: sampler.steps,
-                method: sampler.method,
+                method: method,
                 window: chunk.report.window,
                 tolerance: Double(chunk.report.tolerance),
                 iterations: chunk.report.parallelIterations,

@@ -72,7 +72,7 @@ final class SocketLoop {
             try setAlarm()
             let hasMessage = try ZeroMQSocket.wait(for: sockets, wakeUp: wakeUp, alarm: alarm)
             try sendWhatIsDue()
-            if let outcome = mailbox.takeOutcome() { try deliver(outcome) }
+            for outcome in mailbox.takeOutcomes() { try deliver(outcome) }
             if hasMessage[0] { try answerRequests() }
             if hasMessage[1] { try receiveObservations() }
             if hasMessage.count > 2, hasMessage[2] { try answerGr00t() }
@@ -185,12 +185,13 @@ final class SocketLoop {
     // MARK: Planning
 
     private func dispatch() {
-        if let job = agenda.next() { mailbox.put(job) }
+        let jobs = agenda.next { planner.grouping?.size(waiting: $0, budgetNs: budgetNs) ?? 1 }
+        if !jobs.isEmpty { mailbox.put(jobs) }
     }
 
     private func deliver(_ outcome: PlanningOutcome) throws(ZeroMQError) {
         let job = outcome.job
-        guard agenda.finish() else { return }
+        guard agenda.finish(job) else { return }
         let planned: PlannedChunk
         do throws(PlanningFailure) {
             planned = try outcome.result.get()

@@ -14,10 +14,13 @@ enum PolicyOptions {
 
 extension PolicyPlanner {
     /// What makes a bundle's planner on the daemon's planning thread.
+    ///
+    /// - Parameter maximumGroup: the most chunks of several robots that are planned together.
     static func factory(
         bundle: PolicyBundle,
         sampler: SamplerOptions,
-        locksWeights: Bool = false
+        locksWeights: Bool = false,
+        maximumGroup: Int = 1
     ) throws -> @Sendable () throws -> PolicyPlanner {
         let settings = sampler.settings(for: bundle.configuration)
         let threads = sampler.threadCount
@@ -31,6 +34,7 @@ extension PolicyPlanner {
                 locksWeights: locksWeights,
                 keepsDeadlines: sampler.budgetMs != nil,
                 startsWarm: sampler.warmStart,
+                maximumGroup: maximumGroup,
                 calibrations: .standard
             )
         }

@@ -103,6 +103,9 @@ struct ServeCommand: ParsableCommand {
     @Flag(help: "Print what the daemon did as one JSON object when it ends.")
     var json = false
 
+    /// The most robots whose chunks are planned together: beyond, a pass takes as much longer as it has more samples.
+    private static let maximumGroup = 8
+
     func validate() throws {
         try sampler.checkWindowIsGiven()
         if observations != nil && observationsFrom != nil {
@@ -129,7 +132,12 @@ struct ServeCommand: ParsableCommand {
         let policy = try PolicyOptions.load(policy)
         configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
         configuration.gr00t?.mapping = try RobotOptions.gr00tMapping(configuration.robots, for: policy)
-        let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler, locksWeights: lockWeights)
+        let planner = try PolicyPlanner.factory(
+            bundle: policy,
+            sampler: sampler,
+            locksWeights: lockWeights,
+            maximumGroup: Self.maximumGroup
+        )
 
         let daemon = try Failure.asRun {
             try Daemon(configuration: configuration, makePlanner: planner)

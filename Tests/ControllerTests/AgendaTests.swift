@@ -20,8 +20,8 @@ import Wire
 
     /// Plans what waits and returns the observations it was planned from.
     static func plan(_ agenda: inout Agenda) -> [Float]? {
-        let job = agenda.next()
-        _ = agenda.finish()
+        let job = agenda.next().first
+        if let job { _ = agenda.finish(job) }
         return firsts(job)
     }
 
@@ -36,8 +36,12 @@ import Wire
         }
     }
 
-    static func reset(_ agenda: inout Agenda, episode: EpisodeID?) throws -> [PlanningJob]? {
-        agenda.reset(try id("arm1"), episode: episode)
+    static func reset(
+        _ agenda: inout Agenda,
+        robot: String = "arm1",
+        episode: EpisodeID? = nil
+    ) throws -> [PlanningJob]? {
+        agenda.reset(try id(robot), episode: episode)
     }
 
     @Test func historyIsPaddedWithTheFirstAndSlides() throws {
@@ -56,7 +60,7 @@ import Wire
         var agenda = Self.agenda()
         try Self.receive(&agenda, observation(0, first: 10))
         try Self.receive(&agenda, observation(1, first: 11, replan: false))
-        let job = agenda.next()
+        let job = agenda.next().first
         #expect(job?.sequence == 0)
         #expect(Self.firsts(job) == [10, 10, 10])
     }
@@ -84,18 +88,17 @@ import Wire
     @Test func repeatIsPlannedAgainFromTheSameHistoryAndSeed() throws {
         var agenda = Self.agenda()
         try Self.receive(&agenda, observation(0, first: 10, noiseSeed: nil))
-        let first = agenda.next()
+        let first = try #require(agenda.next().first)
         // While the first is in flight, its chunk answers both.
         #expect(try Self.receive(&agenda, observation(0, first: 10, noiseSeed: nil)) == .duplicate)
-        let isWanted = agenda.finish()
+        let isWanted = agenda.finish(first)
         #expect(isWanted)
         #expect(Self.plan(&agenda) == nil)
         #expect(try Self.receive(&agenda, observation(0, first: 99, noiseSeed: nil)) == .duplicate)
-        let again = agenda.next()
+        let again = try #require(agenda.next().first)
         #expect(Self.firsts(again) == [10, 10, 10])
-        #expect(again?.noiseSeed == first?.noiseSeed)
-        #expect(again != nil)
-        _ = agenda.finish()
+        #expect(again.noiseSeed == first.noiseSeed)
+        _ = agenda.finish(again)
         try Self.receive(&agenda, observation(0, first: 10, replan: false))
         #expect(Self.plan(&agenda) == nil)
         try Self.receive(&agenda, observation(1, first: 11))
@@ -119,14 +122,14 @@ import Wire
         var agenda = Self.agenda()
         #expect(try Self.reset(&agenda, episode: nil) == nil)
         try Self.receive(&agenda, observation(5, first: 5), for: Self.client)
-        _ = agenda.next()
+        let planned = try #require(agenda.next().first)
         try Self.receive(&agenda, observation(6, first: 6), for: Self.client)
         try Self.receive(&agenda, observation(6, first: 7, robot: "arm2"))
         #expect(try Self.reset(&agenda, episode: .number(9)) == nil)
         let dropped = try #require(try Self.reset(&agenda, episode: .number(1)))
         #expect(Set(dropped.map(\.sequence)) == [5, 6])
         #expect(agenda.unansweredPredictions.isEmpty)
-        let isWanted = agenda.finish()
+        let isWanted = agenda.finish(planned)
         #expect(!isWanted, "what was in flight was reset")
         #expect(Self.plan(&agenda) == [7, 7, 7])
         #expect(Self.plan(&agenda) == nil)
@@ -145,12 +148,59 @@ import Wire
                     try Self.receive(&agenda, observation(sequence, first: 0, robot: robot))
                 }
             }
-            while let job = agenda.next() {
+            while let job = agenda.next().first {
                 planned.append(job.robot.text)
-                _ = agenda.finish()
+                _ = agenda.finish(job)
             }
         }
         #expect(planned == ["a", "b", "c", "a", "b", "c", "a", "b", "c"])
+    }
+
+    @Test func robotsArePlannedTogetherAsTheRuleSays() throws {
+        var agenda = Self.agenda(robots: 6)
+        for robot in ["a", "b", "c", "d", "e"] {
+            try Self.receive(&agenda, observation(0, first: 1, robot: robot))
+        }
+        // A second job of the first robot, which is not planned together with its first.
+        try Self.receive(&agenda, observation(1, first: 2, robot: "a"), for: Self.client)
+        var asked: [Int] = []
+        func next() -> [PlanningJob] {
+            agenda.next { waiting in
+                asked.append(waiting)
+                return 3
+            }
+        }
+        let group = next()
+        #expect(group.map(\.robot.text) == ["a", "b", "c"])
+        #expect(group.allSatisfy { $0.groupsWaiting == 1 })
+        #expect(next().isEmpty, "one group at a time")
+        #expect(try Self.reset(&agenda, robot: "b")?.count == 1)
+        let wanted = group.map { agenda.finish($0) }
+        #expect(wanted == [true, false, true])
+        let rest = next()
+        #expect(rest.map(\.robot.text) == ["d", "e", "a"])
+        #expect(rest.allSatisfy { $0.groupsWaiting == 0 })
+        let restWanted = rest.map { agenda.finish($0) }
+        #expect(restWanted == [true, true, true])
+        #expect(next().isEmpty)
+        #expect(asked == [5, 3])
+    }
+
+    @Test(
+        arguments: [
+            // In turn 8 chunks of 91 ms are there after 410 ms in the mean, together after 400.
+            (8, nil, 8), (2, nil, 1), (1, nil, 1), (9, nil, 8),
+            // Two have time enough in turn, three have not.
+            (2, 200, 1), (3, 200, 3), (1, 20, 1), (8, 20, 8), (100, 20, 8),
+        ] as [(waiting: Int, budgetMs: UInt64?, size: Int)]
+    )
+    func robotsAreGroupedWhereTheyAreServedSooner(waiting: Int, budgetMs: UInt64?, size: Int) {
+        let grouping = Grouping(
+            aloneNs: 91e6,
+            passNs: [1.9, 2.2, 2.4, 2.6, 2.9, 3.2, 3.6, 4.0].map { $0 * 1e6 },
+            passes: 100
+        )
+        #expect(grouping.size(waiting: waiting, budgetNs: budgetMs.map { $0 * 1_000_000 }) == size)
     }
 
     @Test func oneRobotsPredictionsDoNotHoldUpAnother() throws {
@@ -160,9 +210,9 @@ import Wire
         }
         try Self.receive(&agenda, observation(0, first: 0, robot: "b"))
         var planned: [String] = []
-        while let job = agenda.next() {
+        while let job = agenda.next().first {
             planned.append("\(job.robot)\(job.sequence)")
-            _ = agenda.finish()
+            _ = agenda.finish(job)
         }
         #expect(planned == ["a0", "b0", "a1", "a2"])
     }
@@ -191,9 +241,9 @@ import Wire
         try Self.receive(&agenda, observation(0, first: 1, robot: "d"))
         #expect(agenda.robotCount == 3)
         var planned: [String] = []
-        while let job = agenda.next() {
+        while let job = agenda.next().first {
             planned.append(job.robot.text)
-            _ = agenda.finish()
+            _ = agenda.finish(job)
         }
         #expect(planned == ["a", "c", "d"])
         // Robot b is new again: its old sequence number does not make it stale.
