@@ -92,7 +92,7 @@ let package = Package(
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["denoised", "Safetensors", "Sampling", "Wire"],
+            dependencies: ["Controller", "denoised", "Safetensors", "Sampling", "Wire"],
             path: "Tests/EndToEnd",
             swiftSettings: settings
         ),
