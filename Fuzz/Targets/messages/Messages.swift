@@ -13,6 +13,8 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     chunk(bytes)
     request(bytes)
     reply(bytes)
+    command(bytes)
+    status(bytes)
     array(bytes)
     return 0
 }
@@ -82,6 +84,29 @@ private func reply(_ bytes: [UInt8]) {
         requireSame(reply.encoded(number: number)) { bytes throws(MessageError) in
             let (number, reply) = try Reply.decode(bytes, limits: roomy)
             return reply.encoded(number: number)
+        }
+    } catch {
+        requireOneLine(error)
+    }
+}
+
+private func command(_ bytes: [UInt8]) {
+    do throws(MessageError) {
+        let message = try CommandMessage(decoding: bytes)
+        require(message.action.allSatisfy(\.isFinite), "a command that is not finite")
+        requireSame(message.encoded()) { bytes throws(MessageError) in
+            try CommandMessage(decoding: bytes, limits: roomy).encoded()
+        }
+    } catch {
+        requireOneLine(error)
+    }
+}
+
+private func status(_ bytes: [UInt8]) {
+    do throws(MessageError) {
+        let message = try StatusMessage(decoding: bytes)
+        requireSame(message.encoded()) { bytes throws(MessageError) in
+            try StatusMessage(decoding: bytes, limits: roomy).encoded()
         }
     } catch {
         requireOneLine(error)
