@@ -1,10 +1,14 @@
 # denoised: `make demo` and `make test` are all a newcomer needs; both set the machine up themselves.
 SHELL := /bin/bash
 RELEASE := swift build -c release
-SWIFT_SOURCES := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Micro
+SWIFT_SOURCES := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Micro \
+	Fuzz/Package.swift Fuzz/Harness Fuzz/Targets
+# How long `make fuzz` spends on each target.
+SECONDS ?= 60
+PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test bench-peers bench-micro soak lint format clean
+.PHONY: help setup build install demo test fuzz tsan asan bench-peers bench-micro soak lint format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,6 +20,9 @@ build: setup ## Build the release binary and print where it is
 	@$(RELEASE) --product denoised
 	@echo "built $$($(RELEASE) --show-bin-path)/denoised"
 
+install: setup ## Install binary, service and shipped policy (PREFIX=/usr/local, DESTDIR=)
+	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" scripts/install
+
 demo: build ## Watch a trained policy push the T, through the daemon
 	@scripts/demo "$$($(RELEASE) --show-bin-path)/denoised"
 
@@ -25,6 +32,15 @@ test: ## Run every test
 	@DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" \
 	 DENOISED_TEST_PYTHON=/usr/bin/python3 \
 	 swift test
+
+fuzz: setup ## Fuzz the readers, SECONDS=60 for each (TARGET=name: only that one)
+	@scripts/fuzz "$(SECONDS)" $(TARGET)
+
+tsan: setup ## Run the tests under ThreadSanitizer (FILTER=regex: only some)
+	@scripts/sanitize thread $(if $(FILTER),'$(FILTER)')
+
+asan: setup ## Run the tests under AddressSanitizer (FILTER=regex: only some)
+	@scripts/sanitize address $(if $(FILTER),'$(FILTER)')
 
 # TORCH_WHEEL=path installs that PyTorch wheel; the package index's own Linux build is gigabytes of CUDA.
 # Likewise ROUNDS=7, THREADS=2 and MACHINE="what the page calls this machine".
@@ -49,4 +65,4 @@ format: ## Format the sources in place
 	@swift format --in-place --recursive $(SWIFT_SOURCES)
 
 clean: ## Remove everything that was built
-	rm -rf .build .venv-peers Benchmarks/.build
+	rm -rf .build .build-* .venv-peers Benchmarks/.build Fuzz/.build

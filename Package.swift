@@ -37,9 +37,11 @@ let package = Package(
     name: "denoised",
     products: [
         .executable(name: "denoised", targets: ["denoised"]),
-        // Only for the microbenchmarks, which are a package of their own: an external package sees products alone.
+        // For the microbenchmarks and the fuzzers, which are packages of their own: an external package sees products
+        // alone.
         .library(name: "CKernels", targets: ["CKernels"]),
         .library(name: "Denoiser", targets: ["Denoiser"]),
+        .library(name: "Policy", targets: ["Policy"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
         .library(name: "Sampling", targets: ["Sampling"]),
         .library(name: "Wire", targets: ["Wire"]),
@@ -92,7 +94,7 @@ let package = Package(
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["denoised", "Safetensors", "Sampling", "Wire"],
+            dependencies: ["Controller", "denoised", "Safetensors", "Sampling", "Wire"],
             path: "Tests/EndToEnd",
             swiftSettings: settings
         ),

@@ -48,6 +48,8 @@ public struct DaemonConfiguration: Sendable {
     public var messagesPerSecond = 1000
     /// The daemon's keys and the clients that it lets in; nil: everybody who reaches a socket is let in.
     public var security: DaemonSecurity?
+    /// Whom the daemon tells that it works; nil: nobody.
+    public var watchdog: Watchdog?
     /// Where the daemon tells what it does and what it rejects.
     public var logger = Logger(label: "denoised")
 

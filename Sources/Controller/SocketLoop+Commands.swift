@@ -10,7 +10,8 @@ extension SocketLoop {
     func setAlarm() throws(ZeroMQError) {
         let nowNs = Clock.monotonicNs()
         let tickNs = pilots.nextTickNs(after: nowNs) ?? .max
-        try alarm.set(toNs: min(tickNs, heartbeatDueNs))
+        let beatNs = watchdog?.nextBeatNs(nowNs: nowNs) ?? .max
+        try alarm.set(toNs: min(tickNs, heartbeatDueNs, beatNs))
     }
 
     /// Publishes the commands that are due, and the heartbeat where it is.

@@ -26,6 +26,7 @@ final class SocketLoop {
     private var agenda: Agenda
     var pilots: Pilots
     var heartbeatDueNs = Clock.monotonicNs()
+    var watchdog: Watchdog?
     private var rates: RateLimiter<[UInt8]>
     private var errorLog = LogLimiter<MessageError.Code>()
 
@@ -56,6 +57,7 @@ final class SocketLoop {
         budgetNs = configuration.budgetNs
         limits = configuration.limits
         logger = configuration.logger
+        watchdog = configuration.watchdog
         agenda = Agenda(emptyHistory: planner.emptyHistory, configuration: configuration)
         alarm = try Alarm()
         pilots = Pilots(configuration: configuration, policy: planner.policy)
@@ -69,6 +71,7 @@ final class SocketLoop {
     func run(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {
         let sockets = [requests, observations] + (gr00t.map { [$0.socket] } ?? [])
         while !isStopping() {
+            watchdog?.beat(nowNs: Clock.monotonicNs())
             try setAlarm()
             let hasMessage = try ZeroMQSocket.wait(for: sockets, wakeUp: wakeUp, alarm: alarm)
             try sendWhatIsDue()
@@ -186,11 +189,14 @@ final class SocketLoop {
 
     private func dispatch() {
         let jobs = agenda.next { planner.grouping?.size(waiting: $0, budgetNs: budgetNs) ?? 1 }
-        if !jobs.isEmpty { mailbox.put(jobs) }
+        guard !jobs.isEmpty else { return }
+        watchdog?.planningBegan(nowNs: Clock.monotonicNs())
+        mailbox.put(jobs)
     }
 
     private func deliver(_ outcome: PlanningOutcome) throws(ZeroMQError) {
         let job = outcome.job
+        watchdog?.planningEnded(nowNs: Clock.monotonicNs())
         guard agenda.finish(job) else { return }
         let planned: PlannedChunk
         do throws(PlanningFailure) {

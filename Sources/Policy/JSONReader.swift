@@ -31,7 +31,7 @@ struct JSONReader {
     }
 
     private func path(to key: String) -> String {
-        let key = key.utf8.count <= 120 && !key.utf8.contains { $0 < 0x20 } ? key : key.quoted
+        let key = key.isPlain ? key : key.quoted
         return path.isEmpty ? key : "\(path).\(key)"
     }
 

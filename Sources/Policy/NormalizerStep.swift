@@ -111,9 +111,7 @@ struct NormalizerStep {
         let expected = "the name of a .safetensors file in the same folder"
         let name = try step.required("state_file", expected: expected)
         let text = try name.string()
-        guard !text.utf8.contains(UInt8(ascii: "/")), !text.utf8.contains(0), !text.hasPrefix("."),
-            text.hasSuffix(".safetensors")
-        else { throw name.error(expected: expected) }
+        guard text.isSafetensorsFileName else { throw name.error(expected: expected) }
         let file = try withPolicyError { () throws(SafetensorsError) in
             try SafetensorsFile(contentsOf: directory.appendingPathComponent(text))
         }

@@ -51,10 +51,47 @@ package struct JSONObject: Sendable, Equatable {
 }
 
 extension String {
-    /// The string in quotation marks with control characters escaped, cut at 120 characters: text from a file
-    /// must not be able to forge a line of a log.
+    /// The string in quotation marks with control characters and line breaks escaped, cut after 120 characters: text from
+    /// a file must not be able to forge a line of a log.
     package var quoted: String {
-        count <= 120 ? debugDescription : String(prefix(120)).debugDescription + "..."
+        var text = "\""
+        // Scalars, because what people see as one character may have any number of them.
+        for (index, scalar) in unicodeScalars.enumerated() {
+            guard index < 120 else { return text + "\"..." }
+            switch scalar {
+            case "\"", "\\": text += "\\\(scalar)"
+            case "\n": text += "\\n"
+            case "\r": text += "\\r"
+            case "\t": text += "\\t"
+            case _ where scalar.breaksLines:
+                text += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+        return text + "\""
+    }
+
+    /// Whether the string may stand in a line of a log as it is: short, and without control characters and line breaks.
+    package var isPlain: Bool {
+        utf8.count <= 120 && !unicodeScalars.contains(where: \.breaksLines)
+    }
+
+    /// Whether the string names a safetensors file in the same folder. A name with a folder in it could make the daemon read
+    /// anywhere on the disk.
+    package var isSafetensorsFileName: Bool {
+        // Bytes, because to Swift a slash with an accent on it is no slash.
+        isPlain && !utf8.contains(UInt8(ascii: "/")) && utf8.first != UInt8(ascii: ".")
+            && hasSuffix(".safetensors")
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether the scalar could break a line of a log, or hide what follows.
+    fileprivate var breaksLines: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .lineSeparator, .paragraphSeparator: true
+        default: false
+        }
     }
 }
 

@@ -125,10 +125,7 @@ public struct SafetensorsCheckpoint: Sendable {
         }
         var weightMap: [String: String] = [:]
         for (tensor, value) in map.members {
-            // A name with a folder in it could make the daemon read anywhere on the disk.
-            guard case .string(let file) = value, !file.utf8.contains(UInt8(ascii: "/")),
-                !file.hasPrefix("."),
-                !file.utf8.contains(0), file.hasSuffix(".safetensors")
+            guard case .string(let file) = value, file.isSafetensorsFileName
             else {
                 throw SafetensorsError(
                     .shardIndex,

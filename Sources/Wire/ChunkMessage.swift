@@ -187,11 +187,12 @@ public struct ChunkMessage: Sendable, Hashable {
         timeNs = try fields.unsigned("time_ns")
         firstStep = try fields.unsigned("first_step")
         let (elements, shape) = try NumericArray.decode(fields.value("action"), field: "action")
-        guard shape.count == 2 else {
+        // An array of no numbers may claim any number of steps, which a reader would walk one by one.
+        guard shape.count == 2, !elements.isEmpty else {
             throw MessageError(
                 .badArray,
                 field: "action.shape",
-                "found \(shape), expected [n_action_steps, action_dim]"
+                "found \(shape), expected [n_action_steps, action_dim], each from 1 up"
             )
         }
         (actions, actionSteps, actionDim) = (elements, shape[0], shape[1])

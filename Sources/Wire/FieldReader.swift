@@ -9,8 +9,11 @@ struct FieldReader {
         self.path = path
     }
 
-    /// The path of a field from the message's top.
-    func path(of name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }
+    /// The path of a field from the message's top, fit for one line of a log.
+    func path(of name: String) -> String {
+        let name = printable(name, limit: 128)
+        return path.isEmpty ? name : "\(path).\(name)"
+    }
 
     /// The value of a field that must be there.
     func value(_ name: String) throws(MessageError) -> MessagePackValue {

@@ -23,14 +23,11 @@ enum MessagePackDecoder {
         guard outcome == MSGPACK_UNPACK_SUCCESS else {
             throw MessageError(.notMessagePack, "not MessagePack (msgpack-c says \(outcome.rawValue))")
         }
-        return try value(of: unpacked.data, path: nil)
+        return try value(of: unpacked.data)
     }
 
-    /// Copies a value. `path` leads to it from the message's top, for errors.
-    private static func value(
-        of object: msgpack_object,
-        path: String?
-    ) throws(MessageError) -> MessagePackValue {
+    /// Copies a value. An error's field is the path from this value on.
+    private static func value(of object: msgpack_object) throws(MessageError) -> MessagePackValue {
         switch object.type {
         case MSGPACK_OBJECT_NIL: return .null
         case MSGPACK_OBJECT_BOOLEAN: return .bool(object.via.boolean)
@@ -38,7 +35,7 @@ enum MessagePackDecoder {
         case MSGPACK_OBJECT_NEGATIVE_INTEGER: return .negative(object.via.i64)
         case MSGPACK_OBJECT_FLOAT32, MSGPACK_OBJECT_FLOAT64: return .float(object.via.f64)
         case MSGPACK_OBJECT_STR:
-            return .string(try text(object.via.str.ptr, object.via.str.size, path: path))
+            return .string(try text(object.via.str.ptr, object.via.str.size))
         case MSGPACK_OBJECT_BIN:
             let blob = UnsafeRawBufferPointer(start: object.via.bin.ptr, count: Int(object.via.bin.size))
             return .binary([UInt8](blob))
@@ -46,43 +43,73 @@ enum MessagePackDecoder {
             let objects = UnsafeBufferPointer(start: object.via.array.ptr, count: Int(object.via.array.size))
             var elements: [MessagePackValue] = []
             elements.reserveCapacity(objects.count)
-            for object in objects { elements.append(try value(of: object, path: path)) }
+            for object in objects { elements.append(try value(of: object)) }
             return .array(elements)
         case MSGPACK_OBJECT_MAP:
-            var map = MessagePackMap()
-            for entry in UnsafeBufferPointer(start: object.via.map.ptr, count: Int(object.via.map.size)) {
-                let key = try key(of: entry.key, path: path)
-                let name = printable(key, limit: 64)
-                let entryPath = path.map { "\($0).\(name)" } ?? name
-                guard map.append(key, try value(of: entry.val, path: entryPath)) else {
-                    throw MessageError(.notMessagePack, field: entryPath, "the key comes twice")
-                }
+            return .map(
+                try map(
+                    of: UnsafeBufferPointer(start: object.via.map.ptr, count: Int(object.via.map.size))
+                )
+            )
+        default:
+            throw MessageError(.notMessagePack, "an extension type")
+        }
+    }
+
+    /// The maps of the protocol are shorter than this, and then comparing is faster than hashing. In a message full of
+    /// long maps it would take longer than a chunk.
+    private static let manyEntries = 24
+
+    private static func map(
+        of entries: UnsafeBufferPointer<msgpack_object_kv>
+    ) throws(MessageError) -> MessagePackMap {
+        var map = MessagePackMap()
+        var keys: Set<String>? = entries.count > manyEntries ? Set(minimumCapacity: entries.count) : nil
+        for entry in entries {
+            let key = try key(of: entry.key)
+            let value: MessagePackValue
+            do throws(MessageError) {
+                value = try self.value(of: entry.val)
+            } catch {
+                throw error.under(key)
             }
-            return .map(map)
-        default:
-            throw MessageError(.notMessagePack, field: path, "an extension type")
+            let isNew: Bool
+            if keys != nil {
+                isNew = keys?.insert(key).inserted == true
+                if isNew { map.appendNew(key, value) }
+            } else {
+                isNew = map.append(key, value)
+            }
+            guard isNew else { throw MessageError(.notMessagePack, "the key comes twice").under(key) }
         }
+        return map
     }
 
-    private static func key(of object: msgpack_object, path: String?) throws(MessageError) -> String {
+    private static func key(of object: msgpack_object) throws(MessageError) -> String {
         switch object.type {
-        case MSGPACK_OBJECT_STR: return try text(object.via.str.ptr, object.via.str.size, path: path)
-        case MSGPACK_OBJECT_BIN: return try text(object.via.bin.ptr, object.via.bin.size, path: path)
+        case MSGPACK_OBJECT_STR: return try text(object.via.str.ptr, object.via.str.size)
+        case MSGPACK_OBJECT_BIN: return try text(object.via.bin.ptr, object.via.bin.size)
         default:
-            let found = try value(of: object, path: path).summary
-            throw MessageError(.notMessagePack, field: path, "a map key is \(found), expected a string")
+            let found = try value(of: object).summary
+            throw MessageError(.notMessagePack, "a map key is \(found), expected a string")
         }
     }
 
-    private static func text(
-        _ start: UnsafePointer<CChar>?,
-        _ size: UInt32,
-        path: String?
-    ) throws(MessageError) -> String {
+    private static func text(_ start: UnsafePointer<CChar>?, _ size: UInt32) throws(MessageError) -> String {
         let bytes = UnsafeRawBufferPointer(start: start, count: Int(size))
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw MessageError(.notMessagePack, field: path, "a string of \(size) bytes is not UTF-8")
+            throw MessageError(.notMessagePack, "a string of \(size) bytes is not UTF-8")
         }
         return text
+    }
+}
+
+extension MessageError {
+    /// The error, seen from the map that has the value under `key`.
+    fileprivate func under(_ key: String) -> MessageError {
+        let name = printable(key, limit: 64)
+        var error = self
+        error.field = field.map { "\(name).\($0)" } ?? name
+        return error
     }
 }

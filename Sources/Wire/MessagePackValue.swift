@@ -55,8 +55,13 @@ public struct MessagePackMap: Sendable, Hashable {
     /// Adds an entry at the end. Returns false, and adds nothing, where the key is there already.
     mutating func append(_ key: String, _ value: MessagePackValue) -> Bool {
         guard self[key] == nil else { return false }
-        entries.append((key, value))
+        appendNew(key, value)
         return true
+    }
+
+    /// Adds an entry whose key is not there yet, as the caller knows.
+    mutating func appendNew(_ key: String, _ value: MessagePackValue) {
+        entries.append((key, value))
     }
 
     /// Calls `body` for each entry, in order.

@@ -127,7 +127,8 @@ struct ServeCommand: ParsableCommand {
     func run() throws {
         let ending = try Failure.asRun { try EndingSignals(catchingHangUp: security.curveKey != nil) }
         let logger = Logger.standardError(level: logLevel)
-        var configuration = try configuration(logger: logger)
+        let manager = serviceManager(logger: logger)
+        var configuration = try configuration(logger: logger, manager: manager)
         let unprotected = try security.unprotected(configuration.endpoints)
         let policy = try PolicyOptions.load(policy)
         configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
@@ -143,6 +144,7 @@ struct ServeCommand: ParsableCommand {
             try Daemon(configuration: configuration, makePlanner: planner)
         }
         let endpoints = try Failure.asRun { try daemon.start() }
+        manager?.tell(.ready, .status("serves \(policy.name), observations at \(endpoints.observations)"))
         if !json {
             Console.result("denoised serves \(policy.name)")
             Console.result("  observations  \(endpoints.observations)")
@@ -157,6 +159,7 @@ struct ServeCommand: ParsableCommand {
                 daemon.reloadClients()
             }
             logger.notice("\(signal): ending")
+            manager?.tell(.stopping, .status("ending after \(signal)"))
             daemon.requestStop()
         }
         waiter.start()
@@ -171,7 +174,17 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
-    private func configuration(logger: Logger) throws -> DaemonConfiguration {
+    /// The service manager that started the daemon. A daemon that cannot reach it serves all the same.
+    private func serviceManager(logger: Logger) -> ServiceManager? {
+        do throws(ServiceManager.EnvironmentError) {
+            return try ServiceManager()
+        } catch {
+            logger.warning("no service manager is told that the daemon works: \(error)")
+            return nil
+        }
+    }
+
+    private func configuration(logger: Logger, manager: ServiceManager?) throws -> DaemonConfiguration {
         var configuration = DaemonConfiguration()
         if let observations { configuration.observations = .bind(observations) }
         if let observationsFrom { configuration.observations = .connect(observationsFrom) }
@@ -185,6 +198,9 @@ struct ServeCommand: ParsableCommand {
         if let strategy { configuration.strategy = strategy }
         configuration.logger = logger
         configuration.security = try security.load()
+        if let manager, let timeoutNs = manager.watchdogNs {
+            configuration.watchdog = Watchdog(timeoutNs: timeoutNs) { manager.tell(.alive) }
+        }
         return configuration
     }
 }

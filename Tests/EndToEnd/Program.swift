@@ -47,7 +47,8 @@ final class RunningProgram {
     private let errorFile: URL
     private let commandLine: String
 
-    init(_ arguments: [String], executable: URL = program) throws {
+    /// - Parameter environment: variables to set besides this process's own.
+    init(_ arguments: [String], environment: [String: String] = [:], executable: URL = program) throws {
         folder = try TemporaryFolder()
         outputFile = folder.file("output")
         errorFile = folder.file("error")
@@ -57,7 +58,7 @@ final class RunningProgram {
         // What a test measures of a policy is not to end up among the user's calibrations.
         process.environment = ProcessInfo.processInfo.environment.merging(
             ["XDG_CACHE_HOME": Self.caches.path(percentEncoded: false)]
-        ) { $1 }
+        ) { $1 }.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = try Self.newFile(outputFile)
         process.standardError = try Self.newFile(errorFile)

@@ -82,6 +82,15 @@ struct SafetensorsCheckpointTests {
             ),
             ("a shard in another folder", index(["a": "../x.safetensors"]), .shardIndex, "../x.safetensors"),
             ("an absolute shard", index(["a": "/tmp/x.safetensors"]), .shardIndex, "/tmp/x.safetensors"),
+            (
+                "a shard in another folder, behind a slash with an accent",
+                index(["a": "..\u{308}/\u{301}x.safetensors"]),
+                .shardIndex, "expected the name"
+            ),
+            (
+                "a shard whose name breaks a line", index(["a": "x\\u0085y.safetensors"]), .shardIndex,
+                #""x\u{85}y.safetensors""#
+            ),
             ("a shard that is a pickle", index(["a": "model.bin"]), .shardIndex, "model.bin"),
             ("no weight_map", "{}", .headerSyntax, "weight_map"),
             ("an empty weight_map", "{\"weight_map\": {}}", .headerSyntax, "weight_map"),
@@ -102,5 +111,19 @@ struct SafetensorsCheckpointTests {
             #expect(error.reason == reason, "\(error)")
             #expect(error.description.contains(mentions), "\(error)")
         }
+    }
+
+    @Test(
+        arguments: [
+            ("it's", #""it's""#), ("\"\\", #""\"\\""#), ("\n\r\t\0", #""\n\r\t\u{0}""#),
+            ("a\u{7f}\u{85}\u{202e}\u{2028}", #""a\u{7F}\u{85}\u{202E}\u{2028}""#),
+            (
+                "e" + String(repeating: "\u{301}", count: 200),
+                "\"e" + String(repeating: "\u{301}", count: 119) + "\"..."
+            ),
+        ]
+    )
+    func `Text from a file stays on its line and is cut`(text: String, expected: String) {
+        #expect(Array(text.quoted.unicodeScalars) == Array(expected.unicodeScalars))
     }
 }

@@ -92,6 +92,16 @@ import Testing
         #expect(error?.field == "beyond.shape")
     }
 
+    /// An array without numbers may have any shape with a 0 in it; a robot must not walk 2^60 steps.
+    @Test(arguments: [[1 << 60, 0], [0, 1 << 60], [0, 0]])
+    func aChunkWithoutActionsIsRefused(shape: [Int]) {
+        var chunk = chunk
+        (chunk.actions, chunk.beyond, chunk.actionSteps, chunk.actionDim) = ([], [], shape[0], shape[1])
+        let error = #expect(throws: MessageError.self) { try ChunkMessage(decoding: chunk.encode()) }
+        #expect(error?.code == .badArray)
+        #expect(error?.field == "action.shape")
+    }
+
     @Test func chunkTimingIsCompletedAfterTheRestIsPacked() throws {
         var chunk = chunk
         let bytes = chunk.encode(request: 5) { $0.publishedNs = 6_000_000_000 }

@@ -172,4 +172,43 @@ import Testing
         #expect(error.description.count < 200)
         #expect(!error.description.unicodeScalars.contains("\u{1b}"))
     }
+
+    /// Long maps look for repeated keys in another way than short ones.
+    @Test(arguments: [2, 24, 25, 200])
+    func aKeyThatComesTwiceIsNamed(entries: Int) {
+        func packed(_ keys: [String]) -> [UInt8] {
+            let encoder = MessagePackEncoder()
+            encoder.map(1)
+            encoder.string("outer")
+            encoder.map(keys.count)
+            for key in keys {
+                encoder.string(key)
+                encoder.unsigned(1)
+            }
+            return encoder.bytes
+        }
+        let keys = (1..<entries).map { "key\($0)" }
+        let error = #expect(throws: MessageError.self) {
+            try MessagePackDecoder.decode(packed(keys + ["key1"]), limits: .standard)
+        }
+        #expect(error?.code == .notMessagePack)
+        #expect(error?.field == "outer.key1")
+        guard
+            case .map(let map)? = try? MessagePackDecoder.decode(packed(keys + ["last"]), limits: .standard),
+            case .map(let inner)? = map["outer"]
+        else {
+            Issue.record("keys that differ are refused")
+            return
+        }
+        #expect(inner.keys == keys + ["last"])
+    }
+
+    @Test func aBadStringIsNamedByItsPath() {
+        let bytes: [UInt8] = [0x81, 0xa1, 0x61, 0x81, 0xa2, 0x62, 0x0a, 0x91, 0xa1, 0xff]
+        let error = #expect(throws: MessageError.self) {
+            try MessagePackDecoder.decode(bytes, limits: .standard)
+        }
+        #expect(error?.field == "a.b?")
+        #expect(error?.message == "a string of 1 bytes is not UTF-8")
+    }
 }

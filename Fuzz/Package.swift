@@ -1,0 +1,28 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+/// A reader to fuzz: a program from `Targets/<name>/`, whose seeds are in `Tests/Corpus/<name>/`.
+func fuzz(_ name: String, _ modules: String...) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: ["Harness"] + modules.map { .product(name: $0, package: "denoised") },
+        path: "Targets/\(name)",
+        // libFuzzer brings `main`.
+        swiftSettings: settings + [.unsafeFlags(["-parse-as-library"])]
+    )
+}
+
+let package = Package(
+    name: "DenoisedFuzz",
+    dependencies: [.package(name: "denoised", path: "..")],
+    targets: [
+        .target(name: "Harness", path: "Harness", swiftSettings: settings),
+        fuzz("json", "Safetensors"),
+        fuzz("safetensors", "Safetensors"),
+        fuzz("checkpoint", "Safetensors"),
+        fuzz("policy", "Policy", "Safetensors"),
+        fuzz("messages", "Wire"),
+    ]
+)

@@ -1,0 +1,295 @@
+"""Writes what the fuzzers start from: the seeds Tests/Corpus/<target>/<name> and the words in dictionaries/<target>.
+
+    python3 Tests/Corpus/seeds.py          writes them
+    python3 Tests/Corpus/seeds.py --check  says which are missing or differ, and which have no source here
+
+Standard library only. The messages are the dumps of docs/PROTOCOL.md and hand-made bytes, the policies those of
+Tests/PolicyTests/Fixtures. An input that broke something gets a name here and stays.
+"""
+
+import json
+import pathlib
+import re
+import struct
+import sys
+
+CORPUS = pathlib.Path(__file__).parent
+ROOT = CORPUS.parent.parent
+
+
+def dumps():
+    """The messages of docs/PROTOCOL.md by name."""
+    page = (ROOT / "docs/PROTOCOL.md").read_text()
+    found = {}
+    for name, dump in re.findall(r"```hex (\S+)\n(.*?)\n```", page, re.S):
+        found[name] = b"".join(bytes.fromhex(line[6:53]) for line in dump.splitlines())
+    return found
+
+
+def text(string):
+    raw = string.encode()
+    return (bytes([0xA0 | len(raw)]) if len(raw) < 32 else b"\xd9" + bytes([len(raw)])) + raw
+
+
+def observation(values, **changes):
+    """An observation whose feature `s` is the packed value `values`; a change to None leaves a field out."""
+    fields = {
+        "v": b"\x01",
+        "type": text("observation"),
+        "robot": text("arm1"),
+        "episode": b"\x07",
+        "sequence": b"\x08",
+        "time_ns": b"\x09",
+        "observation": b"\x81" + text("s") + values,
+    } | changes
+    fields = {name: value for name, value in fields.items() if value is not None}
+    return bytes([0x80 | len(fields)]) + b"".join(text(name) + value for name, value in fields.items())
+
+
+def array(dtype, data, shape):
+    return (
+        b"\x84" + text("__ndarray__") + b"\xc3" + text("data") + b"\xc4" + bytes([len(data)]) + data
+        + text("dtype") + text(dtype) + text("shape") + bytes([0x90 | len(shape)]) + b"".join(shape)
+    )
+
+
+def messages():
+    seeds = dumps()
+    two = array("<f4", struct.pack("<2f", 1, -2), [b"\x02"])
+    chunk = seeds["chunk"]
+    huge = b"\xcf" + struct.pack(">Q", 1 << 60)
+    action = chunk.index(b"\xa6action") + 7
+    beyond = chunk.index(b"\xa6beyond")
+    steps = array("<f4", b"", [huge, b"\x00"])
+    seeds |= {
+        "list": observation(b"\x93\x01\xff\xcb" + struct.pack(">d", 0.5)),
+        "empty-list": observation(b"\x90"),
+        "doubles": observation(array("<f8", struct.pack("<d", 1e300), [b"\x01"])),
+        "bytes": observation(array("|u1", b"\x00\xff", [b"\x02"])),
+        "not-finite": observation(array("<f4", struct.pack("<2f", float("nan"), float("inf")), [b"\x02"])),
+        "nan-in-list": observation(b"\x91\xca\x7f\xc0\x00\x00"),
+        "objects": observation(array("|O", b"\x80\x04\x2e", [b"\x01"])),
+        "rank-nine": observation(array("<f4", b"\x00" * 4, [b"\x01"] * 9)),
+        "shape-overflows": observation(array("<f4", b"\x00" * 4, [huge, huge, huge])),
+        "shape-lies": observation(array("<f4", b"\x00" * 4, [b"\x03"])),
+        "shape-negative": observation(array("<f4", b"\x00" * 4, [b"\xff"])),
+        "episode-name": observation(two, episode=text("a:b-c.d_e")),
+        "robot-control": observation(two, robot=text("arm\n1")),
+        "key-control": observation(two, **{"a\nb": b"\xc0"}),
+        "seed": observation(two, noise_seed=b"\xcf" + b"\xff" * 8, replan=b"\xc2"),
+        "no-robot": observation(two, robot=None),
+        "version-two": observation(two, v=b"\x02"),
+        "key-twice": b"\x82" + text("v") + b"\x01" + text("v") + b"\x01",
+        "key-number": b"\x81\x01\x01",
+        "deep": b"\x91" * 40 + b"\x01",
+        "array-lies": b"\xdd\xff\xff\xff\xff",
+        "map-lies": b"\xdf\xff\xff\xff\xff\x01",
+        "binary-lies": b"\xc6\xff\xff\xff\xff\x01",
+        "string-lies": b"\xdb\x7f\xff\xff\xff\x01",
+        "extension": b"\xc7\x01\x05\x00",
+        "unused-byte": b"\xc1",
+        "two-values": b"\x01\x01",
+        "not-utf8": observation(two, robot=b"\xa1\xff"),
+        # What each key is compared with: all those before it.
+        "many-keys": b"\xde\x01\x00" + b"".join(b"\xa2%02x\x00" % key for key in range(256)),
+        "info": b"\x82" + text("v") + b"\x01" + text("type") + text("info"),
+        # A chunk of 2^60 steps without a number in them.
+        "chunk-of-nothing": chunk[:action] + steps + chunk[beyond:],
+    }
+    return seeds
+
+
+def safetensors(header, data=b"", length=None):
+    header = header if isinstance(header, bytes) else json.dumps(header, separators=(",", ":")).encode()
+    return struct.pack("<Q", len(header) if length is None else length) + header + data
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def safetensors_files():
+    return {
+        "floats": safetensors(
+            {
+                "__metadata__": {"format": "pt"},
+                "a": tensor("F64", [1], 0, 8),
+                "b": tensor("F32", [2, 1], 8, 16),
+                "c": tensor("F16", [1], 16, 18),
+                "d": tensor("BF16", [1], 18, 20),
+            },
+            struct.pack("<dff", 0.1, -1, 2) + b"\x00\x3c\x80\x3f",
+        ),
+        "not-finite": safetensors({"a": tensor("F32", [2], 0, 8)}, b"\x00\x00\xc0\x7f\x00\x00\x80\xff"),
+        "integers": safetensors({"a": tensor("I64", [1], 0, 8), "b": tensor("BOOL", [2], 8, 10)}, b"\x01" * 10),
+        "eight-bits": safetensors({"a": tensor("F8_E4M3", [2], 0, 2)}, b"\x38\x7f"),
+        "scalar": safetensors({"a": tensor("F32", [], 0, 4)}, b"\x00\x00\x80\x3f"),
+        "empty": safetensors({"a": tensor("F32", [0, 1 << 40], 0, 0)}),
+        "no-tensors": safetensors(b"{}  "),
+        "metadata-only": safetensors({"__metadata__": {"a\u0000b": "\u20ac"}}),
+        "length-lies": safetensors(b"{}", length=(1 << 64) - 1),
+        "length-huge": safetensors(b"{}", length=100_000_001),
+        "length-short": b"\x02\x00\x00",
+        "overlap": safetensors({"a": tensor("U8", [2], 0, 2), "b": tensor("U8", [2], 1, 3)}, b"abc"),
+        "hole": safetensors({"a": tensor("U8", [1], 0, 1), "b": tensor("U8", [1], 2, 3)}, b"abc"),
+        "tail": safetensors({"a": tensor("U8", [1], 0, 1)}, b"ab"),
+        "offsets-back": safetensors({"a": tensor("U8", [1], 1, 0)}, b"a"),
+        "offsets-negative": safetensors({"a": tensor("U8", [1], -1, 0)}, b"a"),
+        "shape-overflows": safetensors({"a": tensor("F32", [1 << 62, 1 << 62], 0, 4)}, b"\x00" * 4),
+        "rank-seventeen": safetensors({"a": tensor("U8", [1] * 17, 0, 1)}, b"a"),
+        "twice": safetensors(b'{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":1}', b"a"),
+        "deep": safetensors(b'{"a":' + b"[" * 64 + b"]" * 64 + b"}"),
+    }
+
+
+def checkpoints():
+    def index(**weight_map):
+        return json.dumps({"metadata": {}, "weight_map": weight_map}).encode()
+
+    shard = safetensors({"weight": tensor("F32", [1], 0, 4)}, b"\x00\x00\x80\x3f")
+    return {
+        "two-shards": index(weight="a.safetensors", bias="b.safetensors") + b"\0" + shard,
+        "one-shard": index(weight="a.safetensors") + b"\0" + shard,
+        "only-the-good": index(bias="b.safetensors") + b"\0",
+        "wrong-shard": index(weight="b.safetensors", bias="a.safetensors") + b"\0" + shard,
+        "missing": index(weight="a.safetensors", other="a.safetensors") + b"\0" + shard,
+        "folder": index(weight="../a.safetensors") + b"\0" + shard,
+        "hidden": index(weight=".a.safetensors") + b"\0" + shard,
+        "itself": index(weight="model.safetensors.index.json") + b"\0" + shard,
+        "slash-with-accent": index(weight="..\u0308/\u0301a.safetensors") + b"\0" + shard,
+        "control-in-name": index(weight="a\u0001.safetensors") + b"\0" + shard,
+        "zero-in-name": index(weight="a\0.safetensors") + b"\0" + shard,
+        "no-map": b"{}\0" + shard,
+        "empty-map": index() + b"\0" + shard,
+    }
+
+
+CONFIGURATION = [
+    "type", "n_obs_steps", "horizon", "n_action_steps", "input_features", "output_features", "normalization_mapping",
+    "down_dims", "kernel_size", "n_groups", "diffusion_step_embed_dim", "use_film_scale_modulation",
+    "noise_scheduler_type", "num_train_timesteps", "beta_schedule", "beta_start", "beta_end", "prediction_type",
+    "clip_sample", "clip_sample_range", "num_inference_steps", "use_peft",
+]
+
+
+def policies():
+    fixture = ROOT / "Tests/PolicyTests/Fixtures/processors"
+    names = ["config.json", "policy_preprocessor.json", "policy_postprocessor.json"]
+    config, before, after = [json.loads((fixture / name).read_text()) for name in names]
+    config = {name: value for name, value in config.items() if name in CONFIGURATION}
+
+    def small(value):
+        return json.dumps(value, separators=(",", ":")).encode()
+
+    def policy(**changes):
+        return small(config | changes)
+
+    def pipeline(steps):
+        return b"\0".join([small(config), small(before | {"steps": steps}), small(after)])
+
+    minimal = {
+        name: config[name]
+        for name in ["type", "input_features", "output_features", "down_dims", "n_groups", "kernel_size"]
+    }
+    return {
+        "tiny": pipeline(before["steps"]),
+        "ddim": policy(noise_scheduler_type="DDIM", num_inference_steps=3, prediction_type="sample"),
+        "defaults": small(minimal),
+        "many-steps": policy(num_train_timesteps=10_000, beta_schedule="linear", beta_end=0.999),
+        "huge-horizon": policy(horizon=4096, n_action_steps=4096),
+        "huge-network": policy(down_dims=[16_384] * 8, kernel_size=63),
+        "no-network": policy(down_dims=[]),
+        "many-groups": policy(n_groups=16_384),
+        "image": policy(input_features={"observation.image": {"type": "VISUAL", "shape": [3, 96, 96]}}),
+        "renamed": pipeline(
+            [{"registry_name": "rename_observations_processor", "config": {"rename_map": {"q": "observation.state"}}}]
+            + before["steps"][1:]
+        ),
+        "two-normalizers": pipeline(before["steps"] + before["steps"][-1:]),
+        "statistics-elsewhere": pipeline(
+            before["steps"][:-1] + [before["steps"][-1] | {"state_file": "../statistics.safetensors"}]
+        ),
+        "no-steps": pipeline([]),
+        "control-in-key": policy(**{"normalizati\x7fn_mapping\u2028": {}}),
+    }
+
+
+def documents():
+    return {
+        "everything": rb'{"a":[1,-2.5e-3,true,false,null],"b":{"c":"\u00e9\ud83d\ude00\n\"\\"}}',
+        "integers": b"[0,-0,9223372036854775807,-9223372036854775808,9223372036854775808]",
+        "numbers": b"[1e308,1e-400,0.1,1E+2,4.9e-324]",
+        "too-large": b"1e309",
+        "twice": b'{"a":1,"a":2}',
+        "same-letter-twice": '{"\u00e9":1,"e\u0301":2}'.encode(),
+        "half-a-pair": rb'"\ud800"',
+        "pair-backwards": rb'"\udc00\ud800"',
+        "not-utf8": b'"\xff"',
+        "overlong": b'"\xc0\x80"',
+        "zero": rb'"\u0000"',
+        "control": b'"\x01"',
+        "deep": b"[" * 31 + b"]" * 31,
+        "too-deep": b"[" * 32 + b"]" * 32,
+        "unfinished": b'{"a":[{"b":"',
+        "after-the-end": b"{} {}",
+        "nothing": b"",
+        "nan": b"NaN",
+        "leading-zero": b"01",
+        "mark": b"\xef\xbb\xbf{}",
+    }
+
+
+def dictionaries():
+    """Words that a fuzzer would hardly hit upon."""
+    keys = re.findall(rb"[\xa1-\xbf]([a-z_]{2,})", b"".join(dumps().values()))
+    keys += [b"info", b"seed", b"noise_seed", b"statistics", b"daemon_version", b"sampler", b"endpoints", b"features"]
+    dtypes = [b"<f4", b"<f8", b"|i1", b"<i2", b"<i4", b"<i8", b"|u1", b"<u2", b"<u4", b"<u8"]
+    syntax = [b'{"', b'":', b"[]", b"{}", b"null", b"true", b"false", b"-0", b"1e400", rb"\u0000", rb"\ud83d\ude00"]
+    tensors = [b'"dtype":', b'"shape":[', b'"data_offsets":[', b'"__metadata__":{']
+    tensors += [b"F64", b"F32", b"F16", b"BF16", b"I64", b"I32", b"I16", b"I8", b"U64", b"U32", b"U16", b"U8", b"BOOL"]
+    files = [b'"weight_map":{', b'"a.safetensors"', b'"b.safetensors"', b'"bias"', b'"weight"']
+    policy = [word.encode() for word in CONFIGURATION] + [
+        b"diffusion", b"STATE", b"ENV", b"ACTION", b"VISUAL", b"MIN_MAX", b"MEAN_STD", b"IDENTITY", b"DDPM", b"DDIM",
+        b"linear", b"scaled_linear", b"squaredcos_cap_v2", b"epsilon", b"sample", b"v_prediction", b"norm_map",
+        b"registry_name", b"class", b"config", b"state_file", b"rename_map", b"features", b"float_dtype", b"eps",
+        b"normalize_observation_keys", b"observation.state", b"observation.environment_state", b"action",
+        b"rename_observations_processor", b"to_batch_processor", b"device_processor", b"normalizer_processor",
+        b"unnormalizer_processor",
+    ]
+    return {
+        "messages": [text(key.decode()) for key in sorted(set(keys))] + dtypes,
+        "safetensors": syntax + tensors,
+        "checkpoint": syntax + tensors + files,
+        "policy": syntax + policy,
+        "json": syntax,
+    }
+
+
+def main():
+    wanted = {}
+    for target, words in dictionaries().items():
+        lines = "".join('"' + "".join(f"\\x{byte:02x}" for byte in word) + '"\n' for word in words)
+        wanted[CORPUS / "dictionaries" / target] = lines.encode()
+    for target, seeds in {
+        "messages": messages(),
+        "safetensors": safetensors_files(),
+        "checkpoint": checkpoints(),
+        "policy": policies(),
+        "json": documents(),
+    }.items():
+        for name, seed in seeds.items():
+            wanted[CORPUS / target / name] = seed
+    if "--check" in sys.argv[1:]:
+        found = {path for path in CORPUS.glob("*/*") if path.is_file()}
+        wrong = [path for path, seed in wanted.items() if path not in found or path.read_bytes() != seed]
+        for path in sorted(wrong) + sorted(found - wanted.keys()):
+            print(f"{path.relative_to(ROOT)}: not what seeds.py makes")
+        sys.exit(1 if wrong or found - wanted.keys() else 0)
+    for path, seed in wanted.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(seed)
+    print(f"{len(wanted)} files, {sum(map(len, wanted.values()))} bytes")
+
+
+if __name__ == "__main__":
+    main()
