@@ -48,6 +48,8 @@ public struct DaemonConfiguration: Sendable {
     public var messagesPerSecond = 1000
     /// The daemon's keys and the clients that it lets in; nil: everybody who reaches a socket is let in.
     public var security: DaemonSecurity?
+    /// Gets what is taken in and given out; nil: nobody does.
+    public var tap: (any MessageTap)?
     /// Where the daemon tells what it does and what it rejects.
     public var logger = Logger(label: "denoised")
 
