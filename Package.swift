@@ -67,15 +67,18 @@ let package = Package(
         module("Policy", ["Denoiser", "Sampling", "Safetensors"], settings: computing),
         module("Wire", ["CLinux", "CMessagePack", "CZeroMQ"]),
         module("Safety", [yams]),
-        module("Controller", ["Policy", "RealTime", "Safety", "Wire", logging, histogram]),
+        module("Recording"),
+        module(
+            "Controller",
+            ["Policy", "RealTime", "Recording", "Safetensors", "Safety", "Wire", logging, histogram]
+        ),
         module("RealTime", ["Wire"]),
         module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Controller", "Denoiser", "NumPyRandom", "Policy", "PushT", "RealTime", "Safetensors",
-                "Safety",
-                "Sampling", "Wire", argumentParser, logging,
+                "Controller", "Denoiser", "NumPyRandom", "Policy", "PushT", "RealTime", "Recording",
+                "Safetensors", "Safety", "Sampling", "Wire", argumentParser, logging,
             ],
             swiftSettings: settings
         ),
@@ -88,13 +91,14 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
         tests("Wire", ["Wire"], resources: [.copy("Fixtures"), .copy("Resources")]),
+        tests("Recording", ["Recording"], resources: [.copy("Resources")]),
         tests("Safety", ["Safety"]),
-        tests("Controller", ["Controller", "Policy", "Safety", "Wire"]),
+        tests("Controller", ["Controller", "Policy", "Recording", "Safety", "Wire"]),
         tests("RealTime", ["RealTime", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Controller", "denoised", "Safetensors", "Sampling", "Wire"],
+            dependencies: ["Controller", "denoised", "Recording", "Safetensors", "Sampling", "Wire"],
             path: "Tests/EndToEnd",
             swiftSettings: settings
         ),

@@ -14,7 +14,7 @@ public final class Daemon: Sendable {
     /// The context of the daemon's sockets, which embedders share to reach its `inproc` endpoints.
     public let context: ZeroMQContext
     private let configuration: DaemonConfiguration
-    private let telemetry = Telemetry()
+    private let telemetry: Telemetry
     private let wakeUp: WakeUp
     private let mailbox: PlannerMailbox
     private let admission: ClientAdmission?
@@ -39,6 +39,7 @@ public final class Daemon: Sendable {
     ) throws(ZeroMQError) {
         if let context { self.context = context } else { self.context = try ZeroMQContext() }
         self.configuration = configuration
+        telemetry = Telemetry(tap: configuration.tap)
         wakeUp = try WakeUp()
         mailbox = PlannerMailbox(wakeUp: wakeUp)
         admission = try ClientAdmission(

@@ -50,6 +50,8 @@ public struct DaemonConfiguration: Sendable {
     public var security: DaemonSecurity?
     /// Whom the daemon tells that it works; nil: nobody.
     public var watchdog: Watchdog?
+    /// Gets what is taken in and given out; nil: nobody does.
+    public var tap: (any MessageTap)?
     /// Where the daemon tells what it does and what it rejects.
     public var logger = Logger(label: "denoised")
 

@@ -64,7 +64,12 @@ enum PlannerThread {
                 zip(jobs, planned).map { job, planned in
                     let result = planned.mapError { PlanningFailure(reason: "\($0)") }
                         .flatMap { check($0, policy: policy) }
-                    return PlanningOutcome(job: job, result: result, startedNs: startedNs)
+                    return PlanningOutcome(
+                        job: job,
+                        result: result,
+                        startedNs: startedNs,
+                        isGrouped: jobs.count > 1
+                    )
                 }
             )
         }

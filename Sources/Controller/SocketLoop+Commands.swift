@@ -20,6 +20,7 @@ extension SocketLoop {
         for command in pilots.commands(nowNs: nowNs) {
             telemetry.count { $0.commands += 1 }
             try chunks.send([command.robot.commandTopic, command.encoded()])
+            tap?.take(TappedMessage(.command(command)))
         }
         guard nowNs >= heartbeatDueNs else { return }
         // A daemon that was off its core does not make up for heartbeats.
@@ -37,6 +38,7 @@ extension SocketLoop {
             statistics: telemetry.heartbeat(nowNs: nowNs)
         )
         try chunks.send([Array(Topic.status.utf8), status.encoded()])
+        tap?.take(TappedMessage(.status(status)))
     }
 
     /// Stops a robot, known or not, or every one that is known. Returns how many had not been stopped.

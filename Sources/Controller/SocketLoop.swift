@@ -23,6 +23,7 @@ final class SocketLoop {
     private let budgetNs: UInt64?
     private let limits: MessagePackLimits
     let logger: Logger
+    let tap: (any MessageTap)?
     private var agenda: Agenda
     var pilots: Pilots
     var heartbeatDueNs = Clock.monotonicNs()
@@ -58,6 +59,7 @@ final class SocketLoop {
         limits = configuration.limits
         logger = configuration.logger
         watchdog = configuration.watchdog
+        tap = configuration.tap
         agenda = Agenda(emptyHistory: planner.emptyHistory, configuration: configuration)
         alarm = try Alarm()
         pilots = Pilots(configuration: configuration, policy: planner.policy)
@@ -70,6 +72,7 @@ final class SocketLoop {
     /// Works until `isStopping` says so, which is asked after each wake-up.
     func run(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {
         let sockets = [requests, observations] + (gr00t.map { [$0.socket] } ?? [])
+        tap?.take(TappedMessage(.started(policy: planner.policy, sampler: sampler)))
         while !isStopping() {
             watchdog?.beat(nowNs: Clock.monotonicNs())
             try setAlarm()
@@ -139,7 +142,9 @@ final class SocketLoop {
         try pilots[robot, nowNs: receivedNs].admit(observation, receivedNs: receivedNs)
         let pilot = pilots[robot, nowNs: receivedNs]
         if destination != .topic, let refusal = pilot.refusal { throw refusal }
-        if pilot.isOfNewSession(observation) { _ = agenda.reset(robot, episode: nil) }
+        if pilot.isOfNewSession(observation), agenda.reset(robot, episode: nil) != nil {
+            tap?.take(TappedMessage(.reset(robot)))
+        }
 
         let supersededBefore = agenda.superseded
         let reception = try agenda.receive(
@@ -157,6 +162,16 @@ final class SocketLoop {
             return (observation.replan ?? asks) && pilots[robot, nowNs: receivedNs].mayMove
         }
         pilots.keep { agenda.knows($0) }
+        tap?.take(
+            TappedMessage(
+                .observation(
+                    observation,
+                    preceding: preceding,
+                    isRepeat: reception == .duplicate,
+                    receivedNs: receivedNs
+                )
+            )
+        )
         telemetry.count { statistics in
             switch reception {
             case .new: statistics.observations += 1
@@ -197,7 +212,10 @@ final class SocketLoop {
     private func deliver(_ outcome: PlanningOutcome) throws(ZeroMQError) {
         let job = outcome.job
         watchdog?.planningEnded(nowNs: Clock.monotonicNs())
-        guard agenda.finish(job) else { return }
+        guard agenda.finish(job) else {
+            tap?.take(TappedMessage(.unsent(job.robot, job.episode)))
+            return
+        }
         let planned: PlannedChunk
         do throws(PlanningFailure) {
             planned = try outcome.result.get()
@@ -211,9 +229,11 @@ final class SocketLoop {
             return
         }
         var chunk = ChunkMessage(job: job, planned: planned, policy: planner.policy)
+        let sampled = chunk
         do throws(MessageError) {
             try pilot(&chunk, isCarriedOut: job.destination == .topic)
         } catch {
+            tap?.take(TappedMessage(.unsent(job.robot, job.episode)))
             log(error, "withheld the chunk for observation \(job.sequence) of episode \(job.episode)")
             try reply(.error(ErrorMessage(error)), to: job.destination)
             return
@@ -237,6 +257,16 @@ final class SocketLoop {
             telemetry.record(chunk.timing.stages) { count(chunk, as: \.predictions, in: &$0) }
             try gr00t.socket.send(message)
         }
+        tap?.take(
+            TappedMessage(
+                .chunk(
+                    chunk,
+                    sampled: sampled,
+                    isPrediction: job.destination != .topic,
+                    isGrouped: outcome.isGrouped
+                )
+            )
+        )
     }
 
     private func pilot(_ chunk: inout ChunkMessage, isCarriedOut: Bool) throws(MessageError) {
@@ -286,8 +316,6 @@ final class SocketLoop {
         telemetry.count { $0.requests[request.type, default: 0] += 1 }
         switch request {
         case .info:
-            var sampler = planner.sampler
-            sampler.budgetMs = Double(budgetNs ?? 0) / 1e6
             let info = InfoMessage(
                 daemonVersion: daemonVersion,
                 policy: planner.policy,
@@ -322,6 +350,13 @@ final class SocketLoop {
         }
     }
 
+    /// How chunks are sampled, with the budget that is kept.
+    private var sampler: InfoMessage.Sampler {
+        var sampler = planner.sampler
+        sampler.budgetMs = Double(budgetNs ?? 0) / 1e6
+        return sampler
+    }
+
     private func refuse(_ error: MessageError, to client: PlanningJob.Destination) throws(ZeroMQError) {
         reject(error, from: "requests")
         try reply(.error(ErrorMessage(error)), to: client)
@@ -334,6 +369,7 @@ final class SocketLoop {
         let dropped = agenda.reset(robot, episode: episode)
         if dropped != nil {
             pilots[robot, nowNs: nowNs].endEpisode("the robot was reset", nowNs: nowNs)
+            tap?.take(TappedMessage(.reset(robot)))
         }
         telemetry.count { $0.robots = UInt64(agenda.robotCount) }
         for job in dropped ?? [] where job.destination != .topic {

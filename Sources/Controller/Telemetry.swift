@@ -21,8 +21,11 @@ final class Telemetry: Sendable {
     private static let longestNs: UInt64 = 3_600_000_000_000
     private let startNs: UInt64
     private let state: Mutex<State>
+    private let tap: (any MessageTap)?
 
-    init() {
+    /// - Parameter tap: tells how many messages it could not keep.
+    init(tap: (any MessageTap)? = nil) {
+        self.tap = tap
         startNs = Clock.monotonicNs()
         // 128 ns is fine enough for every stage, and keeps a histogram under 200 KB.
         let empty = Histogram<UInt64>(
@@ -60,9 +63,11 @@ final class Telemetry: Sendable {
     /// The counters and the percentiles as they are now.
     func snapshot() -> DaemonStatistics {
         let nowNs = Clock.monotonicNs()
+        let unrecorded = tap?.lostMessages ?? 0
         return state.withLock { state in
             var statistics = state.counters
             statistics.uptimeNs = nowNs - startNs
+            statistics.unrecordedMessages = unrecorded
             statistics.latencyNs = Self.percentiles(of: state.latencies)
             return statistics
         }
@@ -70,12 +75,14 @@ final class Telemetry: Sendable {
 
     /// The counters as they are now, and percentiles of the last second.
     func heartbeat(nowNs: UInt64) -> DaemonStatistics {
-        state.withLock { state in
+        let unrecorded = tap?.lostMessages ?? 0
+        return state.withLock { state in
             if state.told.map({ nowNs &- $0.atNs >= Self.percentilesHoldNs }) ?? true {
                 state.told = (Self.percentiles(of: state.latencies), nowNs)
             }
             var statistics = state.counters
             statistics.uptimeNs = nowNs - startNs
+            statistics.unrecordedMessages = unrecorded
             statistics.latencyNs = state.told?.latencyNs ?? [:]
             return statistics
         }

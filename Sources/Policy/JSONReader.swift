@@ -101,6 +101,7 @@ struct JSONReader {
         let number: Double
         switch value {
         case .integer(let integer): number = Double(integer)
+        case .unsigned(let integer): number = Double(integer)
         case .number(let other): number = other
         default: throw error(expected: expected)
         }

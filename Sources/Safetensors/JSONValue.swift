@@ -5,8 +5,10 @@
 package enum JSONValue: Sendable, Equatable {
     case null
     case boolean(Bool)
-    /// A number written without fraction or exponent that fits in 64 bits.
+    /// A number written without fraction or exponent that fits in 64 bits with a sign.
     case integer(Int)
+    /// A number written without fraction or exponent from 2^63 to 2^64 - 1.
+    case unsigned(UInt64)
     /// Any other number. Always finite.
     case number(Double)
     case string(String)
@@ -19,6 +21,7 @@ package enum JSONValue: Sendable, Equatable {
         case .null: "null"
         case .boolean(let value): value ? "true" : "false"
         case .integer(let value): String(value)
+        case .unsigned(let value): String(value)
         case .number(let value): String(value)
         case .string(let value): value.quoted
         case .array(let values):
@@ -305,7 +308,10 @@ private struct JSONParser {
             try digits()
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
-        if isWhole, let integer = Int(text) { return .integer(integer) }
+        if isWhole {
+            if let integer = Int(text) { return .integer(integer) }
+            if let unsigned = UInt64(text) { return .unsigned(unsigned) }
+        }
         guard let number = Double(text), number.isFinite else {
             throw error("a number out of range", at: start)
         }

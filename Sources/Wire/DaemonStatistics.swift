@@ -55,6 +55,8 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
     public var limitViolations: UInt64 = 0
     /// Accepted observations on which the policy failed.
     public var plannerErrors: UInt64 = 0
+    /// Messages that were to be recorded and found no room; see docs/RECORDING.md.
+    public var unrecordedMessages: UInt64 = 0
     /// The latency of each stage of a chunk: `decode`, `queue`, `condition`, `sample`, `encode`, `total`, and
     /// `overhead`, which is `total` less `queue`, `condition` and `sample`.
     public var latencyNs: [String: Latency] = [:]
@@ -79,6 +81,7 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
         case commands
         case limitViolations = "limit_violations"
         case plannerErrors = "planner_errors"
+        case unrecordedMessages = "unrecorded_messages"
         case latencyNs = "latency_ns"
     }
 }
@@ -117,6 +120,7 @@ extension DaemonStatistics {
                 "commands": .unsigned(commands),
                 "limit_violations": .unsigned(limitViolations),
                 "planner_errors": .unsigned(plannerErrors),
+                "unrecorded_messages": .unsigned(unrecordedMessages),
                 "latency_ns": .map(MessagePackMap(sorted: latencies)),
             ])
         )
@@ -143,6 +147,7 @@ extension DaemonStatistics {
         commands = try fields.unsigned("commands")
         limitViolations = try fields.unsigned("limit_violations")
         plannerErrors = try fields.unsigned("planner_errors")
+        unrecordedMessages = try fields.unsigned("unrecorded_messages")
         for stage in try fields.map("latency_ns").keys {
             let latency = try fields.fields("latency_ns").fields(stage)
             latencyNs[stage] = try Latency(

@@ -16,7 +16,8 @@ struct Denoised: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            InspectCommand.self, PredictCommand.self, SimCommand.self, ServeCommand.self, KeygenCommand.self,
+            InspectCommand.self, PredictCommand.self, SimCommand.self, ServeCommand.self, ReplayCommand.self,
+            KeygenCommand.self,
             BenchCommand.self,
         ]
     )

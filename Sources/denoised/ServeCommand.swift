@@ -88,6 +88,17 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup
     var gr00t: Gr00tServeOptions
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Record what comes in and goes out in this MCAP file, for Foxglove and for `denoised replay`. The file must not be \
+            there yet; {time} in its name stands for the start, as 20260102T030405.678Z.
+            """,
+            valueName: "file"
+        )
+    )
+    var record: String?
+
     @Option(help: "The least severe level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
@@ -140,9 +151,13 @@ struct ServeCommand: ParsableCommand {
             maximumGroup: Self.maximumGroup
         )
 
-        let daemon = try Failure.asRun {
-            try Daemon(configuration: configuration, makePlanner: planner)
+        let recorder = try record.map { path in
+            try RecordingOptions.recorder(path, policy: policy, sampler: sampler, logger: logger)
         }
+        defer { recorder?.finish() }
+
+        configuration.tap = recorder
+        let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         let endpoints = try Failure.asRun { try daemon.start() }
         manager?.tell(.ready, .status("serves \(policy.name), observations at \(endpoints.observations)"))
         if !json {
@@ -151,6 +166,7 @@ struct ServeCommand: ParsableCommand {
             Console.result("  chunks        \(endpoints.chunks)")
             Console.result("  requests      \(endpoints.requests)")
             if let gr00t = endpoints.gr00t { Console.result("  gr00t         \(gr00t)") }
+            if let recorder { Console.result("  recording     \(recorder.path)") }
         }
 
         let waiter = Thread {
@@ -166,6 +182,7 @@ struct ServeCommand: ParsableCommand {
 
         let warning = SecurityOptions.warning(about: unprotected).map { RecurringWarning($0, logger: logger) }
         try withExtendedLifetime(warning) { try Failure.asRun { try daemon.waitUntilStopped() } }
+        recorder?.finish()
         let statistics = daemon.statistics
         if json {
             try Console.json(statistics)
@@ -242,6 +259,7 @@ extension DaemonStatistics {
         if lateChunks + coarseChunks > 0 {
             Console.result("\(coarseChunks) coarse to be in time, \(lateChunks) late")
         }
+        if unrecordedMessages > 0 { Console.result("\(unrecordedMessages) messages not recorded") }
         for (reason, count) in rejectedMessages.sorted(by: { $0.key < $1.key }) {
             Console.result("rejected, \(reason): \(count)")
         }

@@ -72,6 +72,7 @@ final class RunningProgram {
     var output: String { Self.text(outputFile) }
     var error: String { Self.text(errorFile) }
     var isRunning: Bool { process.isRunning }
+    var processIdentifier: Int32 { process.processIdentifier }
 
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 

@@ -1,0 +1,214 @@
+import Recording
+import Safetensors
+import Wire
+
+/// Why a message of a recording cannot be used.
+public struct RecordedMessageError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The message's topic.
+    public let topic: String
+    /// Its number in its topic.
+    public let number: UInt32
+    /// The field that is wrong; nil for the whole message.
+    public let field: String?
+    /// What was found and what was expected.
+    public let problem: String
+
+    /// One line: the message, the field, what is wrong.
+    public var description: String {
+        "\(topic.quoted) number \(number): " + (field.map { "\($0): \(problem)" } ?? problem)
+    }
+}
+
+/// Reads the fields of a recorded message; each error names the message and the field.
+struct RecordedFields {
+    private let topic: String
+    private let number: UInt32
+    private let path: String
+    private let object: JSONObject
+
+    /// - Throws: ``RecordedMessageError`` for what is no JSON object.
+    init(_ message: RecordedMessage) throws(RecordedMessageError) {
+        topic = message.topic
+        number = message.sequence
+        path = ""
+        func failure(_ problem: String) -> RecordedMessageError {
+            RecordedMessageError(topic: message.topic, number: message.sequence, field: nil, problem: problem)
+        }
+        let value: JSONValue
+        do throws(JSONSyntaxError) {
+            value = try JSONValue(parsing: message.data)
+        } catch {
+            throw failure("not JSON: \(error.problem) (byte \(error.offset))")
+        }
+        guard case .object(let object) = value else {
+            throw failure("found \(value.summary), expected an object")
+        }
+        self.object = object
+    }
+
+    private init(topic: String, number: UInt32, path: String, object: JSONObject) {
+        self.topic = topic
+        self.number = number
+        self.path = path
+        self.object = object
+    }
+
+    func error(_ field: String, _ problem: String) -> RecordedMessageError {
+        RecordedMessageError(topic: topic, number: number, field: path + field, problem: problem)
+    }
+
+    func has(_ name: String) -> Bool { object[name] != nil }
+
+    func string(_ name: String) throws(RecordedMessageError) -> String {
+        let value = try value(name)
+        // Control characters would reach the terminal of whoever replays.
+        guard case .string(let text) = value,
+            !text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control })
+        else {
+            throw wrong(name, value, "a string without control characters")
+        }
+        return text
+    }
+
+    func bool(_ name: String) throws(RecordedMessageError) -> Bool {
+        let value = try value(name)
+        guard case .boolean(let flag) = value else { throw wrong(name, value, "true or false") }
+        return flag
+    }
+
+    func unsigned(_ name: String) throws(RecordedMessageError) -> UInt64 {
+        let value = try value(name)
+        guard let number = value.unsigned else {
+            throw wrong(name, value, "a whole number from 0 to 2^64 - 1")
+        }
+        return number
+    }
+
+    func count(_ name: String) throws(RecordedMessageError) -> Int {
+        let value = try value(name)
+        guard case .integer(let count) = value, count >= 0 else {
+            throw wrong(name, value, "a whole number from 0 up")
+        }
+        return count
+    }
+
+    func number(_ name: String) throws(RecordedMessageError) -> Double {
+        let value = try value(name)
+        guard let number = value.double else { throw wrong(name, value, "a number") }
+        return number
+    }
+
+    func object(_ name: String) throws(RecordedMessageError) -> RecordedFields {
+        let value = try value(name)
+        guard case .object(let object) = value else { throw wrong(name, value, "an object") }
+        return RecordedFields(topic: topic, number: number, path: "\(path)\(name).", object: object)
+    }
+
+    func objects(_ name: String) throws(RecordedMessageError) -> [RecordedFields] {
+        var objects: [RecordedFields] = []
+        for value in try list(name) {
+            guard case .object(let object) = value else { throw wrong(name, value, "a list of objects") }
+            objects.append(
+                RecordedFields(topic: topic, number: number, path: "\(path)\(name).", object: object)
+            )
+        }
+        return objects
+    }
+
+    func robot() throws(RecordedMessageError) -> RobotID {
+        let text = try string("robot")
+        guard let robot = RobotID(text) else {
+            throw error("robot", "found \(text.quoted), expected a robot's id")
+        }
+        return robot
+    }
+
+    func episode() throws(RecordedMessageError) -> EpisodeID {
+        let value = try value("episode")
+        if let number = value.unsigned { return .number(number) }
+        // An episode's name has the form of a robot's id.
+        if case .string(let name) = value, RobotID(name) != nil { return .name(name) }
+        throw wrong("episode", value, "an episode's id")
+    }
+
+    /// An object of lists of numbers.
+    func features(_ name: String) throws(RecordedMessageError) -> [String: [Float]] {
+        try features(try value(name), of: name)
+    }
+
+    /// A list of those.
+    func featureList(_ name: String) throws(RecordedMessageError) -> [[String: [Float]]] {
+        var list: [[String: [Float]]] = []
+        for value in try self.list(name) { list.append(try features(value, of: name)) }
+        return list
+    }
+
+    private func features(
+        _ value: JSONValue,
+        of name: String
+    ) throws(RecordedMessageError) -> [String: [Float]] {
+        guard case .object(let object) = value else { throw wrong(name, value, "an object") }
+        var features: [String: [Float]] = [:]
+        for (feature, value) in object.members {
+            guard case .array(let numbers) = value else { throw wrong(name, value, "lists of numbers") }
+            features[feature] = try floats(numbers, of: name)
+        }
+        return features
+    }
+
+    /// The numbers of a list of lists, one list after the other.
+    func rows(_ name: String) throws(RecordedMessageError) -> [Float] {
+        var numbers: [Float] = []
+        for row in try list(name) {
+            guard case .array(let row) = row else { throw wrong(name, row, "a list of lists of numbers") }
+            numbers += try floats(row, of: name)
+        }
+        return numbers
+    }
+
+    private func list(_ name: String) throws(RecordedMessageError) -> [JSONValue] {
+        let value = try value(name)
+        guard case .array(let values) = value else { throw wrong(name, value, "a list") }
+        return values
+    }
+
+    private func floats(_ values: [JSONValue], of name: String) throws(RecordedMessageError) -> [Float] {
+        var numbers: [Float] = []
+        numbers.reserveCapacity(values.count)
+        for value in values {
+            guard let double = value.double, Float(double).isFinite else {
+                throw wrong(name, value, "numbers of 32 bits")
+            }
+            numbers.append(Float(double))
+        }
+        return numbers
+    }
+
+    private func value(_ name: String) throws(RecordedMessageError) -> JSONValue {
+        guard let value = object[name] else { throw error(name, "the field is missing") }
+        return value
+    }
+
+    private func wrong(_ name: String, _ found: JSONValue, _ expected: String) -> RecordedMessageError {
+        error(name, "found \(found.summary), expected \(expected)")
+    }
+}
+
+extension JSONValue {
+    fileprivate var unsigned: UInt64? {
+        switch self {
+        case .integer(let number): UInt64(exactly: number)
+        case .unsigned(let number): number
+        default: nil
+        }
+    }
+
+    fileprivate var double: Double? {
+        switch self {
+        case .integer(let number): Double(number)
+        case .unsigned(let number): Double(number)
+        case .number(let number): number
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,137 @@
+import Dispatch
+import Foundation
+import Logging
+import Recording
+import Synchronization
+import Wire
+
+/// Records what a daemon takes in and gives out, in an MCAP file, on a thread of its own.
+///
+/// Nobody waits for the disk: messages wait in a bounded queue, and what finds it full is counted and lost. A message is
+/// on the disk at most 250 ms after it was taken, as far as the disk keeps up. Where the disk takes no more, recording
+/// pauses and tries again every second; the file then ends with its last whole chunk.
+public final class Recorder: MessageTap {
+    /// What has become of the messages.
+    public struct Statistics: Sendable, Hashable {
+        /// Messages in the file, written out.
+        public var recorded: UInt64 = 0
+        /// Messages that found no room, in the queue or on the disk.
+        public var lost: UInt64 = 0
+        /// Writes that failed.
+        public var writeErrors: UInt64 = 0
+        /// Bytes of the file.
+        public var bytes: UInt64 = 0
+    }
+
+    private struct Queue {
+        var messages: [TappedMessage] = []
+        /// Messages that found the queue full or closed.
+        var refused: UInt64 = 0
+        var isClosed = false
+    }
+
+    /// The file.
+    public let path: String
+    private let capacity: Int
+    private let queue = Mutex(Queue())
+    private let counters = Mutex(Statistics())
+    /// Signalled only where the thread should not sleep on: signalling costs the socket thread a system call.
+    private let news = DispatchSemaphore(value: 0)
+    private let ended = OneShot<Void>()
+
+    /// Creates the file and starts the thread.
+    ///
+    /// - Parameters:
+    ///   - path: a file that is not there yet.
+    ///   - setup: what the daemon is started with.
+    ///   - capacity: the most messages that wait for the thread, which keeps the recorder until ``finish()``.
+    /// - Throws: `RecordingError` where the file cannot be created.
+    public convenience init(
+        path: String,
+        setup: RecordingSession.Setup,
+        logger: Logger,
+        capacity: Int = 8192
+    ) throws(RecordingError) {
+        try self.init(path: path, setup: setup, logger: logger, capacity: capacity) {
+            () throws(RecordingError) in
+            try MCAPWriter(creating: path, library: "denoised \(daemonVersion)")
+        }
+    }
+
+    /// A recorder whose file `makeWriter` makes, on the recorder's thread.
+    init(
+        path: String,
+        setup: RecordingSession.Setup,
+        logger: Logger,
+        capacity: Int,
+        makeWriter: @escaping @Sendable () throws(RecordingError) -> MCAPWriter
+    ) throws(RecordingError) {
+        self.path = path
+        self.capacity = capacity
+        let ready = OneShot<Result<Void, RecordingError>>()
+        let thread = Thread { [self] in
+            do throws(RecordingError) {
+                var log = RecordingLog(writer: try makeWriter(), setup: setup, logger: logger)
+                ready.set(.success(()))
+                work(&log)
+            } catch {
+                ready.set(.failure(error))
+            }
+            ended.set(())
+        }
+        thread.name = "recorder"
+        thread.start()
+        try ready.wait().get()
+    }
+
+    /// What has become of the messages so far; may be asked from any thread.
+    public var statistics: Statistics {
+        let refused = queue.withLock { $0.refused }
+        var statistics = counters.withLock { $0 }
+        statistics.lost += refused
+        return statistics
+    }
+
+    /// Messages that found no room, in the queue or on the disk.
+    public var lostMessages: UInt64 { statistics.lost }
+
+    /// Puts a message into the queue; it is lost where that is full.
+    public func take(_ message: TappedMessage) {
+        let isHalfFull = queue.withLock { queue in
+            guard queue.messages.count < capacity, !queue.isClosed else {
+                queue.refused += 1
+                return false
+            }
+            queue.messages.append(message)
+            return queue.messages.count == capacity / 2
+        }
+        if isHalfFull { news.signal() }
+    }
+
+    /// Writes out what waits, ends the file with its summary, and waits for that. What is taken afterwards is lost.
+    public func finish() {
+        queue.withLock { $0.isClosed = true }
+        news.signal()
+        ended.wait()
+    }
+
+    private func work(_ log: inout RecordingLog) {
+        var batch: [TappedMessage] = []
+        var isClosed = false
+        var toldRefused: UInt64 = 0
+        while !isClosed {
+            _ = news.wait(timeout: .now() + .milliseconds(25))
+            let refused: UInt64
+            (refused, isClosed) = queue.withLock { queue in
+                swap(&queue.messages, &batch)
+                return (queue.refused, queue.isClosed)
+            }
+            for message in batch { log.record(message) }
+            batch.removeAll(keepingCapacity: true)
+            log.tell(ofLost: refused - toldRefused)
+            toldRefused = refused
+            if isClosed { log.finish() } else { log.flushIfDue() }
+            counters.withLock { $0 = log.statistics }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Controller
+import Foundation
+import Glibc
+import Logging
+import Policy
+import Sampling
+import Wire
+
+/// What `--record` asks for.
+enum RecordingOptions {
+    /// Starts to record.
+    ///
+    /// - Parameter path: where `{time}` stands for now.
+    /// - Throws: `Failure` where the file cannot be created, or is there already.
+    static func recorder(
+        _ path: String,
+        policy: PolicyBundle,
+        sampler: SamplerOptions,
+        logger: Logger
+    ) throws -> Recorder {
+        // A file that reaches the system's size limit is to be an error, not the daemon's end.
+        signal(SIGXFSZ, SIG_IGN)
+        let setup = RecordingSession.Setup(
+            fingerprint: try Failure.asInput { try policy.fileFingerprint() },
+            seed: sampler.firstSeed,
+            threads: sampler.threadCount,
+            startsWarm: sampler.warmStart
+        )
+        return try Failure.asInput {
+            try Recorder(path: path.replacing("{time}", with: timeStamp), setup: setup, logger: logger)
+        }
+    }
+
+    /// Now in UTC, to the millisecond, in a form that sorts and that any file name may hold.
+    private static var timeStamp: String {
+        let formatter = DateFormatter()
+        formatter.locale = Locale(identifier: "en_US_POSIX")
+        formatter.timeZone = TimeZone(secondsFromGMT: 0)
+        formatter.dateFormat = "yyyyMMdd'T'HHmmss.SSS'Z'"
+        return formatter.string(from: Date())
+    }
+}
+
+extension SamplerOptions {
+    /// These options, with a recording's settings for those that were not given.
+    ///
+    /// - Throws: `Failure` for settings that this program does not know.
+    func completed(from session: RecordingSession) throws -> SamplerOptions {
+        var options = self
+        let sampler = session.sampler
+        func unknown(_ what: String, _ value: String) -> Failure {
+            .input("the recording's \(what) is \"\(value.prefix(64))\", which is not known here")
+        }
+        if options.solver == nil {
+            guard let solver = Solver(rawValue: sampler.solver) else {
+                throw unknown("solver", sampler.solver)
+            }
+            options.solver = solver
+        }
+        if options.steps == nil { options.steps = sampler.steps }
+        if options.window == nil, sampler.method != "sequential" {
+            guard let method = ParallelMethod(rawValue: sampler.method) else {
+                throw unknown("method", sampler.method)
+            }
+            options.window = .steps(sampler.window)
+            options.method = options.method ?? method
+            options.tolerance = options.tolerance ?? Float(sampler.tolerance)
+            options.warmStart = options.warmStart || session.setup.startsWarm
+        }
+        if options.precision == nil {
+            let name = sampler.kernel.prefix { $0 != " " }
+            guard let precision = PrecisionChoice(rawValue: String(name)) else {
+                throw unknown("kernel", sampler.kernel)
+            }
+            options.precision = precision
+        }
+        if options.threads == nil {
+            guard 1...256 ~= session.setup.threads else {
+                throw unknown("threads", "\(session.setup.threads)")
+            }
+            options.threads = session.setup.threads
+        }
+        options.seed = options.seed ?? session.setup.seed
+        return options
+    }
+}

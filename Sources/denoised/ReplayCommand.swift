@@ -1,0 +1,139 @@
+import ArgumentParser
+import Controller
+import Foundation
+import Policy
+import Recording
+import Safetensors
+import Wire
+
+struct ReplayCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "replay",
+        abstract: "Compute the chunks of a recording again and compare.",
+        discussion: """
+            FILE is what `denoised serve --record` wrote, whole or cut off. Its observations enter the daemon's histories \
+            again as they did, and each recorded chunk is planned again from the history, and with the noise, that it had. \
+            With the recorded policy, settings and instruction set every chunk comes out the same, bit for bit.
+
+            Options default to the recording's settings. Chunks that were finished early to keep a budget depend on how fast \
+            the machine was; they are counted and not compared. docs/RECORDING.md says more.
+
+            Exit codes: 0 no chunk differs, 1 some do, 2 a file that is no sound recording.
+            """
+    )
+
+    @Argument(help: ArgumentHelp("The recording.", valueName: "file"))
+    var recording: String
+
+    @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    var policy: String
+
+    @OptionGroup
+    var sampler: SamplerOptions
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        if sampler.budgetMs != nil {
+            throw ValidationError("--budget-ms is for serve and sim: a replay takes the time it takes")
+        }
+    }
+
+    private struct Report: Encodable {
+        let recording: String
+        /// The byte at which the file is cut off; nil where it is whole.
+        let cutOffAt: UInt64?
+        let recordedBy: String
+        let samePolicy: Bool
+        let recordedKernel: String
+        let kernel: String
+        let replay: ReplayReport
+    }
+
+    func run() throws {
+        let reader = try Failure.asInput { try MCAPReader(recording) }
+        let session = try readSession(reader)
+        let options = try sampler.completed(from: session)
+        let bundle = try PolicyOptions.load(policy)
+        let samePolicy = try Failure.asInput { try bundle.fileFingerprint() } == session.setup.fingerprint
+        let planner = try Failure.asInput { try PolicyPlanner.factory(bundle: bundle, sampler: options)() }
+        var replay = ChunkReplay(planner: planner, seed: options.firstSeed, startsWarm: options.warmStart)
+        try Failure.asInput {
+            while let message = try reader.next() {
+                guard let event = try RecordedEvent(message) else { continue }
+                do {
+                    try replay.take(event)
+                } catch let error as MessageError {
+                    throw Failure.input("\(message.topic.quoted) number \(message.sequence): \(error)")
+                }
+            }
+        }
+
+        let cutOff: UInt64? = if case .cutOff(let byte) = reader.end { byte } else { nil }
+        let report = Report(
+            recording: recording,
+            cutOffAt: cutOff,
+            recordedBy: session.daemonVersion,
+            samePolicy: samePolicy,
+            recordedKernel: session.sampler.kernel,
+            kernel: planner.sampler.kernel,
+            replay: replay.report
+        )
+        if json { try Console.json(report) } else { show(report, session) }
+        guard replay.report.different == 0 else {
+            throw Failure.run(
+                "\(replay.report.different) of \(replay.report.compared) chunks came out differently"
+            )
+        }
+    }
+
+    /// The recording's first message.
+    private func readSession(_ reader: MCAPReader) throws -> RecordingSession {
+        try Failure.asInput {
+            guard let message = try reader.next(), case .session(let session)? = try RecordedEvent(message)
+            else {
+                throw Failure.input(
+                    "\(recording): does not begin with the settings of a daemon, as `denoised serve --record` writes them"
+                )
+            }
+            return session
+        }
+    }
+
+    private func show(_ report: Report, _ session: RecordingSession) {
+        let replay = report.replay
+        Console.result(
+            "\(session.policy.name): \(replay.observations) observations, \(replay.chunks) chunks, recorded by denoised "
+                + report.recordedBy
+        )
+        if let byte = report.cutOffAt {
+            Console.result("  the file is cut off at byte \(byte); everything before was read")
+        }
+        if !report.samePolicy { Console.result("  the policy's files are not those that were recorded") }
+        if report.kernel != report.recordedKernel {
+            Console.result("  computed by \(report.kernel), recorded by \(report.recordedKernel)")
+        }
+        if replay.lost > 0 { Console.result("  \(replay.lost) messages were lost while recording") }
+        Console.result("  \(replay.compared) chunks compared, \(replay.identical) identical")
+        for (reason, count) in replay.notComparable.sorted(by: { $0.key < $1.key }) {
+            Console.result("  \(count) not comparable: \(Self.words[reason] ?? reason)")
+        }
+        guard replay.different > 0 else { return }
+        Console.result("  largest difference \(replay.largestDifference) in the robot's units")
+        for difference in replay.differences {
+            let size = difference.largest.map { "by \($0)" } ?? "in size"
+            Console.result(
+                "  \(difference.robot), episode \(difference.episode), observation \(difference.sequence): differs \(size)"
+            )
+        }
+    }
+
+    private static let words = [
+        "coarse": "finished in long steps to keep a budget",
+        "grouped": "sampled together with other robots' chunks",
+        "no_observation": "the observation is not in the recording",
+        "gap": "messages before it are missing",
+        "warm_start": "started from a chunk that is not comparable",
+    ]
+}
