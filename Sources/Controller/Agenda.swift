@@ -76,6 +76,8 @@ struct Agenda {
     ///   - now: the monotonic clock, asked when the observation is in the history.
     ///   - wantsChunk: whether one is to be planned for the robot's topic; asked when the observation is in the history, with
     ///     whether it entered now.
+    ///   - committed: what the robot will carry out until the chunk is there, where the observation does not say; asked after
+    ///     `wantsChunk`.
     /// - Throws: ``MessageError`` `stale`, and `busy` where too many predictions wait; the history is as before then.
     mutating func receive(
         _ observation: ObservationMessage,
@@ -83,7 +85,8 @@ struct Agenda {
         for destination: PlanningJob.Destination,
         receivedNs: UInt64,
         now: () -> UInt64,
-        wantsChunk: (_ isNew: Bool) -> Bool
+        wantsChunk: (_ isNew: Bool) -> Bool,
+        committed: () -> ActionRows? = { nil }
     ) throws(MessageError) -> Reception {
         if destination != .topic, waitingPredictions >= maximumWaitingPredictions {
             throw MessageError(
@@ -109,6 +112,7 @@ struct Agenda {
                     timeNs: observation.timeNs,
                     history: history,
                     noiseSeed: noiseSeed,
+                    frozen: (observation.committed ?? committed())?.values ?? [],
                     destination: destination,
                     receivedNs: receivedNs,
                     queuedNs: now()

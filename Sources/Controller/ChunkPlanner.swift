@@ -50,6 +50,10 @@ public struct PlanningRequest: Sendable {
     public var history: ObservationHistory
     /// The seed of the sampling noise.
     public var noiseSeed: UInt64
+    /// The actions that the robot will carry out at the control steps `sequence`, `sequence` + 1, ... whatever the chunk says,
+    /// [k, actionDim] in the robot's units: the chunk begins with them. Empty where nothing is known; k is at most `horizon`
+    /// - `nObsSteps` + 1.
+    public var frozen: [Float]
     /// When the chunk must be there, by ``Clock/monotonicNs()``; nil where it takes the time it takes.
     public var deadlineNs: UInt64?
 
@@ -60,6 +64,7 @@ public struct PlanningRequest: Sendable {
         sequence: UInt64,
         history: ObservationHistory,
         noiseSeed: UInt64,
+        frozen: [Float] = [],
         deadlineNs: UInt64? = nil
     ) {
         self.robot = robot
@@ -67,6 +72,7 @@ public struct PlanningRequest: Sendable {
         self.sequence = sequence
         self.history = history
         self.noiseSeed = noiseSeed
+        self.frozen = frozen
         self.deadlineNs = deadlineNs
     }
 }
@@ -78,6 +84,8 @@ public struct PlannedChunk: Sendable, Hashable {
     public var actions: [Float]
     /// The actions predicted to follow them, row-major [k, actionDim]; k may be 0.
     public var beyond: [Float]
+    /// Those of ``PlanningRequest/frozen`` that the planner took up; empty where it sampled everything.
+    public var frozen: [Float]
     /// How they were sampled.
     public var sampling: ChunkMessage.Sampling
     /// Nanoseconds spent on normalising the history and preparing the network's condition.
@@ -89,12 +97,14 @@ public struct PlannedChunk: Sendable, Hashable {
     public init(
         actions: [Float],
         beyond: [Float] = [],
+        frozen: [Float] = [],
         sampling: ChunkMessage.Sampling,
         conditionNs: UInt64,
         sampleNs: UInt64
     ) {
         self.actions = actions
         self.beyond = beyond
+        self.frozen = frozen
         self.sampling = sampling
         self.conditionNs = conditionNs
         self.sampleNs = sampleNs

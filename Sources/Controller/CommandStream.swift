@@ -41,10 +41,11 @@ struct CommandStream: Sendable {
         self.file = file
         settings = ChunkSchedule.Settings(
             mode: .asynchronous,
-            strategy: strategy,
             period: .seconds(1 / file.controlHz),
             actionSteps: policy.nActionSteps,
-            predictedSteps: policy.horizon - policy.nObsSteps + 1
+            predictedSteps: policy.horizon - policy.nObsSteps + 1,
+            strategy: strategy,
+            interpolation: file.interpolation.ofActions
         )
         ticksPerStep = (file.commandHz / file.controlHz).rounded()
         interval = Float(1 / file.commandHz)
@@ -113,7 +114,7 @@ struct CommandStream: Sendable {
             guard let values = observation.values[place.feature] else { return nil }
             return place.indices.map { $0 < values.count ? values[$0] : .nan }
         }
-        return schedule.asks(at: observation.sequence)
+        return schedule.request(at: observation.sequence) != nil
     }
 
     /// Takes a chunk that is there. Returns whether it has taken over.
@@ -131,9 +132,9 @@ struct CommandStream: Sendable {
         return true
     }
 
-    /// The actions that will be carried out while the chunk for `sequence` is planned: row i is for step `sequence` + i,
-    /// [count, actionDim]. Empty where the strategy freezes none.
-    func committedActions(from sequence: UInt64) -> [[Float]] { schedule.committedActions(from: sequence) }
+    /// The actions that will be carried out while the chunk for `sequence` is planned: row i is for step `sequence` + i. Nil
+    /// where the strategy freezes none.
+    func committedActions(from sequence: UInt64) -> ActionRows? { schedule.committed(from: sequence) }
 
     // MARK: Commands out
 
@@ -159,7 +160,7 @@ struct CommandStream: Sendable {
     /// The command of the tick that has come, if one has: on with the plan.
     mutating func advance(at nowNs: UInt64) -> Tick? {
         guard let due = dueTick(at: nowNs) else { return nil }
-        guard let target = schedule.action(at: due.step, interpolation: file.interpolation.ofActions) else {
+        guard let target = schedule.action(atTime: due.step) else {
             return .nothingPlanned
         }
         // What the limiter returns becomes the robot's motion only if it is published.

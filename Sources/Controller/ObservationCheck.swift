@@ -39,6 +39,19 @@ extension InfoMessage.Policy {
         )
     }
 
+    /// Checks that committed actions can be the beginning of a chunk. Their numbers are finite: decoding saw to that.
+    /// - Throws: ``MessageError`` with the shape found and the one expected.
+    func check(_ committed: ActionRows) throws(MessageError) {
+        let rows = horizon - nObsSteps + 1
+        guard committed.actionDim == actionDim, committed.steps <= rows else {
+            throw MessageError(
+                .badArray,
+                field: "committed.shape",
+                "found [\(committed.steps), \(committed.actionDim)], expected [at most \(rows), \(actionDim)]"
+            )
+        }
+    }
+
     private var featureList: String {
         features.map { "\($0.name) [\($0.count)]" }.joined(separator: ", ")
     }

@@ -118,8 +118,8 @@ struct Pilot: Sendable {
     }
 
     /// The actions that will be carried out while a chunk is planned; see ``CommandStream/committedActions(from:)``.
-    func committedActions(from sequence: UInt64) -> [[Float]] {
-        state == .running ? stream?.committedActions(from: sequence) ?? [] : []
+    func committedActions(from sequence: UInt64) -> ActionRows? {
+        state == .running ? stream?.committedActions(from: sequence) : nil
     }
 
     // MARK: Chunks

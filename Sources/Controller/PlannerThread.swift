@@ -96,6 +96,16 @@ enum PlannerThread {
                 )
             )
         }
+        guard chunk.frozen.count.isMultiple(of: policy.actionDim),
+            chunk.frozen.allSatisfy(\.isFinite)
+        else {
+            return .failure(
+                PlanningFailure(
+                    reason: "the policy's chunk has \(chunk.frozen.count) frozen numbers, "
+                        + "expected finite ones, a multiple of \(policy.actionDim)"
+                )
+            )
+        }
         let numbers = chunk.actions + chunk.beyond
         guard let index = numbers.firstIndex(where: { !$0.isFinite }) else { return .success(chunk) }
         return .failure(
@@ -120,6 +130,7 @@ extension PlanningRequest {
             sequence: job.sequence,
             history: job.history,
             noiseSeed: job.noiseSeed,
+            frozen: job.frozen,
             deadlineNs: budgetNs.map { budgetNs in
                 let dueNs = job.receivedNs + budgetNs - min(budgetNs, Self.deliveryNs)
                 guard dueNs > startedNs else { return dueNs }

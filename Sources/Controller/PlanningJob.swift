@@ -21,6 +21,8 @@ struct PlanningJob: Sendable {
     /// The observations up to the one to answer.
     let history: ObservationHistory
     let noiseSeed: UInt64
+    /// As in ``PlanningRequest``.
+    let frozen: [Float]
     let destination: Destination
     /// The monotonic clock when the observation had been read from its socket.
     let receivedNs: UInt64
@@ -32,7 +34,7 @@ struct PlanningJob: Sendable {
     /// Whether the other job's chunk would be this one's, sent to the same place.
     func isRepeat(of other: PlanningJob) -> Bool {
         robot == other.robot && episode == other.episode && sequence == other.sequence
-            && noiseSeed == other.noiseSeed && destination == other.destination
+            && noiseSeed == other.noiseSeed && frozen == other.frozen && destination == other.destination
     }
 }
 

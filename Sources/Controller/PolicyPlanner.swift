@@ -92,14 +92,20 @@ public struct PolicyPlanner: ChunkPlanner {
         let chunk = try diffusion.actionChunk(
             for: request.history,
             seed: request.noiseSeed,
-            deadline: request.deadlineNs.map(Self.instant)
+            deadline: request.deadlineNs.map(Self.instant),
+            frozen: request.frozen.isEmpty
+                ? nil : FrozenActions(request.frozen, firstRow: policy.nObsSteps - 1)
         )
         if startsWarm { remember(chunk, of: request) }
-        return planned(chunk, method: sampler.method)
+        return planned(chunk, frozen: request.frozen, method: sampler.method)
     }
 
-    /// Samples the chunks of several robots together, step by step.
+    /// Samples the chunks of several robots together, step by step; one after the other where actions are frozen, which a group
+    /// has no way to do.
     public mutating func plan(together requests: [PlanningRequest]) -> [Result<PlannedChunk, any Error>] {
+        guard requests.allSatisfy(\.frozen.isEmpty) else {
+            return requests.map { request in Result { try plan(request) } }
+        }
         let chunks = diffusion.actionChunks(
             for: requests.map(\.history),
             seeds: requests.map(\.noiseSeed),
@@ -109,7 +115,7 @@ public struct PolicyPlanner: ChunkPlanner {
             Result {
                 let chunk = try chunk.get()
                 if startsWarm { remember(chunk, of: request) }
-                return planned(chunk, method: "sequential")
+                return planned(chunk, frozen: [], method: "sequential")
             }
         }
     }
@@ -118,12 +124,13 @@ public struct PolicyPlanner: ChunkPlanner {
         .now + .nanoseconds(Int64(monotonicNs) - Int64(Clock.monotonicNs()))
     }
 
-    private func planned(_ chunk: ActionChunk, method: String) -> PlannedChunk {
+    private func planned(_ chunk: ActionChunk, frozen: [Float], method: String) -> PlannedChunk {
         let (quality, coarseSteps) = chunk.report.quality.message
         let executed = (policy.nObsSteps - 1) * policy.actionDim + chunk.actions.count
         return PlannedChunk(
             actions: chunk.actions,
             beyond: Array(chunk.prediction[executed...]),
+            frozen: frozen,
             sampling: ChunkMessage.Sampling(
                 solver: sampler.solver,
                 steps: sampler.steps,

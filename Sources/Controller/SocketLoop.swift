@@ -139,6 +139,7 @@ final class SocketLoop {
         let robot = observation.robot
         for values in preceding { try planner.policy.check(values) }
         try planner.policy.check(observation.values)
+        if let committed = observation.committed { try planner.policy.check(committed) }
         try pilots[robot, nowNs: receivedNs].admit(observation, receivedNs: receivedNs)
         let pilot = pilots[robot, nowNs: receivedNs]
         if destination != .topic, let refusal = pilot.refusal { throw refusal }
@@ -160,6 +161,9 @@ final class SocketLoop {
                 receivedNs: receivedNs
             )
             return (observation.replan ?? asks) && pilots[robot, nowNs: receivedNs].mayMove
+        } committed: {
+            destination == .topic
+                ? pilots[robot, nowNs: receivedNs].committedActions(from: observation.sequence) : nil
         }
         pilots.keep { agenda.knows($0) }
         tap?.take(
@@ -448,6 +452,7 @@ extension ChunkMessage {
             actionSteps: policy.nActionSteps,
             actionDim: policy.actionDim,
             beyond: planned.beyond,
+            frozen: planned.frozen,
             noiseSeed: job.noiseSeed,
             sampling: planned.sampling,
             timing: Timing(receivedNs: job.receivedNs)

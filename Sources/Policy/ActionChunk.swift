@@ -21,6 +21,20 @@ public struct ActionChunk: Sendable {
     public var nActionSteps: Int { actions.count / actionDim }
 }
 
+/// Actions that a prediction is to contain, as they are, the others being sampled to fit them.
+public struct FrozenActions: Sendable, Hashable {
+    /// The actions, [rows, actionDim], in the robot's units; what the policy cannot express is clipped to what it can.
+    public var actions: [Float]
+    /// The row of the prediction that the first of them is, from 0; `nObsSteps` - 1 is that of the newest observation.
+    public var firstRow: Int
+
+    /// Actions from a row on.
+    public init(_ actions: [Float], firstRow: Int) {
+        self.actions = actions
+        self.firstRow = firstRow
+    }
+}
+
 /// What sampling one chunk took.
 public struct ChunkSampling: Sendable {
     /// How it was sampled.
@@ -37,6 +51,8 @@ public enum ActionChunkError: Error, Sendable, Hashable, CustomStringConvertible
     case emptyHistory
     /// The noise has another number of elements than [numInferenceSteps + 1, horizon, actionDim].
     case noiseCount(found: Int, expected: Int)
+    /// The frozen actions are not whole ones, or do not lie within the prediction's rows.
+    case frozenCount(found: Int, firstRow: Int, rows: Int, actionDim: Int)
     /// A number that must not reach a robot came out of the network, or was in the noise.
     case notFinite(what: String, index: Int, value: Float)
 
@@ -45,6 +61,8 @@ public enum ActionChunkError: Error, Sendable, Hashable, CustomStringConvertible
         switch self {
         case .emptyHistory: "the history has no observation; expected at least one"
         case .noiseCount(let found, let expected): "noise: \(found) numbers; expected \(expected)"
+        case .frozenCount(let found, let firstRow, let rows, let actionDim):
+            "frozen actions: \(found) numbers from row \(firstRow) on; expected actions of \(actionDim) within \(rows) rows"
         case .notFinite(let what, let index, let value):
             "\(what): \(value) at index \(index); expected finite numbers"
         }

@@ -185,16 +185,24 @@ public final class DiffusionPolicy {
     ///   - prediction: receives every action predicted, [horizon, actionDim], in the robot's units; row
     ///     `nObsSteps - 1` is the action at the step of the newest observation. Not to be used where an error is thrown.
     ///   - deadline: when the chunk must be there, for a policy that `keepsDeadlines`.
-    /// - Throws: `ActionChunkError` for an empty history, or where the result is not finite.
+    ///   - frozen: actions that the prediction is to contain; nil: all are sampled.
+    /// - Throws: `ActionChunkError` for an empty history, frozen actions that do not fit, or where the result is not finite.
     public func sampleChunk(
         for history: ObservationHistory,
         seed: UInt64,
         deadline: ContinuousClock.Instant? = nil,
+        frozen: FrozenActions? = nil,
         into prediction: inout MutableSpan<Float>
     ) throws(ActionChunkError) -> ChunkSampling {
         let start = ContinuousClock.now
         buffers.drawNoise(seed: seed)
-        return try sampleChunk(for: history, start: start, deadline: deadline, into: &prediction)
+        return try sampleChunk(
+            for: history,
+            start: start,
+            deadline: deadline,
+            frozen: frozen,
+            into: &prediction
+        )
     }
 
     /// Answers the newest observation of a history, with noise drawn from a seed. Allocates the chunk's arrays.
@@ -202,15 +210,17 @@ public final class DiffusionPolicy {
     /// - Parameters:
     ///   - history: one that `makeHistory` made.
     ///   - deadline: when the chunk must be there, for a policy that `keepsDeadlines`.
-    /// - Throws: `ActionChunkError` for an empty history, or where the result is not finite.
+    ///   - frozen: actions that the prediction is to contain; nil: all are sampled.
+    /// - Throws: `ActionChunkError` for an empty history, frozen actions that do not fit, or where the result is not finite.
     public func actionChunk(
         for history: ObservationHistory,
         seed: UInt64,
-        deadline: ContinuousClock.Instant? = nil
+        deadline: ContinuousClock.Instant? = nil,
+        frozen: FrozenActions? = nil
     ) throws(ActionChunkError) -> ActionChunk {
         let start = ContinuousClock.now
         buffers.drawNoise(seed: seed)
-        return try actionChunk(for: history, start: start, deadline: deadline)
+        return try actionChunk(for: history, start: start, deadline: deadline, frozen: frozen)
     }
 
     /// Answers the newest observations of several robots' histories together, as `GroupSampler` does. Allocates.
@@ -317,14 +327,39 @@ public final class DiffusionPolicy {
         buffers.passCondition(to: predictor.network, at: condition)
     }
 
+    private func check(_ frozen: FrozenActions) throws(ActionChunkError) {
+        let actionDim = configuration.actionDim
+        let rows = predictionCount / actionDim
+        guard frozen.actions.count.isMultiple(of: actionDim), (0...rows).contains(frozen.firstRow),
+            frozen.actions.count / actionDim <= rows - frozen.firstRow
+        else {
+            throw .frozenCount(
+                found: frozen.actions.count,
+                firstRow: frozen.firstRow,
+                rows: rows,
+                actionDim: actionDim
+            )
+        }
+        for index in frozen.actions.indices where !frozen.actions[index].isFinite {
+            throw .notFinite(what: "frozen action", index: index, value: frozen.actions[index])
+        }
+    }
+
     private func actionChunk(
         for history: ObservationHistory,
         start: ContinuousClock.Instant,
-        deadline: ContinuousClock.Instant? = nil
+        deadline: ContinuousClock.Instant? = nil,
+        frozen: FrozenActions? = nil
     ) throws(ActionChunkError) -> ActionChunk {
         var prediction = [Float](repeating: 0, count: predictionCount)
         var span = prediction.mutableSpan
-        let sampling = try sampleChunk(for: history, start: start, deadline: deadline, into: &span)
+        let sampling = try sampleChunk(
+            for: history,
+            start: start,
+            deadline: deadline,
+            frozen: frozen,
+            into: &span
+        )
         return chunk(of: prediction, sampling)
     }
 
@@ -360,9 +395,19 @@ public final class DiffusionPolicy {
         for history: ObservationHistory,
         start: ContinuousClock.Instant,
         deadline: ContinuousClock.Instant?,
+        frozen: FrozenActions?,
         into prediction: inout MutableSpan<Float>
     ) throws(ActionChunkError) -> ChunkSampling {
+        if let frozen { try check(frozen) }
         try setCondition(history)
+        if let frozen {
+            buffers.passFrozen(
+                frozen,
+                from: frozen.firstRow * configuration.actionDim,
+                normalization: actionUnnormalization,
+                to: sampler
+            )
+        }
         let conditionEnd = ContinuousClock.now
         let report = sampler.sample(
             with: predictor,
@@ -422,9 +467,12 @@ private struct Buffers {
     private(set) var noise: [Float]
     /// [horizon, actionDim], normalised.
     var guess: [Float]
+    /// [horizon, actionDim], normalised; the first numbers are in use.
+    private var frozen: [Float]
 
     init(conditionCount: Int, noiseCount: Int, predictionCount: Int) {
         guess = [Float](repeating: 0, count: predictionCount)
+        frozen = [Float](repeating: 0, count: predictionCount)
         condition = [Float](repeating: 0, count: conditionCount)
         noise = [Float](repeating: 0, count: noiseCount)
     }
@@ -454,6 +502,21 @@ private struct Buffers {
 
     func passGuess(to sampler: Sampler) {
         sampler.guess(guess.span)
+    }
+
+    mutating func passFrozen(
+        _ known: FrozenActions,
+        from first: Int,
+        normalization: AffineMap,
+        to sampler: Sampler
+    ) {
+        for index in known.actions.indices {
+            frozen[index] = normalization.inverse(
+                known.actions[index],
+                dimension: index % normalization.count
+            )
+        }
+        sampler.freeze(frozen.span.extracting(0..<known.actions.count), from: first)
     }
 
     func passCondition(to network: UNet1D, at index: Int) {

@@ -3,8 +3,9 @@ import Wire
 /// When a robot that does not stand still asks for its next chunk, and what it carries out meanwhile. The rules alone: no
 /// socket, no clock.
 ///
-/// At the beginning of every control step the robot observes, asks or not (``asks(at:)``), and carries out
-/// ``action(at:)``. A chunk that arrives (``receive(_:latency:before:)``) takes over with the next control step.
+/// At the beginning of every control step the robot observes, asks or not (``request(at:)``), and carries out
+/// ``action(at:)``, or between the steps ``action(atTime:)``. A chunk that arrives (``receive(_:latency:before:)``) takes over
+/// as soon as it may, by the strategy. One value schedules one episode of one robot.
 public struct ChunkSchedule: Sendable {
     /// When a chunk is asked for.
     public enum Mode: String, Sendable, CaseIterable {
@@ -25,11 +26,26 @@ public struct ChunkSchedule: Sendable {
         public var actionSteps: Int
         /// The actions of a chunk, those beyond included: `horizon` - `nObsSteps` + 1.
         public var predictedSteps: Int
-        /// Control steps over which one chunk fades into the next, where the robot does not hold between them.
+        /// How chunks are joined, where the robot does not hold between them.
+        public var strategy: ChunkStrategy
+        /// Control steps over which one chunk fades into the next, from 0; the ensemble has no use for it.
         public var crossFade: Int
+        /// What is carried out between the steps. It decides how many steps ahead a chunk must not change.
+        public var interpolation: ActionInterpolation
 
         /// Settings of these values.
-        public init(mode: Mode, period: Duration, actionSteps: Int, predictedSteps: Int, crossFade: Int) {
+        ///
+        /// - Parameter crossFade: nil for ``ChunkStrategy/standardCrossFade``.
+        public init(
+            mode: Mode,
+            period: Duration,
+            actionSteps: Int,
+            predictedSteps: Int,
+            strategy: ChunkStrategy = .standard,
+            crossFade: Int? = nil,
+            interpolation: ActionInterpolation = .hold
+        ) {
+            let crossFade = crossFade ?? strategy.standardCrossFade
             precondition(
                 period > .zero && actionSteps > 0 && predictedSteps >= actionSteps && crossFade >= 0,
                 "settings out of range"
@@ -38,7 +54,9 @@ public struct ChunkSchedule: Sendable {
             self.period = period
             self.actionSteps = actionSteps
             self.predictedSteps = predictedSteps
+            self.strategy = strategy
             self.crossFade = crossFade
+            self.interpolation = interpolation
         }
     }
 
@@ -48,7 +66,8 @@ public struct ChunkSchedule: Sendable {
         case joined
         /// The plan was made from a newer observation, or the same.
         case outdated
-        /// It has no action for the next control step: those of a chunk that is too late are for steps that have begun.
+        /// It has no action for the step with which it could take over: those of a chunk that is too late are for steps that
+        /// have begun.
         case unusable
     }
 
@@ -73,8 +92,10 @@ public struct ChunkSchedule: Sendable {
         self.planning = planning
     }
 
-    /// Whether the observation of a control step is to ask for a chunk, which is then counted on.
-    public mutating func asks(at step: UInt64) -> Bool {
+    /// What the observation of a control step is to ask for; nil: nothing. A chunk that was asked for is counted on.
+    ///
+    /// - Parameter step: the control step that begins; each once, in order.
+    public mutating func request(at step: UInt64) -> ChunkRequest? {
         // What has been waited for so long will not come: the planner failed, or a message was lost.
         let patience = 3 * lead + 10
         requests.removeAll { step > $0 + patience }
@@ -83,8 +104,9 @@ public struct ChunkSchedule: Sendable {
             case .synchronous: requests.isEmpty && action(at: step) == nil
             case .asynchronous: asksAhead(at: step)
             }
-        if asks { requests.append(step) }
-        return asks
+        guard asks else { return nil }
+        requests.append(step)
+        return ChunkRequest(step: step, committed: committed(from: step))
     }
 
     /// What to carry out at a control step; nil: hold what was carried out last.
@@ -93,6 +115,15 @@ public struct ChunkSchedule: Sendable {
         case .synchronous: step < planIsSpent ? plan.action(at: step) : nil
         case .asynchronous: plan.action(at: step)
         }
+    }
+
+    /// What to carry out at a time between control steps, by the interpolation of the settings; nil: hold what was carried out
+    /// last.
+    ///
+    /// - Parameter time: in control steps; step k begins at k.
+    public func action(atTime time: Double) -> [Float]? {
+        guard time >= 0, time < Double(UInt64.max), action(at: UInt64(time)) != nil else { return nil }
+        return plan.action(at: time, interpolation: settings.interpolation)
     }
 
     /// Takes a chunk that has arrived.
@@ -111,25 +142,59 @@ public struct ChunkSchedule: Sendable {
         // A planner takes the newest observation: older ones are answered before it or never.
         requests.removeAll { $0 <= chunk.sequence }
         if let planned, planned >= chunk.sequence { return .outdated }
-        let crossFade = settings.mode == .synchronous ? 0 : settings.crossFade
-        guard plan.join(chunk, at: step, crossFade: crossFade) else { return .unusable }
+        guard plan.join(chunk, at: takeOver(before: step), by: joining) else { return .unusable }
         planned = chunk.sequence
         return .joined
     }
 
+    private var joining: ActionPlan.Joining {
+        switch (settings.mode, settings.strategy) {
+        case (.synchronous, _): .fade(steps: 0)
+        case (.asynchronous, .ensemble): .average(decay: ChunkStrategy.ensembleDecay)
+        case (.asynchronous, _): .fade(steps: settings.crossFade)
+        }
+    }
+
+    /// The step with which a chunk takes over that arrives before `step`: where the robot is under way, after those that the
+    /// motion between the steps depends on already.
+    private func takeOver(before step: UInt64) -> UInt64 {
+        guard settings.mode == .asynchronous, plan.action(at: step) != nil else { return step }
+        return min(step + UInt64(settings.interpolation.lookahead), plan.end)
+    }
+
+    /// The planned actions from `step` up to the one with which a chunk that is asked for at `step` can take over. Nil where the
+    /// strategy freezes nothing, or nothing is planned.
+    public func committed(from step: UInt64) -> ActionRows? {
+        guard settings.mode == .asynchronous, settings.strategy == .inpaint,
+            let first = plan.action(at: step)?.values, !first.isEmpty
+        else { return nil }
+        var values: [Float] = []
+        for ahead in 0..<min(lead, UInt64(settings.predictedSteps)) {
+            guard let action = plan.action(at: step + ahead)?.values, action.count == first.count else {
+                break
+            }
+            values += action
+        }
+        return ActionRows(values, actionDim: first.count)
+    }
+
     /// The control steps from a request to the first step that its chunk can take over.
-    private var lead: UInt64 { UInt64(max(steps(latency.longest), 1)) }
+    private var lead: UInt64 {
+        UInt64(max(steps(latency.longest), 1) + settings.interpolation.lookahead)
+    }
 
     /// The control step at which the plan has been carried out for as long as a chunk is.
     private var planIsSpent: UInt64 { min(plan.firstStep + UInt64(settings.actionSteps), plan.end) }
 
-    /// Asks where the chunk would take over when all that is planned or counted on is spent, but not more often than the
-    /// planner can plan.
+    /// Asks where the chunk would take over when all that is planned or counted on is spent, for an ensemble always, but not
+    /// more often than the planner can plan.
     private func asksAhead(at step: UInt64) -> Bool {
+        let canPlan = requests.last.map { step >= $0 + UInt64(max(steps(planning), 1)) } ?? true
+        guard settings.strategy != .ensemble else { return canPlan }
         guard let newest = requests.last else { return step + lead >= planIsSpent }
         let newestIsSpent =
             newest + min(lead + UInt64(settings.actionSteps), UInt64(settings.predictedSteps))
-        return step + lead >= newestIsSpent && step >= newest + UInt64(max(steps(planning), 1))
+        return step + lead >= newestIsSpent && canPlan
     }
 
     /// Control periods that a duration touches, at most a million.

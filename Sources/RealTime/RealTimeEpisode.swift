@@ -59,11 +59,11 @@ public struct RealTimeEpisode<Line: ChunkLine> {
     /// Runs until `act` says that the episode is over.
     ///
     /// - Parameters:
-    ///   - observe: makes the observation of a control step; `replan` is whether it asks for a chunk.
+    ///   - observe: makes the observation of a control step; `request` is the chunk that it asks for, nil where it asks for none.
     ///   - act: carries out a step, in less than a period, and returns whether it was the last.
     /// - Throws: what the two and the line throw.
     public mutating func run(
-        observe: (_ step: UInt64, _ replan: Bool) throws -> ObservationMessage,
+        observe: (_ step: UInt64, _ request: ChunkRequest?) throws -> ObservationMessage,
         act: (Tick) throws -> Bool
     ) throws {
         line.start()
@@ -73,7 +73,7 @@ public struct RealTimeEpisode<Line: ChunkLine> {
         while !isOver {
             let time = period * Int(step)
             let lateness = max(line.now - time, .zero)
-            let observation = try observe(step, schedule.asks(at: step))
+            let observation = try observe(step, schedule.request(at: step))
             delayed.append((time + delay, observation))
             try publishDelayed()
             isOver = try act(

@@ -30,6 +30,7 @@ struct CoarseSolve {
     mutating func finish(
         from first: Int,
         with predictor: borrowing some NoisePredictor,
+        frozen: borrowing FrozenElements,
         deadline: inout Deadline?,
         sample: inout MutableSpan<Float>
     ) -> Int {
@@ -53,6 +54,8 @@ struct CoarseSolve {
                 sample: sample.span,
                 timesteps: timesteps,
                 index: index,
+                of: steps,
+                frozen: frozen,
                 deadline: &deadline,
                 into: &modelOutput
             )

@@ -15,11 +15,14 @@ public protocol NoisePredictor {
 
 extension NoisePredictor {
     /// Evaluates the samples in `rows` of a trajectory, [timesteps.count + 1, sampleCount], into the first rows of
-    /// `buffer`. The deadline learns how long it took.
+    /// `buffer`; the outputs of frozen elements are those that imply their known values. The deadline learns how long it
+    /// took.
     func predict(
         trajectory: [Float],
         timesteps: [Int],
         rows: Range<Int>,
+        of steps: [SolverStep],
+        frozen: borrowing FrozenElements,
         deadline: inout Deadline?,
         into buffer: inout [Float]
     ) {
@@ -33,20 +36,25 @@ extension NoisePredictor {
             timesteps: timesteps.span.extracting(rows),
             into: &outputs
         )
+        frozen.replace(in: &buffer, at: trajectory, rows: rows, of: steps)
         deadline.passEnded(batch: rows.count, begun: begun)
     }
 
-    /// Evaluates one sample, with the timestep at `index`, into `buffer`. The deadline learns how long it took.
+    /// Evaluates one sample, with the timestep at `index`, into `buffer`; frozen elements as above. The deadline learns how
+    /// long it took.
     func predict(
         sample: Span<Float>,
         timesteps: [Int],
         index: Int,
+        of steps: [SolverStep],
+        frozen: borrowing FrozenElements,
         deadline: inout Deadline?,
         into buffer: inout [Float]
     ) {
         let begun = deadline.passBegins()
         var output = buffer.mutableSpan
         predict(samples: sample, timesteps: timesteps.span.extracting(index...index), into: &output)
+        frozen.replace(in: &buffer, at: sample, of: steps[index])
         deadline.passEnded(batch: 1, begun: begun)
     }
 }

@@ -51,6 +51,7 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
     mutating func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
+        frozen: borrowing FrozenElements,
         deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
     ) -> SamplingProgress {
@@ -67,6 +68,8 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
                 trajectory: trajectory,
                 timesteps: timesteps,
                 rows: begin..<end,
+                of: steps,
+                frozen: frozen,
                 deadline: &deadline,
                 into: &modelOutputs
             )

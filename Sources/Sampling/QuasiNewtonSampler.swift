@@ -126,6 +126,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     mutating func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
+        frozen: borrowing FrozenElements,
         deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
     ) -> SamplingProgress {
@@ -136,7 +137,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         var isCareful = false
         var largestStiffness: Float = 1
 
-        start(from: noise)
+        start(from: noise, frozen: frozen)
         var front = 0
         var end = window
         var known = 0
@@ -146,6 +147,8 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
                 trajectory: trajectory,
                 timesteps: timesteps,
                 rows: front..<end,
+                of: steps,
+                frozen: frozen,
                 deadline: &deadline,
                 into: &newOutputs
             )
@@ -168,12 +171,16 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
                 largestStiffness = max(largestStiffness, stiffness)
                 allowed = largestError / largestStiffness
             }
-            for step in front..<end { advance(step, noise: noise) }
+            for step in front..<end { advance(step, noise: noise, frozen: frozen) }
             let newFront = settled(from: front, to: end, allowed: allowed, squaredErrors: &squaredErrors)
             let newEnd = min(newFront + window, steps.count)
             if end < newEnd {
                 for step in end..<newEnd {
-                    if step < known { advance(step, noise: noise) } else { hold(step, noise: noise) }
+                    if step < known {
+                        advance(step, noise: noise, frozen: frozen)
+                    } else {
+                        hold(step, noise: noise, frozen: frozen)
+                    }
                 }
             }
             front = newFront
@@ -192,7 +199,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     }
 
     /// Fills the first window with the initial sample and steps towards the guess.
-    private mutating func start(from noise: Span<Float>) {
+    private mutating func start(from noise: Span<Float>, frozen: borrowing FrozenElements) {
         for element in 0..<sampleCount {
             trajectory[element] = noise[element]
             predictedX0[element] = initialX0[element]
@@ -200,7 +207,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         }
         for step in steps.indices { secantNorms[step] = 0 }
         gainShift = 0
-        for step in 0..<window - 1 { hold(step, noise: noise) }
+        for step in 0..<window - 1 { hold(step, noise: noise, frozen: frozen) }
     }
 
     /// Takes the window's new outputs over, with the secants of steps `front` ..< `known`, which had others.
@@ -255,7 +262,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     }
 
     /// Takes a step with the linearised output.
-    private mutating func advance(_ index: Int, noise: Span<Float>) {
+    private mutating func advance(_ index: Int, noise: Span<Float>, frozen: borrowing FrozenElements) {
         let step = steps[index]
         let first = index * sampleCount
         var gain = outputGains[index]
@@ -272,21 +279,38 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         } else {
             gain += gainShift * outputFromX0[index]
         }
-        for cell in first..<first + sampleCount {
+        for cell in first..<first + sampleCount where !frozen.range.contains(cell - first) {
             let sample = trajectory[cell]
             var output = modelOutputs[cell] + gain * (sample - evaluatedAt[cell])
             if hasSecant { output += secantWeight * secantResiduals[cell] }
             let x0 = step.predictedX0(sample: sample, modelOutput: output)
             take(step, cell: cell, modelOutput: output, x0: x0, noise: noise)
         }
+        takeFrozen(index, noise: noise, frozen: frozen)
     }
 
     /// Takes a step with the clean sample of the step before it.
-    private mutating func hold(_ index: Int, noise: Span<Float>) {
+    private mutating func hold(_ index: Int, noise: Span<Float>, frozen: borrowing FrozenElements) {
         let step = steps[index]
-        for cell in index * sampleCount..<(index + 1) * sampleCount {
+        let first = index * sampleCount
+        for cell in first..<first + sampleCount where !frozen.range.contains(cell - first) {
             let x0 = predictedX0[cell]
             let output = step.modelOutput(sample: trajectory[cell], x0: x0)
+            take(step, cell: cell, modelOutput: output, x0: x0, noise: noise)
+        }
+        takeFrozen(index, noise: noise, frozen: frozen)
+    }
+
+    /// Takes the frozen elements' step. Nothing of it comes from the network, so it is the same in every sweep: they are never
+    /// displaced, and count neither as a change nor as a surprise.
+    private mutating func takeFrozen(_ index: Int, noise: Span<Float>, frozen: borrowing FrozenElements) {
+        let step = steps[index]
+        for element in frozen.range {
+            let cell = index * sampleCount + element
+            let sample = trajectory[cell]
+            let output = frozen.modelOutput(of: step, sample: sample, element: element)
+            // As it comes out of the output, like a sequential step's: to the last bit.
+            let x0 = step.predictedX0(sample: sample, modelOutput: output)
             take(step, cell: cell, modelOutput: output, x0: x0, noise: noise)
         }
     }

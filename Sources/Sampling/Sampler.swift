@@ -88,6 +88,8 @@ public final class Sampler {
 
     private var algorithm: any SamplingAlgorithm
     private var coarse: CoarseSolve
+    private var frozen: FrozenElements
+    private let clipSampleRange: Float
     /// The method's; 0 for the sequential sampler.
     private let tolerance: Float
 
@@ -166,6 +168,8 @@ public final class Sampler {
             predictionType: predictionType,
             sampleCount: sampleCount
         )
+        frozen = FrozenElements(sampleCount: sampleCount)
+        self.clipSampleRange = clipSampleRange ?? .infinity
         self.steps = steps
         self.settings = settings
         self.sampleCount = sampleCount
@@ -225,6 +229,22 @@ public final class Sampler {
         algorithm.guess(x0)
     }
 
+    /// Gives part of the next sample, which then has these values; the rest is sampled to fit them, with whatever method. This
+    /// approximates the conditional distribution; docs/SAMPLING.md says how.
+    ///
+    /// A later call takes the place of an earlier one, and the sample after the next knows nothing of it.
+    ///
+    /// - Parameters:
+    ///   - x0: The clean values of the elements `first` ..< `first` + x0.count, clipped to the clip range; finite.
+    ///   - first: From 0; the elements must be those of a sample.
+    public func freeze(_ x0: Span<Float>, from first: Int = 0) {
+        precondition(
+            first >= 0 && x0.count <= sampleCount - first,
+            "\(x0.count) elements from \(first) on are frozen of \(sampleCount)"
+        )
+        frozen.set(x0, from: first, limit: clipSampleRange)
+    }
+
     /// Draws one sample.
     ///
     /// A value that is not a number, from the predictor or in the noise, ends up in the sample: check the result.
@@ -251,16 +271,25 @@ public final class Sampler {
         )
         var deadline: Deadline? =
             if let instant, let forwardTimes { .keepingBack(from: instant, times: forwardTimes) } else { nil }
-        let progress = algorithm.sample(with: predictor, noise: noise, deadline: &deadline, into: &sample)
+        let progress = algorithm.sample(
+            with: predictor,
+            noise: noise,
+            frozen: frozen,
+            deadline: &deadline,
+            into: &sample
+        )
         var coarseSteps = 0
         if progress.steps < steps.count {
             coarseSteps = coarse.finish(
                 from: progress.steps,
                 with: predictor,
+                frozen: frozen,
                 deadline: &deadline,
                 sample: &sample
             )
         }
+        frozen.restore(in: &sample)
+        frozen.clear()
         if let deadline { forwardTimes = deadline.times }
         return SamplingReport(
             parallelIterations: progress.iterations + coarseSteps,
@@ -287,6 +316,7 @@ protocol SamplingAlgorithm {
     mutating func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
+        frozen: borrowing FrozenElements,
         deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
     ) -> SamplingProgress

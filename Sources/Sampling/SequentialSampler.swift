@@ -19,6 +19,7 @@ struct SequentialSampler: SamplingAlgorithm {
     mutating func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
+        frozen: borrowing FrozenElements,
         deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
     ) -> SamplingProgress {
@@ -33,6 +34,8 @@ struct SequentialSampler: SamplingAlgorithm {
                 sample: sample.span,
                 timesteps: timesteps,
                 index: index,
+                of: steps,
+                frozen: frozen,
                 deadline: &deadline,
                 into: &modelOutput
             )

@@ -127,6 +127,9 @@ public struct ChunkMessage: Sendable, Hashable {
     /// The actions that were predicted to follow `actions`, row-major [k, actionDim]: a robot whose next chunk is late may
     /// go on with them. Empty where the policy predicts none.
     public var beyond: [Float]
+    /// The first of the actions that were not sampled but given, row-major [k, actionDim]: what the robot was assumed to carry
+    /// out at steps `firstStep` ..< `firstStep` + k. Empty where nothing was.
+    public var frozen: [Float]
     /// The seed of the sampling noise.
     public var noiseSeed: UInt64
     /// How it was sampled.
@@ -134,7 +137,7 @@ public struct ChunkMessage: Sendable, Hashable {
     /// When, and how long it took.
     public var timing: Timing
 
-    /// A chunk. `actions` has `actionSteps * actionDim` numbers, `beyond` whole actions.
+    /// A chunk. `actions` has `actionSteps * actionDim` numbers, `beyond` and `frozen` whole actions.
     public init(
         robot: RobotID,
         episode: EpisodeID,
@@ -145,12 +148,14 @@ public struct ChunkMessage: Sendable, Hashable {
         actionSteps: Int,
         actionDim: Int,
         beyond: [Float] = [],
+        frozen: [Float] = [],
         noiseSeed: UInt64,
         sampling: Sampling,
         timing: Timing
     ) {
         precondition(actions.count == actionSteps * actionDim, "actions do not fill [actionSteps, actionDim]")
         precondition(beyond.isEmpty || beyond.count.isMultiple(of: actionDim), "beyond has part of an action")
+        precondition(frozen.isEmpty || frozen.count.isMultiple(of: actionDim), "frozen has part of an action")
         self.robot = robot
         self.episode = episode
         self.sequence = sequence
@@ -160,6 +165,7 @@ public struct ChunkMessage: Sendable, Hashable {
         self.actionSteps = actionSteps
         self.actionDim = actionDim
         self.beyond = beyond
+        self.frozen = frozen
         self.noiseSeed = noiseSeed
         self.sampling = sampling
         self.timing = timing
@@ -172,6 +178,9 @@ public struct ChunkMessage: Sendable, Hashable {
 
     /// The number of actions in `beyond`.
     public var beyondSteps: Int { beyond.isEmpty ? 0 : beyond.count / actionDim }
+
+    /// The number of actions in `frozen`.
+    public var frozenSteps: Int { frozen.isEmpty ? 0 : frozen.count / actionDim }
 
     /// Reads a published chunk.
     public init(decoding bytes: [UInt8], limits: MessagePackLimits = .standard) throws(MessageError) {
@@ -196,7 +205,8 @@ public struct ChunkMessage: Sendable, Hashable {
             )
         }
         (actions, actionSteps, actionDim) = (elements, shape[0], shape[1])
-        beyond = try Self.beyond(fields, actionDim: shape[1])
+        beyond = try ActionRows.decode(fields, "beyond", actionDim: actionDim)?.values ?? []
+        frozen = try ActionRows.decode(fields, "frozen", actionDim: actionDim)?.values ?? []
         noiseSeed = try fields.unsigned("noise_seed")
         sampling = try Sampling(
             solver: fields.string("solver"),
@@ -226,19 +236,6 @@ public struct ChunkMessage: Sendable, Hashable {
         )
     }
 
-    private static func beyond(_ fields: FieldReader, actionDim: Int) throws(MessageError) -> [Float] {
-        guard let value = fields.optional("beyond") else { return [] }
-        let (elements, shape) = try NumericArray.decode(value, field: "beyond")
-        guard shape.count == 2, shape[1] == actionDim else {
-            throw MessageError(
-                .badArray,
-                field: "beyond.shape",
-                "found \(shape), expected [any number, \(actionDim)]"
-            )
-        }
-        return elements
-    }
-
     /// The message as published.
     ///
     /// - Parameters:
@@ -250,7 +247,8 @@ public struct ChunkMessage: Sendable, Hashable {
         finish: (inout Timing) -> Void = { _ in }
     ) -> [UInt8] {
         let encoder = MessagePackEncoder()
-        encoder.message("chunk", fields: 21 + (request == nil ? 0 : 1) + (beyond.isEmpty ? 0 : 1))
+        let optional = [request != nil, !beyond.isEmpty, !frozen.isEmpty].count { $0 }
+        encoder.message("chunk", fields: 21 + optional)
         if let request {
             encoder.string("request")
             encoder.unsigned(request)
@@ -269,7 +267,11 @@ public struct ChunkMessage: Sendable, Hashable {
         NumericArray.encode(actions, shape: [actionSteps, actionDim], to: encoder)
         if !beyond.isEmpty {
             encoder.string("beyond")
-            NumericArray.encode(beyond, shape: [beyondSteps, actionDim], to: encoder)
+            ActionRows(beyond, actionDim: actionDim).encode(to: encoder)
+        }
+        if !frozen.isEmpty {
+            encoder.string("frozen")
+            ActionRows(frozen, actionDim: actionDim).encode(to: encoder)
         }
         encoder.string("noise_seed")
         encoder.unsigned(noiseSeed)

@@ -19,6 +19,9 @@ public struct ObservationMessage: Sendable, Hashable {
     /// A number that the process which speaks for the robot draws at its start; nil where it draws none. While one session
     /// speaks, another's observations are refused.
     public var session: UInt64?
+    /// What the robot will carry out at the control steps `sequence`, `sequence` + 1, ... before the chunk can take over: the
+    /// chunk begins with these actions, and the rest of it fits them. Nil: nothing is assumed.
+    public var committed: ActionRows?
 
     /// An observation that asks for a chunk, with the noise seed left to the daemon.
     public init(
@@ -29,7 +32,8 @@ public struct ObservationMessage: Sendable, Hashable {
         values: [String: [Float]],
         replan: Bool? = true,
         noiseSeed: UInt64? = nil,
-        session: UInt64? = nil
+        session: UInt64? = nil,
+        committed: ActionRows? = nil
     ) {
         self.robot = robot
         self.episode = episode
@@ -39,6 +43,7 @@ public struct ObservationMessage: Sendable, Hashable {
         self.replan = replan
         self.noiseSeed = noiseSeed
         self.session = session
+        self.committed = committed
     }
 
     /// Reads a published observation.
@@ -56,6 +61,7 @@ public struct ObservationMessage: Sendable, Hashable {
         replan = fields.optional("replan") == nil ? nil : try fields.bool("replan")
         noiseSeed = fields.optional("noise_seed") == nil ? nil : try fields.unsigned("noise_seed")
         session = fields.optional("session") == nil ? nil : try fields.unsigned("session")
+        committed = try ActionRows.decode(fields, "committed")
 
         var values: [String: [Float]] = [:]
         try fields.map("observation").forEach { (name, value) throws(MessageError) in
@@ -77,7 +83,7 @@ public struct ObservationMessage: Sendable, Hashable {
     }
 
     func encode(type: String, request: UInt64?, to encoder: borrowing MessagePackEncoder) {
-        let optional = [request != nil, replan != nil, noiseSeed != nil, session != nil].count { $0 }
+        let optional = [request != nil, replan != nil, noiseSeed != nil, session != nil, committed != nil].count { $0 }
         encoder.message(type, fields: 5 + optional)
         if let request {
             encoder.string("request")
@@ -108,6 +114,10 @@ public struct ObservationMessage: Sendable, Hashable {
         if let session {
             encoder.string("session")
             encoder.unsigned(session)
+        }
+        if let committed {
+            encoder.string("committed")
+            committed.encode(to: encoder)
         }
     }
 }

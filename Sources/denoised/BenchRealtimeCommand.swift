@@ -7,15 +7,21 @@ import Sampling
 struct BenchRealtimeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "realtime",
-        abstract: "Score PushT episodes whose world does not wait, by how chunks are asked for and by delay.",
+        abstract:
+            "Score PushT episodes whose world does not wait, by how chunks are asked for and joined, and by delay.",
         discussion: """
             The schedule of `sim --realtime` on a virtual clock: a control step is 100 ms of a time that stands still while \
             the planner works, and a chunk arrives as much of that time after its observation as planning it really took, \
             plus the delay. Episodes so take as long as their planning, and go as they would by the wall clock.
 
             lock-step: the world waits for every chunk. synchronous: the robot asks when its actions have run out and \
-            holds its last target until the chunk is there. asynchronous: it asks so early that the chunk is there in time. \
-            Where --window is given, asynchronous episodes run with and without --warm-start.
+            holds its last target until the chunk is there. The others ask so early that the chunk is there in time, and \
+            differ in how they go over to it: receding at once; blend with a cross-fade; ensemble by averaging what successive \
+            chunks predict, asking at every step; inpaint by having the planner go on from the actions that will be carried \
+            out until then.
+
+            Jump is by how much the velocity of the target changes from one step to the next, at most, in the three steps \
+            from a hand-over on, in pixels a second: the mean and the 95th percentile over hand-overs, and over other steps.
             """
     )
 
@@ -67,12 +73,34 @@ struct BenchRealtimeCommand: ParsableCommand {
     )
     var budgets: [Int] = []
 
-    @Option(help: ArgumentHelp("Control steps over which one chunk fades into the next.", valueName: "n"))
-    var crossFade = RealTimeSettings.defaultCrossFade
+    @Option(
+        help: ArgumentHelp(
+            "Strategies to compare, separated by commas: receding, blend, ensemble, inpaint.",
+            valueName: "name,..."
+        ),
+        transform: { text in
+            try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
+                guard let strategy = ChunkStrategy(rawValue: String(part)) else {
+                    let names = ChunkStrategy.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw ValidationError("--strategies holds \"\(part)\", expected \(names)")
+                }
+                return strategy
+            }
+        }
+    )
+    var strategies = ChunkStrategy.allCases
 
     @Option(
         help: ArgumentHelp(
-            "Draw scores by delay, and by sampler or budget, to an SVG file.",
+            "Control steps over which one chunk fades into the next, for blend and inpaint. Default: the strategy's.",
+            valueName: "n"
+        )
+    )
+    var crossFade: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Draw scores and jumps by delay, and by sampler or budget, to an SVG file.",
             valueName: "file"
         )
     )
@@ -88,7 +116,7 @@ struct BenchRealtimeCommand: ParsableCommand {
         guard (1...1_000_000).contains(episodes) else {
             throw ValidationError("--episodes is \(episodes), expected 1...1000000")
         }
-        guard (0...100).contains(crossFade) else {
+        if let crossFade, !(0...100).contains(crossFade) {
             throw ValidationError("--cross-fade is \(crossFade), expected 0...100")
         }
         if !samplers.isEmpty, sampler.solver != nil || sampler.steps != nil {
@@ -96,11 +124,6 @@ struct BenchRealtimeCommand: ParsableCommand {
         }
         if !budgets.isEmpty, !samplers.isEmpty || sampler.budgetMs != nil {
             throw ValidationError("--budgets and --samplers or --budget-ms exclude each other")
-        }
-        if sampler.warmStart {
-            throw ValidationError(
-                "--warm-start is compared with sampling without it wherever --window is given"
-            )
         }
         try sampler.checkWindowIsGiven()
     }
@@ -125,10 +148,24 @@ struct BenchRealtimeCommand: ParsableCommand {
         /// How chunks are sampled.
         let label: String
         let sampler: SamplerOptions
+        let schedule: Schedule
+    }
+
+    /// How chunks are asked for.
+    private enum Schedule {
+        /// The world waits for them.
+        case lockStep
+        case synchronous
+        case asynchronous(ChunkStrategy)
+
         /// The line's name.
-        let schedule: String
-        /// How they are asked for; nil: the world waits for them.
-        let mode: ChunkSchedule.Mode?
+        var name: String {
+            switch self {
+            case .lockStep: "lock-step"
+            case .synchronous: "synchronous"
+            case .asynchronous(let strategy): strategy.rawValue
+            }
+        }
     }
 
     private var scenarios: [Scenario] {
@@ -144,22 +181,9 @@ struct BenchRealtimeCommand: ParsableCommand {
             return ("\(budget) ms", options)
         }
         if variants.isEmpty { variants = [("", sampler)] }
-        return variants.flatMap { variant -> [Scenario] in
-            func scenario(
-                _ schedule: String,
-                _ mode: ChunkSchedule.Mode?,
-                warmStart: Bool = false
-            ) -> Scenario {
-                var sampler = variant.sampler
-                sampler.warmStart = warmStart
-                return Scenario(label: variant.label, sampler: sampler, schedule: schedule, mode: mode)
-            }
-            let cold = [
-                scenario("lock-step", nil), scenario("synchronous", .synchronous),
-                scenario("asynchronous", .asynchronous),
-            ]
-            guard sampler.window != nil else { return cold }
-            return cold + [scenario("asynchronous, warm start", .asynchronous, warmStart: true)]
+        let schedules = [Schedule.lockStep, .synchronous] + strategies.map { .asynchronous($0) }
+        return variants.flatMap { variant in
+            schedules.map { Scenario(label: variant.label, sampler: variant.sampler, schedule: $0) }
         }
     }
 
@@ -167,7 +191,7 @@ struct BenchRealtimeCommand: ParsableCommand {
         struct Result: Encodable {
             /// How chunks are sampled: the solver and its steps, or the budget.
             let sampler: String
-            /// `lock-step`, `synchronous`, `asynchronous` or `asynchronous, warm start`.
+            /// `lock-step`, `synchronous`, or the strategy of an asynchronous one.
             let schedule: String
             let delayMs: Int
             let meanScore: Double
@@ -182,6 +206,9 @@ struct BenchRealtimeCommand: ParsableCommand {
             let chunkLatencyMs: SimReport.Latency
             let handOverMove: RealTimeReport.Moves?
             let otherMove: RealTimeReport.Moves?
+            /// Where chunks took over.
+            let velocityJump: JumpReport
+            let otherJump: JumpReport
         }
         let policy: String
         let episodes: Int
@@ -196,14 +223,15 @@ struct BenchRealtimeCommand: ParsableCommand {
             let robot = try SimulatedRobot(policy: bundle, sampler: scenario.sampler)
             defer { robot.stop() }
             let label = scenario.label.isEmpty ? robot.samplerName : scenario.label
-            for delay in scenario.mode == nil ? [0] : delays {
+            let name = scenario.schedule.name
+            for delay in name == Schedule.lockStep.name ? [0] : delays {
                 let episodes = try (0..<UInt64(episodes)).map { index in
-                    try run(robot, scenario.mode, delay: delay, seed: sampler.firstSeed &+ index)
+                    try run(robot, scenario.schedule, delay: delay, seed: sampler.firstSeed &+ index)
                 }
-                let result = Report.Result(label, scenario.schedule, delay: delay, episodes)
+                let result = Report.Result(label, name, delay: delay, episodes)
                 results.append(result)
                 if !json {
-                    Console.note("\(label), \(scenario.schedule), \(delay) ms: \(fixed(result.meanScore, 3))")
+                    Console.note("\(label), \(name), \(delay) ms: \(fixed(result.meanScore, 3))")
                 }
             }
         }
@@ -218,20 +246,23 @@ struct BenchRealtimeCommand: ParsableCommand {
 
     private func run(
         _ robot: SimulatedRobot,
-        _ mode: ChunkSchedule.Mode?,
+        _ schedule: Schedule,
         delay: Int,
         seed: UInt64
     ) throws -> EpisodeResult {
-        guard let mode else { return try robot.runEpisode(seed: seed) { _ in } }
-        return try robot.runEpisode(
-            seed: seed,
-            inRealTime: RealTimeSettings(
-                clock: .virtual,
-                mode: mode,
-                delay: .milliseconds(delay),
-                crossFade: crossFade
-            )
-        ) { _ in }
+        var settings = RealTimeSettings(
+            clock: .virtual,
+            mode: .asynchronous,
+            delay: .milliseconds(delay)
+        )
+        switch schedule {
+        case .lockStep: return try robot.runEpisode(seed: seed) { _ in }
+        case .synchronous: settings.mode = .synchronous
+        case .asynchronous(let strategy):
+            settings.strategy = strategy
+            settings.crossFade = strategy == .blend || strategy == .inpaint ? crossFade : nil
+        }
+        return try robot.runEpisode(seed: seed, inRealTime: settings) { _ in }
     }
 
     private func show(_ report: Report) {
@@ -247,10 +278,10 @@ struct BenchRealtimeCommand: ParsableCommand {
             "held",
             "latency p50",
             "p99",
-            "hand-over p50",
-            "p90",
-            "other p50",
-            "p90"
+            "jump",
+            "p95",
+            "other",
+            "p95"
         )
         for result in report.results {
             table.add(
@@ -264,10 +295,10 @@ struct BenchRealtimeCommand: ParsableCommand {
                 fixed(100 * result.heldShare, 1) + " %",
                 fixed(result.chunkLatencyMs.p50, 1),
                 fixed(result.chunkLatencyMs.p99, 1),
-                result.handOverMove.map { fixed($0.p50, 1) } ?? "",
-                result.handOverMove.map { fixed($0.p90, 1) } ?? "",
-                result.otherMove.map { fixed($0.p50, 1) } ?? "",
-                result.otherMove.map { fixed($0.p90, 1) } ?? ""
+                fixed(result.velocityJump.mean, 0),
+                fixed(result.velocityJump.p95, 0),
+                result.otherJump.count > 0 ? fixed(result.otherJump.mean, 0) : "",
+                result.otherJump.count > 0 ? fixed(result.otherJump.p95, 0) : ""
             )
         }
         table.print()
@@ -284,6 +315,7 @@ extension BenchRealtimeCommand.Report.Result {
         let successRate = Double(episodes.count { $0.recording.isSuccess }) / count
         let steps = Double(episodes.reduce(0) { $0 + $1.recording.stepCount })
         let realTime = RealTimeReport(episodes)
+        let jumps = JumpReport.pair(episodes)
         self.init(
             sampler: sampler,
             schedule: schedule,
@@ -296,13 +328,15 @@ extension BenchRealtimeCommand.Report.Result {
             heldShare: Double(realTime?.heldSteps ?? 0) / steps,
             chunkLatencyMs: SimReport.Latency(episodes.flatMap(\.chunks).map(\.milliseconds)),
             handOverMove: realTime?.handOverMove,
-            otherMove: realTime?.otherMove
+            otherMove: realTime?.otherMove,
+            velocityJump: jumps.handOver,
+            otherJump: jumps.other
         )
     }
 }
 
 extension BenchRealtimeCommand.Report {
-    /// Scores and success by delay, of the first sampler; then by sampler, at the first delay, where there are more.
+    /// Scores and jumps by delay, of the first sampler; then by sampler, at the first delay, where there are more.
     fileprivate var chart: LineChart {
         let samplers = results.map(\.sampler).inOrder
         let delays = results.filter { $0.schedule != "lock-step" }.map(\.delayMs).inOrder
@@ -335,9 +369,15 @@ extension BenchRealtimeCommand.Report {
         ticks: [(Double, String)],
         x: (Result) -> Double
     ) -> [LineChart.Panel] {
-        func panel(_ title: String, y: (Result) -> Double, error: (Result) -> Double) -> LineChart.Panel {
+        func panel(
+            _ title: String,
+            _ scale: LineChart.Scale,
+            y: (Result) -> Double,
+            error: (Result) -> Double
+        ) -> LineChart.Panel {
             LineChart.Panel(
                 title: title,
+                scale: scale,
                 ticks: ticks,
                 series: results.map(\.schedule).inOrder.map { schedule in
                     LineChart.Series(
@@ -348,8 +388,8 @@ extension BenchRealtimeCommand.Report {
             )
         }
         return [
-            panel("mean score \(title)", y: \.meanScore, error: \.scoreError),
-            panel("success \(title)", y: \.successRate, error: \.successError),
+            panel("mean score \(title)", .share, y: \.meanScore, error: \.scoreError),
+            panel("velocity jump at hand-over \(title)", .amount, y: \.velocityJump.mean) { _ in 0 },
         ]
     }
 }

@@ -1,6 +1,7 @@
+import Foundation
 import PushT
 
-/// Line charts of shares, 0 to 1, side by side in rows of two, as a self-contained SVG.
+/// Line charts side by side in rows of two, as a self-contained SVG.
 struct LineChart {
     /// One line.
     struct Series {
@@ -9,9 +10,17 @@ struct LineChart {
         /// line across the panel.
         let points: [(x: Double, y: Double, error: Double)]
     }
+    /// What the y axis shows.
+    enum Scale {
+        /// Shares, 0 to 1: from the tenth below the lowest, so that small differences near 1 show.
+        case share
+        /// Amounts from 0 up.
+        case amount
+    }
     /// One pair of axes.
     struct Panel {
         let title: String
+        let scale: Scale
         /// Where along the x axis, 0 to 1, and what it is.
         let ticks: [(x: Double, label: String)]
         let series: [Series]
@@ -24,7 +33,7 @@ struct LineChart {
     private static let gap = SIMD2(64.0, 66.0)
     private static let corner = SIMD2(48.0, 56.0)
     private static let (ink, faint) = ("#4b5157", "#d9d6d0")
-    private static let colors = ["#8b8f93", "#c4694b", "#3f566e", "#5f9a6a", "#a0789c"]
+    private static let colors = ["#8b8f93", "#c9a227", "#c4694b", "#3f566e", "#5f9a6a", "#a0789c"]
 
     /// The drawing.
     var svg: String {
@@ -73,31 +82,46 @@ struct LineChart {
     }
 
     private static func parts(of panel: Panel) -> [SVG] {
-        let lowest = panel.series.flatMap(\.points).map { $0.y - $0.error }.min() ?? 0
-        // To the tenth below, so that small differences near 1 show.
-        let bottom = min(max((lowest * 10).rounded(.down) / 10, 0), 0.9)
+        let axis = axis(of: panel)
         func place(_ x: Double, _ y: Double) -> SIMD2<Double> {
-            SIMD2(x * size.x, size.y * (1 - (y - bottom) / (1 - bottom)))
+            SIMD2(x * size.x, size.y * (1 - (y - axis.bottom) / (axis.top - axis.bottom)))
         }
         var parts = [label(panel.title, at: SIMD2(0, -12))]
-        let step = bottom < 0.5 ? 0.2 : bottom < 0.8 ? 0.1 : 0.05
-        for value in stride(from: 1, through: bottom - 1e-9, by: -step) {
+        for value in stride(from: axis.top, through: axis.bottom - 1e-9, by: -axis.step) {
             let point = place(0, value)
             parts.append(line(from: point, to: SIMD2(size.x, point.y), faint))
-            parts.append(label(fixed(value, 2), at: point + SIMD2(-6, 4), anchor: "end"))
+            parts.append(
+                label(fixed(value, panel.scale == .share ? 2 : 0), at: point + SIMD2(-6, 4), anchor: "end")
+            )
         }
         for tick in panel.ticks {
             parts.append(label(tick.label, at: SIMD2(tick.x * size.x, size.y + 18), anchor: "middle"))
         }
         for (index, series) in panel.series.enumerated() {
-            parts += lines(of: series, color: color(index), place: place)
+            parts += lines(of: series, color: color(index), top: axis.top, place: place)
         }
         return parts
+    }
+
+    private static func axis(of panel: Panel) -> (bottom: Double, top: Double, step: Double) {
+        let points = panel.series.flatMap(\.points)
+        switch panel.scale {
+        case .share:
+            let lowest = points.map { $0.y - $0.error }.min() ?? 0
+            let bottom = min(max((lowest * 10).rounded(.down) / 10, 0), 0.9)
+            return (bottom, 1, bottom < 0.5 ? 0.2 : bottom < 0.8 ? 0.1 : 0.05)
+        case .amount:
+            let largest = max(points.map { $0.y + $0.error }.max() ?? 0, 1)
+            let magnitude = pow(10, log10(largest).rounded(.down))
+            let step = [0.2, 0.5, 1, 2].map { $0 * magnitude }.first { largest <= 5 * $0 } ?? 2 * magnitude
+            return (0, (largest / step).rounded(.up) * step, step)
+        }
     }
 
     private static func lines(
         of series: Series,
         color: String,
+        top: Double,
         place: (Double, Double) -> SIMD2<Double>
     ) -> [SVG] {
         if series.points.count == 1, let only = series.points.first {
@@ -108,7 +132,7 @@ struct LineChart {
             return [
                 line(
                     from: place(point.x, point.y - point.error),
-                    to: place(point.x, min(point.y + point.error, 1)),
+                    to: place(point.x, min(point.y + point.error, top)),
                     color
                 ),
                 SVG(

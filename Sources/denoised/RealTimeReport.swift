@@ -25,6 +25,10 @@ struct RealTimeReport: Encodable {
     let handOverMove: Moves
     /// In the other steps that had an action.
     let otherMove: Moves
+    /// How abruptly the target's velocity changed where chunks took over, in the world's units a second.
+    let velocityJump: JumpReport
+    /// The same elsewhere.
+    let otherJump: JumpReport
 
     /// Nil where no episode was in real time.
     init?(_ episodes: [EpisodeResult]) {
@@ -36,6 +40,7 @@ struct RealTimeReport: Encodable {
         lateSteps = figures.reduce(0) { $0 + $1.lateSteps }
         handOverMove = Moves(figures.flatMap(\.handOverMoves))
         otherMove = Moves(figures.flatMap(\.otherMoves))
+        (velocityJump, otherJump) = JumpReport.pair(episodes)
     }
 
     func print() {
@@ -47,6 +52,10 @@ struct RealTimeReport: Encodable {
             "  the target moved by \(fixed(handOverMove.p50, 1)) (p90 \(fixed(handOverMove.p90, 1)), "
                 + "max \(fixed(handOverMove.max, 1))) when a chunk took over, else by \(fixed(otherMove.p50, 1)) "
                 + "(p90 \(fixed(otherMove.p90, 1)), max \(fixed(otherMove.max, 1)))"
+        )
+        Console.result(
+            "  its velocity jumped by \(fixed(velocityJump.mean, 0)) a second (p95 \(fixed(velocityJump.p95, 0))) "
+                + "when a chunk took over, else by \(fixed(otherJump.mean, 0)) (p95 \(fixed(otherJump.p95, 0)))"
         )
     }
 }

@@ -14,20 +14,19 @@ struct RealTimeSettings {
         case virtual
     }
 
-    /// What measured best (docs/BENCHMARKS.md).
-    static let defaultCrossFade = 2
-
     let clock: WorldClock
-    let mode: ChunkSchedule.Mode
+    var mode: ChunkSchedule.Mode
     /// How much later than it is made an observation is published.
     let delay: Duration
-    /// Control steps over which one chunk fades into the next.
-    var crossFade = defaultCrossFade
+    /// How chunks are joined.
+    var strategy = ChunkStrategy.standard
+    /// Control steps over which one chunk fades into the next; nil: the strategy's.
+    var crossFade: Int?
 
     /// For a title: how the robot asks, and the added delay.
     var title: String {
         let added = delay > .zero ? ", observations \(Int(delay / .milliseconds(1))) ms late" : ""
-        return ", in real time, \(mode.rawValue)\(added)"
+        return ", in real time, \(mode == .synchronous ? mode.rawValue : strategy.rawValue)\(added)"
     }
 }
 
@@ -79,6 +78,7 @@ extension SimulatedRobot {
                 period: period,
                 actionSteps: policy.nActionSteps,
                 predictedSteps: policy.horizon - policy.nObsSteps + 1,
+                strategy: options.strategy,
                 crossFade: options.crossFade
             ),
             delay: options.delay,
@@ -86,7 +86,15 @@ extension SimulatedRobot {
         )
         try Failure.asRun {
             try episode.run(
-                observe: { step, replan in message(observation, seed: seed, step: step, replan: replan) },
+                observe: { step, request in
+                    message(
+                        observation,
+                        seed: seed,
+                        step: step,
+                        replan: request != nil,
+                        committed: request?.committed
+                    )
+                },
                 act: { tick in
                     for arrival in tick.arrived { roundTrip.add(arrival.latency - options.delay) }
                     let traces = tick.arrived.map { arrival in
@@ -97,6 +105,9 @@ extension SimulatedRobot {
                         )
                     }
                     result.chunks += traces
+                    for arrival in tick.arrived where arrival.reception == .joined {
+                        result.commands.handOver(to: arrival.chunk, at: tick.step)
+                    }
 
                     let next = try tick.action.map {
                         simulation.scenario.world.clamp(try Self.target($0.values))
@@ -107,6 +118,7 @@ extension SimulatedRobot {
                         move: next.map { hypot($0.x - target.x, $0.y - target.y) }
                     )
                     target = next ?? target
+                    result.commands.append(target)
                     let outcome = try simulation.step(target)
                     recording.append(outcome)
                     observation = outcome.observation

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import PushT
+import RealTime
 import Safetensors
 
 struct SimCommand: ParsableCommand {
@@ -67,6 +68,17 @@ struct SimCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            """
+            With --realtime, how one chunk goes over into the next: receding, blend, ensemble or inpaint. Default: \
+            \(ChunkStrategy.standard.rawValue).
+            """,
+            valueName: "name"
+        )
+    )
+    var strategy: ChunkStrategy?
+
+    @Option(
+        help: ArgumentHelp(
             "With --realtime, an added delay: the planner sees each observation so much later, 0 to 500. Default: 0.",
             valueName: "ms"
         )
@@ -123,9 +135,15 @@ struct SimCommand: ParsableCommand {
             )
         }
         try sampler.checkWindowIsGiven()
-        if !realtime, synchronous || delayMs != nil {
+        let forRealTime = [
+            ("--synchronous", synchronous), ("--strategy", strategy != nil), ("--delay-ms", delayMs != nil),
+        ]
+        if !realtime, let option = forRealTime.first(where: \.1)?.0 {
+            throw ValidationError("\(option) is for --realtime, expected both")
+        }
+        if synchronous, strategy != nil {
             throw ValidationError(
-                "\(synchronous ? "--synchronous" : "--delay-ms") is for --realtime, expected both"
+                "--strategy and --synchronous exclude each other: what stands still needs none"
             )
         }
         if let delayMs, !(0...500).contains(delayMs) {
@@ -143,8 +161,8 @@ struct SimCommand: ParsableCommand {
     private var firstGivenForEpisodes: String? {
         let given = [
             ("--episodes", episodes != nil), ("--draw", draw != nil), ("--trace", trace), ("--watch", watch),
-            ("--realtime", realtime), ("--synchronous", synchronous), ("--delay-ms", delayMs != nil),
-            ("--seed", sampler.seed != nil),
+            ("--realtime", realtime), ("--synchronous", synchronous), ("--strategy", strategy != nil),
+            ("--delay-ms", delayMs != nil), ("--seed", sampler.seed != nil),
         ]
         return given.first(where: \.1)?.0 ?? sampler.firstGiven
     }
@@ -179,7 +197,8 @@ struct SimCommand: ParsableCommand {
         return RealTimeSettings(
             clock: .wall,
             mode: synchronous ? .synchronous : .asynchronous,
-            delay: .milliseconds(delayMs ?? 0)
+            delay: .milliseconds(delayMs ?? 0),
+            strategy: strategy ?? .standard
         )
     }
 

@@ -44,6 +44,8 @@ struct EpisodeResult {
     let seed: UInt64
     var recording: EpisodeRecording
     var chunks: [ChunkTrace] = []
+    /// What the robot was told to do, step by step.
+    var commands = CommandTrace()
     /// Nil in lock-step.
     var realTime: RealTimeFigures?
 

@@ -124,7 +124,8 @@ final class SimulatedRobot {
         _ observation: PushTObservation,
         seed: UInt64,
         step: UInt64,
-        replan: Bool
+        replan: Bool,
+        committed: ActionRows? = nil
     ) -> ObservationMessage {
         ObservationMessage(
             robot: client.robot,
@@ -133,7 +134,8 @@ final class SimulatedRobot {
             timeNs: Clock.monotonicNs(),
             values: Observation(pushT: observation).values,
             replan: replan,
-            noiseSeed: PushTEpisodes.noiseSeed(seed: seed, step: Int(step))
+            noiseSeed: PushTEpisodes.noiseSeed(seed: seed, step: Int(step)),
+            committed: committed
         )
     }
 
@@ -162,6 +164,7 @@ final class SimulatedRobot {
                 )
                 actions = Self.actions(of: chunk)
                 result.chunks.append(trace)
+                result.commands.handOver(to: chunk, at: UInt64(step))
                 newChunks = [trace]
             } else {
                 try Failure.asRun { try client.publish(message) }
@@ -170,6 +173,7 @@ final class SimulatedRobot {
                 throw Failure.run("the daemon sent a chunk without actions")
             }
             let target = simulation.scenario.world.clamp(action)
+            result.commands.append(target)
             let outcome = try Failure.asRun { try simulation.step(target) }
             recording.append(outcome)
             observation = outcome.observation

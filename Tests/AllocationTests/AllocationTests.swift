@@ -58,7 +58,7 @@ private let methods: [SamplerSettings.Method] = [
 ]
 
 /// When a chunk must be there.
-private enum DeadlineKind: CaseIterable {
+private enum DeadlineKind {
     case none
     /// Time enough for the whole chunk.
     case distant
@@ -95,16 +95,19 @@ private func expectNoAllocations(_ shipped: ShippedBundle, kernel name: KernelNa
                     keepsDeadlines: true
                 )
                 policies.append(policy)
-                for deadline in DeadlineKind.allCases {
+                for (deadline, frozenRows) in [(.none, 0), (.none, 2), (.distant, 2), (.past, 2)]
+                    as [(DeadlineKind, Int)]
+                {
                     let count = try allocations(
                         ofChunks: 100,
                         by: policy,
                         seeing: bundle.middleObservation,
-                        deadline: deadline
+                        deadline: deadline,
+                        frozenRows: frozenRows
                     )
                     #expect(
                         count == 0,
-                        "\(count) by \(solver), \(method), \(threads) threads, deadline \(deadline)"
+                        "\(count) by \(solver), \(method), \(threads) threads, deadline \(deadline), \(frozenRows) rows frozen"
                     )
                 }
             }
@@ -125,11 +128,16 @@ private func allocations(
     ofChunks chunks: Int,
     by policy: DiffusionPolicy,
     seeing observation: Observation,
-    deadline: DeadlineKind
+    deadline: DeadlineKind,
+    frozenRows: Int
 ) throws -> Int {
     var history = policy.makeHistory()
     try history.append(observation)
     var prediction = [Float](repeating: 0, count: policy.predictionCount)
+    let frozen = FrozenActions(
+        [Float](repeating: 0.1, count: frozenRows * policy.configuration.actionDim),
+        firstRow: 1
+    )
     var isCoarse = false
     func sample(seed: UInt64) throws(ActionChunkError) {
         var span = prediction.mutableSpan
@@ -137,6 +145,7 @@ private func allocations(
             for: history,
             seed: seed,
             deadline: deadline.instant,
+            frozen: frozen,
             into: &span
         )
         isCoarse = if case .coarse = sampling.report.quality { true } else { false }

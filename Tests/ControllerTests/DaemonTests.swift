@@ -42,6 +42,30 @@ import Wire
         #expect(toy.log.lines.count == 1, "a good episode is not worth a line")
     }
 
+    @Test func committedActionsReachThePlannerAndComeBackAsFrozen() throws {
+        let toy = try ToyDaemon()
+        let client = try toy.client()
+        let committed = ActionRows([1, 2, 3, 4], actionDim: 2)
+        let chunk = try client.chunk(for: observation(0, first: 10, committed: committed))
+        #expect(chunk.frozen == [1, 2, 3, 4])
+        #expect(chunk.frozenSteps == 2)
+        #expect(try client.chunk(for: observation(1, first: 10)).frozen.isEmpty)
+    }
+
+    /// The toy's actions have 2 numbers, and it predicts 5.
+    @Test(arguments: [(3, 3), (1, 1), (12, 2)])
+    func committedActionsOfAnotherSizeAreRejected(count: Int, actionDim: Int) throws {
+        let toy = try ToyDaemon()
+        let client = try toy.client()
+        let committed = ActionRows([Float](repeating: 0, count: count), actionDim: actionDim)
+        let error = #expect(throws: RobotClientError.self) {
+            try client.predict(observation(0, first: 10, committed: committed))
+        }
+        #expect("\(try #require(error))".contains("committed.shape"))
+        #expect(toy.daemon.statistics.rejectedMessages == ["bad_array": 1])
+        #expect(toy.daemon.statistics.observations == 0)
+    }
+
     @Test func daemonConnectsWhereTheRobotBinds() throws {
         let context = try ZeroMQContext()
         let observations = try ZeroMQSocket(.publish, context: context)

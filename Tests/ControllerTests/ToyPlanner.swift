@@ -47,6 +47,7 @@ struct ToyPlanner: ChunkPlanner {
         return PlannedChunk(
             actions: (0..<rows).flatMap(action),
             beyond: beyond,
+            frozen: request.frozen,
             sampling: .init(solver: "ddim", steps: 5, method: "sequential", iterations: 5, evaluations: 5),
             conditionNs: 1,
             sampleNs: 2
@@ -139,7 +140,8 @@ func observation(
     robot: String = "arm1",
     episode: EpisodeID = .number(1),
     replan: Bool = true,
-    noiseSeed: UInt64? = 0
+    noiseSeed: UInt64? = 0,
+    committed: ActionRows? = nil
 ) throws -> ObservationMessage {
     ObservationMessage(
         robot: try id(robot),
@@ -148,7 +150,8 @@ func observation(
         timeNs: 1000 + sequence,
         values: ["observation.state": [first, 0], "observation.environment_state": [1, 2, 3]],
         replan: replan,
-        noiseSeed: noiseSeed
+        noiseSeed: noiseSeed,
+        committed: committed
     )
 }
 

@@ -17,6 +17,7 @@ extension EndToEnd {
             #expect(
                 Set(figures.keys) == [
                     "steps", "held_steps", "beyond_steps", "late_steps", "hand_over_move", "other_move",
+                    "velocity_jump", "other_jump",
                 ]
             )
             #expect(figures["steps"] as? Int == steps)
@@ -25,6 +26,11 @@ extension EndToEnd {
             for name in ["hand_over_move", "other_move"] {
                 let moves = try #require(figures[name] as? [String: Double])
                 #expect(Set(moves.keys) == ["p50", "p90", "max"])
+            }
+            for name in ["velocity_jump", "other_jump"] {
+                let jumps = try #require(figures[name] as? [String: Double])
+                #expect(Set(jumps.keys) == ["mean", "p95", "count"])
+                #expect(try #require(jumps["mean"]) > 0)
             }
             let latency = try #require(report["chunk_latency_ms"] as? [String: Double])
             #expect(try #require(latency["p50"]) > 50, "the added delay is part of it")
@@ -36,7 +42,8 @@ extension EndToEnd {
             let report = try await succeed([
                 "bench", "realtime", "--policy", policy.path, "--episodes", "2", "--delays", "0,300",
                 "--samplers",
-                "ddpm:5,ddim:2", "--draw", folder.path("scores.svg"), "--json",
+                "ddpm:5,ddim:2", "--strategies", "receding,inpaint", "--draw", folder.path("scores.svg"),
+                "--json",
             ]).json()
             #expect(report["episodes"] as? Int == 2)
             let results = try #require(report["results"] as? [[String: Any]])
@@ -47,8 +54,8 @@ extension EndToEnd {
                 rows
                     == ["ddpm 5", "ddim 2"].flatMap { sampler in
                         [
-                            "lock-step 0", "synchronous 0", "synchronous 300", "asynchronous 0",
-                            "asynchronous 300",
+                            "lock-step 0", "synchronous 0", "synchronous 300", "receding 0", "receding 300",
+                            "inpaint 0", "inpaint 300",
                         ]
                         .map { "\(sampler) \($0)" }
                     }
@@ -66,12 +73,31 @@ extension EndToEnd {
                 }
                 // The policy has 4 actions a chunk, and 3 beyond: 4 steps of waiting and 3 of moving.
                 if row.contains(" synchronous 300") { #expect(held > 0.4) }
-                if row.contains("asynchronous 0") { #expect(held < 0.1) }
+                if row.contains("receding 0") || row.contains("inpaint 0") { #expect(held < 0.1) }
+                let jumps = try #require(result["velocity_jump"] as? [String: Double])
+                #expect(try #require(jumps["count"]) > 0, "\(row)")
             }
             let drawing = try String(contentsOf: folder.file("scores.svg"), encoding: .utf8)
-            for part in ["<svg", "mean score by added delay", "success by sampler", "asynchronous", "300"] {
+            for part in [
+                "<svg", "mean score by added delay", "velocity jump at hand-over by sampler", "inpaint",
+                "300",
+            ] {
                 #expect(drawing.contains(part), "\(part)")
             }
+        }
+
+        @Test(arguments: [
+            (["sim", "--policy", "p", "--strategy", "inpaint"], "--strategy is for --realtime"),
+            (
+                ["sim", "--policy", "p", "--realtime", "--synchronous", "--strategy", "blend"],
+                "--strategy and --synchronous exclude each other"
+            ),
+            (["bench", "realtime", "--policy", "p", "--strategies", "blend,fast"], "holds \"fast\""),
+        ])
+        func strategiesThatMeanNothingAreRefused(arguments: [String], message: String) async throws {
+            let ended = try await RunningProgram(arguments).end()
+            #expect(ended.exitCode == 2)
+            #expect(ended.error.contains(message), "\(ended)")
         }
     }
 }

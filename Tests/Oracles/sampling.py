@@ -134,6 +134,38 @@ def sequential_case(noise, solver, schedule, num_train_timesteps, prediction_typ
     return case
 
 
+def frozen_case(noise, solver, prediction_type, clip, n, known, first):
+    """The scheduler's own loop, with the known elements' outputs replaced by those that imply their values."""
+    scheduler = scheduler_for(solver, "squaredcos_cap_v2", 100, prediction_type, clip)
+    scheduler.set_timesteps(n)
+    model = Model(scheduler.alphas_cumprod, prediction_type)
+    x = noise[0][None].clone()
+    part = slice(first, first + len(known))
+    clean = torch.tensor(known, dtype=torch.float64)
+    for k, t in enumerate(scheduler.timesteps):
+        if k == n // 2:
+            halfway = floats(x)
+        output = model(x, t[None])
+        alpha_bar = scheduler.alphas_cumprod[t].double()
+        alpha, sigma = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
+        epsilon = (x[0, part].double() - alpha * clean) / sigma
+        output[0, part] = {
+            "epsilon": epsilon, "sample": clean, "v_prediction": alpha * epsilon - sigma * clean
+        }[prediction_type].float()
+        ddpm_module.randn_tensor = lambda *_, **__: noise[k + 1][None, :, None]
+        x = scheduler.step(output[..., None], t, x[..., None]).prev_sample[..., 0]
+    return {
+        "solver": solver,
+        "prediction_type": prediction_type,
+        "clip_sample_range": clip,
+        "num_inference_steps": n,
+        "known": known,
+        "first": first,
+        "halfway": halfway,
+        "sample": floats(x),
+    }
+
+
 class UNetStandIn:
     """The model in the shape that the pipeline asks its network in: [batch, SAMPLE_COUNT, 1, 1]."""
 
@@ -256,7 +288,14 @@ def main():
                 for tolerance in (0.1, 0.02):
                     parallel.append(paradigms_case(noise, solver, prediction_type, clip, n, window, tolerance))
 
-    for case in sequential + parallel:
+    frozen = [
+        frozen_case(noise, solver, prediction_type, 1.0, n, [0.5, -0.25, 0.75], first)
+        for solver in ("ddpm", "ddim", "dpmsolver++")
+        for prediction_type in ("epsilon", "sample", "v_prediction")
+        for n, first in ((15, 0), (30, 2))
+    ]
+
+    for case in sequential + parallel + frozen:
         assert all(math.isfinite(value) for value in case["sample"]), case
 
     RESOURCES.mkdir(parents=True, exist_ok=True)
@@ -265,6 +304,7 @@ def main():
         "schedules": schedules,
         "sequential": sequential,
         "parallel": parallel,
+        "frozen": frozen,
         "gaussian": [
             {"seed": seed, "values": floats(torch.tensor(polar_normals(seed, 7), dtype=torch.float64))}
             for seed in (0, 1, 2**64 - 1)

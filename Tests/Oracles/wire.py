@@ -42,6 +42,7 @@ CHUNK = {
     "first_step": 8,
     "action": np.array([[1.0, 2.0], [3.0, 4.0]], "<f4"),
     "beyond": np.array([[5.0, 6.0]], "<f4"),
+    "frozen": np.array([[1.0, 2.0]], "<f4"),
     "noise_seed": 42,
     "solver": "ddpm",
     "steps": 100,

@@ -45,6 +45,44 @@ struct DiffusionPolicyTests {
         )
     }
 
+    @Test(arguments: [SamplerSettings.Method.sequential, .quasiNewton(window: 3, tolerance: 0.01)])
+    func `Frozen actions come back, and the next chunk knows nothing of them`(
+        method: SamplerSettings.Method
+    ) throws {
+        let policy = try policy(method)
+        let free = try policy.actionChunk(for: history, seed: 4)
+        let other = try policy.actionChunk(for: history, seed: 5).prediction
+        let known = FrozenActions(Array(other[2..<6]), firstRow: 1)
+        let frozen = try policy.actionChunk(for: history, seed: 4, frozen: known)
+        #expect(try deviation(Array(frozen.prediction[2..<6]), known.actions) < 1e-5)
+        #expect(Array(frozen.prediction[6...]) != Array(free.prediction[6...]))
+        #expect(try policy.actionChunk(for: history, seed: 4).prediction == free.prediction)
+
+        // Not even where the chunk failed.
+        let empty = policy.makeHistory()
+        #expect(throws: ActionChunkError.emptyHistory) {
+            try policy.actionChunk(for: empty, seed: 4, frozen: known)
+        }
+        #expect(try policy.actionChunk(for: history, seed: 4).prediction == free.prediction)
+    }
+
+    @Test(arguments: [(3, 1), (2, 8), (2, -1), (18, 0)])
+    func `Frozen actions that are no rows of the prediction are refused`(count: Int, firstRow: Int) throws {
+        let frozen = FrozenActions([Float](repeating: 0, count: count), firstRow: firstRow)
+        #expect(
+            throws: ActionChunkError.frozenCount(found: count, firstRow: firstRow, rows: 8, actionDim: 2)
+        ) {
+            try policy().actionChunk(for: history, seed: 4, frozen: frozen)
+        }
+    }
+
+    @Test func `Frozen actions are finite`() throws {
+        let frozen = FrozenActions([0, .infinity], firstRow: 1)
+        #expect(throws: ActionChunkError.notFinite(what: "frozen action", index: 1, value: .infinity)) {
+            try policy().actionChunk(for: history, seed: 4, frozen: frozen)
+        }
+    }
+
     @Test func `The actions begin at the newest observation's step`() throws {
         let chunk = try policy().actionChunk(for: history, seed: 3)
         #expect(chunk.prediction.count == 8 * 2)

@@ -29,14 +29,15 @@ func chunk(
 }
 
 /// The observation of a control step.
-func observation(_ step: UInt64, replan: Bool) throws -> ObservationMessage {
+func observation(_ step: UInt64, replan: Bool, committed: ActionRows? = nil) throws -> ObservationMessage {
     ObservationMessage(
         robot: try robot(),
         episode: .number(1),
         sequence: step,
         timeNs: 0,
         values: [:],
-        replan: replan
+        replan: replan,
+        committed: committed
     )
 }
 

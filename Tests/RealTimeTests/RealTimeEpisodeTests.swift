@@ -14,6 +14,8 @@ import Wire
         /// For each control step what was carried out.
         var actions: [ActionPlan.Action?] = []
         var receptions: [ChunkSchedule.Reception] = []
+        /// What the observations that asked said would be carried out.
+        var committed: [UInt64: [Float]] = [:]
 
         /// The steps in which the robot held.
         var held: [Int] { actions.indices.filter { actions[$0] == nil } }
@@ -27,7 +29,7 @@ import Wire
         steps: Int = 60,
         delay: Duration = .zero,
         guess: Duration,
-        crossFade: Int = 2,
+        strategy: ChunkStrategy = .blend,
         latency: @escaping (UInt64) -> Duration?
     ) throws -> Log {
         let log = Log()
@@ -35,6 +37,7 @@ import Wire
             plan: { observation in
                 log.observed.append(observation.sequence)
                 log.asked.append(observation.sequence)
+                log.committed[observation.sequence] = observation.committed?.values
                 let time = latency(observation.sequence)
                 // A chunk of another episode is one that never comes.
                 let chunk = try chunk(
@@ -53,13 +56,13 @@ import Wire
                 period: .milliseconds(100),
                 actionSteps: 8,
                 predictedSteps: 15,
-                crossFade: crossFade
+                strategy: strategy
             ),
             delay: delay,
             latency: LatencyEstimate(guess)
         )
         try episode.run(
-            observe: { try observation($0, replan: $1) },
+            observe: { try observation($0, replan: $1 != nil, committed: $1?.committed) },
             act: { tick in
                 #expect(tick.lateness == .zero)
                 log.actions.append(tick.action)
@@ -91,6 +94,28 @@ import Wire
         }
         #expect(log.observed == Array(0..<UInt64(log.observed.count)), "observations arrive in order")
         #expect(zip(log.asked, log.asked.dropFirst()).allSatisfy { Int($1 - $0) == stride }, "\(log.asked)")
+    }
+
+    /// What the planner was told is what the robot did.
+    @Test(arguments: latencies, delays)
+    func inpaintCarriesOutWhatItNamed(latency: Int, delay: Int) throws {
+        let total = Duration.milliseconds(latency + delay)
+        let log = try Self.run(
+            .asynchronous,
+            delay: .milliseconds(delay),
+            guess: total,
+            strategy: .inpaint
+        ) { _ in .milliseconds(latency) }
+        let lead = max((latency + delay + 99) / 100, 1)
+        #expect(log.committed.count > 2)
+        for (step, committed) in log.committed {
+            let steps = min(Int(step) + lead, 60)
+            // With several chunks under way, one that arrives in between changes the plan.
+            guard lead < 8, steps > Int(step) else { continue }
+            #expect(committed.count == 2 * lead)
+            let done = log.actions[Int(step)..<steps].flatMap { $0?.values ?? [] }
+            #expect(Array(committed.prefix(done.count)) == done, "step \(step)")
+        }
     }
 
     @Test(arguments: latencies, delays)

@@ -167,7 +167,13 @@ import Testing
         var sample = Array(noise.prefix(sequential.sampleCount))
         var span = sample.mutableSpan
         var deadline: Deadline? = nil
-        let taken = coarse.finish(from: 0, with: model, deadline: &deadline, sample: &span)
+        let taken = coarse.finish(
+            from: 0,
+            with: model,
+            frozen: FrozenElements(sampleCount: sequential.sampleCount),
+            deadline: &deadline,
+            sample: &span
+        )
         #expect(taken == 20)
         #expect(deviation(sample, from: expected) < 2e-5)
     }
@@ -199,7 +205,14 @@ import Testing
             var sample = recorder.samples[first]
             var span = sample.mutableSpan
             var deadline: Deadline? = nil
-            #expect(coarse.finish(from: first, with: model, deadline: &deadline, sample: &span) == 15 - first)
+            let taken = coarse.finish(
+                from: first,
+                with: model,
+                frozen: FrozenElements(sampleCount: sequential.sampleCount),
+                deadline: &deadline,
+                sample: &span
+            )
+            #expect(taken == 15 - first)
             let found = deviation(sample, from: expected)
             #expect(found <= last)
             last = found

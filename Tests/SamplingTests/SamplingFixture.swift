@@ -31,6 +31,23 @@ struct SamplingFixture: Decodable {
         }
     }
 
+    struct Frozen: Decodable, Sendable, CustomTestStringConvertible {
+        let solver: String
+        let predictionType: String
+        let clipSampleRange: Float?
+        let numInferenceSteps: Int
+        /// The values of the elements from `first` on.
+        let known: [Float]
+        let first: Int
+        /// The sample that step numInferenceSteps / 2 starts from.
+        let halfway: [Float]
+        let sample: [Float]
+
+        var testDescription: String {
+            "\(solver) \(numInferenceSteps), \(predictionType), \(known.count) from \(first) on"
+        }
+    }
+
     struct Parallel: Decodable, Sendable, CustomTestStringConvertible {
         let solver: String
         let predictionType: String
@@ -57,6 +74,7 @@ struct SamplingFixture: Decodable {
     let schedules: [Schedule]
     let sequential: [Sequential]
     let parallel: [Parallel]
+    let frozen: [Frozen]
     let gaussian: [Gaussian]
 
     static let sampleCount = 6
@@ -74,6 +92,7 @@ struct SamplingFixture: Decodable {
                 schedules: [],
                 sequential: [],
                 parallel: [],
+                frozen: [],
                 gaussian: []
             )
         }
@@ -93,5 +112,6 @@ struct SamplingFixture: Decodable {
     #expect(fixture.schedules.count == 15)
     #expect(fixture.sequential.count == 214)
     #expect(fixture.parallel.count == 32)
+    #expect(fixture.frozen.count == 18)
     #expect(fixture.gaussian.count == 3)
 }

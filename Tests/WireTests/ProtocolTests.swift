@@ -27,6 +27,7 @@ import Testing
             actionSteps: 2,
             actionDim: 2,
             beyond: [5, 6],
+            frozen: [1, 2],
             noiseSeed: 42,
             sampling: .init(
                 solver: "ddpm",
@@ -68,13 +69,25 @@ import Testing
         #expect(try ChunkMessage(decoding: bytes) == chunk)
         #expect(Array(chunk.action(1)) == [3, 4])
         #expect(chunk.beyondSteps == 1)
+        #expect(chunk.frozenSteps == 1)
     }
 
-    @Test func actionsBeyondMayBeLeftOut() throws {
+    @Test(arguments: [\ChunkMessage.beyond, \.frozen])
+    func actionsBeyondAndFrozenMayBeLeftOut(field: WritableKeyPath<ChunkMessage, [Float]> & Sendable) throws {
         var chunk = chunk
-        chunk.beyond = []
+        chunk[keyPath: field] = []
         #expect(try ChunkMessage(decoding: chunk.encode()) == chunk)
-        #expect(chunk.beyondSteps == 0)
+        #expect(chunk.beyondSteps + chunk.frozenSteps == 1)
+    }
+
+    @Test(arguments: [0, 1, 3])
+    func committedActionsSurvive(steps: Int) throws {
+        var observation = observation
+        observation.committed = ActionRows((0..<2 * steps).map { Float($0) }, actionDim: 2)
+        #expect(observation.committed?.steps == steps)
+        #expect(try ObservationMessage(decoding: observation.encoded()) == observation)
+        let request = Request.decode(Request.predict(observation).encoded(number: 3))
+        #expect(try request.request.get() == .predict(observation))
     }
 
     @Test func actionsBeyondHaveTheSizeOfTheOthers() throws {
@@ -85,7 +98,7 @@ import Testing
         let shapes = bytes.indices.dropLast(8).filter {
             bytes[$0..<$0 + 8].elementsEqual([0xc4, 5] + Array("shape".utf8) + [0x92])
         }
-        try #require(shapes.count == 2)
+        try #require(shapes.count == 3)
         (bytes[shapes[1] + 8], bytes[shapes[1] + 9]) = (4, 1)
         let error = #expect(throws: MessageError.self) { try ChunkMessage(decoding: bytes) }
         #expect(error?.code == .badArray)

@@ -48,6 +48,28 @@ import Testing
         }
     }
 
+    /// Committed actions that are no rows of numbers, with the field and the code.
+    @Test(arguments: [
+        (MessagePackValue.array([.float(1)]), "committed.shape", MessageError.Code.badArray),
+        (.map(matrix(shape: [1, 1, 1])), "committed.shape", .badArray),
+        (.map(matrix(shape: [0, 0], data: [])), "committed.shape", .badArray),
+        (.map(matrix(shape: [1, 2])), "committed.data", .badArray),
+        (.map(matrix(shape: [1, 1], data: [0, 0, 192, 127])), "committed", .notFinite),
+        (.string("left"), "committed", .wrongType),
+    ])
+    func committedActionsAreRowsOfNumbers(value: MessagePackValue, field: String, code: MessageError.Code) {
+        let error = Self.decode(Self.observation("committed", value))
+        #expect(error?.code == code)
+        #expect(error?.field == field)
+    }
+
+    static func matrix(shape: [UInt64], data: [UInt8] = [0, 0, 128, 63]) -> MessagePackMap {
+        MessagePackMap([
+            "__ndarray__": .bool(true), "data": .binary(data), "dtype": .string("<f4"),
+            "shape": .array(shape.map { .unsigned($0) }),
+        ])
+    }
+
     @Test func goodIsAccepted() throws {
         let message = try ObservationMessage(decoding: Self.observation(nil, nil))
         #expect(message.values == ["observation.state": [0.5, 2]])

@@ -1,0 +1,66 @@
+/// Elements of a sample whose clean values are known before it is drawn.
+///
+/// For them the network's output m is replaced by the one that implies the known value k,
+///
+///     m = (k / scale - fromSample x) / fromOutput        so that x_0 = k
+///
+/// and the solver does the rest: its own recurrence takes the known part from the initial noise down through every noise
+/// level, and the network sees it there beside the part that is sampled. For DDPM each step then draws from
+/// q(x_t-1 | x_t, x_0 = k) (Ho et al., arXiv 2006.11239, equation 6), which is re-noising the known part to each timestep, as
+/// Lugmayr et al. do (*RePaint*, arXiv 2201.09865, equation 8), with noise that goes with that of the steps before.
+struct FrozenElements {
+    /// The elements, a contiguous part of the sample's; empty where none is known.
+    private(set) var range = 0..<0
+    /// Their values, at their place in the sample; [sampleCount].
+    private var x0: [Float]
+
+    init(sampleCount: Int) {
+        x0 = [Float](repeating: 0, count: sampleCount)
+    }
+
+    /// Makes `values` the known values of the elements from `first` on, clipped to `limit` from 0.
+    mutating func set(_ values: Span<Float>, from first: Int, limit: Float) {
+        for index in values.indices { x0[first + index] = min(max(values[index], -limit), limit) }
+        range = first..<first + values.count
+    }
+
+    /// Nothing is known any more.
+    mutating func clear() { range = 0..<0 }
+
+    /// The output of `step` that implies an element's known value for the sample given.
+    @inline(__always)
+    func modelOutput(of step: SolverStep, sample: Float, element: Int) -> Float {
+        step.modelOutput(sample: sample, x0: x0[element])
+    }
+
+    /// Puts the known elements' outputs in the place of the network's for rows of a trajectory.
+    ///
+    /// - Parameters:
+    ///   - outputs: [rows.count, sampleCount], from the first of `rows` on.
+    ///   - trajectory: [steps.count + 1, sampleCount]; row j is what step j starts from.
+    func replace(in outputs: inout [Float], at trajectory: [Float], rows: Range<Int>, of steps: [SolverStep])
+    {
+        guard !range.isEmpty else { return }
+        for row in rows {
+            for element in range {
+                outputs[(row - rows.lowerBound) * x0.count + element] = modelOutput(
+                    of: steps[row],
+                    sample: trajectory[row * x0.count + element],
+                    element: element
+                )
+            }
+        }
+    }
+
+    /// The same for one sample, from which `step` starts.
+    func replace(in outputs: inout [Float], at sample: Span<Float>, of step: SolverStep) {
+        for element in range {
+            outputs[element] = modelOutput(of: step, sample: sample[element], element: element)
+        }
+    }
+
+    /// Gives the known elements of a result their values, free of what rounding left.
+    func restore(in sample: inout MutableSpan<Float>) {
+        for element in range { sample[element] = x0[element] }
+    }
+}
