@@ -143,7 +143,8 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
             episode: job.episode,
             sequence: job.sequence,
             history: job.history,
-            noiseSeed: job.noiseSeed
+            noiseSeed: job.noiseSeed,
+            frozen: chunk.frozen
         )
     }
 

@@ -26,6 +26,8 @@ public enum RecordedEvent: Sendable {
         public var noiseSeed: UInt64
         /// The actions as they were sampled, before a robot's limits, and those beyond, one after the other: [k, actionDim].
         public var actions: [Float]
+        /// The actions that were given rather than sampled, [k, actionDim]; see ``PlanningRequest/frozen``.
+        public var frozen: [Float] = []
         /// The message's `quality`: a `coarse` chunk depends on how fast the machine was.
         public var quality: String
         /// Whether it was sampled together with other robots' chunks.
@@ -122,6 +124,7 @@ extension RecordedEvent.RecordedChunk {
         noiseSeed = try fields.unsigned("noise_seed")
         let prefix = fields.has("sampled_action") ? "sampled_" : ""
         actions = try fields.rows(prefix + "action") + fields.rows(prefix + "beyond")
+        frozen = fields.has("frozen") ? try fields.rows("frozen") : []
         quality = try fields.string("quality")
         isGrouped = try fields.bool("grouped")
     }

@@ -103,6 +103,9 @@ extension ObservationMessage {
             object.member("repeat", isRepeat)
             object.member("received_ns", receivedNs)
             if let session { object.member("session", session) }
+            if let committed {
+                object.member("committed", rows: committed.values, of: committed.actionDim)
+            }
         }
     }
 }
@@ -114,6 +117,7 @@ extension ChunkMessage {
             object.member("first_step", firstStep)
             object.member("action", rows: actions, of: actionDim)
             object.member("beyond", rows: beyond, of: actionDim)
+            if !frozen.isEmpty { object.member("frozen", rows: frozen, of: actionDim) }
             object.member("noise_seed", noiseSeed)
             object.member("solver", sampling.solver)
             object.member("steps", sampling.steps)

@@ -55,7 +55,9 @@ enum RecordedKind: String, CaseIterable, Sendable {
                     ("noise_seed", JSONType.unsigned), ("repeat", JSONType.boolean),
                     ("received_ns", JSONType.unsigned), ("session", JSONType.unsigned),
                     ("preceding", #"{"type":"array","items":\#(JSONType.features)}"#),
-                ], ["\"replan\"", "\"noise_seed\"", "\"session\"", "\"preceding\""]
+                    ("committed", JSONType.rows),
+                ],
+                ["\"replan\"", "\"noise_seed\"", "\"session\"", "\"preceding\"", "\"committed\""]
             )
         case .chunk:
             (
@@ -70,8 +72,8 @@ enum RecordedKind: String, CaseIterable, Sendable {
                     ("prediction", JSONType.boolean), ("grouped", JSONType.boolean),
                     ("received_ns", JSONType.unsigned),
                     ("published_ns", JSONType.unsigned), ("sampled_action", JSONType.rows),
-                    ("sampled_beyond", JSONType.rows),
-                ], ["\"sampled_action\"", "\"sampled_beyond\""]
+                    ("sampled_beyond", JSONType.rows), ("frozen", JSONType.rows),
+                ], ["\"sampled_action\"", "\"sampled_beyond\"", "\"frozen\""]
             )
         case .latency:
             (

@@ -83,7 +83,8 @@ public struct ObservationMessage: Sendable, Hashable {
     }
 
     func encode(type: String, request: UInt64?, to encoder: borrowing MessagePackEncoder) {
-        let optional = [request != nil, replan != nil, noiseSeed != nil, session != nil, committed != nil].count { $0 }
+        let optional = [request != nil, replan != nil, noiseSeed != nil, session != nil, committed != nil]
+            .count { $0 }
         encoder.message(type, fields: 5 + optional)
         if let request {
             encoder.string("request")

@@ -16,7 +16,10 @@ extension EndToEnd {
                 for sequence in 0..<4 as Range<UInt64> {
                     // The first seed is one that no double holds.
                     let seed: UInt64? = sequence == 0 ? 18_446_744_073_709_551_557 : nil
-                    _ = try client.chunk(for: observation(2 * sequence, episode: episode, noiseSeed: seed))
+                    var asking = try observation(2 * sequence, episode: episode, noiseSeed: seed)
+                    // One chunk is sampled to fit actions that will be carried out meanwhile.
+                    if sequence == 2 { asking.committed = ActionRows([0.25, -0.5], actionDim: 2) }
+                    _ = try client.chunk(for: asking)
                     var silent = try observation(2 * sequence + 1, episode: episode)
                     silent.replan = false
                     try client.publish(silent)
