@@ -31,6 +31,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let flyingSocks = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -49,6 +50,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     ],
     targets: [
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -67,11 +69,13 @@ let package = Package(
         module("Safety", [yams]),
         module("Controller", ["Policy", "RealTime", "Safety", "Wire", logging, histogram]),
         module("RealTime", ["Wire"]),
+        module("Monitoring", ["Safety", "Wire", flyingSocks]),
         module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Controller", "Denoiser", "NumPyRandom", "Policy", "PushT", "RealTime", "Safetensors",
+                "Controller", "Denoiser", "Monitoring", "NumPyRandom", "Policy", "PushT", "RealTime",
+                "Safetensors",
                 "Safety",
                 "Sampling", "Wire", argumentParser, logging,
             ],
@@ -88,6 +92,7 @@ let package = Package(
         tests("Wire", ["Wire"], resources: [.copy("Fixtures"), .copy("Resources")]),
         tests("Safety", ["Safety"]),
         tests("Controller", ["Controller", "Policy", "Safety", "Wire"]),
+        tests("Monitoring", ["Monitoring", "Wire"]),
         tests("RealTime", ["RealTime", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
         .testTarget(

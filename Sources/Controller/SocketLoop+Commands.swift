@@ -35,6 +35,7 @@ extension SocketLoop {
             robots: pilots.status(nowNs: nowNs),
             statistics: telemetry.heartbeat(nowNs: nowNs)
         )
+        telemetry.keep(status)
         try chunks.send([Array(Topic.status.utf8), status.encoded()])
     }
 

@@ -98,6 +98,9 @@ struct ServeCommand: ParsableCommand {
     var security: SecurityOptions
 
     @OptionGroup
+    var http: HTTPOptions
+
+    @OptionGroup
     var sampler: SamplerOptions
 
     @Flag(help: "Print what the daemon did as one JSON object when it ends.")
@@ -125,6 +128,7 @@ struct ServeCommand: ParsableCommand {
     }
 
     func run() throws {
+        try http.check(isInsecure: security.insecure)
         let ending = try Failure.asRun { try EndingSignals(catchingHangUp: security.curveKey != nil) }
         let logger = Logger.standardError(level: logLevel)
         var configuration = try configuration(logger: logger)
@@ -142,13 +146,17 @@ struct ServeCommand: ParsableCommand {
         let daemon = try Failure.asRun {
             try Daemon(configuration: configuration, makePlanner: planner)
         }
+        let server = try http.start(for: daemon)
+        defer { server?.stop() }
         let endpoints = try Failure.asRun { try daemon.start() }
+        if let server { logger.info("metrics and health at \(server.address)") }
         if !json {
             Console.result("denoised serves \(policy.name)")
             Console.result("  observations  \(endpoints.observations)")
             Console.result("  chunks        \(endpoints.chunks)")
             Console.result("  requests      \(endpoints.requests)")
             if let gr00t = endpoints.gr00t { Console.result("  gr00t         \(gr00t)") }
+            if let server { Console.result("  http          \(server.address)") }
         }
 
         let waiter = Thread {
