@@ -28,12 +28,7 @@ public struct MonitorHistory: Sendable {
     /// those are forgotten then.
     @discardableResult
     public mutating func receive(_ status: StatusMessage, nowNs: UInt64) -> Bool {
-        var isFromAnother = false
-        if let latest {
-            isFromAnother =
-                status.statistics.uptimeNs < latest.statistics.uptimeNs
-                || status.monotonicNs < latest.monotonicNs
-        }
+        let isFromAnother = latest.map { Self.startNs(of: $0) != Self.startNs(of: status) } ?? false
         if isFromAnother {
             window = []
             troubles = [:]
@@ -63,6 +58,11 @@ public struct MonitorHistory: Sendable {
             return Double(lastCount - firstCount) * 1e9 / Double(last.monotonicNs - status.monotonicNs)
         }
         return nil
+    }
+
+    /// When the daemon started, by its own monotonic clock: a heartbeat's two times are of the same moment.
+    private static func startNs(of status: StatusMessage) -> UInt64 {
+        status.monotonicNs &- status.statistics.uptimeNs
     }
 
     private static func counts(of statistics: DaemonStatistics) -> [String: UInt64] {

@@ -118,6 +118,7 @@ public struct MonitorPage {
     }
 
     private func latency(_ statistics: DaemonStatistics) -> [StyledLine] {
+        guard !statistics.latencyNs.isEmpty else { return [StyledLine(Piece("no chunk yet", .faint))] }
         var table = PageTable(
             ("latency, ms", .left),
             ("p50", .right),

@@ -25,7 +25,7 @@ struct PageTable {
                 switch columns[column].alignment {
                 case .left:
                     line.append(cell)
-                    line.append(space)
+                    if column + 1 < columns.count { line.append(space) }
                 case .right:
                     line.append(space)
                     line.append(cell)

@@ -62,7 +62,8 @@ import Wire
         #expect(isAnother == [false, false])
         let fresh = status(at: 902 * Self.second) {
             $0 = DaemonStatistics()
-            $0.uptimeNs = 1
+            // It has been up for longer than the one before it was.
+            $0.uptimeNs = 800 * Self.second
         }
         let isFreshAnother = history.receive(fresh, nowNs: 3)
         #expect(isFreshAnother)

@@ -40,7 +40,32 @@ import Wire
 
     /// The page as it was looked at and found good.
     private static let golden = """
-        GOLDEN
+        denoised 0.1.0 serves pusht at tcp://127.0.0.1:5557, up 0:12:33
+        ddpm, 100 steps, quasi-newton, window 12, f32 on avx512, budget 50.0 ms
+
+        3 robots: 1 running, 1 holding, 1 stopped
+        robot      state       for  episode  step  chunks/s  commands/s  silent  limited  reason
+        arm1       running  12.3 s        7  1204       1.0       100.0   45 ms       21  a chunk took over
+        arm2       stopped  12.3 s        7  1204       0.0         0.0   45 ms       21  dimension 1: position 3.20 above 3.14…
+        left-hand  holding  12.3 s        7  1204       0.0         0.0   45 ms       21  no fresh observation for 300 ms
+
+        latency, ms    p50    p90    p99    max    count                 total  a second
+        decode        0.02   0.04   0.06   0.09    observations              3       0.0
+        sample       16.50  21.00  30.00  31.25    chunks                   12       0.0
+                                                   predictions              13       0.0
+                                                   commands               1200     100.0
+                                                   late chunks              14       0.0
+                                                   coarse chunks            15       0.0
+                                                   dropped observations      7       0.0
+                                                   rejected messages        23       1.0
+                                                   planner errors           18       0.0
+
+        last errors           total   last seen
+        rejected: bad_frames     12  500 ms ago
+        late chunk               14     earlier
+        limit violation          17     earlier
+        planner error            18     earlier
+        rejected: not_finite     11     earlier
         """
 
     @Test func pageIsTheGoldenOne() {

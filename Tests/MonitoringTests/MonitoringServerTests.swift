@@ -108,7 +108,7 @@ private final class Server {
     @Test func aHeaderWithoutEndIsRefused() throws {
         let server = try Server { $0.headBytes = 100 }
         let line = "GET /healthz HTTP/1.1\r\nX: "
-        let fits = line + String(repeating: "x", count: 100 - line.count - 4) + "\r\n\r\n"
+        let fits = line + String(repeating: "x", count: 100 - line.utf8.count - 4) + "\r\n\r\n"
         #expect(try server.answer(fits).hasPrefix("HTTP/1.1 200 "))
         #expect(try server.answer("x" + fits).hasPrefix("HTTP/1.1 431 "))
         #expect(try server.answer(line + String(repeating: "x", count: 50_000)).hasPrefix("HTTP/1.1 431 "))
