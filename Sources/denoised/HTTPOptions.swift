@@ -28,7 +28,7 @@ struct HTTPOptions: ParsableArguments {
         throw Failure.input(
             """
             --http: \(http) is open to other machines, and whoever reaches it can read along; expected an address of this \
-            machine alone, such as 127.0.0.1, in front of which a proxy may stand
+            machine alone, such as 127.0.0.1, in front of which a proxy may stand, or --insecure
             """
         )
     }
