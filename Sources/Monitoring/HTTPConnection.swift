@@ -7,7 +7,8 @@ struct HTTPConnection {
     private enum Phase {
         case reading([UInt8])
         case writing(Data, sent: Int)
-        /// A connection that is closed while something is unread takes the answer back; so much more is read.
+        /// A connection that is closed while something is unread takes the answer back; where the client sent more than a
+        /// request, so much of it is read.
         case draining(bytesLeft: Int)
         case over
     }
@@ -20,6 +21,7 @@ struct HTTPConnection {
     private let socket: Socket
     private let headBytes: Int
     private var phase = Phase.reading([])
+    private var hasSentMore = false
 
     init(socket: Socket, limits: MonitoringServer.Limits, nowNs: UInt64) {
         self.socket = socket
@@ -41,6 +43,7 @@ struct HTTPConnection {
                 bytes += try socket.read(atMost: Self.bytesAtATime)
                 phase = .reading(bytes)
                 guard let response = respond(to: bytes, answer: answer) else { return }
+                hasSentMore = HTTPRequest.headCount(bytes) != bytes.count
                 phase = .writing(response, sent: 0)
                 try write(response, from: 0)
             case .writing(let response, let sent):
@@ -81,6 +84,10 @@ struct HTTPConnection {
         var sent = start
         defer { if case .writing = phase { phase = .writing(response, sent: sent) } }
         while sent < response.count { sent = try socket.write(response, from: sent) }
+        guard hasSentMore else {
+            phase = .over
+            return
+        }
         shutdown(socket.file.rawValue, Int32(SHUT_WR))
         phase = .draining(bytesLeft: Self.drainedBytes)
     }
