@@ -31,6 +31,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let flyingSocks = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -51,6 +52,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     ],
     targets: [
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -73,11 +75,12 @@ let package = Package(
             ["Policy", "RealTime", "Recording", "Safetensors", "Safety", "Wire", logging, histogram]
         ),
         module("RealTime", ["Wire"]),
+        module("Monitoring", ["Safety", "Wire", flyingSocks]),
         module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Controller", "Denoiser", "NumPyRandom", "Policy", "PushT", "RealTime", "Recording",
+                "Controller", "Denoiser", "Monitoring", "NumPyRandom", "Policy", "PushT", "RealTime", "Recording",
                 "Safetensors", "Safety", "Sampling", "Wire", argumentParser, logging,
             ],
             swiftSettings: settings
@@ -94,6 +97,7 @@ let package = Package(
         tests("Recording", ["Recording"], resources: [.copy("Resources")]),
         tests("Safety", ["Safety"]),
         tests("Controller", ["Controller", "Policy", "Recording", "Safety", "Wire"]),
+        tests("Monitoring", ["Monitoring", "Wire"]),
         tests("RealTime", ["RealTime", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
         .testTarget(

@@ -22,6 +22,7 @@ public final class Daemon: Sendable {
         @Sendable (PlannerMailbox, OneShot<Result<PlannerFacts, any Error>>, OneShot<Void>) -> Void
     private let stopFlag = Flag()
     private let startFlag = Flag()
+    private let facts = Mutex<PlannerFacts?>(nil)
     private let plannerEnded = OneShot<Void>()
     private let socketsEnded = OneShot<ZeroMQError?>()
 
@@ -63,6 +64,31 @@ public final class Daemon: Sendable {
     /// What the daemon has done so far; may be asked from any thread and at any time.
     public var statistics: DaemonStatistics { telemetry.snapshot() }
 
+    /// The heartbeat that was published last, at most a tenth of a second old while the daemon works; nil before the first.
+    /// May be asked from any thread and at any time, and keeps nobody waiting.
+    public var status: StatusMessage? { telemetry.status }
+
+    /// What the daemon runs and how it samples; nil until the planner has been made.
+    public var planner: (policy: InfoMessage.Policy, sampler: InfoMessage.Sampler)? {
+        facts.withLock { $0 }.map { facts in
+            var sampler = facts.sampler
+            sampler.budgetMs = Double(configuration.budgetNs ?? 0) / 1e6
+            return (facts.policy, sampler)
+        }
+    }
+
+    /// Since when the planner has been at one chunk; nil where it is at none.
+    var planningSinceNs: UInt64? { mailbox.busySinceNs }
+
+    /// Whether the daemon works; may be asked from any thread and at any time.
+    public var health: DaemonHealth {
+        DaemonHealth(
+            heartbeatNs: telemetry.status?.monotonicNs,
+            planningSinceNs: planningSinceNs,
+            nowNs: Clock.monotonicNs()
+        )
+    }
+
     /// Makes the planner and the sockets, and begins to work.
     ///
     /// - Returns: the endpoints, with wildcard ports resolved.
@@ -76,6 +102,7 @@ public final class Daemon: Sendable {
         do {
             facts = try plannerReady.wait().get()
             _ = try configuration.gr00t?.mapping(for: facts.policy)
+            self.facts.withLock { $0 = facts }
         } catch {
             mailbox.close()
             socketsEnded.set(nil)

@@ -8,6 +8,7 @@ final class PlannerMailbox: Sendable {
         var jobs: [PlanningJob] = []
         var outcomes: [PlanningOutcome] = []
         var isClosed = false
+        var busySinceNs: UInt64?
     }
 
     private let state = Mutex(State())
@@ -21,9 +22,11 @@ final class PlannerMailbox: Sendable {
 
     /// Hands jobs to the planner, to be planned together; there are none in the mailbox.
     func put(_ jobs: [PlanningJob]) {
+        let nowNs = Clock.monotonicNs()
         state.withLock { state in
             precondition(state.jobs.isEmpty, "the planner has jobs already")
             state.jobs = jobs
+            state.busySinceNs = nowNs
         }
         news.signal()
     }
@@ -49,9 +52,15 @@ final class PlannerMailbox: Sendable {
 
     /// Hands outcomes back.
     func put(_ outcomes: [PlanningOutcome]) {
-        state.withLock { $0.outcomes = outcomes }
+        state.withLock { state in
+            state.outcomes = outcomes
+            state.busySinceNs = nil
+        }
         wakeUp.signal()
     }
+
+    /// Since when the planner has had the jobs that it is at, by the monotonic clock in nanoseconds; nil where it has none.
+    var busySinceNs: UInt64? { state.withLock { $0.busySinceNs } }
 
     /// The outcomes that are there.
     func takeOutcomes() -> [PlanningOutcome] {

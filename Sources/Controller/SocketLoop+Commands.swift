@@ -37,6 +37,7 @@ extension SocketLoop {
             robots: pilots.status(nowNs: nowNs),
             statistics: telemetry.heartbeat(nowNs: nowNs)
         )
+        telemetry.keep(status)
         try chunks.send([Array(Topic.status.utf8), status.encoded()])
         tap?.take(TappedMessage(.status(status)))
     }

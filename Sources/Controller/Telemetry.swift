@@ -10,6 +10,8 @@ final class Telemetry: Sendable {
     private struct State {
         var counters = DaemonStatistics()
         var latencies: [Histogram<UInt64>]
+        /// Of each stage, all times together.
+        var sums: [UInt64]
         /// The percentiles as a heartbeat told them last, and when.
         var told: (latencyNs: [String: DaemonStatistics.Latency], atNs: UInt64)?
     }
@@ -22,6 +24,8 @@ final class Telemetry: Sendable {
     private let startNs: UInt64
     private let state: Mutex<State>
     private let tap: (any MessageTap)?
+    /// Apart from the counters, so that whoever reads it never makes the socket thread wait for percentiles.
+    private let latestStatus = Mutex<StatusMessage?>(nil)
 
     /// - Parameter tap: tells how many messages it could not keep.
     init(tap: (any MessageTap)? = nil) {
@@ -33,7 +37,13 @@ final class Telemetry: Sendable {
             highestTrackableValue: Self.longestNs,
             numberOfSignificantValueDigits: .three
         )
-        state = Mutex(State(latencies: Array(repeating: empty, count: Self.stages.count)))
+        let count = Self.stages.count
+        state = Mutex(
+            State(
+                latencies: Array(repeating: empty, count: count),
+                sums: Array(repeating: 0, count: count)
+            )
+        )
     }
 
     /// Changes the counters.
@@ -56,6 +66,7 @@ final class Telemetry: Sendable {
             change(&state.counters)
             for (index, time) in times.enumerated() {
                 _ = state.latencies[index].record(min(time, Self.longestNs))
+                state.sums[index] &+= time
             }
         }
     }
@@ -68,7 +79,7 @@ final class Telemetry: Sendable {
             var statistics = state.counters
             statistics.uptimeNs = nowNs - startNs
             statistics.unrecordedMessages = unrecorded
-            statistics.latencyNs = Self.percentiles(of: state.latencies)
+            statistics.latencyNs = Self.percentiles(of: state)
             return statistics
         }
     }
@@ -78,7 +89,7 @@ final class Telemetry: Sendable {
         let unrecorded = tap?.lostMessages ?? 0
         return state.withLock { state in
             if state.told.map({ nowNs &- $0.atNs >= Self.percentilesHoldNs }) ?? true {
-                state.told = (Self.percentiles(of: state.latencies), nowNs)
+                state.told = (Self.percentiles(of: state), nowNs)
             }
             var statistics = state.counters
             statistics.uptimeNs = nowNs - startNs
@@ -88,11 +99,21 @@ final class Telemetry: Sendable {
         }
     }
 
-    private static func percentiles(of latencies: [Histogram<UInt64>]) -> [String: DaemonStatistics.Latency] {
+    /// The heartbeat that was published last; nil before the first.
+    var status: StatusMessage? { latestStatus.withLock { $0 } }
+
+    /// Keeps a heartbeat for whoever asks for ``status``.
+    func keep(_ status: StatusMessage) {
+        latestStatus.withLock { $0 = status }
+    }
+
+    private static func percentiles(of state: State) -> [String: DaemonStatistics.Latency] {
         var percentiles: [String: DaemonStatistics.Latency] = [:]
-        for (stage, latency) in zip(stages, latencies) where latency.totalCount > 0 {
+        for (index, stage) in stages.enumerated() where state.latencies[index].totalCount > 0 {
+            let latency = state.latencies[index]
             percentiles[stage] = DaemonStatistics.Latency(
                 count: latency.totalCount,
+                sum: state.sums[index],
                 p50: latency.valueAtPercentile(50),
                 p90: latency.valueAtPercentile(90),
                 p99: latency.valueAtPercentile(99),

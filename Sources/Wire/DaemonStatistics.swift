@@ -4,6 +4,8 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
     public struct Latency: Sendable, Hashable, Codable {
         /// The number of times recorded.
         public var count: UInt64
+        /// The sum of all times.
+        public var sum: UInt64
         /// The median.
         public var p50: UInt64
         /// The 90th percentile.
@@ -14,8 +16,9 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
         public var max: UInt64
 
         /// A distribution with these figures.
-        public init(count: UInt64, p50: UInt64, p90: UInt64, p99: UInt64, max: UInt64) {
+        public init(count: UInt64, sum: UInt64 = 0, p50: UInt64, p90: UInt64, p99: UInt64, max: UInt64) {
             self.count = count
+            self.sum = sum
             self.p50 = p50
             self.p90 = p90
             self.p99 = p99
@@ -95,6 +98,7 @@ extension DaemonStatistics {
             MessagePackValue.map(
                 MessagePackMap([
                     "count": .unsigned(latency.count),
+                    "sum": .unsigned(latency.sum),
                     "p50": .unsigned(latency.p50),
                     "p90": .unsigned(latency.p90),
                     "p99": .unsigned(latency.p99),
@@ -152,6 +156,7 @@ extension DaemonStatistics {
             let latency = try fields.fields("latency_ns").fields(stage)
             latencyNs[stage] = try Latency(
                 count: latency.unsigned("count"),
+                sum: latency.optional("sum") == nil ? 0 : latency.unsigned("sum"),
                 p50: latency.unsigned("p50"),
                 p90: latency.unsigned("p90"),
                 p99: latency.unsigned("p99"),

@@ -71,6 +71,21 @@ public final class RobotClient {
         security: CurveClientKeys? = nil,
         timeout: Duration = .seconds(5)
     ) throws(RobotClientError) -> RobotClient {
+        let endpoints = try info(from: endpoint, context: context, security: security, timeout: timeout)
+            .endpoints
+        return try onSocket { () throws(ZeroMQError) in
+            try RobotClient(robot: robot, endpoints: endpoints, context: context, security: security)
+        }
+    }
+
+    /// What the daemon at a request endpoint runs and has done, with its endpoints as they are reached from there, for
+    /// somebody who is no robot.
+    public static func info(
+        from endpoint: String,
+        context: ZeroMQContext,
+        security: CurveClientKeys? = nil,
+        timeout: Duration = .seconds(5)
+    ) throws(RobotClientError) -> InfoMessage {
         let socket = try onSocket { () throws(ZeroMQError) in
             var options = ZeroMQSocket.Options()
             options.security = security.map { .client($0) } ?? .none
@@ -87,14 +102,17 @@ public final class RobotClient {
             timeout: timeout
         )
         guard case .info(let info) = reply else { throw .unexpected(asked: "info", answered: reply.type) }
-        let endpoints = InfoMessage.Endpoints(
-            observations: EndpointScope.endpoint(info.endpoints.observations, ofHostAt: endpoint),
-            chunks: EndpointScope.endpoint(info.endpoints.chunks, ofHostAt: endpoint),
-            requests: endpoint
+        return InfoMessage(
+            daemonVersion: info.daemonVersion,
+            policy: info.policy,
+            sampler: info.sampler,
+            endpoints: InfoMessage.Endpoints(
+                observations: EndpointScope.endpoint(info.endpoints.observations, ofHostAt: endpoint),
+                chunks: EndpointScope.endpoint(info.endpoints.chunks, ofHostAt: endpoint),
+                requests: endpoint
+            ),
+            statistics: info.statistics
         )
-        return try onSocket { () throws(ZeroMQError) in
-            try RobotClient(robot: robot, endpoints: endpoints, context: context, security: security)
-        }
     }
 
     /// Publishes an observation that wants no chunk, or whose chunk is not waited for.

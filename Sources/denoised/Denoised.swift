@@ -8,15 +8,16 @@ struct Denoised: ParsableCommand {
         commandName: "denoised",
         abstract: "Runs a trained diffusion policy as a robot's controller.",
         discussion: """
-            A policy is a LeRobot diffusion checkpoint folder. `serve` connects a robot over ZeroMQ, `sim` runs PushT \
-            episodes, `bench` measures latency, `keygen` makes keys for encrypted connections.
+            A policy is a LeRobot diffusion checkpoint folder. `serve` connects a robot over ZeroMQ, `monitor` watches it, \
+            `sim` runs PushT episodes, `bench` measures latency, `keygen` makes keys for encrypted connections.
 
             With --json a command prints one JSON object on standard output and nothing else there.
             Exit codes: 0 success, 1 a run that failed, 2 bad usage or input.
             """,
         version: "0.1.0",
         subcommands: [
-            InspectCommand.self, PredictCommand.self, SimCommand.self, ServeCommand.self, ReplayCommand.self,
+            InspectCommand.self, PredictCommand.self, SimCommand.self, ServeCommand.self, MonitorCommand.self,
+            ReplayCommand.self,
             KeygenCommand.self,
             BenchCommand.self,
         ]

@@ -109,6 +109,9 @@ struct ServeCommand: ParsableCommand {
     var security: SecurityOptions
 
     @OptionGroup
+    var http: HTTPOptions
+
+    @OptionGroup
     var sampler: SamplerOptions
 
     @Flag(help: "Print what the daemon did as one JSON object when it ends.")
@@ -136,6 +139,7 @@ struct ServeCommand: ParsableCommand {
     }
 
     func run() throws {
+        try http.check(isInsecure: security.insecure)
         let ending = try Failure.asRun { try EndingSignals(catchingHangUp: security.curveKey != nil) }
         let logger = Logger.standardError(level: logLevel)
         let manager = serviceManager(logger: logger)
@@ -158,7 +162,10 @@ struct ServeCommand: ParsableCommand {
 
         configuration.tap = recorder
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
+        let server = try http.start(for: daemon)
+        defer { server?.stop() }
         let endpoints = try Failure.asRun { try daemon.start() }
+        if let server { logger.info("metrics and health at \(server.address)") }
         manager?.tell(.ready, .status("serves \(policy.name), observations at \(endpoints.observations)"))
         if !json {
             Console.result("denoised serves \(policy.name)")
@@ -167,6 +174,7 @@ struct ServeCommand: ParsableCommand {
             Console.result("  requests      \(endpoints.requests)")
             if let gr00t = endpoints.gr00t { Console.result("  gr00t         \(gr00t)") }
             if let recorder { Console.result("  recording     \(recorder.path)") }
+            if let server { Console.result("  http          \(server.address)") }
         }
 
         let waiter = Thread {

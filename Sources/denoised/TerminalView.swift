@@ -9,7 +9,6 @@ struct TerminalView {
     private let tableRows: Int
     /// Columns beside the table.
     private let panelColumns: Int
-    private let hasColor: Bool
     private var chunks: [ChunkTrace] = []
 
     private static let largestTable = 26
@@ -21,16 +20,11 @@ struct TerminalView {
     /// A view that fits the terminal on standard output; nil where nobody looks at one.
     init?() {
         guard Console.isTerminal else { return nil }
-        var size = winsize()
-        let isKnown = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_row > 0 && size.ws_col > 0
-        let rows = isKnown ? Int(size.ws_row) : 24
-        let columns = isKnown ? Int(size.ws_col) : 80
+        let (rows, columns) = Terminal.size
         // The frame takes two rows and columns, the cursor's line one row.
         let fitting = min(rows - 3, (columns - 2) / 2)
         tableRows = min(max(fitting, Self.smallestTable), Self.largestTable)
         panelColumns = max(columns - 2 * tableRows - 2 - Self.gap, 0)
-        let environment = ProcessInfo.processInfo.environment
-        hasColor = environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
     }
 
     /// Draws a moment over the one before it.
@@ -39,7 +33,7 @@ struct TerminalView {
         if isFirst { chunks = [] }
         chunks += moment.newChunks
 
-        let picture = table(moment.recording).lines(colored: hasColor)
+        let picture = table(moment.recording).lines(colored: Terminal.hasColor)
         let edge = String(repeating: "─", count: 2 * tableRows)
         let left = ["┌\(edge)┐"] + picture.map { "│\($0)│" } + ["└\(edge)┘"]
         let right = panel(moment, height: left.count)
@@ -49,7 +43,7 @@ struct TerminalView {
         let toTop = isFirst ? "" : "\u{1b}[\(lines.count)A\r"
         // In one piece, so that an interrupted run leaves the cursor below the picture and not in it.
         let frame = toTop + lines.joined(separator: "\n") + "\n"
-        try? FileHandle.standardOutput.write(contentsOf: Data(frame.utf8))
+        Terminal.write(frame)
         usleep(Self.pause)
     }
 

@@ -1,0 +1,40 @@
+/// Whether a daemon works, and if not, why.
+public struct DaemonHealth: Sendable, Hashable {
+    /// What is wrong, in words; empty where nothing is.
+    public let failures: [String]
+
+    /// Whether nothing is wrong.
+    public var isWorking: Bool { failures.isEmpty }
+
+    /// Without a heartbeat for so long, the socket thread counts as hung. It sends ten a second.
+    public static let longestSilenceNs: UInt64 = 2_000_000_000
+    /// At one chunk for so long, the planner counts as hung.
+    public static let longestPlanNs: UInt64 = 30_000_000_000
+
+    /// The health at a time.
+    ///
+    /// - Parameters:
+    ///   - heartbeatNs: when the socket thread sent its last heartbeat; nil where it has sent none.
+    ///   - planningSinceNs: since when the planner has been at one chunk; nil where it is at none.
+    ///   - nowNs: the same monotonic clock, in nanoseconds.
+    public init(heartbeatNs: UInt64?, planningSinceNs: UInt64?, nowNs: UInt64) {
+        func age(_ sinceNs: UInt64) -> UInt64 { nowNs - min(sinceNs, nowNs) }
+        func seconds(_ nanoseconds: UInt64) -> String {
+            let tenths = nanoseconds / 100_000_000
+            return "\(tenths / 10).\(tenths % 10) s"
+        }
+        var failures: [String] = []
+        if let heartbeatNs {
+            let silence = age(heartbeatNs)
+            if silence > Self.longestSilenceNs {
+                failures.append("the socket thread has sent no heartbeat for \(seconds(silence))")
+            }
+        } else {
+            failures.append("the socket thread has sent no heartbeat yet")
+        }
+        if let planning = planningSinceNs.map(age), planning > Self.longestPlanNs {
+            failures.append("the planner has been at one chunk for \(seconds(planning))")
+        }
+        self.failures = failures
+    }
+}

@@ -1,0 +1,166 @@
+import Safety
+import Wire
+
+/// A daemon's metrics: what `/metrics` answers. Names begin with `denoised_`, times are in seconds.
+enum DaemonMetrics {
+    /// The metrics of a snapshot. Without a heartbeat there are only those that say so.
+    static func text(_ snapshot: DaemonSnapshot) -> String {
+        var text = PrometheusText()
+        let sampler = snapshot.sampler
+        let labels: KeyValuePairs = [
+            "version": snapshot.version, "policy": snapshot.policy?.name ?? "",
+            "solver": sampler?.solver ?? "", "method": sampler?.method ?? "", "kernel": sampler?.kernel ?? "",
+        ]
+        text.add(
+            .gauge,
+            "denoised_info",
+            "What the daemon runs; always 1.",
+            [.init(labels: labels, value: .integer(1))]
+        )
+        text.add(
+            .gauge,
+            "denoised_up",
+            "1 where the socket thread and the planner work, as /healthz tells, else 0.",
+            .integer(snapshot.failures.isEmpty ? 1 : 0)
+        )
+        guard let status = snapshot.status else { return text.text }
+        text.add(
+            .gauge,
+            "denoised_heartbeat_age_seconds",
+            "Since the heartbeat that these numbers are from; a daemon that works sends ten a second.",
+            .seconds(snapshot.nowNs - min(status.monotonicNs, snapshot.nowNs))
+        )
+        add(status.statistics, to: &text)
+        add(status.robots.sorted { $0.key < $1.key }, to: &text)
+        return text.text
+    }
+
+    private static func add(_ statistics: DaemonStatistics, to text: inout PrometheusText) {
+        text.add(
+            .gauge,
+            "denoised_uptime_seconds",
+            "Since the daemon started.",
+            .seconds(statistics.uptimeNs)
+        )
+        text.add(.gauge, "denoised_robots", "Robots whose history is kept.", .integer(statistics.robots))
+        let counters: [(name: String, help: String, count: UInt64)] = [
+            ("observations", "Observations that entered a history.", statistics.observations),
+            ("duplicate_observations", "Observations received again.", statistics.duplicateObservations),
+            (
+                "stale_observations", "Observations older than the newest of their episode.",
+                statistics.staleObservations
+            ),
+            (
+                "superseded_observations", "Observations overtaken by a newer one before their turn.",
+                statistics.supersededObservations
+            ),
+            (
+                "dropped_observations", "Fresh observations that came to nothing.",
+                statistics.droppedObservations
+            ),
+            ("chunks", "Action chunks published.", statistics.chunks),
+            ("predictions", "Action chunks sent in reply to predict.", statistics.predictions),
+            ("late_chunks", "Chunks ready later than the budget allows.", statistics.lateChunks),
+            ("coarse_chunks", "Chunks finished in long steps to be in time.", statistics.coarseChunks),
+            ("commands", "Commands published.", statistics.commands),
+            (
+                "limit_violations", "Commands and chunks changed or held back to keep a robot's limits.",
+                statistics.limitViolations
+            ),
+            (
+                "planner_errors", "Accepted observations on which the policy failed.",
+                statistics.plannerErrors
+            ),
+        ]
+        for counter in counters {
+            text.add(.counter, "denoised_\(counter.name)_total", counter.help, .integer(counter.count))
+        }
+        text.add(
+            .counter,
+            "denoised_requests_total",
+            "Requests understood, by type.",
+            statistics.requests.sorted { $0.key < $1.key }.map { type, count in
+                .init(labels: ["type": type], value: .integer(count))
+            }
+        )
+        // Reasons that have not occurred are told too: a rate needs the 0 that it starts from.
+        let none = Dictionary(
+            uniqueKeysWithValues: MessageError.Code.allCases.map { ($0.rawValue, UInt64(0)) }
+        )
+        let rejections = statistics.rejectedMessages.merging(none) { count, _ in count }
+        text.add(
+            .counter,
+            "denoised_rejected_messages_total",
+            "Messages rejected, by reason.",
+            rejections.sorted { $0.key < $1.key }.map { reason, count in
+                .init(labels: ["reason": reason], value: .integer(count))
+            }
+        )
+        text.add(
+            .summary,
+            "denoised_latency_seconds",
+            "Time in each stage of a chunk, since the daemon started; quantile 1 is the longest.",
+            statistics.latencyNs.sorted { $0.key < $1.key }.flatMap(latency)
+        )
+    }
+
+    private static func latency(
+        stage: String,
+        _ latency: DaemonStatistics.Latency
+    ) -> [PrometheusText.Sample] {
+        let quantiles = [
+            ("0.5", latency.p50), ("0.9", latency.p90), ("0.99", latency.p99), ("1", latency.max),
+        ]
+        return quantiles.map { quantile, time in
+            .init(labels: ["stage": stage, "quantile": quantile], value: .seconds(time))
+        } + [
+            .init(suffix: "_sum", labels: ["stage": stage], value: .seconds(latency.sum)),
+            .init(suffix: "_count", labels: ["stage": stage], value: .integer(latency.count)),
+        ]
+    }
+
+    private typealias Robots = [(key: String, value: StatusMessage.Robot)]
+
+    private static func add(_ robots: Robots, to text: inout PrometheusText) {
+        text.add(
+            .gauge,
+            "denoised_robot_state",
+            "1 for the state that the robot is in, 0 for the others.",
+            robots.flatMap { id, robot in
+                RobotState.allCases.map { state in
+                    .init(
+                        labels: ["robot": id, "state": state.rawValue],
+                        value: .integer(state.rawValue == robot.state ? 1 : 0)
+                    )
+                }
+            }
+        )
+        func add(
+            _ kind: PrometheusText.Kind,
+            _ name: String,
+            _ help: String,
+            _ value: (StatusMessage.Robot) -> PrometheusText.Value
+        ) {
+            text.add(
+                kind,
+                "denoised_robot_\(name)",
+                help,
+                robots.map { .init(labels: ["robot": $0.key], value: value($0.value)) }
+            )
+        }
+        add(.gauge, "state_seconds", "Since the robot has been in its state.") { .seconds($0.forNs) }
+        add(.gauge, "silence_seconds", "Since the robot's newest observation.") { .seconds($0.silentNs) }
+        add(.gauge, "sequence", "The sequence number of the robot's newest observation.") {
+            .integer($0.sequence)
+        }
+        add(.counter, "chunks_total", "Action chunks for the robot.") { .integer($0.chunks) }
+        add(.counter, "commands_total", "Commands for the robot.") { .integer($0.commands) }
+        add(
+            .counter,
+            "limit_violations_total",
+            "Commands and chunks that the robot's limits changed or held back."
+        ) {
+            .integer($0.limitViolations)
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import Wire
+
+/// What there is to tell of a daemon at a time.
+public struct DaemonSnapshot: Sendable {
+    /// The daemon's version.
+    public var version: String
+    /// What it runs; nil until it is known.
+    public var policy: InfoMessage.Policy?
+    /// How it samples; nil until it is known.
+    public var sampler: InfoMessage.Sampler?
+    /// Its last heartbeat; nil before the first.
+    public var status: StatusMessage?
+    /// What is wrong with it, in words; empty where it works.
+    public var failures: [String]
+    /// The monotonic clock, in nanoseconds.
+    public var nowNs: UInt64
+
+    /// A snapshot of these parts.
+    public init(
+        version: String,
+        policy: InfoMessage.Policy?,
+        sampler: InfoMessage.Sampler?,
+        status: StatusMessage?,
+        failures: [String],
+        nowNs: UInt64
+    ) {
+        self.version = version
+        self.policy = policy
+        self.sampler = sampler
+        self.status = status
+        self.failures = failures
+        self.nowNs = nowNs
+    }
+}

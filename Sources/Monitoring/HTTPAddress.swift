@@ -1,0 +1,70 @@
+import FlyingSocks
+import Glibc
+
+/// Where an HTTP server listens: a numeric address and a port.
+public struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
+    /// An IPv4 address, or an IPv6 address without brackets.
+    public let host: String
+    /// The port; 0 takes any that is free.
+    public let port: UInt16
+
+    /// The address that `PORT` (of 127.0.0.1) or `HOST:PORT` names, where the host is an IPv4 address, an IPv6 address in
+    /// brackets or `localhost`; nil where the text is neither.
+    public init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":") else {
+            guard let port = Self.port(text) else { return nil }
+            (host, self.port) = ("127.0.0.1", port)
+            return
+        }
+        guard let port = Self.port(text[text.index(after: colon)...]) else { return nil }
+        self.port = port
+        let name = String(text[..<colon])
+        switch name {
+        case "localhost":
+            host = "127.0.0.1"
+        case _ where name.hasPrefix("[") && name.hasSuffix("]"):
+            host = String(name.dropFirst().dropLast())
+            guard (try? sockaddr_in6.inet6(ip6: host, port: port)) != nil else { return nil }
+        default:
+            host = name
+            guard (try? sockaddr_in.inet(ip4: host, port: port)) != nil else { return nil }
+        }
+    }
+
+    init(host: String, port: UInt16) {
+        (self.host, self.port) = (host, port)
+    }
+
+    private static func port(_ text: some StringProtocol) -> UInt16? {
+        // Int types take a sign.
+        text.utf8.allSatisfy((UInt8(ascii: "0")...UInt8(ascii: "9")).contains) ? UInt16(text) : nil
+    }
+
+    private var isIPv6: Bool { host.contains(":") }
+
+    /// Whether only this machine reaches it: 127.0.0.0/8 or ::1.
+    public var isLoopback: Bool { isIPv6 ? host == "::1" : host.hasPrefix("127.") }
+
+    /// The address as a URL.
+    public var description: String { isIPv6 ? "http://[\(host)]:\(port)" : "http://\(host):\(port)" }
+
+    /// A socket that listens there.
+    func listen(backlog: Int32) throws -> Socket {
+        let socket = try Socket(domain: isIPv6 ? AF_INET6 : AF_INET)
+        do {
+            try socket.setValue(true, for: .localAddressReuse)
+            try socket.setFlags(.nonBlocking)
+            if isIPv6 {
+                try socket.bind(to: .inet6(ip6: host, port: port))
+            } else {
+                try socket.bind(to: .inet(ip4: host, port: port))
+            }
+            // A socket that cannot listen closes itself.
+        } catch {
+            try? socket.close()
+            throw error
+        }
+        try socket.listen(maxPendingConnection: backlog)
+        return socket
+    }
+}

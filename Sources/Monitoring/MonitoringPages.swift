@@ -1,0 +1,40 @@
+import Foundation
+
+/// What is served: `/metrics` and `/healthz`.
+enum MonitoringPages {
+    /// The answer to a request.
+    static func answer(_ request: HTTPRequest, snapshot: () -> DaemonSnapshot) -> HTTPAnswer {
+        guard request.method == "GET" || request.method == "HEAD" else {
+            return HTTPAnswer(.methodNotAllowed, "found \(request.method), expected GET or HEAD\n")
+        }
+        switch request.path {
+        case "/metrics":
+            return HTTPAnswer(
+                .ok,
+                DaemonMetrics.text(snapshot()),
+                contentType: PrometheusText.contentType
+            )
+        case "/healthz":
+            return health(failures: snapshot().failures)
+        default:
+            return HTTPAnswer(.notFound, "expected /metrics or /healthz\n")
+        }
+    }
+
+    private struct Failing: Encodable {
+        let status = "failing"
+        let reasons: [String]
+    }
+
+    private static func health(failures: [String]) -> HTTPAnswer {
+        guard !failures.isEmpty else { return HTTPAnswer(.ok, "ok\n") }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        let json = try? encoder.encode(Failing(reasons: failures))
+        return HTTPAnswer(
+            .unavailable,
+            String(decoding: json ?? Data("{}".utf8), as: UTF8.self) + "\n",
+            contentType: "application/json"
+        )
+    }
+}

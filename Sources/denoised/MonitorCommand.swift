@@ -1,0 +1,135 @@
+import ArgumentParser
+import Foundation
+import Monitoring
+import Synchronization
+import Wire
+
+struct MonitorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "monitor",
+        abstract: "Watch a running daemon: robots, rates, latencies, errors.",
+        discussion: """
+            Asks the daemon where it publishes, and shows each of its heartbeats (ten a second) until SIGINT or SIGTERM. A \
+            daemon that falls silent is waited for. Where standard output is no terminal, a page of plain text follows \
+            another once a second. Rates are over the last 5 s. The daemon does not notice.
+            """
+    )
+
+    @Option(
+        help: ArgumentHelp("Where the daemon answers requests.", valueName: "endpoint"),
+        transform: Endpoint.toCall
+    )
+    var connect = "tcp://127.0.0.1:5557"
+
+    @OptionGroup
+    var keys: ClientKeyOptions
+
+    @Flag(help: "Print one page, with rates over one second, and exit.")
+    var once = false
+
+    @Flag(help: "Print one heartbeat as a JSON object and exit.")
+    var json = false
+
+    @Option(help: ArgumentHelp("Wait so long for the daemon's first answer and heartbeat.", valueName: "s"))
+    var timeoutS: Double = 5
+
+    func validate() throws {
+        if once && json { throw ValidationError("--once and --json exclude each other") }
+        guard timeoutS > 0, timeoutS <= 3600 else {
+            throw ValidationError("--timeout-s is \(timeoutS), expected more than 0 and at most 3600")
+        }
+    }
+
+    func run() throws {
+        let deadline = ContinuousClock.now + .seconds(timeoutS)
+        let connection = try MonitorConnection(to: connect, keys: keys.load(), timeout: .seconds(timeoutS))
+        guard json || once else { return try watch(connection, firstBy: deadline) }
+
+        let first = try firstHeartbeat(of: connection, by: deadline)
+        if json { return try Console.json(MonitorReport(connection.info, first)) }
+        var history = MonitorHistory()
+        history.receive(first, nowNs: Clock.monotonicNs())
+        let end = ContinuousClock.now + .seconds(1)
+        while let status = try connection.next(until: end) {
+            history.receive(status, nowNs: Clock.monotonicNs())
+        }
+        var screen = PlainScreen()
+        screen.show(
+            page(connection, history, columns: Console.isTerminal ? Terminal.size.columns : screen.columns)
+        )
+    }
+
+    private func firstHeartbeat(
+        of connection: MonitorConnection,
+        by deadline: ContinuousClock.Instant
+    ) throws -> StatusMessage {
+        guard let status = try connection.next(until: deadline) else {
+            throw Failure.run(
+                """
+                the daemon at \(connect) answers, and no heartbeat came from \(connection.info.endpoints.chunks) within \
+                \(timeoutS) s
+                """
+            )
+        }
+        return status
+    }
+
+    /// The time between two questions to a daemon that is silent, and for how long each waits.
+    private static let retry = (interval: Duration.seconds(1), timeout: Duration.milliseconds(300))
+
+    private func watch(_ start: MonitorConnection, firstBy deadline: ContinuousClock.Instant) throws {
+        let ending = try Failure.asRun { try EndingSignals() }
+        let isEnding = EndingFlag()
+        let waiter = Thread {
+            _ = ending.wait()
+            isEnding.value.store(true, ordering: .releasing)
+        }
+        waiter.start()
+
+        var connection = start
+        var history = MonitorHistory()
+        history.receive(try firstHeartbeat(of: connection, by: deadline), nowNs: Clock.monotonicNs())
+        var screen: any MonitorScreen = Console.isTerminal ? TerminalScreen() : PlainScreen()
+        defer { screen.leave() }
+        var shown = ContinuousClock.now - screen.interval
+        var asked = ContinuousClock.now
+        while !isEnding.value.load(ordering: .acquiring) {
+            if ContinuousClock.now - shown >= screen.interval {
+                shown = .now
+                screen.show(page(connection, history, columns: screen.columns))
+            }
+            if let status = try connection.next(until: .now + .milliseconds(100)) {
+                // Another daemon may run another policy.
+                if history.receive(status, nowNs: Clock.monotonicNs()) {
+                    _ = try connection.refresh(timeout: Self.retry.timeout)
+                }
+            } else if isSilent(history), ContinuousClock.now - asked >= Self.retry.interval {
+                _ = try connection.refresh(timeout: Self.retry.timeout)
+                asked = .now
+            }
+        }
+    }
+
+    private func isSilent(_ history: MonitorHistory) -> Bool {
+        history.receivedNs.map { Clock.monotonicNs() - $0 > MonitorPage.silentNs } ?? true
+    }
+
+    private func page(
+        _ connection: MonitorConnection,
+        _ history: MonitorHistory,
+        columns: Int
+    ) -> [StyledLine] {
+        MonitorPage.lines(
+            info: connection.info,
+            endpoint: connect,
+            history: history,
+            nowNs: Clock.monotonicNs(),
+            columns: columns
+        )
+    }
+}
+
+/// Set by the thread that waits for the signals.
+private final class EndingFlag: Sendable {
+    let value = Atomic(false)
+}

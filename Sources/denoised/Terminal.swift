@@ -1,0 +1,23 @@
+import Foundation
+import Glibc
+
+/// The terminal on standard output.
+enum Terminal {
+    /// Its size in characters; 24 by 80 where it does not tell.
+    static var size: (rows: Int, columns: Int) {
+        var size = winsize()
+        let isKnown = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_row > 0 && size.ws_col > 0
+        return isKnown ? (Int(size.ws_row), Int(size.ws_col)) : (24, 80)
+    }
+
+    /// Whether it shows colours, and they are wanted (https://no-color.org).
+    static let hasColor: Bool = {
+        let environment = ProcessInfo.processInfo.environment
+        return environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
+    }()
+
+    /// Writes text as it is. A terminal that is gone is no reason to end.
+    static func write(_ text: String) {
+        try? FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+    }
+}

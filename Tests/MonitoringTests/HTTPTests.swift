@@ -1,0 +1,67 @@
+import Testing
+
+@testable import Monitoring
+
+@Suite struct HTTPTests {
+    @Test(arguments: [
+        ("9464", "http://127.0.0.1:9464", true), ("127.0.0.2:1", "http://127.0.0.2:1", true),
+        ("localhost:80", "http://127.0.0.1:80", true), ("[::1]:80", "http://[::1]:80", true),
+        ("0.0.0.0:80", "http://0.0.0.0:80", false), ("[::]:80", "http://[::]:80", false),
+        ("10.0.0.1:65535", "http://10.0.0.1:65535", false),
+    ])
+    func addressIsRead(text: String, expected: String, isLoopback: Bool) throws {
+        let address = try #require(HTTPAddress(text))
+        #expect(address.description == expected)
+        #expect(address.isLoopback == isLoopback)
+    }
+
+    @Test(arguments: [
+        "", "x", "65536", "-1", "+80", "127.0.0.1", "127.0.0.1:", ":80", "host:80", "::1:80", "[::1]",
+        "[x]:80",
+        "127.0.0:80", "127.0.0.1:80 ", "1.2.3.4:5:6",
+    ])
+    func otherAddressIsRefused(text: String) {
+        #expect(HTTPAddress(text) == nil)
+    }
+
+    @Test func requestLineIsRead() throws {
+        let request = try #require(
+            HTTPRequest(head: Array("GET /metrics?a=b HTTP/1.1\r\nHost: x\r\n\r\n".utf8))
+        )
+        #expect((request.method, request.path) == ("GET", "/metrics"))
+    }
+
+    @Test(arguments: [
+        "", "\r\n", "GET\r\n", "GET /\r\n", "GET  / HTTP/1.1\r\n", "GET / HTTP/2\r\n", "get / HTTP/1.1\r\n",
+        "GET metrics HTTP/1.1\r\n", "GET / HTTP/1.1 more\r\n", "GET /\u{0} HTTP/1.1\r\n",
+        "GET /é HTTP/1.1\r\n", "AMETHODWITHOUTEND / HTTP/1.1\r\n",
+    ])
+    func otherRequestLineIsRefused(text: String) {
+        #expect(HTTPRequest(head: Array(text.utf8)) == nil)
+    }
+
+    @Test(arguments: [
+        ("GET / HTTP/1.1\r\n\r\n", 18), ("a\n\nrest", 3), ("a\r\nb: c\r\n\r\nbody", 11), ("a\r\nb\r\n", nil),
+        ("", nil),
+    ])
+    func headEndsAtTheBlankLine(text: String, count: Int?) {
+        #expect(HTTPRequest.headCount(Array(text.utf8)) == count)
+    }
+
+    @Test(arguments: [
+        ("GET", "/metrics", HTTPAnswer.Status.ok), ("HEAD", "/metrics", .ok), ("GET", "/healthz", .ok),
+        ("GET", "/", .notFound), ("GET", "/metrics/", .notFound), ("POST", "/metrics", .methodNotAllowed),
+    ])
+    func pageIsFound(method: String, path: String, expected: HTTPAnswer.Status) throws {
+        let request = try #require(HTTPRequest(head: Array("\(method) \(path) HTTP/1.1\r\n\r\n".utf8)))
+        #expect(MonitoringPages.answer(request) { snapshot() }.status == expected)
+    }
+
+    @Test func failuresAreToldAsJSON() throws {
+        let request = try #require(HTTPRequest(head: Array("GET /healthz HTTP/1.1\r\n\r\n".utf8)))
+        let answer = MonitoringPages.answer(request) { snapshot(failures: ["it \"hangs\"", "b"]) }
+        #expect(answer.status == .unavailable)
+        #expect(answer.contentType == "application/json")
+        #expect(answer.body == #"{"reasons":["it \"hangs\"","b"],"status":"failing"}"# + "\n")
+    }
+}
