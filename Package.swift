@@ -95,7 +95,7 @@ let package = Package(
         tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
         tests("Wire", ["Wire"], resources: [.copy("Fixtures"), .copy("Resources")]),
         tests("Recording", ["Recording"], resources: [.copy("Resources")]),
-        tests("Safety", ["Safety"]),
+        tests("Safety", ["Safety"], resources: [.copy("Resources")]),
         tests("Controller", ["Controller", "Policy", "Recording", "Safety", "Wire"]),
         tests("Monitoring", ["Monitoring", "Wire"]),
         tests("RealTime", ["RealTime", "Wire"]),
