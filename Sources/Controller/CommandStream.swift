@@ -24,6 +24,8 @@ struct CommandStream: Sendable {
     private var latency: LatencyEstimate
     private var limiter: CommandLimiter
     private var lastTick: UInt64?
+    /// The control step with which the newest chunk takes over.
+    private var joinsAt: UInt64 = 0
     /// Whether a motion is to begin as soon as the one before is at rest.
     private var isToBegin = false
     private var beginsEpisode = true
@@ -146,7 +148,7 @@ struct CommandStream: Sendable {
         latency.add(waited)
         let next = UInt64(max(now.rounded(.down) + 1, 0))
         guard schedule.receive(chunk, latency: waited, before: next) == .joined else { return false }
-        sequence = chunk.sequence
+        (sequence, joinsAt) = (chunk.sequence, next)
         return true
     }
 
@@ -180,7 +182,9 @@ struct CommandStream: Sendable {
     mutating func advance(at nowNs: UInt64) -> Tick? {
         guard let due = dueTick(at: nowNs) else { return nil }
         guard let target = schedule.action(atTime: due.step) else {
-            return .nothingPlanned
+            guard due.step < Double(joinsAt) else { return .nothingPlanned }
+            // The plan begins with the next control step. Until then the robot stays where it is.
+            return brake(at: nowNs).flatMap { if case .nothingPlanned = $0 { nil } else { $0 } }
         }
         // What the limiter returns becomes the robot's motion only if it is published.
         var moved = limiter
