@@ -109,7 +109,8 @@ import Testing
     @Test(arguments: [[1 << 60, 0], [0, 1 << 60], [0, 0]])
     func aChunkWithoutActionsIsRefused(shape: [Int]) {
         var chunk = chunk
-        (chunk.actions, chunk.beyond, chunk.actionSteps, chunk.actionDim) = ([], [], shape[0], shape[1])
+        (chunk.actions, chunk.actionSteps, chunk.actionDim) = ([], shape[0], shape[1])
+        (chunk.beyond, chunk.frozen) = ([], [])
         let error = #expect(throws: MessageError.self) { try ChunkMessage(decoding: chunk.encode()) }
         #expect(error?.code == .badArray)
         #expect(error?.field == "action.shape")
