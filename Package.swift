@@ -80,7 +80,8 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Controller", "Denoiser", "Monitoring", "NumPyRandom", "Policy", "PushT", "RealTime", "Recording",
+                "Controller", "Denoiser", "Monitoring", "NumPyRandom", "Policy", "PushT", "RealTime",
+                "Recording",
                 "Safetensors", "Safety", "Sampling", "Wire", argumentParser, logging,
             ],
             swiftSettings: settings

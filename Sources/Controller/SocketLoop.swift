@@ -153,6 +153,7 @@ final class SocketLoop {
         for values in preceding { try planner.policy.check(values) }
         try planner.policy.check(observation.values)
         if let committed = observation.committed { try planner.policy.check(committed) }
+        if pilots.isFull(for: robot) { pilots.keep { agenda.knows($0) } }
         guard !pilots.isFull(for: robot) else {
             throw MessageError(
                 .busy,
