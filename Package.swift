@@ -80,7 +80,8 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Controller", "Denoiser", "Monitoring", "NumPyRandom", "Policy", "PushT", "RealTime", "Recording",
+                "Controller", "Denoiser", "Monitoring", "NumPyRandom", "Policy", "PushT", "RealTime",
+                "Recording",
                 "Safetensors", "Safety", "Sampling", "Wire", argumentParser, logging,
             ],
             swiftSettings: settings
@@ -95,7 +96,7 @@ let package = Package(
         tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
         tests("Wire", ["Wire"], resources: [.copy("Fixtures"), .copy("Resources")]),
         tests("Recording", ["Recording"], resources: [.copy("Resources")]),
-        tests("Safety", ["Safety"]),
+        tests("Safety", ["Safety"], resources: [.copy("Resources")]),
         tests("Controller", ["Controller", "Policy", "Recording", "Safety", "Wire"]),
         tests("Monitoring", ["Monitoring", "Wire"]),
         tests("RealTime", ["RealTime", "Wire"]),

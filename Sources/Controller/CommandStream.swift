@@ -24,6 +24,10 @@ struct CommandStream: Sendable {
     private var latency: LatencyEstimate
     private var limiter: CommandLimiter
     private var lastTick: UInt64?
+    /// The control step with which the newest chunk takes over.
+    private var joinsAt: UInt64 = 0
+    /// Whether a motion is to begin as soon as the one before is at rest.
+    private var isToBegin = false
     private var beginsEpisode = true
     private var feedback: [Float]?
     /// The sequence number of the observation that the plan is from.
@@ -52,7 +56,7 @@ struct CommandStream: Sendable {
         clock = StepClock(clock: file.clock, controlHz: file.controlHz)
         latency = LatencyEstimate(Self.firstLatency)
         schedule = ChunkSchedule(settings, latency: latency, planning: Self.firstLatency)
-        limiter = CommandLimiter(file.limits)
+        limiter = CommandLimiter(file.limits, period: interval)
     }
 
     // MARK: Observations and chunks in
@@ -65,6 +69,13 @@ struct CommandStream: Sendable {
                 .outOfRange,
                 field: "sequence",
                 "found \(observation.sequence), expected at most \(Self.largestSequence) for a robot that gets commands"
+            )
+        }
+        guard observation.timeNs <= StepClock.latestTimeNs else {
+            throw MessageError(
+                .outOfRange,
+                field: "time_ns",
+                "found \(observation.timeNs), expected at most \(StepClock.latestTimeNs) for a robot that gets commands"
             )
         }
         let reference: (name: String, nowNs: UInt64)? =
@@ -103,18 +114,27 @@ struct CommandStream: Sendable {
     }
 
     /// Takes an observation that has entered the history. Returns whether it is to ask for a chunk.
-    mutating func observe(_ observation: ObservationMessage, receivedNs: UInt64) -> Bool {
+    ///
+    /// - Parameter mayAsk: whether a chunk for it would be carried out.
+    mutating func observe(_ observation: ObservationMessage, mayAsk: Bool, receivedNs: UInt64) -> Bool {
         if beginsEpisode {
             clock = StepClock(clock: file.clock, controlHz: file.controlHz)
             lastTick = nil
             beginsEpisode = false
         }
-        clock.observe(sequence: observation.sequence, timeNs: observation.timeNs, receivedNs: receivedNs)
+        let wallOffset =
+            file.clock == .wall ? Int64(bitPattern: Clock.monotonicNs() &- Clock.wallNs()) : 0
+        clock.observe(
+            sequence: observation.sequence,
+            timeNs: observation.timeNs,
+            receivedNs: receivedNs,
+            wallOffset: wallOffset
+        )
         feedback = file.feedback.flatMap { place in
             guard let values = observation.values[place.feature] else { return nil }
             return place.indices.map { $0 < values.count ? values[$0] : .nan }
         }
-        return schedule.request(at: observation.sequence) != nil
+        return mayAsk && schedule.request(at: observation.sequence) != nil
     }
 
     /// Takes a chunk that is there. Returns whether it has taken over.
@@ -128,7 +148,7 @@ struct CommandStream: Sendable {
         latency.add(waited)
         let next = UInt64(max(now.rounded(.down) + 1, 0))
         guard schedule.receive(chunk, latency: waited, before: next) == .joined else { return false }
-        sequence = chunk.sequence
+        (sequence, joinsAt) = (chunk.sequence, next)
         return true
     }
 
@@ -154,22 +174,29 @@ struct CommandStream: Sendable {
         return clock.time(of: tick / ticksPerStep).map { $0 &+ 500 }
     }
 
-    /// Begins to move: where the robot says it is, or else where it was told to be last.
-    mutating func beginMotion() { limiter.begin(at: feedback ?? limiter.lastAction) }
+    /// Begins to move: where the robot says it is, or else where it was told to be last. A motion that is being brought to
+    /// rest ends first.
+    mutating func beginMotion() { isToBegin = true }
 
     /// The command of the tick that has come, if one has: on with the plan.
     mutating func advance(at nowNs: UInt64) -> Tick? {
         guard let due = dueTick(at: nowNs) else { return nil }
         guard let target = schedule.action(atTime: due.step) else {
-            return .nothingPlanned
+            guard due.step < Double(joinsAt) else { return .nothingPlanned }
+            // The plan begins with the next control step. Until then the robot stays where it is.
+            return brake(at: nowNs).flatMap { if case .nothingPlanned = $0 { nil } else { $0 } }
         }
         // What the limiter returns becomes the robot's motion only if it is published.
         var moved = limiter
+        if isToBegin {
+            guard limiter.isAtRest else { return brake(at: nowNs) }
+            moved.begin(at: feedback ?? limiter.lastAction)
+        }
         guard let command = moved.next(towards: target, after: due.interval) else {
             return .refused("there is no command towards \(target) that keeps the limits")
         }
         if let violation = command.violation, file.limits.onViolation == .stop { return .refused(violation) }
-        limiter = moved
+        (limiter, isToBegin) = (moved, false)
         lastTick = due.tick
         return .command(command, tick: due.tick, step: due.step, timeNs: clock.robotTime(due.timeNs))
     }
@@ -177,6 +204,10 @@ struct CommandStream: Sendable {
     /// The command of the tick that has come, if one has: on the way to rest.
     mutating func brake(at nowNs: UInt64) -> Tick? {
         guard let due = dueTick(at: nowNs) else { return nil }
+        if isToBegin, limiter.isAtRest {
+            limiter.begin(at: feedback ?? limiter.lastAction)
+            isToBegin = false
+        }
         guard let command = limiter.brake(after: due.interval) else { return .nothingPlanned }
         lastTick = due.tick
         return .command(command, tick: due.tick, step: due.step, timeNs: clock.robotTime(due.timeNs))

@@ -48,6 +48,13 @@ struct Pilot: Sendable {
     /// Whether chunks are planned for it.
     var mayMove: Bool { supervisor.mayMove }
 
+    /// Whether nothing is lost by forgetting the robot: one that is stopped, or moves by the daemon's commands, must be
+    /// known on.
+    var mayBeForgotten: Bool {
+        guard let stream else { return mayMove }
+        return state == .idle && stream.isAtRest
+    }
+
     /// Why nothing is planned for it; nil where something is.
     var refusal: MessageError? {
         mayMove ? nil : MessageError(.stopped, "robot \(robot) is \(state.rawValue): \(supervisor.reason)")
@@ -96,8 +103,15 @@ struct Pilot: Sendable {
     /// Takes an observation that is in the history. Returns whether the daemon should plan a chunk from it, where the robot
     /// leaves that to the daemon.
     ///
-    /// - Parameter isNew: whether it entered now; else it is a repeat.
-    mutating func observe(_ observation: ObservationMessage, isNew: Bool, receivedNs: UInt64) -> Bool {
+    /// - Parameters:
+    ///   - isNew: whether it entered now; else it is a repeat.
+    ///   - isPublished: whether its chunk would be carried out; that of a prediction is not.
+    mutating func observe(
+        _ observation: ObservationMessage,
+        isNew: Bool,
+        isPublished: Bool = true,
+        receivedNs: UInt64
+    ) -> Bool {
         guard isNew else { return stream == nil }
         if beginsEpisode(observation) {
             endEpisode("a new episode began", nowNs: receivedNs)
@@ -106,8 +120,8 @@ struct Pilot: Sendable {
         (episode, session) = (observation.episode, observation.session)
         newestSequence = observation.sequence
         heardNs = receivedNs
-        guard stream != nil else { return true }
-        return stream?.observe(observation, receivedNs: receivedNs) ?? true
+        let mayAsk = isPublished && observation.replan != false && mayMove
+        return stream?.observe(observation, mayAsk: mayAsk, receivedNs: receivedNs) ?? true
     }
 
     /// Forgets the episode.
@@ -128,8 +142,11 @@ struct Pilot: Sendable {
     ///
     /// - Parameter isCarriedOut: whether it becomes commands; a prediction does not.
     /// - Throws: ``MessageError`` `stopped` where it must not go out.
-    mutating func receive(_ chunk: inout ChunkMessage, isCarriedOut: Bool, nowNs: UInt64) throws(MessageError)
-    {
+    mutating func receive(
+        _ chunk: inout ChunkMessage,
+        isCarriedOut: Bool,
+        nowNs: UInt64
+    ) throws(MessageError) {
         if let refusal { throw refusal }
         if let limits, let violation = chunk.bringWithin(limits) {
             limitViolations += 1
@@ -278,9 +295,7 @@ extension ChunkMessage {
         var violation: String?
         func check(_ rows: inout [Float]) {
             for row in stride(from: 0, to: rows.count, by: actionDim) {
-                let found = limits.violation(of: rows[row..<row + actionDim])
-                guard let found else { continue }
-                violation = violation ?? found
+                violation = violation ?? limits.violation(of: rows[row..<row + actionDim])
                 for (index, dimension) in limits.dimensions.enumerated() {
                     rows[row + index] = dimension.clamped(rows[row + index])
                 }

@@ -44,10 +44,10 @@ struct Pilots {
     /// Whether there are too many robots for another one.
     func isFull(for robot: RobotID) -> Bool { pilots[robot] == nil && pilots.count >= 2 * mostRobots }
 
-    /// Forgets the robots of which nothing else is kept, unless they are stopped: that must not be forgotten.
+    /// Forgets the robots of which nothing else is kept, unless they are stopped or move: that must not be forgotten.
     mutating func keep(_ isKept: (RobotID) -> Bool) {
         guard pilots.count > mostRobots else { return }
-        for (robot, pilot) in pilots where pilot.mayMove && !isKept(robot) {
+        for (robot, pilot) in pilots where pilot.mayBeForgotten && !isKept(robot) {
             violationsOfForgotten += pilot.limitViolations
             pilots[robot] = nil
         }
@@ -63,9 +63,21 @@ struct Pilots {
         robots.compactMap { pilots[$0]?.tick(nowNs: nowNs) }
     }
 
-    /// The robots' part of a heartbeat.
+    /// The robots' part of a heartbeat. Where there are more than a message holds, those that are not idle come first.
     func status(nowNs: UInt64) -> [String: StatusMessage.Robot] {
-        Dictionary(uniqueKeysWithValues: pilots.map { ($0.key.text, $0.value.status(nowNs: nowNs)) })
+        let most = MessagePackLimits.standard.mapEntries
+        let told =
+            pilots.count <= most
+            ? Array(pilots)
+            : Array(
+                pilots.sorted {
+                    ($0.value.state == .idle ? 1 : 0, $0.key.text) < (
+                        $1.value.state == .idle ? 1 : 0, $1.key.text
+                    )
+                }
+                .prefix(most)
+            )
+        return Dictionary(uniqueKeysWithValues: told.map { ($0.key.text, $0.value.status(nowNs: nowNs)) })
     }
 
     /// Commands and chunks that limits changed or held back, of every robot.

@@ -10,6 +10,9 @@ final class SocketLoop {
 
     /// How many messages of one socket are read before the others, and the planner, get their turn.
     private static let messagesAtATime = 256
+    /// For how long observations are read before commands get their turn.
+    private static let readingNs: UInt64 = 2_000_000
+    private static let longestTopic = Topic.observation.utf8.count + 64
     private static let longestRoute = 8
 
     private let observations: ZeroMQSocket
@@ -82,6 +85,7 @@ final class SocketLoop {
             if hasMessage[0] { try answerRequests() }
             if hasMessage[1] { try receiveObservations() }
             if hasMessage.count > 2, hasMessage[2] { try answerGr00t() }
+            pilots.keep { agenda.knows($0) }
             dispatch()
         }
         for job in agenda.unansweredPredictions {
@@ -95,6 +99,7 @@ final class SocketLoop {
     // MARK: Observations in
 
     private func receiveObservations() throws(ZeroMQError) {
+        let beganNs = Clock.monotonicNs()
         for _ in 0..<Self.messagesAtATime {
             guard let frames = try observations.receive(maximumFrames: 2) else { return }
             let receivedNs = Clock.monotonicNs()
@@ -105,12 +110,20 @@ final class SocketLoop {
             } catch {
                 reject(error, from: "observations")
             }
+            if receivedNs - beganNs > Self.readingNs { return }
         }
     }
 
     /// Bounds what each topic has read, before anything of it is.
     private func admit(_ frames: [[UInt8]], nowNs: UInt64) throws(MessageError) {
-        guard let topic = frames.first, !rates.admit(topic, nowNs: nowNs) else { return }
+        // A topic is kept for a while, and none that long is a robot's.
+        guard let topic = frames.first, topic.count <= Self.longestTopic else {
+            throw MessageError(
+                .badFrames,
+                "the topic is longer than \(Self.longestTopic) bytes, as no robot's is"
+            )
+        }
+        guard !rates.admit(topic, nowNs: nowNs) else { return }
         telemetry.count { $0.droppedObservations += 1 }
         throw MessageError(.rateLimited, "more messages under one topic than the daemon reads in a second")
     }
@@ -140,6 +153,14 @@ final class SocketLoop {
         for values in preceding { try planner.policy.check(values) }
         try planner.policy.check(observation.values)
         if let committed = observation.committed { try planner.policy.check(committed) }
+        if pilots.isFull(for: robot) { pilots.keep { agenda.knows($0) } }
+        guard !pilots.isFull(for: robot) else {
+            throw MessageError(
+                .busy,
+                field: "robot",
+                "\(robot) is not known, and too many others are stopped or moving for another robot"
+            )
+        }
         try pilots[robot, nowNs: receivedNs].admit(observation, receivedNs: receivedNs)
         let pilot = pilots[robot, nowNs: receivedNs]
         if destination != .topic, let refusal = pilot.refusal { throw refusal }
@@ -158,6 +179,7 @@ final class SocketLoop {
             let asks = pilots[robot, nowNs: receivedNs].observe(
                 observation,
                 isNew: isNew,
+                isPublished: destination == .topic,
                 receivedNs: receivedNs
             )
             return (observation.replan ?? asks) && pilots[robot, nowNs: receivedNs].mayMove
@@ -165,7 +187,6 @@ final class SocketLoop {
             destination == .topic
                 ? pilots[robot, nowNs: receivedNs].committedActions(from: observation.sequence) : nil
         }
-        pilots.keep { agenda.knows($0) }
         tap?.take(
             TappedMessage(
                 .observation(

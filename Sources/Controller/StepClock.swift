@@ -3,7 +3,7 @@ import Wire
 
 /// Relates a robot's control steps to the daemon's monotonic clock.
 ///
-/// A control step begins when its observation is made. Where the robot's clock is its own, what is known of that is the time
+/// A control step begins when its observation is made, which is never after its receipt. Where the robot's clock is its own, what is known of that is the time
 /// stamp and the receipt: the smallest difference of the two over the last observations stands for the clocks' offset, so that
 /// a message that was held up moves nothing (the filter of NTP, RFC 5905, section 10). What every message takes remains in
 /// the offset; where that matters, let the robot stamp with a clock that both sides have.
@@ -23,20 +23,21 @@ struct StepClock: Sendable {
         periodNs = 1e9 / controlHz
     }
 
-    /// What to add to the robot's time stamps to get the daemon's monotonic time.
-    private var offset: Int64 {
-        switch clock {
-        case .monotonic: 0
-        case .wall: Int64(bitPattern: Clock.monotonicNs() &- Clock.wallNs())
-        case .own: differences.min() ?? 0
-        }
-    }
+    /// What to add to the robot's time stamps to get the daemon's monotonic time, as of the newest observation.
+    private var offset: Int64 = 0
+
+    /// The longest time stamp whose difference from any other, and from a receipt, has a number.
+    static let latestTimeNs: UInt64 = 1 << 62
 
     /// Whether a later observation has an earlier time stamp.
     func goesBack(to timeNs: UInt64) -> Bool { newest.map { timeNs < $0.timeNs } ?? false }
 
     /// Takes the newest observation in.
-    mutating func observe(sequence: UInt64, timeNs: UInt64, receivedNs: UInt64) {
+    ///
+    /// - Parameters:
+    ///   - timeNs: at most ``latestTimeNs``, as `receivedNs`.
+    ///   - wallOffset: what to add to the wall clock to get the monotonic one.
+    mutating func observe(sequence: UInt64, timeNs: UInt64, receivedNs: UInt64, wallOffset: Int64) {
         let difference = Int64(bitPattern: receivedNs &- timeNs)
         if differences.count < Self.remembered {
             differences.append(difference)
@@ -45,6 +46,12 @@ struct StepClock: Sendable {
             oldest = (oldest + 1) % Self.remembered
         }
         newest = (sequence, timeNs)
+        offset =
+            switch clock {
+            case .own: differences.min() ?? difference
+            case .monotonic: min(0, difference)
+            case .wall: min(wallOffset, difference)
+            }
     }
 
     /// When the newest observation was made, by the daemon's monotonic clock; nil before the first.
@@ -59,7 +66,9 @@ struct StepClock: Sendable {
     /// When a control step begins, by the daemon's monotonic clock; nil before the first observation.
     func time(of step: Double) -> UInt64? {
         guard let newest, let newestNs else { return nil }
-        return newestNs &+ UInt64(bitPattern: Int64((step - Double(newest.sequence)) * periodNs))
+        // Beyond, and back over three hundred years, every time is as far away as another.
+        let away = min(max((step - Double(newest.sequence)) * periodNs, -4e18), 4e18)
+        return newestNs &+ UInt64(bitPattern: Int64(away))
     }
 
     /// A time of the daemon's monotonic clock by the robot's clock.

@@ -64,17 +64,19 @@ public struct ActionLimits: Sendable, Hashable {
         ActionLimits(dimensions: (0..<actionDim).map { Dimension(name: "action[\($0)]") })
     }
 
-    /// Whether an action, [dimensions.count], breaks no limit that can be told from it alone: position, a velocity that is
-    /// the action itself, workspace. What breaks one is named.
+    /// Which limit an action, [dimensions.count], breaks, of those that can be told from it alone: position, a velocity that
+    /// is the action itself, workspace; nil where it breaks none. A ten-thousandth beyond a bound is rounding.
     public func violation(of action: some Collection<Float>) -> String? {
         for (dimension, value) in zip(dimensions, action) {
             guard value.isFinite else { return "\(dimension.name) is \(value), expected a finite number" }
             let range = dimension.range
-            guard value >= range.lowerBound, value <= range.upperBound else {
+            let excess = abs(Double(value) - Double(dimension.clamped(value)))
+            guard excess <= CommandLimiter.slack * Double(abs(dimension.clamped(value))) else {
                 return "\(dimension.name) is \(value), expected \(range.lowerBound) to \(range.upperBound)"
             }
         }
-        if let workspace, !workspace.contains(Array(action)) {
+        let inRange = zip(dimensions, action).map { $0.clamped($1) }
+        if let workspace, !workspace.contains(inRange) {
             return "the tool is outside the workspace"
         }
         return nil

@@ -83,6 +83,7 @@ public struct RobotFile: Sendable, Hashable {
     /// The longest file that is read, in bytes.
     public static let longestFile = 1 << 16
     private static let mostDimensions = 64
+    private static let deepest = 16
     private static let fields = [
         "robot", "control_hz", "command_hz", "interpolation", "clock", "strategy", "actions", "workspace",
         "on_violation", "feedback", "watchdogs", "gr00t",
@@ -116,6 +117,7 @@ public struct RobotFile: Sendable, Hashable {
     public init(_ text: String) throws(RobotFileError) {
         let top: Node
         do {
+            try Self.checkForm(of: text)
             guard let node = try Yams.compose(yaml: text) else {
                 throw RobotFileError(nil, "the file is empty")
             }
@@ -123,16 +125,23 @@ public struct RobotFile: Sendable, Hashable {
         } catch let error as RobotFileError {
             throw error
         } catch {
-            throw RobotFileError(nil, "not YAML: \(error)".replacing("\n", with: " "))
+            // The parser repeats the line where it stopped, however long that is.
+            throw RobotFileError(nil, "not YAML: \(printable("\(error)", limit: 300))")
         }
         let reader = try YAMLReader(top, path: "", fields: Self.fields)
 
         robot = try reader.string("robot")
-        guard let controlHz = try reader.number("control_hz", in: .positive(upTo: 1000)) else {
+        if let robot, !Self.isID(robot) {
+            throw RobotFileError(
+                "robot",
+                "found \(Node(robot).summary), expected 1 to 64 ASCII letters, digits, _ - . or :"
+            )
+        }
+        guard let controlHz = try reader.number("control_hz", in: .between(0.1, 1000)) else {
             throw RobotFileError("control_hz", "the field is missing")
         }
         self.controlHz = controlHz
-        commandHz = try reader.number("command_hz", in: .positive(upTo: 1000)) ?? controlHz
+        commandHz = try reader.number("command_hz", in: .between(0.1, 1000)) ?? controlHz
         try Self.checkRates(controlHz: controlHz, commandHz: commandHz)
         interpolation = try reader.word("interpolation", Interpolation.self) ?? .linear
         clock = try reader.word("clock", RobotClock.self) ?? .own
@@ -151,20 +160,62 @@ public struct RobotFile: Sendable, Hashable {
         }
         limits = ActionLimits(
             dimensions: dimensions,
-            workspace: try reader.optional("workspace").map { (node) throws(RobotFileError) in
+            workspace: try (try reader.optional("workspace")).map { (node) throws(RobotFileError) in
                 try Workspace(node, path: "workspace", dimensions: dimensions)
             },
             onViolation: try reader.word("on_violation", ActionLimits.Reaction.self) ?? .clamp
         )
-        feedback = try reader.optional("feedback").map { (node) throws(RobotFileError) in
+        feedback = try (try reader.optional("feedback")).map { (node) throws(RobotFileError) in
             try Feedback(node, path: "feedback", dimensionCount: dimensions.count)
         }
         watchdogs =
-            try reader.optional("watchdogs").map { (node) throws(RobotFileError) in
+            try (try reader.optional("watchdogs")).map { (node) throws(RobotFileError) in
                 try Watchdogs(node, path: "watchdogs")
             } ?? Watchdogs()
-        gr00t = try reader.optional("gr00t").map { (node) throws(RobotFileError) in
+        gr00t = try (try reader.optional("gr00t")).map { (node) throws(RobotFileError) in
             try Gr00tNames(node, path: "gr00t", dimensions: dimensions)
+        }
+    }
+
+    /// Whether a text can be a robot's id, by the rule of docs/PROTOCOL.md. A file for an id that no robot can have would
+    /// limit nothing.
+    private static func isID(_ text: String) -> Bool {
+        (1...64).contains(text.utf8.count)
+            && text.unicodeScalars.allSatisfy {
+                $0.isASCII
+                    && ($0.properties.isAlphabetic || ("0"..."9").contains($0)
+                        || "_-.:".unicodeScalars.contains($0))
+            }
+    }
+
+    /// Turns away what a robot file has no use for and what is costly to read: anchors and aliases, by which a small text
+    /// stands for a huge one, and deep nesting.
+    private static func checkForm(of text: String) throws(RobotFileError) {
+        var depth = 0
+        var previous: Unicode.Scalar = " "
+        var (isComment, isQuoted) = (false, false)
+        for scalar in text.unicodeScalars {
+            let isBreak = scalar.properties.isWhitespace && scalar != " " && scalar != "\t"
+            let begins = previous.properties.isWhitespace || "[{,:".unicodeScalars.contains(previous)
+            defer { previous = scalar }
+            if isBreak { (isComment, isQuoted) = (false, false) }
+            if scalar == "\"" || scalar == "'" { isQuoted = true }
+            // After a quote in its line, a # may be text.
+            if scalar == "#", previous.properties.isWhitespace, !isQuoted { isComment = true }
+            guard !isComment else { continue }
+            switch scalar {
+            case "&" where begins, "*" where begins:
+                throw RobotFileError(nil, "found \(scalar), expected a file without anchors and aliases")
+            case "[", "{": depth += 1
+            case "]", "}": depth -= 1
+            default: break
+            }
+            guard depth <= deepest else {
+                throw RobotFileError(
+                    nil,
+                    "found brackets nested deeper than \(deepest), which is the deepest that is read"
+                )
+            }
         }
     }
 
@@ -203,8 +254,8 @@ extension ActionLimits.Dimension {
             name: name,
             kind: kind,
             position: position.map { Float($0.lowerBound)...Float($0.upperBound) },
-            velocity: try reader.number("velocity", in: .positive(upTo: 1e9)).map(Float.init),
-            acceleration: try reader.number("acceleration", in: .positive(upTo: 1e9)).map(Float.init)
+            velocity: try reader.number("velocity", in: .between(1e-6, 1e9)).map(Float.init),
+            acceleration: try reader.number("acceleration", in: .between(1e-6, 1e9)).map(Float.init)
         )
     }
 }
@@ -238,6 +289,12 @@ extension Workspace {
                 throw RobotFileError(
                     reader.path(of: "joints"),
                     "found \(joints.count), expected at most the \(dimensions.count) actions"
+                )
+            }
+            if let index = dimensions.prefix(joints.count).firstIndex(where: { $0.kind != .position }) {
+                throw RobotFileError(
+                    reader.path(of: "joints[\(index)]"),
+                    "found action \(dimensions[index].name) of kind \(dimensions[index].kind.rawValue), expected kind position"
                 )
             }
             var links: [Link] = []
@@ -297,12 +354,12 @@ extension RobotFile.Feedback {
 extension RobotFile.Watchdogs {
     fileprivate init(_ node: Node, path: String) throws(RobotFileError) {
         let reader = try YAMLReader(node, path: path, fields: ["observation_ms", "stop_after_ms"])
-        if let milliseconds = try reader.number("observation_ms", in: .positive(upTo: 3_600_000)) {
+        if let milliseconds = try reader.number("observation_ms", in: .between(1, 3_600_000)) {
             observationNs = UInt64(milliseconds * 1e6)
         }
         if let text = try? reader.string("stop_after_ms"), text == "never" {
             stopAfterNs = nil
-        } else if let milliseconds = try reader.number("stop_after_ms", in: .positive(upTo: 3_600_000)) {
+        } else if let milliseconds = try reader.number("stop_after_ms", in: .between(1, 3_600_000)) {
             stopAfterNs = UInt64(milliseconds * 1e6)
         }
     }

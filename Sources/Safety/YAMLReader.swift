@@ -19,7 +19,7 @@ struct YAMLReader {
         for key in mapping.keys {
             guard let name = key.string, fields.contains(name) else {
                 throw RobotFileError(
-                    self.path(of: key.summary),
+                    self.path(of: key.label),
                     "unknown field, expected one of \(fields.joined(separator: ", "))"
                 )
             }
@@ -31,21 +31,18 @@ struct YAMLReader {
 
     func path(of field: String) -> String { path.isEmpty ? field : "\(path).\(field)" }
 
-    /// The value of a field; nil where it is left out or null.
-    func optional(_ field: String) -> Node? {
-        guard let node = mapping[field], node.null == nil else { return nil }
-        return node
-    }
-
-    func node(_ field: String) throws(RobotFileError) -> Node {
-        guard let node = optional(field) else {
-            throw RobotFileError(path(of: field), "the field is missing")
+    /// The value of a field; nil where it is left out. One without a value is an error: it may be a limit that somebody
+    /// meant to fill in.
+    func optional(_ field: String) throws(RobotFileError) -> Node? {
+        guard let node = mapping[field] else { return nil }
+        guard node.null == nil else {
+            throw RobotFileError(path(of: field), "found no value, expected one, or the field left out")
         }
         return node
     }
 
     func string(_ field: String) throws(RobotFileError) -> String? {
-        guard let node = optional(field) else { return nil }
+        guard let node = try optional(field) else { return nil }
         guard let text = node.scalar?.string else {
             throw RobotFileError(path(of: field), "found \(node.summary), expected text")
         }
@@ -57,7 +54,7 @@ struct YAMLReader {
         _ field: String,
         _ type: Word.Type
     ) throws(RobotFileError) -> Word? where Word.RawValue == String {
-        guard let node = optional(field) else { return nil }
+        guard let node = try optional(field) else { return nil }
         guard let word = node.scalar.flatMap({ Word(rawValue: $0.string) }) else {
             let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
             throw RobotFileError(path(of: field), "found \(node.summary), expected one of \(words)")
@@ -67,7 +64,7 @@ struct YAMLReader {
 
     /// A number in a range.
     func number(_ field: String, in range: NumberRange) throws(RobotFileError) -> Double? {
-        guard let node = optional(field) else { return nil }
+        guard let node = try optional(field) else { return nil }
         return try Self.number(node, field: path(of: field), in: range)
     }
 
@@ -76,7 +73,7 @@ struct YAMLReader {
         _ field: String,
         count: ClosedRange<Int>
     ) throws(RobotFileError) -> [(node: Node, path: String)]? {
-        guard let node = optional(field) else { return nil }
+        guard let node = try optional(field) else { return nil }
         guard let sequence = node.sequence, count.contains(sequence.count) else {
             let found = node.sequence.map { "a list of \($0.count)" } ?? node.summary
             let expected = count.lowerBound == count.upperBound ? "\(count.lowerBound)" : "\(count)"
@@ -87,7 +84,7 @@ struct YAMLReader {
 
     /// The entries of a mapping whose keys are names of the file's own, each a list of texts.
     func lists(_ field: String) throws(RobotFileError) -> [(name: String, texts: [String])]? {
-        guard let node = optional(field) else { return nil }
+        guard let node = try optional(field) else { return nil }
         guard let mapping = node.mapping else {
             throw RobotFileError(
                 path(of: field),
@@ -137,19 +134,19 @@ struct YAMLReader {
     /// What numbers a field takes.
     enum NumberRange {
         case finite
-        case positive(upTo: Double)
+        case between(Double, Double)
 
         fileprivate func contains(_ number: Double) -> Bool {
             switch self {
             case .finite: number.isFinite
-            case .positive(let limit): number > 0 && number <= limit
+            case .between(let least, let most): number >= least && number <= most
             }
         }
 
         fileprivate var expected: String {
             switch self {
             case .finite: "a finite number"
-            case .positive(let limit): "a number above 0, at most \(limit)"
+            case .between(let least, let most): "a number from \(least) to \(most)"
             }
         }
     }
@@ -170,17 +167,28 @@ struct YAMLReader {
 }
 
 extension Node {
+    /// What the node is as a key, for the path of a field.
+    var label: String {
+        let summary = summary
+        return scalar == nil ? summary : String(summary.dropFirst().dropLast())
+    }
+
     /// What the node is, in words for an error message; long text is cut.
     var summary: String {
         switch self {
         case .scalar(let scalar):
-            let text = scalar.string.unicodeScalars.prefix(64).map {
-                $0.properties.generalCategory == .control ? "?" : $0
-            }
-            return "\"\(String(String.UnicodeScalarView(text)))\""
+            return "\"\(printable(scalar.string, limit: 64))\""
         case .mapping(let mapping): return "a mapping of \(mapping.count)"
         case .sequence(let sequence): return "a list of \(sequence.count)"
         case .alias: return "an alias"
         }
     }
+}
+
+/// A text for an error message: cut, and without control characters.
+func printable(_ text: String, limit: Int) -> String {
+    let scalars = text.unicodeScalars.prefix(limit).map {
+        $0.properties.generalCategory == .control ? " " : $0
+    }
+    return String(String.UnicodeScalarView(scalars))
 }

@@ -7,7 +7,8 @@ public struct ObservationMessage: Sendable, Hashable {
     public var episode: EpisodeID
     /// The control step in the episode, rising from one observation to the next.
     public var sequence: UInt64
-    /// When it was seen, in nanoseconds of the robot's own clock. The daemon only echoes it.
+    /// When it was seen, in nanoseconds of the robot's own clock. It comes back with the chunk, and says when commands are
+    /// due.
     public var timeNs: UInt64
     /// The numbers of each feature, by LeRobot feature name, in the robot's units.
     public var values: [String: [Float]]

@@ -67,9 +67,24 @@ CHUNK = {
     "wall_ns": 1_700_000_000_000_000_000,
 }
 
+COMMAND = {
+    "robot": "arm1",
+    "episode": 7,
+    "tick": 85,
+    "step": 8.5,
+    "time_ns": 1_050_000_000,
+    "action": np.array([1.5, 2.5], "<f4"),
+    "sequence": 8,
+    "state": "running",
+    "limited": False,
+    "published_ns": 5_050_200_000,
+    "wall_ns": 1_700_000_000_000_000_000,
+}
+
 MESSAGES = {
     "observation": {"v": 1, "type": "observation", **OBSERVATION},
     "chunk": {"v": 1, "type": "chunk", **CHUNK},
+    "command": {"v": 1, "type": "command", **COMMAND},
     "predict": {"v": 1, "type": "predict", "request": 3, **OBSERVATION},
     "ping": {"v": 1, "type": "ping", "request": 1, "time_ns": 1_000_000_000},
     "pong": {
@@ -81,6 +96,9 @@ MESSAGES = {
         "wall_ns": 1_700_000_000_000_000_000,
     },
     "reset": {"v": 1, "type": "reset", "request": 2, "robot": "arm1", "episode": 7},
+    "stop": {"v": 1, "type": "stop", "request": 4, "robot": "arm1"},
+    "stopped": {"v": 1, "type": "stop", "request": 4, "robots": 1},
+    "resume": {"v": 1, "type": "resume", "request": 5, "robot": "arm1"},
     "error": {
         "v": 1,
         "type": "error",

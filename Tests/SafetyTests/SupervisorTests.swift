@@ -3,10 +3,87 @@ import Testing
 @testable import Safety
 
 @Suite struct SupervisorTests {
-    @Test func onlyResumeReleasesAStoppedRobot() {
-        for event in RobotEvent.allCases {
-            let leadsTo = Supervisor.transitions[.stopped]?[event]
-            #expect(leadsTo == (event == .resumeRequested ? .idle : nil), "\(event)")
+    /// From each state, in a column, where each event leads; a dot: nowhere else.
+    static let table = """
+        event                 idle     running  holding  stopped  faulted
+        chunkJoined           running  .        running  .        .
+        chunkMissing          .        holding  .        .        .
+        observationsStopped   .        holding  .        .        .
+        clockWentBack         .        holding  .        .        .
+        limitBroken           stopped  stopped  stopped  .        .
+        heldTooLong           .        .        stopped  .        .
+        policyFailed          faulted  faulted  faulted  .        .
+        stopRequested         stopped  stopped  stopped  .        stopped
+        resumeRequested       .        .        .        idle     idle
+        episodeEnded          .        idle     idle     .        .
+        """
+
+    struct Row: Sendable {
+        let event: RobotEvent
+        let leadsTo: [RobotState: RobotState]
+    }
+
+    static func rows() throws -> [Row] {
+        let lines = table.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+        let states = try lines[0].dropFirst().map { try #require(RobotState(rawValue: $0)) }
+        return try lines.dropFirst().map { cells in
+            var leadsTo: [RobotState: RobotState] = [:]
+            for (state, cell) in zip(states, cells.dropFirst()) where cell != "." {
+                let next: RobotState = try #require(RobotState(rawValue: cell))
+                leadsTo[state] = next
+            }
+            return Row(event: try #require(RobotEvent(rawValue: cells[0])), leadsTo: leadsTo)
+        }
+    }
+
+    /// Events that lead from idle to a state.
+    static let ways: [RobotState: [RobotEvent]] = [
+        .idle: [], .running: [.chunkJoined], .holding: [.chunkJoined, .chunkMissing],
+        .stopped: [.stopRequested], .faulted: [.policyFailed],
+    ]
+
+    @Test func everyTransitionIsAsInTheTable() throws {
+        let rows = try Self.rows()
+        #expect(Set(rows.map(\.event)) == Set(RobotEvent.allCases))
+        #expect(Set(Self.ways.keys) == Set(RobotState.allCases))
+        for (state, way) in Self.ways {
+            for row in rows {
+                var supervisor = Supervisor(nowNs: 1)
+                for event in way { supervisor.handle(event, reason: "way", nowNs: 2) }
+                try #require(supervisor.state == state)
+                let before = supervisor
+                let hasChanged = supervisor.handle(row.event, reason: "here", nowNs: 3)
+                let expected = row.leadsTo[state]
+                #expect(supervisor.state == expected ?? state, "\(row.event) in \(state)")
+                #expect(hasChanged == (expected != nil))
+                if expected == nil {
+                    #expect(supervisor == before, "an event that changes no state changes nothing")
+                } else {
+                    #expect((supervisor.reason, supervisor.sinceNs) == ("here", 3))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: 0..<20)
+    func randomEventsKeepTheRules(seed: UInt64) {
+        var random = SplitMix64(seed: seed)
+        var supervisor = Supervisor(nowNs: 0)
+        var (reason, sinceNs) = (supervisor.reason, UInt64(0))
+        for nowNs in 1...5000 as ClosedRange<UInt64> {
+            let before = supervisor.state
+            guard let event = RobotEvent.allCases.randomElement(using: &random) else { return }
+            let hasChanged = supervisor.handle(event, reason: "\(event) at \(nowNs)", nowNs: nowNs)
+            if hasChanged { (reason, sinceNs) = ("\(event) at \(nowNs)", nowNs) }
+            #expect(hasChanged == (supervisor.state != before))
+            #expect((supervisor.reason, supervisor.sinceNs) == (reason, sinceNs))
+            #expect(supervisor.mayMove == (supervisor.state != .stopped && supervisor.state != .faulted))
+            if before == .stopped || before == .faulted, supervisor.mayMove {
+                #expect(event == .resumeRequested && supervisor.state == .idle)
+            }
+            if supervisor.state == .running, before != .running { #expect(event == .chunkJoined) }
+            if event == .stopRequested { #expect(supervisor.state == .stopped) }
+            if event == .policyFailed { #expect(!supervisor.mayMove) }
         }
     }
 }

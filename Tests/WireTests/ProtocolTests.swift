@@ -109,7 +109,8 @@ import Testing
     @Test(arguments: [[1 << 60, 0], [0, 1 << 60], [0, 0]])
     func aChunkWithoutActionsIsRefused(shape: [Int]) {
         var chunk = chunk
-        (chunk.actions, chunk.beyond, chunk.actionSteps, chunk.actionDim) = ([], [], shape[0], shape[1])
+        (chunk.actions, chunk.actionSteps, chunk.actionDim) = ([], shape[0], shape[1])
+        (chunk.beyond, chunk.frozen) = ([], [])
         let error = #expect(throws: MessageError.self) { try ChunkMessage(decoding: chunk.encode()) }
         #expect(error?.code == .badArray)
         #expect(error?.field == "action.shape")
@@ -129,6 +130,8 @@ import Testing
             ("predict", 3, .predict(observation)),
             ("ping", 1, .ping(timeNs: 1_000_000_000)),
             ("reset", 2, .reset(robot: arm1, episode: .number(7))),
+            ("stop", 4, .stop(robot: arm1)),
+            ("resume", 5, .resume(robot: arm1)),
         ]
         for (name, number, request) in requests {
             let bytes = try ProtocolPage.bytes(name)
@@ -150,9 +153,10 @@ import Testing
             monotonicNs: 5_000_000_000,
             wallNs: 1_700_000_000_000_000_000
         )
-        for (name, number, reply) in [("pong", 1, pong), ("error", 3, Reply.error(error))]
-            as [(String, UInt64, Reply)]
-        {
+        let replies: [(String, UInt64, Reply)] = [
+            ("pong", 1, pong), ("error", 3, .error(error)), ("stopped", 4, .stop(robots: 1)),
+        ]
+        for (name, number, reply) in replies {
             let bytes = try ProtocolPage.bytes(name)
             #expect(reply.encoded(number: number) == bytes)
             let decoded = try Reply.decode(bytes)
@@ -161,8 +165,111 @@ import Testing
         }
     }
 
-    @Test(arguments: [true, false], [nil, UInt64.max])
-    func observationOptionsSurvive(replan: Bool, noiseSeed: UInt64?) throws {
+    @Test func commandIsAsOnThePage() throws {
+        let command = CommandMessage(
+            robot: arm1,
+            episode: .number(7),
+            tick: 85,
+            step: 8.5,
+            timeNs: 1_050_000_000,
+            action: [1.5, 2.5],
+            sequence: 8,
+            state: "running",
+            isLimited: false,
+            publishedNs: 5_050_200_000,
+            wallNs: 1_700_000_000_000_000_000
+        )
+        let bytes = try ProtocolPage.bytes("command")
+        #expect(command.encoded() == bytes)
+        #expect(try CommandMessage(decoding: bytes) == command)
+    }
+
+    @Test(
+        arguments: [
+            ("v", .unsupportedVersion, "v"), ("type", .unknownType, "type"),
+            ("action", .badArray, "action.shape"),
+            ("state", .wrongType, "state"), ("limited", .wrongType, "limited"),
+        ] as [(String, MessageError.Code, String)]
+    )
+    func wrongCommandIsTurnedAway(field: String, code: MessageError.Code, named: String) throws {
+        let array = MessagePackMap([
+            "__ndarray__": .bool(true), "data": .binary([0, 0, 0, 0]), "dtype": .string("<f4"),
+            "shape": .array([.unsigned(1), .unsigned(1)]),
+        ])
+        let values: [String: MessagePackValue] = [
+            "v": .unsigned(2), "type": .string("x"), "state": .bool(true), "limited": .unsigned(1),
+            "action": .map(array),
+        ]
+        let good: KeyValuePairs<String, MessagePackValue> = [
+            "v": .unsigned(1), "type": .string("command"), "robot": .string("arm1"), "episode": .unsigned(7),
+            "tick": .unsigned(1), "step": .float(1), "time_ns": .unsigned(1), "action": .array([.float(1)]),
+            "sequence": .unsigned(1), "state": .string("running"), "limited": .bool(false),
+            "published_ns": .unsigned(1), "wall_ns": .unsigned(1),
+        ]
+        var map = MessagePackMap()
+        for (key, value) in good { _ = map.append(key, key == field ? values[key] ?? value : value) }
+        let encoder = MessagePackEncoder()
+        encoder.value(.map(map))
+        let bytes = encoder.bytes
+        let error = #expect(throws: MessageError.self) { try CommandMessage(decoding: bytes) }
+        #expect(error?.code == code)
+        #expect(error?.field == named)
+    }
+
+    @Test(arguments: [[:], ["arm1": "running"], ["a": "stopped", "b.2": "faulted", "c": "holding"]])
+    func statusSurvives(states: [String: String]) throws {
+        var statistics = DaemonStatistics()
+        statistics.commands = 5
+        statistics.limitViolations = 6
+        statistics.droppedObservations = 7
+        statistics.latencyNs = ["total": .init(count: 5, p50: 1, p90: 2, p99: 3, max: 4)]
+        let robots = states.mapValues { state in
+            StatusMessage.Robot(
+                state: state,
+                reason: "held for 5000 ms: no fresh observation",
+                forNs: 1,
+                episode: state == "running" ? .number(.max) : .name("e"),
+                sequence: 2,
+                silentNs: .max,
+                chunks: 3,
+                commands: 4,
+                limitViolations: 5
+            )
+        }
+        let status = StatusMessage(monotonicNs: 8, wallNs: 9, robots: robots, statistics: statistics)
+        #expect(try StatusMessage(decoding: status.encoded()) == status)
+    }
+
+    @Test(arguments: [nil, 0, UInt64.max])
+    func sessionSurvives(session: UInt64?) throws {
+        var observation = observation
+        observation.session = session
+        #expect(try ObservationMessage(decoding: observation.encoded()) == observation)
+        let request = Request.predict(observation)
+        #expect(try Request.decode(request.encoded(number: 1)).request.get() == request)
+    }
+
+    @Test(arguments: [0, 1, Int.max])
+    func stopAndResumeRepliesSurvive(robots: Int) throws {
+        for reply in [Reply.stop(robots: robots), .resume(robots: robots)] {
+            let decoded = try Reply.decode(reply.encoded(number: 9))
+            #expect(decoded.number == 9)
+            #expect(decoded.reply == reply)
+        }
+    }
+
+    @Test(arguments: ["stop", "resume"])
+    func wrongRobotStopsNobody(type: String) throws {
+        for robot in [MessagePackValue.string("arm 1"), .unsigned(1), .string(""), .array([])] {
+            let encoder = MessagePackEncoder()
+            encoder.message(type, MessagePackMap(["robot": robot]))
+            let error = #expect(throws: MessageError.self) { try Request.decode(encoder.bytes).request.get() }
+            #expect(error?.field == "robot")
+        }
+    }
+
+    @Test(arguments: [true, false, nil], [nil, UInt64.max])
+    func observationOptionsSurvive(replan: Bool?, noiseSeed: UInt64?) throws {
         var observation = observation
         observation.episode = .name("2026-01-02T03:04:05")
         observation.replan = replan
@@ -196,7 +303,8 @@ import Testing
     }
 
     @Test(arguments: [
-        Request.info, .ping(timeNs: nil),
+        Request.info, .ping(timeNs: nil), .stop(robot: nil), .stop(robot: RobotID("b")!), .resume(robot: nil),
+        .resume(robot: RobotID("b")!),
         .reset(robot: RobotID("b:2.c_d-E")!, episode: nil), .reset(robot: RobotID("b")!, episode: .name("x")),
     ])
     func requestSurvives(request: Request) throws {

@@ -101,6 +101,8 @@ import Testing
         ("time_ns", .string("now"), .wrongType, "time_ns"),
         ("replan", .unsigned(1), .wrongType, "replan"),
         ("noise_seed", .negative(-1), .outOfRange, "noise_seed"),
+        ("session", .negative(-1), .outOfRange, "session"),
+        ("session", .string("me"), .wrongType, "session"),
         ("observation", .array([]), .wrongType, "observation"),
         (
             "observation", .map(MessagePackMap(["observation.state": .string("x")])), .wrongType,

@@ -1,0 +1,125 @@
+import RealTime
+import Safety
+import Wire
+
+@testable import Controller
+
+/// A robot with a robot file, its pilot and a planner that takes a set time, on a clock that only this moves.
+///
+/// The planner's action for a control step is the step's number, whichever observation it starts from.
+struct Ride {
+    static let startNs: UInt64 = 5_000_000_000_000
+    /// The robot's clock began so much later.
+    static let behindNs: UInt64 = 4_999_000_000_000
+    static let policy = InfoMessage.Policy(
+        name: "steps",
+        features: [.init(name: "observation.state", count: 1)],
+        horizon: 12,
+        nObsSteps: 1,
+        nActionSteps: 8,
+        actionDim: 1
+    )
+
+    var pilot: Pilot
+    var nowNs = Ride.startNs
+    var step: UInt64 = 0
+    var episode = EpisodeID.number(1)
+    var session: UInt64? = 1
+    var planningNs: UInt64 = 30_000_000
+    var doesObserve = true
+    var doesPlan = true
+    var state: Float = 0
+    var value: (UInt64) -> Float = { Float($0) }
+    var commands: [CommandMessage] = []
+    private var dueChunks: [(chunk: ChunkMessage, atNs: UInt64)] = []
+    private var nextObservationNs = Ride.startNs
+
+    init(_ lines: String..., commandHz: Int = 50) throws {
+        let text = """
+            control_hz: 10
+            command_hz: \(commandHz)
+            interpolation: hold
+            \(lines.joined(separator: "\n"))
+            """
+        let file = try RobotFile(text.contains("actions:") ? text : text + "\nactions: [{name: x}]")
+        pilot = Pilot(
+            robot: try id("arm1"),
+            file: file,
+            strategy: .receding,
+            policy: Ride.policy,
+            nowNs: nowNs
+        )
+    }
+
+    func observation(_ step: UInt64, timeNs: UInt64? = nil) throws -> ObservationMessage {
+        ObservationMessage(
+            robot: try id("arm1"),
+            episode: episode,
+            sequence: step,
+            timeNs: timeNs ?? nowNs - Ride.behindNs,
+            values: ["observation.state": [state]],
+            replan: nil,
+            session: session
+        )
+    }
+
+    func chunk(_ sequence: UInt64, episode: EpisodeID? = nil) throws -> ChunkMessage {
+        ChunkMessage(
+            robot: try id("arm1"),
+            episode: episode ?? self.episode,
+            sequence: sequence,
+            timeNs: 0,
+            firstStep: sequence,
+            actions: (0..<8).map { value(sequence + $0) },
+            actionSteps: 8,
+            actionDim: 1,
+            beyond: (8..<12).map { value(sequence + $0) },
+            noiseSeed: 0,
+            sampling: .init(solver: "ddim", steps: 1, method: "sequential", iterations: 1, evaluations: 1),
+            timing: .init(receivedNs: 0)
+        )
+    }
+
+    /// Has the robot observe. Returns whether a chunk is asked for.
+    @discardableResult
+    mutating func observe(_ observation: ObservationMessage) throws -> Bool {
+        try pilot.admit(observation, receivedNs: nowNs)
+        return pilot.observe(observation, isNew: true, receivedNs: nowNs) && pilot.mayMove
+    }
+
+    /// Goes on for a time: observes every 100 ms, plans, and takes each command when it is due.
+    mutating func go(forMs milliseconds: UInt64) throws {
+        let endNs = nowNs + milliseconds * 1_000_000
+        while true {
+            var nextNs = endNs
+            if doesObserve { nextNs = min(nextNs, nextObservationNs) }
+            if let chunk = dueChunks.first { nextNs = min(nextNs, chunk.atNs) }
+            if let tickNs = pilot.nextTickNs(after: nowNs) { nextNs = min(nextNs, tickNs) }
+            nextNs = min(nextNs, nowNs + 100_000_000)
+            nowNs = max(nowNs, nextNs)
+            if let command = pilot.tick(nowNs: nowNs) { commands.append(command) }
+            if let due = dueChunks.first, due.atNs <= nowNs {
+                dueChunks.removeFirst()
+                var chunk = due.chunk
+                do throws(MessageError) {
+                    try pilot.receive(&chunk, isCarriedOut: true, nowNs: nowNs)
+                } catch {
+                    guard error.code == .stopped else { throw error }
+                }
+            }
+            if doesObserve, nextObservationNs <= nowNs {
+                if try observe(observation(step)), doesPlan {
+                    dueChunks.append((try chunk(step), nowNs + planningNs))
+                }
+                step += 1
+                nextObservationNs += 100_000_000
+            }
+            if nowNs >= endNs { return }
+        }
+    }
+
+    /// The states of the commands so far, each where it changed.
+    var states: [String] {
+        commands.reduce(into: []) { if $0.last != $1.state { $0.append($1.state) } }
+    }
+}

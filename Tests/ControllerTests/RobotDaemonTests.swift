@@ -1,0 +1,261 @@
+import Foundation
+import Safety
+import Synchronization
+import Testing
+import Wire
+
+@testable import Controller
+
+/// Robots with a robot file, through the daemon's sockets.
+@Suite(.timeLimit(.minutes(1))) struct RobotDaemonTests {
+    static func file(_ lines: String...) throws -> RobotFile {
+        try RobotFile(
+            """
+            control_hz: 50
+            command_hz: 100
+            actions: [{name: x, position: [-1000, 1000]}, {name: y, position: [0, 70000]}]
+            \(lines.joined(separator: "\n"))
+            """
+        )
+    }
+
+    static func daemon(_ files: RobotFile..., messagesPerSecond: Int = 1000) throws -> ToyDaemon {
+        try ToyDaemon {
+            $0.robots = files
+            $0.messagesPerSecond = messagesPerSecond
+        }
+    }
+
+    static func listener(_ toy: ToyDaemon, _ topics: [UInt8]...) throws -> Listener {
+        try Listener(topics: topics, endpoint: toy.endpoints.chunks, context: toy.daemon.context)
+    }
+
+    static func seen(
+        _ sequence: UInt64,
+        first: Float = 1,
+        robot: String = "arm1",
+        session: UInt64? = nil
+    ) throws -> ObservationMessage {
+        ObservationMessage(
+            robot: try id(robot),
+            episode: .number(1),
+            sequence: sequence,
+            timeNs: Clock.monotonicNs(),
+            values: ["observation.state": [first, 0], "observation.environment_state": [1, 2, 3]],
+            replan: nil,
+            session: session
+        )
+    }
+
+    /// Publishes observations at 50 Hz until a publication is found; nil where it never comes.
+    static func drive(
+        _ client: RobotClient,
+        _ listener: Listener,
+        robot: String = "arm1",
+        from sequence: inout UInt64,
+        first: Float = 1,
+        until isFound: (Listener.Publication) throws -> Bool
+    ) throws -> Bool {
+        for _ in 0..<1500 {
+            try client.publish(seen(sequence, first: first, robot: robot))
+            sequence += 1
+            let nextAt = ContinuousClock.now + .milliseconds(20)
+            while let publication = try listener.next(until: nextAt) {
+                if try isFound(publication) { return true }
+            }
+        }
+        return false
+    }
+
+    @Test func commandsAndHeartbeatsFollowEachOther() throws {
+        let toy = try Self.daemon(Self.file())
+        let (client, arm1) = try (toy.client(), id("arm1"))
+        let listener = try Self.listener(toy, arm1.commandTopic, Array(Topic.status.utf8))
+        var sequence: UInt64 = 0
+        var (commands, heartbeats): ([CommandMessage], [StatusMessage]) = ([], [])
+        let isFound = try Self.drive(client, listener, from: &sequence) { publication in
+            switch publication {
+            case .command(let command): commands.append(command)
+            case .status(let status): heartbeats.append(status)
+            case .chunk: Issue.record("nobody asked for chunks")
+            }
+            return commands.count >= 60 && heartbeats.count >= 8
+        }
+        try #require(isFound)
+        #expect(zip(commands, commands.dropFirst()).allSatisfy { $0.tick < $1.tick })
+        #expect(commands.allSatisfy { $0.robot == arm1 && $0.step == Double($0.tick) / 2 })
+        // Ticks are 10 ms apart by the clock that the time stamps are of, whenever they were sent.
+        let first = commands[0]
+        for command in commands {
+            let expected = Int64(command.tick - first.tick) * 10_000_000
+            let found = Int64(bitPattern: command.timeNs &- first.timeNs)
+            #expect(abs(found - expected) < 100_000_000, "up to what the delays vary")
+        }
+        #expect(zip(heartbeats, heartbeats.dropFirst()).allSatisfy { $1.monotonicNs > $0.monotonicNs })
+        let span = heartbeats[heartbeats.count - 1].monotonicNs - heartbeats[0].monotonicNs
+        #expect(span >= UInt64(heartbeats.count - 2) * 100_000_000, "at most ten a second")
+        let robot = try #require(heartbeats.last?.robots["arm1"])
+        #expect(["running", "holding"].contains(robot.state))
+        #expect(robot.commands > 0 && robot.chunks > 0)
+        #expect(toy.daemon.statistics.commands >= 60)
+    }
+
+    @Test func stopSilencesAndResumeGoesOn() throws {
+        let toy = try Self.daemon(Self.file())
+        let (client, arm1) = try (toy.client(), id("arm1"))
+        let listener = try Self.listener(toy, arm1.commandTopic)
+        var sequence: UInt64 = 0
+        func isRunning(_ publication: Listener.Publication) -> Bool {
+            if case .command(let command) = publication { command.state == "running" } else { false }
+        }
+        #expect(try client.stop(arm1) == 1, "also a robot that has not been heard")
+        #expect(try client.stop(nil) == 0)
+        #expect(try client.resume(nil) == 1)
+        try #require(try Self.drive(client, listener, from: &sequence, until: isRunning))
+        #expect(try client.stop(nil) == 1)
+        // What was sent before the answer is still on its way; from then on nothing comes.
+        while try listener.next(until: .now + .milliseconds(100)) != nil {}
+        let before = toy.daemon.statistics.commands
+        for _ in 0..<20 {
+            try client.publish(Self.seen(sequence))
+            sequence += 1
+            usleep(5000)
+        }
+        let refused = #expect(throws: RobotClientError.self) {
+            try client.predict(Self.seen(sequence))
+        }
+        guard case .refused(let error) = refused else {
+            Issue.record("expected a refusal, got \(String(describing: refused))")
+            return
+        }
+        #expect(error.code == "stopped")
+        #expect(error.message.contains("a stop was requested"))
+        #expect(toy.daemon.statistics.commands == before)
+        #expect(try client.resume(arm1) == 1)
+        try #require(try Self.drive(client, listener, from: &sequence, until: isRunning))
+    }
+
+    @Test(arguments: [Float(-1), -2])
+    func failedPolicyIsAFaultAndNoCommandFollows(first: Float) throws {
+        let toy = try Self.daemon(Self.file())
+        let (client, arm1) = try (toy.client(), id("arm1"))
+        let listener = try Self.listener(toy, arm1.commandTopic, Array(Topic.status.utf8))
+        var sequence: UInt64 = 0
+        var (commands, heartbeats) = (0, 0)
+        let isFaulted = try Self.drive(client, listener, from: &sequence, first: first) { publication in
+            switch publication {
+            case .status(let status): return status.robots["arm1"]?.state == "faulted"
+            case .command: commands += 1
+            case .chunk: break
+            }
+            return false
+        }
+        try #require(isFaulted)
+        #expect(commands == 0)
+        #expect(toy.daemon.statistics.plannerErrors == 1, "nothing more is planned")
+        _ = try Self.drive(client, listener, from: &sequence) { publication in
+            if case .command = publication { commands += 1 }
+            heartbeats += 1
+            return heartbeats > 8
+        }
+        #expect(commands == 0 && toy.daemon.statistics.commands == 0)
+        #expect(toy.log.lines.contains { $0.hasPrefix("warning: arm1 is faulted") })
+    }
+
+    @Test func secondProcessUnderOneIDIsRefused() throws {
+        let toy = try Self.daemon(Self.file())
+        let client = try toy.client()
+        _ = try client.predict(Self.seen(0, session: 1))
+        let error = #expect(throws: RobotClientError.self) {
+            try client.predict(Self.seen(1, session: 2))
+        }
+        guard case .refused(let refusal) = error else {
+            Issue.record("expected a refusal, got \(String(describing: error))")
+            return
+        }
+        #expect(refusal.code == "robot_taken" && refusal.field == "session")
+        #expect(toy.daemon.statistics.rejectedMessages == ["robot_taken": 1])
+        #expect(try client.reset())
+        _ = try client.predict(Self.seen(0, session: 2))
+    }
+
+    @Test func floodUnderOneTopicLeavesTheOthersAlone() throws {
+        let toy = try Self.daemon(messagesPerSecond: 50)
+        let (flooder, good) = try (toy.client("flood"), toy.client("good"))
+        _ = try flooder.chunk(for: observation(0, first: 1, robot: "flood"))
+        _ = try good.chunk(for: observation(0, first: 1, robot: "good"))
+        for sequence in 1...20 {
+            for _ in 0..<200 { try flooder.publish(Self.seen(1, robot: "flood")) }
+            let chunk = try good.chunk(for: observation(UInt64(sequence), first: 5, robot: "good"))
+            #expect(chunk.sequence == UInt64(sequence))
+        }
+        let statistics = toy.daemon.statistics
+        #expect(statistics.rejectedMessages["rate_limited"] ?? 0 > 0)
+        #expect(statistics.droppedObservations >= statistics.rejectedMessages["rate_limited"] ?? 0)
+        #expect(statistics.observations == 23)
+    }
+
+    @Test func longTopicIsTurnedAway() throws {
+        let toy = try ToyDaemon()
+        let client = try toy.client()
+        _ = try client.chunk(for: observation(0, first: 1))
+        let socket = try ZeroMQSocket(.publish, context: toy.daemon.context)
+        _ = try socket.connect(toy.endpoints.observations)
+        while toy.daemon.statistics.rejectedMessages.isEmpty {
+            try socket.send([Array("observation.\(String(repeating: "a", count: 100_000))".utf8), []])
+            usleep(2000)
+        }
+        #expect(Array(toy.daemon.statistics.rejectedMessages.keys) == ["bad_frames"])
+    }
+
+    /// Stopped robots are never forgotten, so there is a bound to how many there are.
+    @Test func stoppedRobotsAreKeptAndBounded() throws {
+        let toy = try ToyDaemon { ($0.maximumRobots, $0.maximumWaitingPredictions) = (2, 1) }
+        let client = try toy.client()
+        for robot in 0..<4 { #expect(try client.stop(id("r\(robot)")) == 1) }
+        func code(_ ask: () throws -> Void) -> String? {
+            do {
+                try ask()
+                return nil
+            } catch RobotClientError.refused(let error) {
+                return error.code
+            } catch {
+                return "\(error)"
+            }
+        }
+        #expect(code { _ = try client.stop(id("r4")) } == "busy")
+        #expect(code { _ = try client.predict(Self.seen(0, robot: "r4")) } == "busy")
+        #expect(code { _ = try client.predict(Self.seen(0, robot: "r3")) } == "stopped")
+        #expect(try client.resume(nil) == 4)
+        for robot in 4..<20 {
+            #expect(code { _ = try client.predict(Self.seen(0, robot: "r\(robot)")) } == nil)
+        }
+    }
+
+    @Test func thirtyTwoRobotsEachGetTheirCommands() throws {
+        let toy = try Self.daemon(Self.file())
+        let names = (0..<32).map { "r\($0)" }
+        let listener = try Self.listener(toy, Array(Topic.command.utf8))
+        let socket = try ZeroMQSocket(.publish, context: toy.daemon.context)
+        _ = try socket.connect(toy.endpoints.observations)
+        var newest: [String: CommandMessage] = [:]
+        var counts: [String: Int] = [:]
+        for sequence in 0..<600 as Range<UInt64> {
+            for name in names {
+                let message = try Self.seen(sequence, first: 2, robot: name)
+                try socket.send([message.robot.observationTopic, message.encoded()])
+            }
+            let nextAt = ContinuousClock.now + .milliseconds(20)
+            while let publication = try listener.next(until: nextAt) {
+                guard case .command(let command) = publication else { continue }
+                if let before = newest[command.robot.text] { #expect(before.tick < command.tick) }
+                newest[command.robot.text] = command
+                counts[command.robot.text, default: 0] += 1
+            }
+            if names.allSatisfy({ counts[$0] ?? 0 >= 10 }) { break }
+        }
+        #expect(Set(counts.keys) == Set(names))
+        #expect(counts.values.allSatisfy { $0 >= 10 })
+        #expect(newest.values.allSatisfy { (4...30).contains($0.action[0]) })
+    }
+}
