@@ -24,6 +24,8 @@ struct CommandStream: Sendable {
     private var latency: LatencyEstimate
     private var limiter: CommandLimiter
     private var lastTick: UInt64?
+    /// The control step with which the newest chunk took over.
+    private var firstStep: UInt64 = 0
     private var beginsEpisode = true
     private var feedback: [Float]?
     /// The sequence number of the observation that the plan is from.
@@ -99,6 +101,7 @@ struct CommandStream: Sendable {
 
     /// Forgets what is planned, so that the next observation asks for a chunk.
     mutating func forgetPlan() {
+        firstStep = 0
         schedule = ChunkSchedule(settings, latency: latency, planning: latency.longest)
     }
 
@@ -128,7 +131,7 @@ struct CommandStream: Sendable {
         latency.add(waited)
         let next = UInt64(max(now.rounded(.down) + 1, 0))
         guard schedule.receive(chunk, latency: waited, before: next) == .joined else { return false }
-        sequence = chunk.sequence
+        (sequence, firstStep) = (chunk.sequence, next)
         return true
     }
 
@@ -161,7 +164,11 @@ struct CommandStream: Sendable {
     mutating func advance(at nowNs: UInt64) -> Tick? {
         guard let due = dueTick(at: nowNs) else { return nil }
         guard let target = schedule.action(atTime: due.step) else {
-            return .nothingPlanned
+            guard due.step < Double(firstStep) else { return .nothingPlanned }
+            // A chunk that follows nothing takes over with a control step, which has not begun yet.
+            let rest = brake(at: nowNs)
+            if case .nothingPlanned? = rest { return nil }
+            return rest
         }
         // What the limiter returns becomes the robot's motion only if it is published.
         var moved = limiter
