@@ -8,7 +8,7 @@ SECONDS ?= 60
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test fuzz tsan asan bench-peers bench-micro soak lint format clean
+.PHONY: help setup build install demo test example fuzz tsan asan bench-peers bench-micro soak lint format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ tsan: setup ## Run the tests under ThreadSanitizer (FILTER=regex: only some)
 
 asan: setup ## Run the tests under AddressSanitizer (FILTER=regex: only some)
 	@scripts/sanitize address $(if $(FILTER),'$(FILTER)')
+
+example: setup ## Build the C++ robot, examples/robot
+	@$(MAKE) -C examples
 
 # TORCH_WHEEL=path installs that PyTorch wheel; the package index's own Linux build is gigabytes of CUDA.
 # Likewise ROUNDS=7, THREADS=2 and MACHINE="what the page calls this machine".

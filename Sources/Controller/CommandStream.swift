@@ -110,6 +110,7 @@ struct CommandStream: Sendable {
 
     /// Forgets what is planned, so that the next observation asks for a chunk.
     mutating func forgetPlan() {
+        firstStep = 0
         schedule = ChunkSchedule(settings, latency: latency, planning: latency.longest)
     }
 

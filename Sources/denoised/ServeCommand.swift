@@ -13,7 +13,7 @@ struct ServeCommand: ParsableCommand {
         abstract: "Run the daemon: observations in, action chunks out, over ZeroMQ.",
         discussion: """
             Robots publish observations and subscribe to chunks; docs/PROTOCOL.md describes both, and \
-            examples/robot.py is a robot in a few lines. SIGINT and SIGTERM end the daemon; it then prints what it did.
+            examples/ has robots in Python and C++. SIGINT and SIGTERM end the daemon; it then prints what it did.
 
             Endpoints that other machines reach need keys: --curve-key and --curve-clients; docs/SECURITY.md has the \
             steps.

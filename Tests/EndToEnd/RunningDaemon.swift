@@ -8,31 +8,36 @@ final class RunningDaemon {
     let endpoints: InfoMessage.Endpoints
     let context: ZeroMQContext
 
-    convenience init(policy: String, _ options: String...) async throws {
-        try await self.init(policy: policy, options: options)
+    convenience init(
+        policy: String,
+        at endpoints: InfoMessage.Endpoints? = nil,
+        _ options: String...
+    ) async throws {
+        try await self.init(policy: policy, at: endpoints, options: options)
     }
 
-    init(policy: String, options: [String]) async throws {
+    /// - Parameter endpoints: those of a daemon that has ended; nil: free ones.
+    init(policy: String, at endpoints: InfoMessage.Endpoints? = nil, options: [String]) async throws {
+        let free = "tcp://127.0.0.1:*"
         let program = try RunningProgram(
             [
-                "serve", "--policy", policy, "--observations", "tcp://127.0.0.1:*", "--chunks",
-                "tcp://127.0.0.1:*",
-                "--requests", "tcp://127.0.0.1:*",
+                "serve", "--policy", policy, "--observations", endpoints?.observations ?? free, "--chunks",
+                endpoints?.chunks ?? free, "--requests", endpoints?.requests ?? free,
             ] + options
         )
         self.program = program
         context = try ZeroMQContext()
-        var endpoints: [String: String] = [:]
+        var found: [String: String] = [:]
         try await program.wait(for: "the endpoints") {
             try #require(program.isRunning, "\(program.error)")
-            endpoints = Self.endpoints(in: program.error)
-            return endpoints.count >= 3
+            found = Self.endpoints(in: program.error)
+            return found.count >= 3
         }
         self.endpoints = InfoMessage.Endpoints(
-            observations: endpoints["observations"] ?? "",
-            chunks: endpoints["chunks"] ?? "",
-            requests: endpoints["requests"] ?? "",
-            gr00t: endpoints["gr00t"]
+            observations: found["observations"] ?? "",
+            chunks: found["chunks"] ?? "",
+            requests: found["requests"] ?? "",
+            gr00t: found["gr00t"]
         )
     }
 

@@ -205,7 +205,7 @@ extension EndToEnd {
             #expect(statistics["rejected_messages"] as? [String: Int] == ["unauthorized": 1])
         }
 
-        @Test(.enabled(if: ServeTests.python != nil, "DENOISED_TEST_PYTHON is not set"))
+        @Test(.enabled(if: ExampleRobot.pythonPath != nil, "DENOISED_TEST_PYTHON is not set"))
         func pyzmqReadsTheCertificatesAndIsLetIn() async throws {
             try await makeKeys()
             // The other way round: a certificate that pyzmq wrote is on the list.
@@ -240,7 +240,7 @@ extension EndToEnd {
         }
 
         private func python(_ arguments: String...) async throws -> RunningProgram.Ended {
-            let executable = URL(filePath: try #require(ServeTests.python))
+            let executable = URL(filePath: try #require(ExampleRobot.pythonPath))
             return try await RunningProgram(["-c"] + arguments, executable: executable).end()
         }
     }

@@ -167,26 +167,6 @@ extension EndToEnd {
             #expect(statistics["rejected_messages"] as? [String: Int] == [:])
         }
 
-        static let python = ProcessInfo.processInfo.environment["DENOISED_TEST_PYTHON"]
-
-        @Test(.enabled(if: python != nil, "DENOISED_TEST_PYTHON is not set"))
-        func examplesRobotRunsAnEpisode() async throws {
-            let daemon = try await RunningDaemon(policy: SourceTree.tinyPolicy("processors"), "--json")
-            let robot = try await RunningProgram(
-                [
-                    SourceTree.path("examples/robot.py"), "--requests", daemon.endpoints.requests, "--steps",
-                    "10", "--hz",
-                    "0",
-                ],
-                executable: URL(filePath: try #require(Self.python))
-            ).end()
-            #expect(robot.exitCode == 0, "\(robot)")
-            #expect(robot.output.hasSuffix("episode done: 10 steps\n"), "\(robot)")
-            let statistics = try await daemon.stop().json()
-            #expect(statistics["rejected_messages"] as? [String: Int] == [:])
-            #expect(try #require(statistics["chunks"] as? Int) >= 3)
-        }
-
         /// Writes bytes to a TCP port and hangs up.
         private func send(_ text: String, to endpoint: String) throws {
             let port = try #require(UInt16(endpoint.split(separator: ":").last ?? ""))
