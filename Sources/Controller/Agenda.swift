@@ -225,7 +225,7 @@ struct Agenda {
         var history = emptyHistory
         for values in preceding { try history.append(values) }
         try history.append(observation.values)
-        if robots[id] == nil, robots.count >= maximumRobots { forgetLeastRecent() }
+        if robots[id] == nil, robots.count >= maximumRobots { try forgetLeastRecent(nowNs: receivedNs) }
         var robot =
             robots[id]
             ?? Robot(episode: observation.episode, newestSequence: observation.sequence, history: history)
@@ -270,10 +270,18 @@ struct Agenda {
         robots[job.robot] = robot
     }
 
-    private mutating func forgetLeastRecent() {
+    private mutating func forgetLeastRecent(nowNs: UInt64) throws(MessageError) {
         // Robots with waiting predictions stay: there are fewer of those than robots, so one without is always found.
         let candidates = robots.filter { $0.value.predictions.isEmpty }
         guard let oldest = candidates.min(by: { $0.value.lastHeard < $1.value.lastHeard }) else { return }
+        // A sender that makes up robots must not push out those that are at work.
+        guard nowNs &- oldest.value.lastHeardNs >= Self.episodeHeldNs else {
+            throw MessageError(
+                .busy,
+                field: "robot",
+                "\(robots.count) robots are at work, which is as many as the daemon keeps"
+            )
+        }
         forget(oldest.key)
     }
 

@@ -110,7 +110,7 @@ struct CommandStream: Sendable {
 
     /// Forgets what is planned, so that the next observation asks for a chunk.
     mutating func forgetPlan() {
-        firstStep = 0
+        joinsAt = 0
         schedule = ChunkSchedule(settings, latency: latency, planning: latency.longest)
     }
 
@@ -173,6 +173,12 @@ struct CommandStream: Sendable {
         let tick = max((step * ticksPerStep).rounded(.down) + 1, lastTick.map { Double($0) + 1 } ?? 0)
         // Half a microsecond, so that rounding does not make the tick of that time the one before.
         return clock.time(of: tick / ticksPerStep).map { $0 &+ 500 }
+    }
+
+    /// Whether there is an action for now, or will be with the next control step.
+    func hasPlan(at nowNs: UInt64) -> Bool {
+        guard let step = clock.step(at: nowNs) else { return false }
+        return schedule.action(atTime: max(step, 0)) != nil || step < Double(joinsAt)
     }
 
     /// Begins to move: where the robot says it is, or else where it was told to be last. A motion that is being brought to

@@ -121,7 +121,10 @@ struct Pilot: Sendable {
         newestSequence = observation.sequence
         heardNs = receivedNs
         let mayAsk = isPublished && observation.replan != false && mayMove
-        return stream?.observe(observation, mayAsk: mayAsk, receivedNs: receivedNs) ?? true
+        let asks = stream?.observe(observation, mayAsk: mayAsk, receivedNs: receivedNs) ?? true
+        // A chunk that came while there was nothing fresh to carry it out by.
+        if stream?.hasPlan(at: receivedNs) == true { carryOut(nowNs: receivedNs) }
+        return asks
     }
 
     /// Forgets the episode.
@@ -158,7 +161,11 @@ struct Pilot: Sendable {
         chunks += 1
         guard isCarriedOut else { return }
         let hasJoined = stream?.receive(chunk, nowNs: nowNs) ?? true
-        guard hasJoined, isFresh(nowNs) else { return }
+        if hasJoined { carryOut(nowNs: nowNs) }
+    }
+
+    private mutating func carryOut(nowNs: UInt64) {
+        guard isFresh(nowNs) else { return }
         if state == .idle { stream?.beginMotion() }
         handle(.chunkJoined, "a chunk took over", nowNs: nowNs)
     }
@@ -289,13 +296,14 @@ struct Pilot: Sendable {
 }
 
 extension ChunkMessage {
-    /// Brings each action within the positions that the limits allow, and says what was outside, if anything was. An action
-    /// whose tool is outside the workspace cannot be brought inside; it is reported and left.
+    /// Brings each action within the positions that the limits allow, and says what was outside among those that are meant to be
+    /// carried out, if anything was. An action whose tool is outside the workspace cannot be brought inside; it is reported and
+    /// left.
     fileprivate mutating func bringWithin(_ limits: ActionLimits) -> String? {
-        var violation: String?
+        let violation = stride(from: 0, to: actions.count, by: actionDim).lazy
+            .compactMap { row in limits.violation(of: self.actions[row..<row + self.actionDim]) }.first
         func check(_ rows: inout [Float]) {
             for row in stride(from: 0, to: rows.count, by: actionDim) {
-                violation = violation ?? limits.violation(of: rows[row..<row + actionDim])
                 for (index, dimension) in limits.dimensions.enumerated() {
                     rows[row + index] = dimension.clamped(rows[row + index])
                 }

@@ -10,6 +10,8 @@ struct Pilots {
     private let mostRobots: Int
     private var pilots: [RobotID: Pilot] = [:]
     private var violationsOfForgotten: UInt64 = 0
+    /// Whether every robot is stopped, those included that have not been heard of.
+    private var isEveryRobotStopped = false
 
     /// No robot yet.
     init(configuration: DaemonConfiguration, policy: InfoMessage.Policy) {
@@ -27,19 +29,33 @@ struct Pilots {
         get {
             if let pilot = pilots[robot] { return pilot }
             let file = files[robot.text] ?? files[nil]
-            return Pilot(
+            var pilot = Pilot(
                 robot: robot,
                 file: file,
                 strategy: file?.strategy.flatMap(ChunkStrategy.init) ?? strategy,
                 policy: policy,
                 nowNs: nowNs
             )
+            if isEveryRobotStopped { _ = pilot.stop("every robot is stopped", nowNs: nowNs) }
+            return pilot
         }
         set { pilots[robot] = newValue }
     }
 
     /// The robots that have a pilot.
     var robots: [RobotID] { Array(pilots.keys) }
+
+    /// Stops every robot, also those that are heard of later. Returns how many had not been stopped.
+    mutating func stopAll(_ reason: String, nowNs: UInt64) -> Int {
+        isEveryRobotStopped = true
+        return robots.count { pilots[$0]?.stop(reason, nowNs: nowNs) == true }
+    }
+
+    /// Releases every robot. Returns how many had been stopped.
+    mutating func resumeAll(nowNs: UInt64) -> Int {
+        isEveryRobotStopped = false
+        return robots.count { pilots[$0]?.resume(nowNs: nowNs) == true }
+    }
 
     /// Whether there are too many robots for another one.
     func isFull(for robot: RobotID) -> Bool { pilots[robot] == nil && pilots.count >= 2 * mostRobots }

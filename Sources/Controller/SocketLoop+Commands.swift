@@ -5,6 +5,8 @@ import Wire
 extension SocketLoop {
     /// The time between two heartbeats.
     static let heartbeatNs: UInt64 = 100_000_000
+    /// The longest that robots are braked when the daemon ends.
+    static let longestEndNs: UInt64 = 1_000_000_000
 
     /// Sets the alarm to the next thing that is due.
     func setAlarm() throws(ZeroMQError) {
@@ -42,7 +44,20 @@ extension SocketLoop {
         tap?.take(TappedMessage(.status(status)))
     }
 
-    /// Stops a robot, known or not, or every one that is known. Returns how many had not been stopped.
+    /// Brings every robot to rest, in no more than a second, for the end of the daemon.
+    func bringToRest() throws(ZeroMQError) {
+        let beganNs = Clock.monotonicNs()
+        _ = pilots.stopAll("the daemon is ending", nowNs: beganNs)
+        while pilots.nextTickNs(after: Clock.monotonicNs()) != nil,
+            Clock.monotonicNs() - beganNs < Self.longestEndNs
+        {
+            try setAlarm()
+            _ = try ZeroMQSocket.wait(for: [], alarm: alarm)
+            try sendWhatIsDue()
+        }
+    }
+
+    /// Stops a robot, known or not, or every one, known or not. Returns how many had not been stopped.
     func stop(_ robot: RobotID?) throws(MessageError) -> Int {
         let nowNs = Clock.monotonicNs()
         if let robot, pilots.isFull(for: robot) {
@@ -52,20 +67,15 @@ extension SocketLoop {
                 "\(robot) is not known, and as many robots are as the daemon keeps; expected one of those"
             )
         }
-        var count = 0
-        for robot in robot.map({ [$0] }) ?? pilots.robots {
-            if pilots[robot, nowNs: nowNs].stop("a stop was requested", nowNs: nowNs) { count += 1 }
-        }
-        return count
+        let reason = "a stop was requested"
+        guard let robot else { return pilots.stopAll(reason, nowNs: nowNs) }
+        return pilots[robot, nowNs: nowNs].stop(reason, nowNs: nowNs) ? 1 : 0
     }
 
     /// Releases a robot, or every one. Returns how many had been stopped.
     func resume(_ robot: RobotID?) -> Int {
         let nowNs = Clock.monotonicNs()
-        var count = 0
-        for robot in robot.map({ [$0] }) ?? pilots.robots {
-            if pilots[robot, nowNs: nowNs].resume(nowNs: nowNs) { count += 1 }
-        }
-        return count
+        guard let robot else { return pilots.resumeAll(nowNs: nowNs) }
+        return pilots[robot, nowNs: nowNs].resume(nowNs: nowNs) ? 1 : 0
     }
 }

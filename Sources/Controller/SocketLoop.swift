@@ -88,6 +88,7 @@ final class SocketLoop {
             pilots.keep { agenda.knows($0) }
             dispatch()
         }
+        try bringToRest()
         for job in agenda.unansweredPredictions {
             try reply(
                 .error(ErrorMessage(MessageError(.stopping, "the daemon is ending"))),

@@ -51,7 +51,7 @@ public enum Request: Sendable, Hashable {
             case "stop":
                 return (number, .success(.stop(robot: try fields.optionalRobot())))
             case "resume":
-                return (number, .success(.resume(robot: try fields.optionalRobot())))
+                return (number, .success(.resume(robot: try fields.robotOrAll())))
             default:
                 throw MessageError(
                     .unknownType,
@@ -85,8 +85,14 @@ public enum Request: Sendable, Hashable {
             case .name(let name): _ = entries.append("episode", .string(name))
             case nil: break
             }
-        case .stop(let robot), .resume(let robot):
+        case .stop(let robot):
             if let robot { _ = entries.append("robot", .string(robot.text)) }
+        case .resume(let robot):
+            if let robot {
+                _ = entries.append("robot", .string(robot.text))
+            } else {
+                _ = entries.append("all", .bool(true))
+            }
         }
         encoder.message(type, entries)
         return encoder.bytes
@@ -96,6 +102,16 @@ public enum Request: Sendable, Hashable {
 extension FieldReader {
     fileprivate func optionalRobot() throws(MessageError) -> RobotID? {
         optional("robot") == nil ? nil : try robot()
+    }
+
+    /// The robot; nil where the message says `all`. A message that lost its robot on the way must not set every robot in
+    /// motion.
+    fileprivate func robotOrAll() throws(MessageError) -> RobotID? {
+        guard optional("robot") == nil, optional("all") != nil else { return try robot() }
+        guard try bool("all") else {
+            throw MessageError(.outOfRange, field: path(of: "all"), "found false, expected true, or a robot")
+        }
+        return nil
     }
 }
 

@@ -29,9 +29,10 @@ import Wire
     static func receive(
         _ agenda: inout Agenda,
         _ observation: ObservationMessage,
-        for destination: PlanningJob.Destination = .topic
+        for destination: PlanningJob.Destination = .topic,
+        receivedNs: UInt64 = 1
     ) throws -> Agenda.Reception {
-        try agenda.receive(observation, for: destination, receivedNs: 1, now: { 2 }) { _ in
+        try agenda.receive(observation, for: destination, receivedNs: receivedNs, now: { 2 }) { _ in
             observation.replan ?? true
         }
     }
@@ -238,7 +239,12 @@ import Wire
         var agenda = Self.agenda(robots: 3, predictions: 1)
         for robot in ["a", "b", "c"] { try Self.receive(&agenda, observation(0, first: 1, robot: robot)) }
         try Self.receive(&agenda, observation(1, first: 2, robot: "a", replan: false))
-        try Self.receive(&agenda, observation(0, first: 1, robot: "d"))
+        // While all are at work, there is no room.
+        let error = #expect(throws: MessageError.self) {
+            try Self.receive(&agenda, observation(0, first: 1, robot: "d"))
+        }
+        #expect(error?.code == .busy)
+        try Self.receive(&agenda, observation(0, first: 1, robot: "d"), receivedNs: 2_000_000_000)
         #expect(agenda.robotCount == 3)
         var planned: [String] = []
         while let job = agenda.next().first {
@@ -247,7 +253,7 @@ import Wire
         }
         #expect(planned == ["a", "c", "d"])
         // Robot b is new again: its old sequence number does not make it stale.
-        try Self.receive(&agenda, observation(0, first: 3, robot: "b"))
+        try Self.receive(&agenda, observation(0, first: 3, robot: "b"), receivedNs: 4_000_000_000)
         #expect(Self.plan(&agenda) == [3, 3, 3])
     }
 

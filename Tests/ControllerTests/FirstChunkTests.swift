@@ -34,7 +34,7 @@ import Wire
             timeNs: Self.startNs,
             values: ["observation.state": [7, 8], "observation.environment_state": [0, 0, 0]]
         )
-        let asks = stream.observe(observation, receivedNs: Self.startNs)
+        let asks = stream.observe(observation, mayAsk: true, receivedNs: Self.startNs)
         #expect(asks)
         let chunk = ChunkMessage(
             robot: robot,

@@ -32,7 +32,7 @@ def seeds():
         msgpack.packb({"v": 1, "type": "info", "request": 1}),
         msgpack.packb({"v": 1, "type": "ping", "time_ns": 1}),
         msgpack.packb({"v": 1, "type": "reset", "robot": "victim", "episode": 1}),
-        msgpack.packb({"v": 1, "type": "resume", "robot": "other"}),
+        msgpack.packb({"v": 1, "type": "stop", "robot": "other"}),
     ]
 
 
