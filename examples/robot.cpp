@@ -10,7 +10,7 @@
 // step, whether a new chunk is there or not. With --commands it needs no plan of its own: the daemon, started with --robot
 // FILE, sends an action for every tick. docs/PROTOCOL.md describes the messages.
 //
-// Ctrl-C is the emergency stop: the daemon then sends this robot nothing until somebody starts it with --resume.
+// Ctrl-C stops the robot: the daemon then sends this robot nothing until somebody starts it with --resume.
 
 #include <msgpack.h>
 #include <zmq.h>
@@ -791,7 +791,7 @@ int main(int count, char **values) {
     struct sigaction action {};
     action.sa_handler = onInterrupt;
     sigaction(SIGINT, &action, nullptr);
-    // What starts a robot may have left SIGINT blocked; the emergency stop must not be.
+    // What starts a robot may have left SIGINT blocked; the stop must not be.
     sigset_t interrupt;
     sigemptyset(&interrupt);
     sigaddset(&interrupt, SIGINT);

@@ -9,7 +9,7 @@ The robot's world does not wait. Every control step it publishes what it sees, a
 whether a new chunk is there or not. With --commands it needs no plan of its own: the daemon, started with --robot FILE, sends
 an action for every tick. docs/PROTOCOL.md describes the messages.
 
-Ctrl-C is the emergency stop: the daemon then sends this robot nothing until somebody starts it with --resume.
+Ctrl-C stops the robot: the daemon then sends this robot nothing until somebody starts it with --resume.
 """
 
 import argparse
@@ -428,7 +428,7 @@ def main():
 
         keys = zmq.auth.load_certificate(options.curve_key), zmq.auth.load_certificate(options.curve_server)[0]
 
-    # What starts a robot may have left SIGINT ignored or blocked; the emergency stop must not be.
+    # What starts a robot may have left SIGINT ignored or blocked; the stop must not be.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     daemon = Denoised(options.requests, options.robot, options.hz, options.commands, keys)
