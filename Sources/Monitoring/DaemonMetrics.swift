@@ -61,6 +61,7 @@ enum DaemonMetrics {
             ("chunks", "Action chunks published.", statistics.chunks),
             ("predictions", "Action chunks sent in reply to predict.", statistics.predictions),
             ("late_chunks", "Chunks ready later than the budget allows.", statistics.lateChunks),
+            ("unrecorded_messages", "Messages lost to the recording.", statistics.unrecordedMessages),
             ("coarse_chunks", "Chunks finished in long steps to be in time.", statistics.coarseChunks),
             ("commands", "Commands published.", statistics.commands),
             (

@@ -109,7 +109,7 @@ import Wire
 
     @Test func chunkOutsideStopsBeforeItIsThere() throws {
         var ride = try Ride("actions: [{name: x, position: [0, 20]}]", "on_violation: stop")
-        ride.value = { $0 == 9 ? 20.1 : 1 }
+        ride.value = { $0 == 2 ? 20.1 : 1 }
         try ride.go(forMs: 1000)
         #expect(ride.pilot.state == .stopped)
         #expect(ride.pilot.refusal?.message.contains("x is 20.1, expected 0.0 to 20.0") == true)
