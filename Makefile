@@ -54,7 +54,7 @@ bench-peers: build ## Compare with PyTorch, ONNX Runtime and OpenVINO; TORCH_WHE
 bench-micro: setup ## Time the kernels and layers one by one (FILTER=regex: only some)
 	@swift package --package-path Benchmarks benchmark --grouping metric --no-progress $(if $(FILTER),--filter '.*($(FILTER)).*')
 
-# MINUTES=15 MESSAGES=1000000 KILLS=200 unless set.
+# MINUTES=15 MESSAGES=4000000 KILLS=200 unless set.
 soak: build ## Run robots for long, broken messages and kills against the daemon (20 minutes)
 	@scripts/setup --examples
 	@/usr/bin/python3 Tests/Soak/mutate.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MESSAGES),--messages $(MESSAGES))

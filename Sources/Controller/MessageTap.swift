@@ -2,7 +2,8 @@ import Wire
 
 /// Gets what a daemon takes in and gives out, while it does so.
 public protocol MessageTap: Sendable {
-    /// Takes a message. Called on the socket thread, which robots wait for: returns at once, and never waits for anything.
+    /// Takes a message. Called on the socket thread, which robots wait for: returns at once, and never waits for anything, but for
+    /// `started`, which comes before any robot is served.
     func take(_ message: TappedMessage)
     /// Messages that were taken and will not be kept.
     var lostMessages: UInt64 { get }

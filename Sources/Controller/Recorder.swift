@@ -9,7 +9,8 @@ import Wire
 ///
 /// Nobody waits for the disk: messages wait in a bounded queue, and what finds it full is counted and lost. A message is
 /// on the disk at most 250 ms after it was taken, as far as the disk keeps up. Where the disk takes no more, recording
-/// pauses and tries again every second; the file then ends with its last whole chunk.
+/// pauses and tries again every second; the file then ends with its last whole chunk. That the daemon started is on the disk
+/// before it serves anybody, so that every recording begins with what a replay needs.
 public final class Recorder: MessageTap {
     /// What has become of the messages.
     public struct Statistics: Sendable, Hashable {
@@ -38,6 +39,8 @@ public final class Recorder: MessageTap {
     /// Signalled only where the thread should not sleep on: signalling costs the socket thread a system call.
     private let news = DispatchSemaphore(value: 0)
     private let ended = OneShot<Void>()
+    /// Set once the start is in the file, or cannot be.
+    private let began = OneShot<Void>()
 
     /// Creates the file and starts the thread.
     ///
@@ -77,6 +80,7 @@ public final class Recorder: MessageTap {
             } catch {
                 ready.set(.failure(error))
             }
+            began.set(())
             ended.set(())
         }
         thread.name = "recorder"
@@ -105,7 +109,12 @@ public final class Recorder: MessageTap {
             queue.messages.append(message)
             return queue.messages.count == capacity / 2
         }
-        if isHalfFull { news.signal() }
+        if case .started = message.content {
+            news.signal()
+            began.wait()
+        } else if isHalfFull {
+            news.signal()
+        }
     }
 
     /// Writes out what waits, ends the file with its summary, and waits for that. What is taken afterwards is lost.
@@ -126,7 +135,11 @@ public final class Recorder: MessageTap {
                 swap(&queue.messages, &batch)
                 return (queue.refused, queue.isClosed)
             }
-            for message in batch { log.record(message) }
+            for message in batch {
+                log.record(message)
+                if case .started = message.content { log.flush() }
+            }
+            if !batch.isEmpty { began.set(()) }
             batch.removeAll(keepingCapacity: true)
             log.tell(ofLost: refused - toldRefused)
             toldRefused = refused

@@ -100,7 +100,8 @@ struct RecordingLog {
         if flushDueNs == nil { flushDueNs = now() + Self.flushIntervalNs }
     }
 
-    private mutating func flush() {
+    /// Writes out what waits, whether it is due or not.
+    mutating func flush() {
         let messages = UInt64(writer.bufferedMessages)
         do throws(RecordingError) {
             try writer.flush()
