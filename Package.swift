@@ -44,6 +44,7 @@ let package = Package(
         .library(name: "Denoiser", targets: ["Denoiser"]),
         .library(name: "Policy", targets: ["Policy"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
+        .library(name: "Safety", targets: ["Safety"]),
         .library(name: "Sampling", targets: ["Sampling"]),
         .library(name: "Wire", targets: ["Wire"]),
     ],

@@ -24,5 +24,6 @@ let package = Package(
         fuzz("checkpoint", "Safetensors"),
         fuzz("policy", "Policy", "Safetensors"),
         fuzz("messages", "Wire"),
+        fuzz("robotfile", "Safety"),
     ]
 )

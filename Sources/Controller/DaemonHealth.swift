@@ -9,7 +9,7 @@ public struct DaemonHealth: Sendable, Hashable {
     /// Without a heartbeat for so long, the socket thread counts as hung. It sends ten a second.
     public static let longestSilenceNs: UInt64 = 2_000_000_000
     /// At one chunk for so long, the planner counts as hung.
-    public static let longestPlanNs: UInt64 = 30_000_000_000
+    public static let longestPlanNs: UInt64 = Watchdog.patienceNs
 
     /// The health at a time.
     ///

@@ -78,6 +78,31 @@ public final class RobotClient {
         }
     }
 
+    /// What the daemon at a request endpoint answers to somebody who is no robot.
+    public static func answer(
+        to request: Request,
+        from endpoint: String,
+        context: ZeroMQContext,
+        security: CurveClientKeys? = nil,
+        timeout: Duration = .seconds(5)
+    ) throws(RobotClientError) -> Reply {
+        let socket = try onSocket { () throws(ZeroMQError) in
+            var options = ZeroMQSocket.Options()
+            options.security = security.map { .client($0) } ?? .none
+            let socket = try ZeroMQSocket(.dealer, context: context, options: options)
+            _ = try socket.connect(endpoint)
+            return socket
+        }
+        return try ask(
+            request,
+            number: 0,
+            on: socket,
+            endpoint: endpoint,
+            limits: .standard,
+            timeout: timeout
+        )
+    }
+
     /// What the daemon at a request endpoint runs and has done, with its endpoints as they are reached from there, for
     /// somebody who is no robot.
     public static func info(
@@ -86,19 +111,11 @@ public final class RobotClient {
         security: CurveClientKeys? = nil,
         timeout: Duration = .seconds(5)
     ) throws(RobotClientError) -> InfoMessage {
-        let socket = try onSocket { () throws(ZeroMQError) in
-            var options = ZeroMQSocket.Options()
-            options.security = security.map { .client($0) } ?? .none
-            let socket = try ZeroMQSocket(.dealer, context: context, options: options)
-            _ = try socket.connect(endpoint)
-            return socket
-        }
-        let reply = try ask(
-            .info,
-            number: 0,
-            on: socket,
-            endpoint: endpoint,
-            limits: .standard,
+        let reply = try answer(
+            to: .info,
+            from: endpoint,
+            context: context,
+            security: security,
             timeout: timeout
         )
         guard case .info(let info) = reply else { throw .unexpected(asked: "info", answered: reply.type) }
@@ -201,8 +218,7 @@ public final class RobotClient {
         return forgotten
     }
 
-    /// Stops a robot, or with nil every one that the daemon knows, until it is resumed. Returns how many had not been
-    /// stopped.
+    /// Stops a robot, or with nil every one, until it is resumed. Returns how many had not been stopped.
     public func stop(_ robot: RobotID?, timeout: Duration = .seconds(5)) throws(RobotClientError) -> Int {
         let reply = try ask(.stop(robot: robot), timeout: timeout)
         guard case .stop(let robots) = reply else { throw .unexpected(asked: "stop", answered: reply.type) }

@@ -17,7 +17,7 @@ struct Denoised: ParsableCommand {
         version: "0.1.0",
         subcommands: [
             InspectCommand.self, PredictCommand.self, SimCommand.self, ServeCommand.self, MonitorCommand.self,
-            ReplayCommand.self,
+            StopCommand.self, ResumeCommand.self, ReplayCommand.self,
             KeygenCommand.self,
             BenchCommand.self,
         ]

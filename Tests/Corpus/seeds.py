@@ -239,6 +239,25 @@ def documents():
     }
 
 
+def robot_files():
+    """The examples, and what each field may come as."""
+    seeds = {path.stem: path.read_bytes() for path in sorted((ROOT / "examples/robots").glob("*.yaml"))}
+    one = b"control_hz: 10\nactions: [{name: x%s}]\n%s"
+    return seeds | {
+        "least": one % (b"", b""),
+        "velocity": one % (b", kind: velocity, velocity: 1, acceleration: 2", b"on_violation: stop\n"),
+        "narrow": one % (b", position: [0, 1e-6], velocity: 1e9, acceleration: 1e-6", b"command_hz: 1000\n"),
+        "box": one % (b", position: [-1, 1]", b"workspace: {axes: [x], minimum: [0], maximum: [1]}\n"),
+        "names": one % (b"", b"gr00t: {observations: {s: [a.b]}, actions: {arm: [x]}, lookback: calls}\n"),
+        "watchdogs": one % (b"", b"watchdogs: {observation_ms: 1, stop_after_ms: never}\nclock: wall\n"),
+        "not-a-number": one % (b", velocity: .nan, position: [-.inf, .inf]", b""),
+        "anchors": b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+        "deep": b"[" * 200 + b"]" * 200,
+        "tabs": b"control_hz:\t10\n\tactions: []\n",
+        "nothing": b"",
+    }
+
+
 def dictionaries():
     """Words that a fuzzer would hardly hit upon."""
     keys = re.findall(rb"[\xa1-\xbf]([a-z_]{2,})", b"".join(dumps().values()))
@@ -256,7 +275,14 @@ def dictionaries():
         b"rename_observations_processor", b"to_batch_processor", b"device_processor", b"normalizer_processor",
         b"unnormalizer_processor",
     ]
+    robots = [
+        b"control_hz: ", b"command_hz: ", b"interpolation: ", b"clock: ", b"strategy: ", b"actions: ", b"workspace: ",
+        b"on_violation: ", b"feedback: ", b"watchdogs: ", b"gr00t: ", b"name: ", b"kind: velocity", b"position: [0, 1]",
+        b"velocity: ", b"acceleration: ", b"axes: [x]", b"joints: [{d: 1}]", b"minimum: ", b"maximum: ", b".nan", b".inf",
+        b"linear", b"cubic", b"monotonic", b"stop", b"never", b"observation_ms: ", b"stop_after_ms: ", b"&a ", b"*a", b"!!",
+    ]
     return {
+        "robotfile": robots,
         "messages": [text(key.decode()) for key in sorted(set(keys))] + dtypes,
         "safetensors": syntax + tensors,
         "checkpoint": syntax + tensors + files,
@@ -276,6 +302,7 @@ def main():
         "checkpoint": checkpoints(),
         "policy": policies(),
         "json": documents(),
+        "robotfile": robot_files(),
     }.items():
         for name, seed in seeds.items():
             wanted[CORPUS / target / name] = seed

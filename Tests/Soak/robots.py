@@ -127,6 +127,10 @@ def main():
         "limit_violations": statistics["limit_violations"],
         "memory_growth_bytes": growth,
         "overhead_p99_ms": overhead,
+        "stages_p50_p99_ms": {
+            stage: [latency["p50"] / 1e6, latency["p99"] / 1e6]
+            for stage, latency in statistics["latency_ns"].items()
+        },
         "total_p99_ms": statistics["latency_ns"]["total"]["p99"] / 1e6,
         "total_max_ms": statistics["latency_ns"]["total"]["max"] / 1e6,
     }
