@@ -36,6 +36,7 @@ private func write(_ value: JSONValue, to text: inout String) {
     case .null: text += "null"
     case .boolean(let value): text += value ? "true" : "false"
     case .integer(let value): text += "\(value)"
+    case .unsigned(let value): text += "\(value)"
     case .number(let value):
         require(value.isFinite, "the number \(value)")
         // Not as a whole number, which would read as an integer.
