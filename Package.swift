@@ -88,8 +88,9 @@ let package = Package(
             swiftSettings: settings
         ),
 
+        .target(name: "TestRandom", path: "Tests/TestRandom", swiftSettings: settings),
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
-        tests("Safetensors", ["Safetensors"], resources: [.copy("Fixtures")]),
+        tests("Safetensors", ["Safetensors", "TestRandom"], resources: [.copy("Fixtures")]),
         tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
         tests("Policy", ["Denoiser", "Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
@@ -97,8 +98,8 @@ let package = Package(
         tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
         tests("Wire", ["Wire"], resources: [.copy("Fixtures"), .copy("Resources")]),
         tests("Recording", ["Recording"], resources: [.copy("Resources")]),
-        tests("Safety", ["Safety"], resources: [.copy("Resources")]),
-        tests("Controller", ["Controller", "Policy", "Recording", "Safety", "Wire"]),
+        tests("Safety", ["Safety", "TestRandom"], resources: [.copy("Resources")]),
+        tests("Controller", ["Controller", "Policy", "Recording", "Safety", "TestRandom", "Wire"]),
         tests("Monitoring", ["Monitoring", "Wire"]),
         tests("RealTime", ["RealTime", "Wire"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),

@@ -117,7 +117,7 @@ public struct EpisodeDrawing: Sendable {
                     path(earlier...index),
                     block(at: index, Style.block, opacity: 1),
                     disc(at: index, ["fill": Style.agent]),
-                    label(text, at: SIMD2(4, size.y + 34), size: 28, Style.ink),
+                    SVG.label(text, at: SIMD2(4, size.y + 34), size: 28, Style.ink),
                 ]
             )
         }
@@ -158,10 +158,15 @@ public struct EpisodeDrawing: Sendable {
         let success = recording.scenario.episode.successCoverage
         let threshold = chartY(success)
         let frame = [
-            line(from: SIMD2(0, Style.chartHeight), to: SIMD2(size.x, Style.chartHeight), Style.faint),
-            line(from: SIMD2(0, threshold), to: SIMD2(size.x, threshold), Style.goal.stroke, dashes: "3 3"),
-            label("coverage", at: SIMD2(0, threshold + 14), size: 10, Style.label),
-            label(
+            SVG.line(from: SIMD2(0, Style.chartHeight), to: SIMD2(size.x, Style.chartHeight), Style.faint),
+            SVG.line(
+                from: SIMD2(0, threshold),
+                to: SIMD2(size.x, threshold),
+                Style.goal.stroke,
+                dashes: "3 3"
+            ),
+            SVG.label("coverage", at: SIMD2(0, threshold + 14), size: 10, Style.label),
+            SVG.label(
                 "success above \(success)",
                 at: SIMD2(size.x, threshold - 5),
                 size: 10,
@@ -185,8 +190,14 @@ public struct EpisodeDrawing: Sendable {
                     ["transform": "translate(\(SVG.point(SIMD2(Style.margin, size.y + Style.margin + 24))))"],
                     frame + chart
                 ),
-                label(summary, at: SIMD2(Style.margin, captionY), size: 13, Style.ink),
-                label(note, at: SIMD2(size.x + Style.margin, captionY), size: 13, Style.label, anchor: "end"),
+                SVG.label(summary, at: SIMD2(Style.margin, captionY), size: 13, Style.ink),
+                SVG.label(
+                    note,
+                    at: SIMD2(size.x + Style.margin, captionY),
+                    size: 13,
+                    Style.label,
+                    anchor: "end"
+                ),
             ]
         )
     }
@@ -208,7 +219,7 @@ public struct EpisodeDrawing: Sendable {
         let table = SVG(
             "g",
             ["id": "table"],
-            scenario.world.walls.map { line(from: $0.from, to: $0.to, Style.faint, width: 2 * $0.radius) }
+            scenario.world.walls.map { SVG.line(from: $0.from, to: $0.to, Style.faint, width: 2 * $0.radius) }
                 + [goal]
         )
         let picture = SVG(
@@ -290,42 +301,6 @@ public struct EpisodeDrawing: Sendable {
             lengths.append(lengths[lengths.count - 1] + (move * move).sum().squareRoot())
         }
         return lengths
-    }
-
-    private func label(
-        _ text: String,
-        at position: SIMD2<Double>,
-        size: Int,
-        _ color: String,
-        anchor: String = "start"
-    ) -> SVG {
-        SVG(
-            "text",
-            [
-                "x": SVG.number(position.x), "y": SVG.number(position.y), "font-size": String(size),
-                "fill": color,
-                "text-anchor": anchor,
-            ],
-            text: text
-        )
-    }
-
-    private func line(
-        from start: SIMD2<Double>,
-        to end: SIMD2<Double>,
-        _ color: String,
-        width: Double = 1,
-        dashes: String = "none"
-    ) -> SVG {
-        SVG(
-            "line",
-            [
-                "x1": SVG.number(start.x), "y1": SVG.number(start.y), "x2": SVG.number(end.x),
-                "y2": SVG.number(end.y),
-                "stroke": color, "stroke-width": SVG.number(width), "stroke-linecap": "round",
-                "stroke-dasharray": dashes,
-            ]
-        )
     }
 
     private func coverageCurve() -> SVG {

@@ -28,6 +28,41 @@ package struct SVG {
         "\(number(point.x)),\(number(point.y))"
     }
 
+    package static func line(
+        from start: SIMD2<Double>,
+        to end: SIMD2<Double>,
+        _ color: String,
+        width: Double = 1,
+        dashes: String = "none"
+    ) -> SVG {
+        SVG(
+            "line",
+            [
+                "x1": number(start.x), "y1": number(start.y), "x2": number(end.x), "y2": number(end.y),
+                "stroke": color, "stroke-width": number(width), "stroke-linecap": "round",
+                "stroke-dasharray": dashes,
+            ]
+        )
+    }
+
+    /// Text in one line, its baseline at `place`; `anchor` is start, middle or end.
+    package static func label(
+        _ text: String,
+        at place: SIMD2<Double>,
+        size: Int,
+        _ color: String,
+        anchor: String = "start"
+    ) -> SVG {
+        SVG(
+            "text",
+            [
+                "x": number(place.x), "y": number(place.y), "font-size": String(size), "fill": color,
+                "text-anchor": anchor,
+            ],
+            text: text
+        )
+    }
+
     private static func escaped(_ text: String) -> String {
         text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
             .replacing("\"", with: "&quot;")

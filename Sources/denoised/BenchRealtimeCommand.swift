@@ -33,14 +33,7 @@ struct BenchRealtimeCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp("Added observation delays, separated by commas, 0 to 500.", valueName: "ms,..."),
-        transform: { text in
-            try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-                guard let delay = Int(part), (0...500).contains(delay) else {
-                    throw ValidationError("--delays holds \"\(part)\", expected numbers in 0...500")
-                }
-                return delay
-            }
-        }
+        transform: { try milliseconds($0, option: "--delays", in: 0...500) }
     )
     var delays = [0, 100, 200, 300, 500]
 
@@ -49,10 +42,13 @@ struct BenchRealtimeCommand: ParsableCommand {
             "Samplers to compare, separated by commas: a solver and its steps. Default: the one of the other options.",
             valueName: "solver:steps,..."
         ),
-        transform: { text in
-            try text.split(separator: ",", omittingEmptySubsequences: false).map {
-                try SolverSteps(String($0))
-            }
+        transform: {
+            try commaSeparated(
+                $0,
+                option: "--samplers",
+                expected: "a solver and steps, as ddim:10",
+                value: SolverSteps.init
+            )
         }
     )
     var samplers: [SolverSteps] = []
@@ -62,14 +58,7 @@ struct BenchRealtimeCommand: ParsableCommand {
             "Latency budgets to compare, separated by commas, 1 to 60000. Default: none is kept.",
             valueName: "ms,..."
         ),
-        transform: { text in
-            try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-                guard let budget = Int(part), (1...60_000).contains(budget) else {
-                    throw ValidationError("--budgets holds \"\(part)\", expected numbers in 1...60000")
-                }
-                return budget
-            }
-        }
+        transform: { try milliseconds($0, option: "--budgets", in: 1...60_000) }
     )
     var budgets: [Int] = []
 
@@ -78,14 +67,13 @@ struct BenchRealtimeCommand: ParsableCommand {
             "Strategies to compare, separated by commas: receding, blend, ensemble, inpaint.",
             valueName: "name,..."
         ),
-        transform: { text in
-            try text.split(separator: ",", omittingEmptySubsequences: false).map { part in
-                guard let strategy = ChunkStrategy(rawValue: String(part)) else {
-                    let names = ChunkStrategy.allCases.map(\.rawValue).joined(separator: ", ")
-                    throw ValidationError("--strategies holds \"\(part)\", expected \(names)")
-                }
-                return strategy
-            }
+        transform: {
+            try commaSeparated(
+                $0,
+                option: "--strategies",
+                expected: ChunkStrategy.allCases.map(\.rawValue).joined(separator: ", "),
+                value: ChunkStrategy.init(rawValue:)
+            )
         }
     )
     var strategies = ChunkStrategy.allCases
@@ -128,17 +116,26 @@ struct BenchRealtimeCommand: ParsableCommand {
         try sampler.checkWindowIsGiven()
     }
 
+    private static func milliseconds(_ text: String, option: String, in range: ClosedRange<Int>) throws
+        -> [Int]
+    {
+        try commaSeparated(
+            text,
+            option: option,
+            expected: "numbers in \(range.lowerBound)...\(range.upperBound)",
+            value: { Int($0).flatMap { range.contains($0) ? $0 : nil } }
+        )
+    }
+
     /// A solver and its number of steps.
     struct SolverSteps {
         let solver: Solver
         let steps: Int
 
-        init(_ text: String) throws {
+        init?(_ text: String) {
             let parts = text.split(separator: ":")
             guard parts.count == 2, let solver = Solver(rawValue: String(parts[0])), let steps = Int(parts[1])
-            else {
-                throw ValidationError("--samplers holds \"\(text)\", expected a solver and steps, as ddim:10")
-            }
+            else { return nil }
             (self.solver, self.steps) = (solver, steps)
         }
     }
@@ -185,34 +182,6 @@ struct BenchRealtimeCommand: ParsableCommand {
         return variants.flatMap { variant in
             schedules.map { Scenario(label: variant.label, sampler: variant.sampler, schedule: $0) }
         }
-    }
-
-    struct Report: Encodable {
-        struct Result: Encodable {
-            /// How chunks are sampled: the solver and its steps, or the budget.
-            let sampler: String
-            /// `lock-step`, `synchronous`, or the strategy of an asynchronous one.
-            let schedule: String
-            let delayMs: Int
-            let meanScore: Double
-            /// The standard error of the mean.
-            let scoreError: Double
-            let successRate: Double
-            /// The standard error of the rate.
-            let successError: Double
-            let stepsMean: Double
-            /// The share of control steps in which the robot had no action.
-            let heldShare: Double
-            let chunkLatencyMs: SimReport.Latency
-            let handOverMove: RealTimeReport.Moves?
-            let otherMove: RealTimeReport.Moves?
-            /// Where chunks took over.
-            let velocityJump: JumpReport
-            let otherJump: JumpReport
-        }
-        let policy: String
-        let episodes: Int
-        let results: [Result]
     }
 
     func run() throws {
@@ -303,98 +272,4 @@ struct BenchRealtimeCommand: ParsableCommand {
         }
         table.print()
     }
-}
-
-extension BenchRealtimeCommand.Report.Result {
-    /// - Parameter episodes: at least one.
-    fileprivate init(_ sampler: String, _ schedule: String, delay: Int, _ episodes: [EpisodeResult]) {
-        let count = Double(episodes.count)
-        let scores = episodes.map(\.recording.score)
-        let mean = scores.reduce(0, +) / count
-        let variance = scores.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / max(count - 1, 1)
-        let successRate = Double(episodes.count { $0.recording.isSuccess }) / count
-        let steps = Double(episodes.reduce(0) { $0 + $1.recording.stepCount })
-        let realTime = RealTimeReport(episodes)
-        let jumps = JumpReport.pair(episodes)
-        self.init(
-            sampler: sampler,
-            schedule: schedule,
-            delayMs: delay,
-            meanScore: mean,
-            scoreError: (variance / count).squareRoot(),
-            successRate: successRate,
-            successError: (successRate * (1 - successRate) / count).squareRoot(),
-            stepsMean: steps / count,
-            heldShare: Double(realTime?.heldSteps ?? 0) / steps,
-            chunkLatencyMs: SimReport.Latency(episodes.flatMap(\.chunks).map(\.milliseconds)),
-            handOverMove: realTime?.handOverMove,
-            otherMove: realTime?.otherMove,
-            velocityJump: jumps.handOver,
-            otherJump: jumps.other
-        )
-    }
-}
-
-extension BenchRealtimeCommand.Report {
-    /// Scores and jumps by delay, of the first sampler; then by sampler, at the first delay, where there are more.
-    fileprivate var chart: LineChart {
-        let samplers = results.map(\.sampler).inOrder
-        let delays = results.filter { $0.schedule != "lock-step" }.map(\.delayMs).inOrder
-        let largest = Double(max(delays.max() ?? 0, 1))
-        var panels = panels(
-            "by added delay, ms",
-            of: results.filter { $0.sampler == samplers.first },
-            ticks: delays.map { (Double($0) / largest, String($0)) },
-            x: { Double($0.delayMs) / largest }
-        )
-        if samplers.count > 1 {
-            let places = Dictionary(
-                uniqueKeysWithValues: samplers.enumerated().map { index, name in
-                    (name, (Double(index) + 0.5) / Double(samplers.count))
-                }
-            )
-            panels += self.panels(
-                "by \(samplers[0].hasSuffix(" ms") ? "budget" : "sampler"), delay \(delays.first ?? 0) ms",
-                of: results.filter { $0.schedule == "lock-step" || $0.delayMs == delays.first },
-                ticks: samplers.map { (places[$0] ?? 0, $0) },
-                x: { places[$0.sampler] ?? 0 }
-            )
-        }
-        return LineChart(title: "\(policy) in real time, \(episodes) episodes of each kind", panels: panels)
-    }
-
-    private func panels(
-        _ title: String,
-        of results: [Result],
-        ticks: [(Double, String)],
-        x: (Result) -> Double
-    ) -> [LineChart.Panel] {
-        func panel(
-            _ title: String,
-            _ scale: LineChart.Scale,
-            y: (Result) -> Double,
-            error: (Result) -> Double
-        ) -> LineChart.Panel {
-            LineChart.Panel(
-                title: title,
-                scale: scale,
-                ticks: ticks,
-                series: results.map(\.schedule).inOrder.map { schedule in
-                    LineChart.Series(
-                        name: schedule,
-                        points: results.filter { $0.schedule == schedule }.map { (x($0), y($0), error($0)) }
-                    )
-                }
-            )
-        }
-        return [
-            panel("mean score \(title)", .share, y: \.meanScore, error: \.scoreError),
-            panel("velocity jump at hand-over \(title)", .amount, y: \.velocityJump.mean) { _ in 0 },
-        ]
-    }
-}
-
-extension Array where Element: Hashable {
-    /// Each element once, where it came first.
-    fileprivate var inOrder: [Element] { reduce(into: []) { if !$0.contains($1) { $0.append($1) } } }
 }

@@ -32,6 +32,7 @@ struct LineChart {
     private static let size = SIMD2(300.0, 190.0)
     private static let gap = SIMD2(64.0, 66.0)
     private static let corner = SIMD2(48.0, 56.0)
+    private static let textSize = 11
     private static let (ink, faint) = ("#4b5157", "#d9d6d0")
     private static let colors = ["#8b8f93", "#c9a227", "#c4694b", "#3f566e", "#5f9a6a", "#a0789c"]
 
@@ -47,7 +48,8 @@ struct LineChart {
                 "xmlns": "http://www.w3.org/2000/svg",
                 "viewBox": "0 0 \(SVG.number(width)) \(SVG.number(height))",
                 "width": SVG.number(width), "height": SVG.number(height),
-                "font-family": "Helvetica, Arial, sans-serif", "font-size": "11", "fill": Self.ink,
+                "font-family": "Helvetica, Arial, sans-serif", "font-size": String(Self.textSize),
+                "fill": Self.ink,
                 "role": "img",
             ],
             [
@@ -75,8 +77,8 @@ struct LineChart {
         return names.enumerated().flatMap { index, name in
             defer { x += 40 + 6.2 * Double(name.count) }
             return [
-                Self.line(from: SIMD2(x, 16), to: SIMD2(x + 18, 16), Self.color(index), width: 2),
-                Self.label(name, at: SIMD2(x + 24, 20)),
+                SVG.line(from: SIMD2(x, 16), to: SIMD2(x + 18, 16), Self.color(index), width: 2),
+                SVG.label(name, at: SIMD2(x + 24, 20), size: Self.textSize, Self.ink),
             ]
         }
     }
@@ -86,16 +88,30 @@ struct LineChart {
         func place(_ x: Double, _ y: Double) -> SIMD2<Double> {
             SIMD2(x * size.x, size.y * (1 - (y - axis.bottom) / (axis.top - axis.bottom)))
         }
-        var parts = [label(panel.title, at: SIMD2(0, -12))]
+        var parts = [SVG.label(panel.title, at: SIMD2(0, -12), size: textSize, ink)]
         for value in stride(from: axis.top, through: axis.bottom - 1e-9, by: -axis.step) {
             let point = place(0, value)
-            parts.append(line(from: point, to: SIMD2(size.x, point.y), faint))
+            parts.append(SVG.line(from: point, to: SIMD2(size.x, point.y), faint))
             parts.append(
-                label(fixed(value, panel.scale == .share ? 2 : 0), at: point + SIMD2(-6, 4), anchor: "end")
+                SVG.label(
+                    fixed(value, panel.scale == .share ? 2 : 0),
+                    at: point + SIMD2(-6, 4),
+                    size: textSize,
+                    ink,
+                    anchor: "end"
+                )
             )
         }
         for tick in panel.ticks {
-            parts.append(label(tick.label, at: SIMD2(tick.x * size.x, size.y + 18), anchor: "middle"))
+            parts.append(
+                SVG.label(
+                    tick.label,
+                    at: SIMD2(tick.x * size.x, size.y + 18),
+                    size: textSize,
+                    ink,
+                    anchor: "middle"
+                )
+            )
         }
         for (index, series) in panel.series.enumerated() {
             parts += lines(of: series, color: color(index), top: axis.top, place: place)
@@ -125,12 +141,12 @@ struct LineChart {
         place: (Double, Double) -> SIMD2<Double>
     ) -> [SVG] {
         if series.points.count == 1, let only = series.points.first {
-            return [line(from: place(0, only.y), to: place(1, only.y), color, width: 1.5, dashes: "4 3")]
+            return [SVG.line(from: place(0, only.y), to: place(1, only.y), color, width: 1.5, dashes: "4 3")]
         }
         let marks = series.points.flatMap { point in
             let centre = place(point.x, point.y)
             return [
-                line(
+                SVG.line(
                     from: place(point.x, point.y - point.error),
                     to: place(point.x, min(point.y + point.error, top)),
                     color
@@ -147,29 +163,4 @@ struct LineChart {
     }
 
     private static func color(_ index: Int) -> String { colors[index % colors.count] }
-
-    private static func label(_ text: String, at place: SIMD2<Double>, anchor: String = "start") -> SVG {
-        SVG(
-            "text",
-            ["x": SVG.number(place.x), "y": SVG.number(place.y), "text-anchor": anchor],
-            text: text
-        )
-    }
-
-    private static func line(
-        from start: SIMD2<Double>,
-        to end: SIMD2<Double>,
-        _ color: String,
-        width: Double = 1,
-        dashes: String = "none"
-    ) -> SVG {
-        SVG(
-            "line",
-            [
-                "x1": SVG.number(start.x), "y1": SVG.number(start.y), "x2": SVG.number(end.x),
-                "y2": SVG.number(end.y), "stroke": color, "stroke-width": SVG.number(width),
-                "stroke-dasharray": dashes,
-            ]
-        )
-    }
 }

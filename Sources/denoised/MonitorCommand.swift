@@ -15,14 +15,8 @@ struct MonitorCommand: ParsableCommand {
             """
     )
 
-    @Option(
-        help: ArgumentHelp("Where the daemon answers requests.", valueName: "endpoint"),
-        transform: Endpoint.toCall
-    )
-    var connect = "tcp://127.0.0.1:5557"
-
     @OptionGroup
-    var keys: ClientKeyOptions
+    var daemon: DaemonOptions
 
     @Flag(help: "Print one page, with rates over one second, and exit.")
     var once = false
@@ -42,7 +36,11 @@ struct MonitorCommand: ParsableCommand {
 
     func run() throws {
         let deadline = ContinuousClock.now + .seconds(timeoutS)
-        let connection = try MonitorConnection(to: connect, keys: keys.load(), timeout: .seconds(timeoutS))
+        let connection = try MonitorConnection(
+            to: daemon.connect,
+            keys: daemon.keys.load(),
+            timeout: .seconds(timeoutS)
+        )
         guard json || once else { return try watch(connection, firstBy: deadline) }
 
         let first = try firstHeartbeat(of: connection, by: deadline)
@@ -66,7 +64,7 @@ struct MonitorCommand: ParsableCommand {
         guard let status = try connection.next(until: deadline) else {
             throw Failure.run(
                 """
-                the daemon at \(connect) answers, and no heartbeat came from \(connection.info.endpoints.chunks) within \
+                the daemon at \(daemon.connect) answers, and no heartbeat came from \(connection.info.endpoints.chunks) within \
                 \(timeoutS) s
                 """
             )
@@ -121,7 +119,7 @@ struct MonitorCommand: ParsableCommand {
     ) -> [StyledLine] {
         MonitorPage.lines(
             info: connection.info,
-            endpoint: connect,
+            endpoint: daemon.connect,
             history: history,
             nowNs: Clock.monotonicNs(),
             columns: columns

@@ -1,4 +1,5 @@
 import Safety
+import TestRandom
 import Testing
 import Wire
 
