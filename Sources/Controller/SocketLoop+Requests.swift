@@ -3,8 +3,11 @@ import Wire
 /// What is asked and answered.
 extension SocketLoop {
     func answerRequests() throws(ZeroMQError) {
+        let beganNs = Clock.monotonicNs()
         for _ in 0..<Self.messagesAtATime {
-            guard var route = try requests.receive(maximumFrames: Self.longestRoute) else { return }
+            guard Clock.monotonicNs() - beganNs <= Self.readingNs,
+                var route = try requests.receive(maximumFrames: Self.longestRoute)
+            else { return }
             let receivedNs = Clock.monotonicNs()
             // DEALER clients send [payload], REQ clients ["", payload]; ROUTER puts the way back in front.
             let payload = route.removeLast()

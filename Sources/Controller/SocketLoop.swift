@@ -10,7 +10,7 @@ final class SocketLoop {
 
     /// How many messages of one socket are read before the others, and the planner, get their turn.
     static let messagesAtATime = 256
-    /// For how long observations are read before commands get their turn.
+    /// For how long one socket is read before commands get their turn.
     static let readingNs: UInt64 = 2_000_000
     static let longestTopic = Topic.observation.utf8.count + 64
     static let longestRoute = 8

@@ -12,8 +12,10 @@ final class Telemetry: Sendable {
         var latencies: [Histogram<UInt64>]
         /// Of each stage, all times together.
         var sums: [UInt64]
-        /// The percentiles as a heartbeat told them last, and when.
-        var told: (latencyNs: [String: DaemonStatistics.Latency], atNs: UInt64)?
+        /// The chunks whose stages were recorded.
+        var recorded: UInt64 = 0
+        /// The percentiles as they were told last: when, and of how many chunks.
+        var told: (latencyNs: [String: DaemonStatistics.Latency], atNs: UInt64, recorded: UInt64)?
     }
 
     /// Heartbeats tell percentiles that are no older: to find them takes longer than all the rest of a heartbeat.
@@ -64,6 +66,7 @@ final class Telemetry: Sendable {
         ]
         state.withLock { state in
             change(&state.counters)
+            state.recorded += 1
             for (index, time) in times.enumerated() {
                 _ = state.latencies[index].record(min(time, Self.longestNs))
                 state.sums[index] &+= time
@@ -79,7 +82,7 @@ final class Telemetry: Sendable {
             var statistics = state.counters
             statistics.uptimeNs = nowNs - startNs
             statistics.unrecordedMessages = unrecorded
-            statistics.latencyNs = Self.percentiles(of: state)
+            statistics.latencyNs = Self.percentiles(of: &state, nowNs: nowNs, oldestNs: 0)
             return statistics
         }
     }
@@ -88,13 +91,14 @@ final class Telemetry: Sendable {
     func heartbeat(nowNs: UInt64) -> DaemonStatistics {
         let unrecorded = tap?.lostMessages ?? 0
         return state.withLock { state in
-            if state.told.map({ nowNs &- $0.atNs >= Self.percentilesHoldNs }) ?? true {
-                state.told = (Self.percentiles(of: state), nowNs)
-            }
             var statistics = state.counters
             statistics.uptimeNs = nowNs - startNs
             statistics.unrecordedMessages = unrecorded
-            statistics.latencyNs = state.told?.latencyNs ?? [:]
+            statistics.latencyNs = Self.percentiles(
+                of: &state,
+                nowNs: nowNs,
+                oldestNs: Self.percentilesHoldNs
+            )
             return statistics
         }
     }
@@ -105,6 +109,21 @@ final class Telemetry: Sendable {
     /// Keeps a heartbeat for whoever asks for ``status``.
     func keep(_ status: StatusMessage) {
         latestStatus.withLock { $0 = status }
+    }
+
+    /// The percentiles, as they were told last where no chunk came since or that is less than `oldestNs` ago: whoever asks
+    /// again and again must not have them found each time.
+    private static func percentiles(
+        of state: inout State,
+        nowNs: UInt64,
+        oldestNs: UInt64
+    ) -> [String: DaemonStatistics.Latency] {
+        if let told = state.told, told.recorded == state.recorded || nowNs &- told.atNs < oldestNs {
+            return told.latencyNs
+        }
+        let found = percentiles(of: state)
+        state.told = (found, nowNs, state.recorded)
+        return found
     }
 
     private static func percentiles(of state: State) -> [String: DaemonStatistics.Latency] {

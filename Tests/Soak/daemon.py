@@ -11,6 +11,16 @@ import zmq
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
+# A robot of the PushT policy that may move as it likes.
+ROBOT_FILE = """
+control_hz: {hz}
+clock: monotonic
+actions:
+  - {{name: x, position: [0, 512], velocity: 3000, acceleration: 100000}}
+  - {{name: y, position: [0, 512], velocity: 3000, acceleration: 100000}}
+feedback: {{feature: observation.state, indices: [0, 1]}}
+"""
+
 
 class Failed(Exception):
     """What was to hold does not."""

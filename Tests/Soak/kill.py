@@ -6,7 +6,6 @@ Holds, or exits 1: after each SIGKILL and restart every robot gets commands agai
 daemon answers again; every recording opens, and the chunks that a replay can compare come out identical.
 """
 
-import argparse
 import json
 import pathlib
 import random
@@ -19,8 +18,8 @@ import time
 import msgpack
 import zmq
 
-from daemon import ROOT, Daemon, Failed, free_ports, observation
-from robots import ROBOT_FILE
+import report
+from daemon import ROBOT_FILE, Daemon, Failed, free_ports, observation
 
 
 class Robots:
@@ -80,10 +79,8 @@ class Robots:
             thread.join()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / ".build/release/denoised"))
-    parser.add_argument("--policy", default=str(ROOT / "policies/pusht"))
+def main(outcome):
+    parser = report.options(__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--robots", type=int, default=4)
     parser.add_argument("--hz", type=float, default=10)
@@ -137,15 +134,9 @@ def main():
         "chunks_replayed_identically": compared,
         "seconds_to_start_p50": sorted(starts)[len(starts) // 2],
     }
-    print(json.dumps(result, indent=2))
-    if again[-1] > 1:
-        print(f"kill: commands came {again[-1]:.2f} s after a restart, expected within 1 s", file=sys.stderr)
-        return 1
-    return 0
+    outcome.expect(again[-1] <= 1, f"commands came {again[-1]:.2f} s after a restart, expected within 1 s")
+    return outcome.end(result)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failed as failure:
-        sys.exit(f"kill: {failure}")
+    report.run(main)

@@ -7,15 +7,14 @@ Holds, or exits 1: the daemon lives and answers; the robot that the messages nam
 half of the run than in the first, for an allocator takes a while to have all it needs.
 """
 
-import argparse
 import json
 import random
-import sys
 import time
 
 import msgpack
 import zmq
 
+import report
 from daemon import ROOT, Daemon, Failed, free_ports, observation
 
 ARRAY = {b"__ndarray__": True, b"data": b"\0" * 8, b"dtype": "<f4", b"shape": [2]}
@@ -62,10 +61,8 @@ def mutate(good, others, generator):
     return bytes(data)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / ".build/release/denoised"))
-    parser.add_argument("--policy", default=str(ROOT / "policies/pusht"))
+def main(outcome):
+    parser = report.options(__doc__)
     parser.add_argument("--messages", type=int, default=4_000_000)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
@@ -131,21 +128,14 @@ def main():
         "messages_to_the_victim": moved,
         "memory_growth_bytes": growth,
     }
-    print(json.dumps(result, indent=2))
-    failures = []
-    if moved:
-        failures.append(f"{moved} chunks and commands for a robot that is stopped, expected none")
-    if growth >= 1_000_000:
-        failures.append(f"memory grew by {growth} bytes, expected less than 1,000,000")
-    if sum(statistics["rejected_messages"].values()) < sent / 4:
-        failures.append("fewer than a quarter of the messages were rejected: were they read?")
-    for failure in failures:
-        print(f"mutate: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+    outcome.expect(not moved, f"{moved} chunks and commands for a robot that is stopped, expected none")
+    outcome.expect(growth < 1_000_000, f"memory grew by {growth} bytes, expected less than 1,000,000")
+    outcome.expect(
+        sum(statistics["rejected_messages"].values()) >= sent / 4,
+        "fewer than a quarter of the messages were rejected: were they read?",
+    )
+    return outcome.end(result)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failed as failure:
-        sys.exit(f"mutate: {failure}")
+    report.run(main)

@@ -7,7 +7,6 @@ for every tick but those at the start; the daemon's memory grows by less than 1 
 sampling takes at most 0.2 ms at the 99th percentile.
 """
 
-import argparse
 import json
 import sys
 import threading
@@ -16,16 +15,8 @@ import time
 import msgpack
 import zmq
 
-from daemon import ROOT, Daemon, Failed, free_ports, observation
-
-ROBOT_FILE = """
-control_hz: {hz}
-clock: monotonic
-actions:
-  - {{name: x, position: [0, 512], velocity: 3000, acceleration: 100000}}
-  - {{name: y, position: [0, 512], velocity: 3000, acceleration: 100000}}
-feedback: {{feature: observation.state, indices: [0, 1]}}
-"""
+import report
+from daemon import ROBOT_FILE, ROOT, Daemon, free_ports, observation
 
 
 def publish(daemon, names, hz, ending):
@@ -70,10 +61,8 @@ def missed(ticks):
     return ticks[-1] - ticks[0] + 1 - len(ticks)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", default=str(ROOT / ".build/release/denoised"))
-    parser.add_argument("--policy", default=str(ROOT / "policies/pusht"))
+def main(outcome):
+    parser = report.options(__doc__)
     parser.add_argument("--minutes", type=float, default=15)
     parser.add_argument("--robots", type=int, default=8)
     parser.add_argument("--hz", type=float, default=20)
@@ -134,28 +123,20 @@ def main():
         "total_p99_ms": statistics["latency_ns"]["total"]["p99"] / 1e6,
         "total_max_ms": statistics["latency_ns"]["total"]["max"] / 1e6,
     }
-    print(json.dumps(result, indent=2))
-    failures = []
-    if late * 10_000 > chunks:
-        failures.append(f"{late} of {chunks} chunks late, expected at most 1 in 10,000")
-    if statistics["dropped_observations"]:
-        failures.append(f"{statistics['dropped_observations']} observations dropped, expected none")
-    if statistics["rejected_messages"]:
-        failures.append(f"messages rejected: {statistics['rejected_messages']}, expected none")
-    if growth >= 1_000_000:
-        failures.append(f"memory grew by {growth} bytes, expected less than 1,000,000")
-    if overhead > 0.2:
-        failures.append(f"overhead {overhead} ms at the 99th percentile, expected at most 0.2")
+    outcome.expect(late * 10_000 <= chunks, f"{late} of {chunks} chunks late, expected at most 1 in 10,000")
+    dropped, rejected = statistics["dropped_observations"], statistics["rejected_messages"]
+    outcome.expect(not dropped, f"{dropped} observations dropped, expected none")
+    outcome.expect(not rejected, f"messages rejected: {rejected}, expected none")
+    outcome.expect(growth < 1_000_000, f"memory grew by {growth} bytes, expected less than 1,000,000")
+    outcome.expect(overhead <= 0.2, f"overhead {overhead} ms at the 99th percentile, expected at most 0.2")
     for name in names:
-        if ("chunk", name) not in counts or len(ticks.get(name, [])) < 0.9 * arguments.minutes * 60 * arguments.hz:
-            failures.append(f"{name} got {len(ticks.get(name, []))} commands")
-    for failure in failures:
-        print(f"robots: {failure}", file=sys.stderr)
-    return 1 if failures else 0
+        commands = len(ticks.get(name, []))
+        outcome.expect(
+            ("chunk", name) in counts and commands >= 0.9 * arguments.minutes * 60 * arguments.hz,
+            f"{name} got {commands} commands",
+        )
+    return outcome.end(result)
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Failed as failure:
-        sys.exit(f"robots: {failure}")
+    report.run(main)
