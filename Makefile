@@ -54,10 +54,11 @@ bench-peers: build ## Compare with PyTorch, ONNX Runtime and OpenVINO; TORCH_WHE
 bench-micro: setup ## Time the kernels and layers one by one (FILTER=regex: only some)
 	@swift package --package-path Benchmarks benchmark --grouping metric --no-progress $(if $(FILTER),--filter '.*($(FILTER)).*')
 
-# MINUTES=15 MESSAGES=4000000 KILLS=200 unless set.
-soak: build ## Run robots for long, broken messages and kills against the daemon (20 minutes)
+# MINUTES=15 MESSAGES=4000000 KILLS=200 and, for each flood, FLOOD_SECONDS=60 unless set.
+soak: build ## Run robots for long, floods, broken messages and kills against the daemon (25 minutes)
 	@scripts/setup --examples
 	@/usr/bin/python3 Tests/Soak/mutate.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MESSAGES),--messages $(MESSAGES))
+	@/usr/bin/python3 Tests/Soak/flood.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(FLOOD_SECONDS),--seconds $(FLOOD_SECONDS))
 	@/usr/bin/python3 Tests/Soak/kill.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(KILLS),--kills $(KILLS))
 	@/usr/bin/python3 Tests/Soak/robots.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MINUTES),--minutes $(MINUTES))
 

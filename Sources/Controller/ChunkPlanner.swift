@@ -26,6 +26,10 @@ public protocol ChunkPlanner: SendableMetatype {
     ///
     /// - Returns: for each request its chunk, or why there is none.
     mutating func plan(together requests: [PlanningRequest]) -> [Result<PlannedChunk, any Error>]
+
+    /// How far two chunks' numbers lie apart, both [k, actionDim] in the robot's units: their largest difference, in units in
+    /// which all dimensions count alike.
+    func deviation(of actions: [Float], from reference: [Float]) -> Float
 }
 
 extension ChunkPlanner {
@@ -35,6 +39,11 @@ extension ChunkPlanner {
     /// Plans one after the other.
     public mutating func plan(together requests: [PlanningRequest]) -> [Result<PlannedChunk, any Error>] {
         requests.map { request in Result { try plan(request) } }
+    }
+
+    /// The largest difference in the robot's units.
+    public func deviation(of actions: [Float], from reference: [Float]) -> Float {
+        zip(actions, reference).map { abs($0 - $1) }.max() ?? 0
     }
 }
 
@@ -88,6 +97,8 @@ public struct PlannedChunk: Sendable, Hashable {
     public var frozen: [Float]
     /// How they were sampled.
     public var sampling: ChunkMessage.Sampling
+    /// Whether they were sampled together with other robots' chunks, not in turn.
+    public var isGrouped = false
     /// Nanoseconds spent on normalising the history and preparing the network's condition.
     public var conditionNs: UInt64
     /// Nanoseconds spent in the denoising steps.

@@ -5,7 +5,8 @@ import Wire
 /// chunk that was sent, from the history that its observation met then.
 ///
 /// One chunk is planned at a time and in the order in which they were sent, which is the daemon's, so that a planner that
-/// starts warm finds the same last chunks.
+/// starts warm finds the same last chunks. A chunk that was planned together with others' is planned together with itself: by
+/// the same method, in a batch of another size, so that its last bits may differ.
 public struct ChunkReplay<Planner: ChunkPlanner> {
     /// What came of it so far.
     public private(set) var report = ReplayReport()
@@ -125,12 +126,21 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         }
         robots[chunk.robot] = robot
         guard chunk.quality != "coarse" else { return skip(chunk, .coarse) }
-        guard !chunk.isGrouped else { return skip(chunk, .grouped) }
         guard candidate.isWhole else { return skip(chunk, .gap) }
         guard robot.unknownLastChunk != chunk.episode else { return skip(chunk, .warmStart) }
 
-        let planned = try planner.plan(request(candidate.job, for: chunk))
-        report.compare(planned.actions + planned.beyond, with: chunk)
+        let request = request(candidate.job, for: chunk)
+        guard chunk.isGrouped else {
+            let planned = try planner.plan(request)
+            report.compare(planned.actions + planned.beyond, with: chunk)
+            return
+        }
+        let planned = try planner.plan(together: [request, request])[0].get()
+        report.compare(planned.actions + planned.beyond, with: chunk) {
+            planner.deviation(of: $0, from: $1) <= ReplayReport.groupTolerance
+        }
+        // What starts warm from this one may differ as well.
+        if startsWarm { robots[chunk.robot]?.unknownLastChunk = chunk.episode }
     }
 
     /// What the planner was asked for: the observation's part from its job, the rest as the chunk says it was.

@@ -1,6 +1,9 @@
 /// When it pays to plan the chunks of several robots together rather than in turn: a pass of the network over several samples
 /// takes little longer than over one, but every chunk then is there only at the end.
 public struct Grouping: Sendable, Hashable {
+    /// The most chunks that are planned together: beyond, a pass takes as much longer as it has more samples.
+    public static let largest = 8
+
     /// What a chunk takes when it is planned alone, in nanoseconds.
     public let aloneNs: Double
     /// What a pass takes over 1, 2, ... chunks, in nanoseconds: as many as are planned together at most.
@@ -19,13 +22,11 @@ public struct Grouping: Sendable, Hashable {
     /// How many to plan together where so many wait: 1 where they are better planned in turn.
     ///
     /// - Parameter budgetNs: the time that each has from its observation on, if any.
-    func size(waiting: Int, budgetNs: UInt64?) -> Int {
+    public func size(waiting: Int, budgetNs: UInt64?) -> Int {
         let count = min(waiting, passNs.count)
         guard count >= 2 else { return 1 }
-        if let budgetNs {
-            // In turn there is not the time for all: together each gets more steps than in its part of it.
-            return aloneNs * Double(count) > Double(budgetNs) ? count : 1
-        }
+        // In turn there is not the time for all: together each gets more steps than in its part of it.
+        if let budgetNs, aloneNs * Double(count) > Double(budgetNs) { return count }
         // In turn a chunk is there after half of the others in the mean.
         let inTurn = aloneNs * Double(count + 1) / 2
         return passNs[count - 1] * Double(passes) < inTurn ? count : 1

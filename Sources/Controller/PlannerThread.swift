@@ -64,12 +64,7 @@ enum PlannerThread {
                 zip(jobs, planned).map { job, planned in
                     let result = planned.mapError { PlanningFailure(reason: "\($0)") }
                         .flatMap { check($0, policy: policy) }
-                    return PlanningOutcome(
-                        job: job,
-                        result: result,
-                        startedNs: startedNs,
-                        isGrouped: jobs.count > 1
-                    )
+                    return PlanningOutcome(job: job, result: result, startedNs: startedNs)
                 }
             )
         }

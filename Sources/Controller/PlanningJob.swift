@@ -44,8 +44,6 @@ struct PlanningOutcome: Sendable {
     let result: Result<PlannedChunk, PlanningFailure>
     /// The monotonic clock when the planner took the job.
     let startedNs: UInt64
-    /// Whether it was planned together with other robots' jobs.
-    let isGrouped: Bool
 }
 
 /// The policy failed on an observation that had been accepted.

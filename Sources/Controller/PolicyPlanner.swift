@@ -71,13 +71,25 @@ public struct PolicyPlanner: ChunkPlanner {
         try? history.append(bundle.middleObservation)
         _ = try? diffusion.actionChunk(for: history, seed: 0)
         guard let group = diffusion.group else { return }
-        let start = ContinuousClock.now
-        _ = try? diffusion.actionChunk(for: history, seed: 1)
         grouping = Grouping(
-            aloneNs: (ContinuousClock.now - start) / .nanoseconds(1),
+            aloneNs: passesAlone(for: history, of: group) * group.passNanoseconds[0],
             passNs: group.passNanoseconds,
             passes: group.numInferenceSteps
         )
+    }
+
+    /// What a chunk takes alone, in passes over one sample, each time next to such passes: the machine may be slower now than
+    /// when the group's were measured. The median of a few times, of fewer where they take long.
+    private func passesAlone(for history: ObservationHistory, of group: GroupSampler) -> Double {
+        let begin = ContinuousClock.now
+        var passes: [Double] = []
+        repeat {
+            let start = ContinuousClock.now
+            _ = try? diffusion.actionChunk(for: history, seed: UInt64(passes.count + 1))
+            let elapsed = (ContinuousClock.now - start) / .nanoseconds(1)
+            passes.append(elapsed / group.passNanosecondsNow())
+        } while passes.count < 9 && ContinuousClock.now - begin < .milliseconds(500)
+        return passes.sorted()[passes.count / 2]
     }
 
     /// An empty history of what the policy observes.
@@ -115,9 +127,16 @@ public struct PolicyPlanner: ChunkPlanner {
             Result {
                 let chunk = try chunk.get()
                 if startsWarm { remember(chunk, of: request) }
-                return planned(chunk, frozen: [], method: "sequential")
+                var planned = planned(chunk, frozen: [], method: "sequential")
+                planned.isGrouped = true
+                return planned
             }
         }
+    }
+
+    /// The largest difference in normalised units, in which the actions span 2.
+    public func deviation(of actions: [Float], from reference: [Float]) -> Float {
+        diffusion.deviation(of: actions, from: reference)
     }
 
     private static func instant(_ monotonicNs: UInt64) -> ContinuousClock.Instant {

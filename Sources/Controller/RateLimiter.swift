@@ -1,5 +1,5 @@
-/// Bounds how many messages a second each sender has read, so that one that floods costs the others next to nothing: a
-/// bucket for each, that holds a second's messages and fills up at the same rate.
+/// Bounds how many messages a second each sender has read, so that one that floods makes no other's chunk late: a bucket for
+/// each, that holds a second's messages and fills up at the same rate.
 struct RateLimiter<Sender: Hashable> {
     private struct Bucket {
         var tokens: Double

@@ -6,8 +6,6 @@ public struct ReplayReport: Sendable, Encodable {
     public enum Obstacle: String, Sendable, CaseIterable {
         /// It was finished in long steps to keep a budget.
         case coarse
-        /// It was sampled together with other robots' chunks, which changes the last bits.
-        case grouped
         /// The observation that it answers is not in the recording.
         case noObservation = "no_observation"
         /// Messages are missing that may have been in its history.
@@ -28,6 +26,10 @@ public struct ReplayReport: Sendable, Encodable {
         public let largest: Float?
     }
 
+    /// How far a chunk that was planned together with other robots' may lie from the one computed again, in normalised units, in
+    /// which the actions span 2.
+    public static let groupTolerance: Float = 1e-4
+
     /// Observations of the recording, repeats among them.
     public internal(set) var observations = 0
     /// Chunks of the recording.
@@ -36,6 +38,10 @@ public struct ReplayReport: Sendable, Encodable {
     public internal(set) var compared = 0
     /// Chunks that came out the same, bit for bit.
     public internal(set) var identical = 0
+    /// Those of the chunks compared that were planned together with other robots'. They may differ in the last bits.
+    public internal(set) var grouped = 0
+    /// Chunks planned together that came out the same within ``groupTolerance``, and not bit for bit.
+    public internal(set) var close = 0
     /// Chunks that came out differently.
     public internal(set) var different = 0
     /// Chunks that were not computed again, by reason.
@@ -49,8 +55,14 @@ public struct ReplayReport: Sendable, Encodable {
 
     mutating func count(_ obstacle: Obstacle) { notComparable[obstacle.rawValue, default: 0] += 1 }
 
-    mutating func compare(_ found: [Float], with chunk: RecordedEvent.RecordedChunk) {
+    /// - Parameter isClose: whether numbers that are not the same count as the same for a chunk planned together with others'.
+    mutating func compare(
+        _ found: [Float],
+        with chunk: RecordedEvent.RecordedChunk,
+        isClose: (_ found: [Float], _ recorded: [Float]) -> Bool = { _, _ in false }
+    ) {
         compared += 1
+        if chunk.isGrouped { grouped += 1 }
         let isSame =
             found.count == chunk.actions.count
             && zip(found, chunk.actions).allSatisfy { $0.bitPattern == $1.bitPattern }
@@ -58,11 +70,15 @@ public struct ReplayReport: Sendable, Encodable {
             identical += 1
             return
         }
-        different += 1
         let largest =
             found.count == chunk.actions.count
             ? zip(found, chunk.actions).map { abs($0 - $1) }.max() ?? 0 : nil
         largestDifference = max(largestDifference, largest ?? 0)
+        guard largest == nil || !isClose(found, chunk.actions) else {
+            close += 1
+            return
+        }
+        different += 1
         guard differences.count < 10 else { return }
         differences.append(
             Difference(

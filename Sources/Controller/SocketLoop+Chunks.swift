@@ -64,7 +64,7 @@ extension SocketLoop {
                     chunk,
                     sampled: sampled,
                     isPrediction: job.destination != .topic,
-                    isGrouped: outcome.isGrouped
+                    isGrouped: planned.isGrouped
                 )
             )
         )

@@ -118,7 +118,7 @@ final class Telemetry: Sendable {
         nowNs: UInt64,
         oldestNs: UInt64
     ) -> [String: DaemonStatistics.Latency] {
-        if let told = state.told, told.recorded == state.recorded || nowNs &- told.atNs < oldestNs {
+        if let told = state.told, told.recorded == state.recorded || nowNs < told.atNs + oldestNs {
             return told.latencyNs
         }
         let found = percentiles(of: state)

@@ -275,7 +275,11 @@ public final class DiffusionPolicy {
         return try actionChunk(for: history, start: start)
     }
 
-    /// The largest difference of two predictions, [horizon, actionDim] in the robot's units, in normalised units.
+    /// The largest difference of two predictions, or of parts of them, in normalised units.
+    ///
+    /// - Parameters:
+    ///   - prediction: [k, actionDim], in the robot's units.
+    ///   - reference: likewise, for the same steps.
     public func deviation(of prediction: [Float], from reference: [Float]) -> Float {
         precondition(prediction.count == reference.count, "the predictions are of different policies")
         return prediction.indices.reduce(0) { largest, index in

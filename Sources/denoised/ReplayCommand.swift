@@ -13,7 +13,8 @@ struct ReplayCommand: ParsableCommand {
         discussion: """
             FILE is what `denoised serve --record` wrote, whole or cut off. Its observations enter the daemon's histories \
             again as they did, and each recorded chunk is planned again from the history, and with the noise, that it had. \
-            With the recorded policy, settings and instruction set every chunk comes out the same, bit for bit.
+            With the recorded policy, settings and instruction set every chunk comes out the same, bit for bit; one that was \
+            planned together with other robots' within \(ReplayReport.groupTolerance) in normalised units.
 
             Options default to the recording's settings. Chunks that were finished early to keep a budget depend on how fast \
             the machine was; they are counted and not compared. docs/RECORDING.md says more.
@@ -57,7 +58,10 @@ struct ReplayCommand: ParsableCommand {
         let options = try sampler.completed(from: session)
         let bundle = try PolicyOptions.load(policy)
         let samePolicy = try Failure.asInput { try bundle.fileFingerprint() } == session.setup.fingerprint
-        let planner = try Failure.asInput { try PolicyPlanner.factory(bundle: bundle, sampler: options)() }
+        // Chunks that were planned together are planned together again, each with itself.
+        let planner = try Failure.asInput {
+            try PolicyPlanner.factory(bundle: bundle, sampler: options, maximumGroup: 2)()
+        }
         var replay = ChunkReplay(planner: planner, seed: options.firstSeed, startsWarm: options.warmStart)
         try Failure.asInput {
             while let message = try reader.next() {
@@ -116,6 +120,12 @@ struct ReplayCommand: ParsableCommand {
         }
         if replay.lost > 0 { Console.result("  \(replay.lost) messages were lost while recording") }
         Console.result("  \(replay.compared) chunks compared, \(replay.identical) identical")
+        if replay.grouped > 0 {
+            Console.result(
+                "  \(replay.grouped) of them planned together with other robots', "
+                    + "\(replay.close) of those the same within \(ReplayReport.groupTolerance) in normalised units"
+            )
+        }
         for (reason, count) in replay.notComparable.sorted(by: { $0.key < $1.key }) {
             Console.result("  \(count) not comparable: \(Self.words[reason] ?? reason)")
         }
@@ -131,7 +141,6 @@ struct ReplayCommand: ParsableCommand {
 
     private static let words = [
         "coarse": "finished in long steps to keep a budget",
-        "grouped": "sampled together with other robots' chunks",
         "no_observation": "the observation is not in the recording",
         "gap": "messages before it are missing",
         "warm_start": "started from a chunk that is not comparable",

@@ -117,9 +117,6 @@ struct ServeCommand: ParsableCommand {
     @Flag(help: "Print what the daemon did as one JSON object when it ends.")
     var json = false
 
-    /// The most robots whose chunks are planned together: beyond, a pass takes as much longer as it has more samples.
-    private static let maximumGroup = 8
-
     func validate() throws {
         try sampler.checkWindowIsGiven()
         if observations != nil && observationsFrom != nil {
@@ -152,7 +149,7 @@ struct ServeCommand: ParsableCommand {
             bundle: policy,
             sampler: sampler,
             locksWeights: lockWeights,
-            maximumGroup: Self.maximumGroup
+            maximumGroup: Grouping.largest
         )
 
         let recorder = try record.map { path in

@@ -193,6 +193,8 @@ import Wire
             (8, nil, 8), (2, nil, 1), (1, nil, 1), (9, nil, 8),
             // Two have time enough in turn, three have not.
             (2, 200, 1), (3, 200, 3), (1, 20, 1), (8, 20, 8), (100, 20, 8),
+            // All have time enough in turn, and are served sooner together all the same.
+            (8, 1000, 8), (6, 1000, 1),
         ] as [(waiting: Int, budgetMs: UInt64?, size: Int)]
     )
     func robotsAreGroupedWhereTheyAreServedSooner(waiting: Int, budgetMs: UInt64?, size: Int) {

@@ -131,6 +131,37 @@ import Wire
         #expect(warm.report.notComparable == ["coarse": 1, "warm_start": 1] && warm.report.identical == 1)
     }
 
+    @Test func chunksPlannedTogetherMayDifferInTheLastBits() throws {
+        var events = try syntheticEvents()
+        guard case .chunk(var chunk) = events[4] else { return }
+        chunk.isGrouped = true
+        events[4] = .chunk(chunk)
+        var report = try replay(events)
+        #expect(report.grouped == 1 && report.identical == 3 && report.close == 0)
+
+        let sampled = chunk.actions[2]
+        chunk.actions[2] = sampled.nextUp
+        events[4] = .chunk(chunk)
+        report = try replay(events)
+        #expect(report.compared == 3 && report.grouped == 1 && report.identical == 2, "\(report)")
+        #expect(report.close == 1 && report.different == 0 && report.largestDifference > 0)
+
+        chunk.actions[2] = sampled + 2 * ReplayReport.groupTolerance
+        events[4] = .chunk(chunk)
+        report = try replay(events)
+        #expect(report.close == 0 && report.different == 1, "\(report)")
+        #expect(report.differences.first?.sequence == chunk.sequence)
+
+        chunk.actions.removeLast()
+        events[4] = .chunk(chunk)
+        #expect(try replay(events).different == 1, "of another size")
+
+        // What starts from such a chunk need not be the same.
+        var warm = ChunkReplay(planner: ToyPlanner(), seed: 7, startsWarm: true)
+        for event in events { try warm.take(event) }
+        #expect(warm.report.notComparable == ["warm_start": 1] && warm.report.grouped == 1)
+    }
+
     @Test func chunksMayComeLate() throws {
         // Observations go on while a chunk is planned.
         var events = try syntheticEvents()

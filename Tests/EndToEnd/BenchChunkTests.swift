@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 extension EndToEnd {
-    /// `bench chunk` and `bench budget`: what they report and that it adds up, but no time.
+    /// `bench chunk`, `bench budget` and `bench robots`: what they report and that it adds up, but no time.
     @Suite struct BenchChunkTests {
         @Test func chunksOfEachWindowAreComparedWithTheSequentialOnes() async throws {
             let policy = try pushTPolicy()
@@ -44,6 +44,38 @@ extension EndToEnd {
             #expect(count("coarse", results[0]) == 4)
             #expect(count("converged", results[1]) == 4)
             #expect(count("late", results[1]) == 0)
+        }
+
+        @Test func robotsArePlannedInTurnAndTogether() async throws {
+            let policy = try pushTPolicy()
+            let report = try await succeed([
+                "bench", "robots", "--policy", policy.path, "--steps", "10", "--window", "4", "--robots",
+                "1,3", "--runs", "3", "--warm-up", "1", "--threads", "1", "--json",
+            ]).json()
+            let results = try #require(report["results"] as? [[String: Any]])
+            #expect(results.compactMap { $0["robots"] as? Int } == [1, 3, 1, 3])
+            let methods = results.compactMap { $0["method"] as? String }
+            #expect(methods == ["sequential", "sequential", "quasi-newton", "quasi-newton"])
+            for result in results {
+                let last = try #require(result["in_turn_ms_p50"] as? Double)
+                let mean = try #require(result["in_turn_mean_ms_p50"] as? Double)
+                let isOne = result["robots"] as? Int == 1
+                #expect(isOne ? mean == last : mean < last)
+                #expect((result["together_ms_p50"] as? Double == nil) == isOne)
+                #expect((result["daemon_plans_together"] as? Bool) != nil)
+            }
+            // The same chunks, whether they are planned together or not.
+            let deviation = try #require(results[1]["deviation_max"] as? Double)
+            #expect(deviation < 1e-4)
+        }
+
+        @Test func wrongNumbersOfRobotsAreRefused() async throws {
+            let policy = try pushTPolicy()
+            let ended = try await RunningProgram([
+                "bench", "robots", "--policy", policy.path, "--robots", "2,9",
+            ]).end()
+            #expect(ended.exitCode == 2, "\(ended)")
+            #expect(ended.error.contains("1...8"))
         }
     }
 }
