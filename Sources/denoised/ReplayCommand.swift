@@ -121,10 +121,11 @@ struct ReplayCommand: ParsableCommand {
         if replay.lost > 0 { Console.result("  \(replay.lost) messages were lost while recording") }
         Console.result("  \(replay.compared) chunks compared, \(replay.identical) identical")
         if replay.grouped > 0 {
-            Console.result(
-                "  \(replay.grouped) of them planned together with other robots', "
-                    + "\(replay.close) of those the same within \(ReplayReport.groupTolerance) in normalised units"
-            )
+            let close =
+                replay.close == 0
+                ? ""
+                : "; \(replay.close) not identical, but within \(ReplayReport.groupTolerance) in normalised units"
+            Console.result("  \(replay.grouped) of them planned together with other robots'\(close)")
         }
         for (reason, count) in replay.notComparable.sorted(by: { $0.key < $1.key }) {
             Console.result("  \(count) not comparable: \(Self.words[reason] ?? reason)")
