@@ -1,6 +1,9 @@
 /// Bounds how many messages a second each sender has read, so that one that floods makes no other's chunk late: a bucket for
-/// each, that holds a second's messages and fills up at the same rate.
+/// each, that holds a second's messages and fills up at the same rate. A long message counts as several.
 struct RateLimiter<Sender: Hashable> {
+    /// A message counts as one for each so many bytes begun.
+    static var countedBytes: Int { 4096 }
+
     private struct Bucket {
         var tokens: Double
         var filledNs: UInt64
@@ -15,8 +18,8 @@ struct RateLimiter<Sender: Hashable> {
         self.mostSenders = mostSenders
     }
 
-    /// Whether another message of the sender is to be read.
-    mutating func admit(_ sender: Sender, nowNs: UInt64) -> Bool {
+    /// Whether another message of the sender, of so many bytes, is to be read.
+    mutating func admit(_ sender: Sender, bytes: Int = 0, nowNs: UInt64) -> Bool {
         // Full buckets are as good as none; where there are too many others, every sender starts with a full one again.
         if buckets.count >= mostSenders, buckets[sender] == nil {
             let full = perSecond
@@ -31,8 +34,10 @@ struct RateLimiter<Sender: Hashable> {
             perSecond
         )
         bucket.filledNs = nowNs
-        let isAdmitted = bucket.tokens >= 1
-        if isAdmitted { bucket.tokens -= 1 }
+        // Never more than a full bucket, or the longest messages would never be read.
+        let cost = min(Double(max((bytes - 1) / Self.countedBytes + 1, 1)), perSecond)
+        let isAdmitted = bucket.tokens >= cost
+        if isAdmitted { bucket.tokens -= cost }
         buckets[sender] = bucket
         return isAdmitted
     }

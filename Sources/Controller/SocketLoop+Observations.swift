@@ -28,9 +28,13 @@ extension SocketLoop {
                 "the topic is longer than \(Self.longestTopic) bytes, as no robot's is"
             )
         }
-        guard !rates.admit(topic, nowNs: nowNs) else { return }
+        let bytes = frames.reduce(0) { $0 + $1.count }
+        guard !rates.admit(topic, bytes: bytes, nowNs: nowNs) else { return }
         telemetry.count { $0.droppedObservations += 1 }
-        throw MessageError(.rateLimited, "more messages under one topic than the daemon reads in a second")
+        throw MessageError(
+            .rateLimited,
+            "more, or longer, messages under one topic than the daemon reads in a second"
+        )
     }
 
     func decode(_ frames: [[UInt8]]) throws(MessageError) -> ObservationMessage {

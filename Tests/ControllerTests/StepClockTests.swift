@@ -112,6 +112,12 @@ import Wire
         #expect(admitted(1, at: 100_000_000_000) == 10, "no more than a second's worth")
     }
 
+    @Test(arguments: [(0, 10), (1, 10), (4096, 10), (4097, 5), (5 * 4096, 2), (1 << 20, 1)])
+    func aLongMessageCountsAsSeveral(bytes: Int, admitted: Int) {
+        var limiter = RateLimiter<Int>(perSecond: 10, mostSenders: 1)
+        #expect((0..<100).count { _ in limiter.admit(1, bytes: bytes, nowNs: 5) } == admitted)
+    }
+
     @Test func sendersAreBounded() {
         var limiter = RateLimiter<Int>(perSecond: 1, mostSenders: 3)
         func isAdmitted(_ sender: Int, at nowNs: UInt64) -> Bool { limiter.admit(sender, nowNs: nowNs) }

@@ -172,7 +172,7 @@ class Garbage(Flooder):
 class Long(Flooder):
     """Observations as long as they may be, of which the last number is wrong."""
 
-    reasons = {"unknown_feature", "bad_array", "too_large", "missing_feature"}
+    reasons = {"bad_array", "rate_limited"}
     slowest = 500
 
     def __init__(self, ports):
