@@ -50,6 +50,8 @@ public struct DaemonConfiguration: Sendable {
     public var security: DaemonSecurity?
     /// Whom the daemon tells that it works; nil: nobody.
     public var watchdog: Watchdog?
+    /// Where it is kept which robots are stopped; nil: a restart forgets that.
+    public var state: StateFile?
     /// Gets what is taken in and given out; nil: nobody does.
     public var tap: (any MessageTap)?
     /// Where the daemon tells what it does and what it rejects.

@@ -21,6 +21,10 @@ struct Pilot: Sendable {
     private var commands: UInt64 = 0
     private var toldState = RobotState.idle
     private(set) var limitViolations: UInt64 = 0
+    /// The robot's own stop; nil where it is not stopped, or only with every other one.
+    private(set) var stop: Stop?
+    /// Whether the robot was stopped or released since this was set to false.
+    var hasStopChanged = false
 
     /// While a session has spoken within so long, no other may.
     static let sessionHeldNs: UInt64 = 1_000_000_000
@@ -179,8 +183,19 @@ struct Pilot: Sendable {
     // MARK: People
 
     /// Stops the robot. Returns whether it was not stopped before.
-    mutating func stop(_ reason: String, nowNs: UInt64) -> Bool {
-        handle(.stopRequested, reason, nowNs: nowNs)
+    ///
+    /// - Parameter withEveryRobot: whether it is one of all that are stopped, and not stopped for itself.
+    mutating func stop(_ reason: String, withEveryRobot: Bool = false, nowNs: UInt64) -> Bool {
+        guard handle(.stopRequested, reason, nowNs: nowNs) else { return false }
+        if withEveryRobot { stop = nil }
+        return true
+    }
+
+    /// Puts a robot that is not stopped back into a stop of before the daemon's start.
+    mutating func restore(_ stop: Stop, nowNs: UInt64) {
+        let reason = "\(stop.reason) (at \(stop.time), before the daemon's start)"
+        handle(stop.isFault ? .policyFailed : .stopRequested, reason, nowNs: nowNs)
+        (self.stop, hasStopChanged) = (stop, false)
     }
 
     /// Releases the robot. Returns whether it was stopped.
@@ -267,6 +282,12 @@ struct Pilot: Sendable {
     @discardableResult
     private mutating func handle(_ event: RobotEvent, _ reason: String, nowNs: UInt64) -> Bool {
         guard supervisor.handle(event, reason: reason, nowNs: nowNs) else { return false }
+        if !mayMove {
+            stop = Stop(isFault: state == .faulted, reason: reason, wallNs: Clock.wallNs())
+            hasStopChanged = true
+        } else if event == .resumeRequested {
+            (stop, hasStopChanged) = (nil, true)
+        }
         // What was planned before is not carried out after a rest: the next observation asks anew.
         if supervisor.state != .running { stream?.forgetPlan() }
         return true

@@ -10,8 +10,9 @@ struct Pilots {
     private let mostRobots: Int
     private var pilots: [RobotID: Pilot] = [:]
     private var violationsOfForgotten: UInt64 = 0
-    /// Whether every robot is stopped, those included that have not been heard of.
-    private var isEveryRobotStopped = false
+    /// The stop of every robot, those included that have not been heard of; nil where there is none.
+    private var everyRobot: Stop?
+    private var hasStopChanged = false
 
     /// No robot yet.
     init(configuration: DaemonConfiguration, policy: InfoMessage.Policy) {
@@ -28,18 +29,28 @@ struct Pilots {
     subscript(_ robot: RobotID, nowNs nowNs: UInt64) -> Pilot {
         get {
             if let pilot = pilots[robot] { return pilot }
-            let file = files[robot.text] ?? files[nil]
-            var pilot = Pilot(
-                robot: robot,
-                file: file,
-                strategy: file?.strategy.flatMap(ChunkStrategy.init) ?? strategy,
-                policy: policy,
-                nowNs: nowNs
-            )
-            if isEveryRobotStopped { _ = pilot.stop("every robot is stopped", nowNs: nowNs) }
+            var pilot = newPilot(robot, nowNs: nowNs)
+            if let everyRobot {
+                _ = pilot.stop(
+                    "every robot is stopped: \(everyRobot.reason)",
+                    withEveryRobot: true,
+                    nowNs: nowNs
+                )
+            }
             return pilot
         }
         set { pilots[robot] = newValue }
+    }
+
+    private func newPilot(_ robot: RobotID, nowNs: UInt64) -> Pilot {
+        let file = files[robot.text] ?? files[nil]
+        return Pilot(
+            robot: robot,
+            file: file,
+            strategy: file?.strategy.flatMap(ChunkStrategy.init) ?? strategy,
+            policy: policy,
+            nowNs: nowNs
+        )
     }
 
     /// The robots that have a pilot.
@@ -47,14 +58,53 @@ struct Pilots {
 
     /// Stops every robot, also those that are heard of later. Returns how many had not been stopped.
     mutating func stopAll(_ reason: String, nowNs: UInt64) -> Int {
-        isEveryRobotStopped = true
-        return robots.count { pilots[$0]?.stop(reason, nowNs: nowNs) == true }
+        if everyRobot == nil {
+            everyRobot = Stop(reason: reason, wallNs: Clock.wallNs())
+            hasStopChanged = true
+        }
+        let reason = "every robot is stopped: \(reason)"
+        return robots.count { pilots[$0]?.stop(reason, withEveryRobot: true, nowNs: nowNs) == true }
     }
 
     /// Releases every robot. Returns how many had been stopped.
     mutating func resumeAll(nowNs: UInt64) -> Int {
-        isEveryRobotStopped = false
+        if everyRobot != nil { hasStopChanged = true }
+        everyRobot = nil
         return robots.count { pilots[$0]?.resume(nowNs: nowNs) == true }
+    }
+
+    // MARK: What outlives the daemon
+
+    /// Which robots are stopped.
+    var stops: Stops {
+        var stops = Stops()
+        stops.everyRobot = everyRobot
+        for (robot, pilot) in pilots {
+            if pilot.mayMove {
+                if everyRobot != nil { stops.released.insert(robot) }
+            } else if let stop = pilot.stop {
+                stops.robots[robot] = stop
+            }
+        }
+        return stops
+    }
+
+    /// Whether another robot may be stopped, or released, than when this was asked last.
+    mutating func hasNewStops() -> Bool {
+        guard hasStopChanged || pilots.values.contains(where: \.hasStopChanged) else { return false }
+        hasStopChanged = false
+        for robot in robots { pilots[robot]?.hasStopChanged = false }
+        return true
+    }
+
+    /// Stops the robots that were stopped when the daemon ended.
+    mutating func restore(_ stops: Stops, nowNs: UInt64) {
+        everyRobot = stops.everyRobot
+        for robot in stops.released { pilots[robot] = newPilot(robot, nowNs: nowNs) }
+        for (robot, stop) in stops.robots {
+            pilots[robot] = newPilot(robot, nowNs: nowNs)
+            pilots[robot]?.restore(stop, nowNs: nowNs)
+        }
     }
 
     /// Whether there are too many robots for another one.
@@ -65,6 +115,8 @@ struct Pilots {
         guard pilots.count > mostRobots else { return }
         for (robot, pilot) in pilots where pilot.mayBeForgotten && !isKept(robot) {
             violationsOfForgotten += pilot.limitViolations
+            // One that was released while every robot is stopped is stopped again when it is heard of again.
+            if everyRobot != nil { hasStopChanged = true }
             pilots[robot] = nil
         }
     }

@@ -37,7 +37,8 @@ extension SocketLoop {
             monotonicNs: nowNs,
             wallNs: Clock.wallNs(),
             robots: pilots.status(nowNs: nowNs),
-            statistics: telemetry.heartbeat(nowNs: nowNs)
+            statistics: telemetry.heartbeat(nowNs: nowNs),
+            warnings: warnings
         )
         telemetry.keep(status)
         try chunks.send([Array(Topic.status.utf8), status.encoded()])

@@ -61,11 +61,12 @@ extension SocketLoop {
         case .stop(let robot):
             let outcome = Result { () throws(MessageError) in try stop(robot) }
             switch outcome {
-            case .success(let count): try reply(.stop(robots: count), to: client)
+            case .success(let count): try answerOnceKept(client) { .stop(robots: count, keeping: $0) }
             case .failure(let error): try refuse(error, to: client)
             }
         case .resume(let robot):
-            try reply(.resume(robots: resume(robot)), to: client)
+            let count = resume(robot)
+            try answerOnceKept(client) { .resume(robots: count, keeping: $0) }
         }
     }
 

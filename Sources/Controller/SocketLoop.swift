@@ -32,6 +32,9 @@ final class SocketLoop {
     var heartbeatDueNs = Clock.monotonicNs()
     var watchdog: Watchdog?
     var rates: RateLimiter<[UInt8]>
+    let state: StateFile?
+    var keeper: StateKeeper?
+    var unkeptReplies: [UnkeptReply] = []
     var errorLog = LogLimiter<MessageError.Code>()
 
     init(
@@ -66,6 +69,8 @@ final class SocketLoop {
         agenda = Agenda(emptyHistory: planner.emptyHistory, configuration: configuration)
         alarm = try Alarm()
         pilots = Pilots(configuration: configuration, policy: planner.policy)
+        state = configuration.state
+        if let stops = state?.stops { pilots.restore(stops, nowNs: Clock.monotonicNs()) }
         rates = RateLimiter(
             perSecond: configuration.messagesPerSecond,
             mostSenders: 4 * configuration.maximumRobots
@@ -76,6 +81,8 @@ final class SocketLoop {
     func run(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {
         let sockets = [requests, observations] + (gr00t.map { [$0.socket] } ?? [])
         tap?.take(TappedMessage(.started(policy: planner.policy, sampler: sampler)))
+        startKeeping(wakeUp: wakeUp)
+        defer { releaseState() }
         while !isStopping() {
             watchdog?.beat(nowNs: Clock.monotonicNs())
             try setAlarm()
@@ -87,8 +94,11 @@ final class SocketLoop {
             if hasMessage.count > 2, hasMessage[2] { try answerGr00t() }
             pilots.keep { agenda.knows($0) }
             dispatch()
+            keepStops()
+            try answerWhatIsKept()
         }
         try bringToRest()
+        try endKeeping()
         for job in agenda.unansweredPredictions {
             try reply(
                 .error(ErrorMessage(MessageError(.stopping, "the daemon is ending"))),

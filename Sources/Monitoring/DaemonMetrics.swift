@@ -30,6 +30,12 @@ enum DaemonMetrics {
             "Since the heartbeat that these numbers are from; a daemon that works sends ten a second.",
             .seconds(snapshot.nowNs - min(status.monotonicNs, snapshot.nowNs))
         )
+        text.add(
+            .gauge,
+            "denoised_warnings",
+            "What is wrong and keeps no robot waiting; /healthz names it.",
+            .integer(UInt64(status.warnings.count))
+        )
         add(status.statistics, to: &text)
         add(status.robots.sorted { $0.key < $1.key }, to: &text)
         return text.text

@@ -37,6 +37,7 @@ public struct MonitorPage {
     private var lines: [StyledLine] {
         var lines = heading
         guard let status = history.latest else { return lines }
+        lines += status.warnings.map { StyledLine(Piece("warning: \($0)", .bad)) }
         let blank = StyledLine()
         lines += [blank] + robots(status)
         lines += [blank] + beside(latency(status.statistics), counters(status))

@@ -15,7 +15,8 @@ enum MonitoringPages {
                 contentType: PrometheusText.contentType
             )
         case "/healthz":
-            return health(failures: snapshot().failures)
+            let snapshot = snapshot()
+            return health(failures: snapshot.failures, warnings: snapshot.status?.warnings ?? [])
         default:
             return HTTPAnswer(.notFound, "expected /metrics or /healthz\n")
         }
@@ -26,8 +27,14 @@ enum MonitoringPages {
         let reasons: [String]
     }
 
-    private static func health(failures: [String]) -> HTTPAnswer {
-        guard !failures.isEmpty else { return HTTPAnswer(.ok, "ok\n") }
+    private static func health(failures: [String], warnings: [String]) -> HTTPAnswer {
+        guard !failures.isEmpty else {
+            // Who restarts what is not healthy must not do so for a warning: it may say that a restart forgets a stop.
+            return HTTPAnswer(
+                .ok,
+                (["ok"] + warnings.map { "warning: \($0)" }).joined(separator: "\n") + "\n"
+            )
+        }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = try? encoder.encode(Failing(reasons: failures))

@@ -96,6 +96,19 @@ struct FieldReader {
         return elements
     }
 
+    func strings(_ name: String) throws(MessageError) -> [String] {
+        let value = try value(name)
+        guard case .array(let elements) = value else { throw wrongType(name, value, "an array of strings") }
+        var texts: [String] = []
+        for element in elements {
+            guard case .string(let text) = element else {
+                throw wrongType(name, element, "an array of strings")
+            }
+            texts.append(text)
+        }
+        return texts
+    }
+
     /// The extents of an array, each from 0 up.
     func shape(_ name: String) throws(MessageError) -> [Int] {
         let value = try value(name)

@@ -8,12 +8,22 @@ public enum Reply: Sendable, Hashable {
     case reset(robot: RobotID, forgotten: Bool)
     /// To `predict`.
     case chunk(ChunkMessage)
-    /// To `stop`: how many robots stopped that had not.
-    case stop(robots: Int)
-    /// To `resume`: how many robots were released.
-    case resume(robots: Int)
+    /// To `stop`: how many robots stopped that had not, and whether that outlives the daemon.
+    case stop(robots: Int, keeping: Keeping = .forgotten)
+    /// To `resume`: how many robots were released, and whether that outlives the daemon.
+    case resume(robots: Int, keeping: Keeping = .forgotten)
     /// To anything that was not done.
     case error(ErrorMessage)
+
+    /// Whether a stop, or its end, outlives the daemon.
+    public enum Keeping: Sendable, Hashable {
+        /// It is on the disk.
+        case kept
+        /// The daemon has no file to keep it in.
+        case forgotten
+        /// It has not been written, for this reason.
+        case failed(String)
+    }
 
     /// The reply's `type`.
     public var type: String {
@@ -48,9 +58,9 @@ public enum Reply: Sendable, Hashable {
         case "chunk":
             return (number, .chunk(try ChunkMessage(fields)))
         case "stop":
-            return (number, .stop(robots: try fields.count("robots")))
+            return (number, .stop(robots: try fields.count("robots"), keeping: try Keeping(fields)))
         case "resume":
-            return (number, .resume(robots: try fields.count("robots")))
+            return (number, .resume(robots: try fields.count("robots"), keeping: try Keeping(fields)))
         case "error":
             let field = fields.optional("field") == nil ? nil : try fields.string("field")
             let error = try ErrorMessage(
@@ -86,8 +96,10 @@ public enum Reply: Sendable, Hashable {
             _ = entries.append("forgotten", .bool(forgotten))
         case .chunk(var chunk):
             return chunk.encode(request: number)
-        case .stop(let robots), .resume(let robots):
+        case .stop(let robots, let keeping), .resume(let robots, let keeping):
             _ = entries.append("robots", .unsigned(UInt64(robots)))
+            _ = entries.append("kept", .bool(keeping == .kept))
+            if case .failed(let problem) = keeping { _ = entries.append("problem", .string(problem)) }
         case .error(let error):
             _ = entries.append("code", .string(error.code))
             _ = entries.append("message", .string(error.message))
@@ -96,6 +108,18 @@ public enum Reply: Sendable, Hashable {
         let encoder = MessagePackEncoder()
         encoder.message(type, entries)
         return encoder.bytes
+    }
+}
+
+extension Reply.Keeping {
+    /// Reads what a reply says; daemons of before say nothing and keep nothing.
+    fileprivate init(_ fields: FieldReader) throws(MessageError) {
+        if fields.optional("problem") != nil {
+            self = .failed(try fields.string("problem"))
+        } else {
+            let isKept = fields.optional("kept") == nil ? false : try fields.bool("kept")
+            self = isKept ? .kept : .forgotten
+        }
     }
 }
 

@@ -221,14 +221,16 @@ public final class RobotClient {
     /// Stops a robot, or with nil every one, until it is resumed. Returns how many had not been stopped.
     public func stop(_ robot: RobotID?, timeout: Duration = .seconds(5)) throws(RobotClientError) -> Int {
         let reply = try ask(.stop(robot: robot), timeout: timeout)
-        guard case .stop(let robots) = reply else { throw .unexpected(asked: "stop", answered: reply.type) }
+        guard case .stop(let robots, _) = reply else {
+            throw .unexpected(asked: "stop", answered: reply.type)
+        }
         return robots
     }
 
     /// Lets a robot, or with nil every one, move again. Returns how many had been stopped.
     public func resume(_ robot: RobotID?, timeout: Duration = .seconds(5)) throws(RobotClientError) -> Int {
         let reply = try ask(.resume(robot: robot), timeout: timeout)
-        guard case .resume(let robots) = reply else {
+        guard case .resume(let robots, _) = reply else {
             throw .unexpected(asked: "resume", answered: reply.type)
         }
         return robots

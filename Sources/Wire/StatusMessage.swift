@@ -53,18 +53,22 @@ public struct StatusMessage: Sendable, Hashable {
     public var robots: [String: Robot]
     /// What the daemon has done.
     public var statistics: DaemonStatistics
+    /// What is wrong with the daemon and keeps no robot waiting, in words.
+    public var warnings: [String] = []
 
     /// A heartbeat.
     public init(
         monotonicNs: UInt64,
         wallNs: UInt64,
         robots: [String: Robot],
-        statistics: DaemonStatistics
+        statistics: DaemonStatistics,
+        warnings: [String] = []
     ) {
         self.monotonicNs = monotonicNs
         self.wallNs = wallNs
         self.robots = robots
         self.statistics = statistics
+        self.warnings = warnings
     }
 
     /// Reads a published heartbeat.
@@ -80,12 +84,14 @@ public struct StatusMessage: Sendable, Hashable {
             self.robots[id] = try Robot(robots.fields(id))
         }
         statistics = try DaemonStatistics(fields.fields("statistics"))
+        guard fields.optional("warnings") != nil else { return }
+        warnings = try fields.strings("warnings")
     }
 
     /// The message as published.
     public func encoded() -> [UInt8] {
         let encoder = MessagePackEncoder()
-        encoder.message("status", fields: 4)
+        encoder.message("status", fields: warnings.isEmpty ? 4 : 5)
         encoder.string("monotonic_ns")
         encoder.unsigned(monotonicNs)
         encoder.string("wall_ns")
@@ -98,6 +104,10 @@ public struct StatusMessage: Sendable, Hashable {
         }
         encoder.string("statistics")
         encoder.value(statistics.messagePack)
+        if !warnings.isEmpty {
+            encoder.string("warnings")
+            encoder.value(.array(warnings.map { .string($0) }))
+        }
         return encoder.bytes
     }
 }

@@ -23,7 +23,12 @@ struct ResumeCommand: ParsableCommand {
 
     func run() throws {
         let reply = try daemon.answer(to: .resume(robot: try robot.map(DaemonOptions.robot)))
-        guard case .resume(let robots) = reply else { throw DaemonOptions.failure(reply, to: "resume") }
+        guard case .resume(let robots, let keeping) = reply else {
+            throw DaemonOptions.failure(reply, to: "resume")
+        }
         Console.result("\(robots) robot\(robots == 1 ? "" : "s") released")
+        if case .failed(let problem) = keeping {
+            throw Failure.run("a restart of the daemon stops what was released: \(problem)")
+        }
     }
 }

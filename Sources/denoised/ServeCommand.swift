@@ -99,6 +99,17 @@ struct ServeCommand: ParsableCommand {
     )
     var record: String?
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Keep in this file which robots are stopped, so that a stop outlives the daemon; without it a restart releases \
+            every robot. One file for each daemon.
+            """,
+            valueName: "file"
+        )
+    )
+    var state: String?
+
     @Option(help: "The least severe level to log: trace, debug, info, notice, warning, error or critical.")
     var logLevel: Logger.Level = .info
 
@@ -151,6 +162,8 @@ struct ServeCommand: ParsableCommand {
             locksWeights: lockWeights,
             maximumGroup: Grouping.largest
         )
+
+        configuration.state = try state.map { path in try StateOptions.open(path) }
 
         let recorder = try record.map { path in
             try RecordingOptions.recorder(path, policy: policy, sampler: sampler, logger: logger)

@@ -20,7 +20,15 @@ struct StopCommand: ParsableCommand {
 
     func run() throws {
         let reply = try daemon.answer(to: .stop(robot: try robot.map(DaemonOptions.robot)))
-        guard case .stop(let robots) = reply else { throw DaemonOptions.failure(reply, to: "stop") }
+        guard case .stop(let robots, let keeping) = reply else {
+            throw DaemonOptions.failure(reply, to: "stop")
+        }
         Console.result("\(robots) robot\(robots == 1 ? "" : "s") stopped")
+        switch keeping {
+        case .kept: break
+        case .forgotten: Console.note("a daemon without --state forgets a stop when it ends")
+        case .failed(let problem):
+            throw Failure.run("the stop holds, but a restart of the daemon forgets it: \(problem)")
+        }
     }
 }

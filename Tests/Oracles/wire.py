@@ -97,7 +97,7 @@ MESSAGES = {
     },
     "reset": {"v": 1, "type": "reset", "request": 2, "robot": "arm1", "episode": 7},
     "stop": {"v": 1, "type": "stop", "request": 4, "robot": "arm1"},
-    "stopped": {"v": 1, "type": "stop", "request": 4, "robots": 1},
+    "stopped": {"v": 1, "type": "stop", "request": 4, "robots": 1, "kept": True},
     "resume": {"v": 1, "type": "resume", "request": 5, "robot": "arm1"},
     "error": {
         "v": 1,

@@ -3,7 +3,8 @@
     python3 Tests/Soak/kill.py --binary .build/release/denoised --kills 200
 
 Holds, or exits 1: after each SIGKILL and restart every robot gets commands again, within one second of the moment at which the
-daemon answers again; every recording opens, and the chunks that a replay can compare come out identical.
+daemon answers again, but for one, which was stopped before the first kill and never gets another; every recording opens, and
+the chunks that a replay can compare come out identical.
 """
 
 import json
@@ -20,6 +21,10 @@ import zmq
 
 import report
 from daemon import ROBOT_FILE, Daemon, Failed, free_ports, observation
+
+
+# The robot that somebody stops.
+STOPPED = "stopped"
 
 
 class Robots:
@@ -47,7 +52,7 @@ class Robots:
         socket = self.socket(zmq.PUB, self.daemon.ports[0])
         sequence, due = 0, time.monotonic()
         while not self.ending.is_set():
-            for name in self.names:
+            for name in [*self.names, STOPPED]:
                 message = observation(name, 1, sequence, session=7)
                 socket.send_multipart([f"observation.{name}".encode(), msgpack.packb(message)])
             sequence += 1
@@ -73,6 +78,27 @@ class Robots:
         silent = [name for name in self.names if self.heard.get(name, 0) <= since]
         raise Failed(f"no command within {timeout} s of the restart for {', '.join(silent)}")
 
+    def stop_one(self):
+        """Stops one robot for good."""
+        self.wait_for(STOPPED)
+        answer = self.daemon.request({"type": "stop", "robot": STOPPED})
+        if answer.get("kept") is not True:
+            raise Failed(f"the stop is not kept: {answer}")
+        # What was sent before the answer is still on its way.
+        time.sleep(0.2)
+        self.stopped = time.monotonic()
+
+    def wait_for(self, name, timeout=10):
+        begun = time.monotonic()
+        while name not in self.heard:
+            if time.monotonic() - begun > timeout:
+                raise Failed(f"no command within {timeout} s for {name}")
+            time.sleep(0.005)
+
+    def check_stopped(self):
+        if self.heard[STOPPED] > self.stopped:
+            raise Failed("the robot that was stopped got a command")
+
     def end(self):
         self.ending.set()
         for thread in self.threads:
@@ -93,6 +119,7 @@ def main(outcome):
     robot_file.write_text(ROBOT_FILE.format(hz=arguments.hz))
     ports = free_ports(3)
     options = ["--robot", str(robot_file), "--window", "auto", "--precision", "auto"]
+    options += ["--state", str(folder / "state.json")]
     robots, times, starts = None, [], []
     compared = 0
     try:
@@ -107,7 +134,10 @@ def main(outcome):
             starts.append(ready - begun)
             robots = robots or Robots(daemon, arguments.robots, arguments.hz)
             times.append(robots.wait_for_all(ready, timeout=10))
+            if turn == 0:
+                robots.stop_one()
             time.sleep(generator.uniform(0.0, 1.0))
+            robots.check_stopped()
             if turn == arguments.kills:
                 daemon.stop()
             else:
@@ -129,6 +159,7 @@ def main(outcome):
     result = {
         "kills": arguments.kills,
         "robots": arguments.robots,
+        "robots_kept_stopped": 1,
         "seconds_to_commands_p50": again[len(again) // 2],
         "seconds_to_commands_max": again[-1],
         "chunks_replayed_identically": compared,

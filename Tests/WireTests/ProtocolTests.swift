@@ -154,7 +154,7 @@ import Testing
             wallNs: 1_700_000_000_000_000_000
         )
         let replies: [(String, UInt64, Reply)] = [
-            ("pong", 1, pong), ("error", 3, .error(error)), ("stopped", 4, .stop(robots: 1)),
+            ("pong", 1, pong), ("error", 3, .error(error)), ("stopped", 4, .stop(robots: 1, keeping: .kept)),
         ]
         for (name, number, reply) in replies {
             let bytes = try ProtocolPage.bytes(name)
@@ -236,8 +236,16 @@ import Testing
                 limitViolations: 5
             )
         }
-        let status = StatusMessage(monotonicNs: 8, wallNs: 9, robots: robots, statistics: statistics)
-        #expect(try StatusMessage(decoding: status.encoded()) == status)
+        for warnings in [[], ["no room", ""]] {
+            let status = StatusMessage(
+                monotonicNs: 8,
+                wallNs: 9,
+                robots: robots,
+                statistics: statistics,
+                warnings: warnings
+            )
+            #expect(try StatusMessage(decoding: status.encoded()) == status)
+        }
     }
 
     @Test(arguments: [nil, 0, UInt64.max])
@@ -251,7 +259,10 @@ import Testing
 
     @Test(arguments: [0, 1, Int.max])
     func stopAndResumeRepliesSurvive(robots: Int) throws {
-        for reply in [Reply.stop(robots: robots), .resume(robots: robots)] {
+        for reply in [
+            Reply.stop(robots: robots), .resume(robots: robots), .stop(robots: robots, keeping: .kept),
+            .resume(robots: robots, keeping: .failed("no room")),
+        ] {
             let decoded = try Reply.decode(reply.encoded(number: 9))
             #expect(decoded.number == 9)
             #expect(decoded.reply == reply)

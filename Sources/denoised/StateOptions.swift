@@ -1,0 +1,19 @@
+import Controller
+import Glibc
+
+/// What `--state` asks for.
+enum StateOptions {
+    /// Opens the file in which it is kept which robots are stopped.
+    ///
+    /// - Throws: `Failure` where another daemon has it, or it cannot be read or written.
+    static func open(_ path: String) throws -> StateFile {
+        // A file that reaches the system's size limit is to be an error, not the daemon's end.
+        signal(SIGXFSZ, SIG_IGN)
+        do throws(StateFileError) {
+            return try StateFile(path)
+        } catch {
+            // Another daemon may end, a folder does not change by itself.
+            throw error.isTaken ? Failure.run("--state: \(error)") : Failure.input("--state: \(error)")
+        }
+    }
+}

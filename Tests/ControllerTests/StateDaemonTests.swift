@@ -1,0 +1,178 @@
+import Foundation
+import Safety
+import Testing
+import Wire
+
+@testable import Controller
+
+/// Stops that outlive the daemon. A daemon that is dropped ends as one should, which brings every robot to rest and must
+/// release and stop nobody for the next one.
+@Suite struct StateDaemonTests {
+    static func daemon(_ file: StateFile, _ robots: RobotFile...) throws -> ToyDaemon {
+        try ToyDaemon {
+            $0.state = file
+            $0.robots = robots
+        }
+    }
+
+    /// Why a robot's prediction is refused; nil where it is not.
+    static func refusal(_ toy: ToyDaemon, _ robot: String, _ sequence: UInt64 = 0) throws -> String? {
+        do throws(RobotClientError) {
+            let seen: ObservationMessage
+            do { seen = try RobotDaemonTests.seen(sequence, robot: robot) } catch { return "\(error)" }
+            let client: RobotClient
+            do { client = try toy.client(robot) } catch { return "\(error)" }
+            _ = try client.predict(seen)
+            return nil
+        } catch .refused(let error) {
+            return "\(error.code): \(error.message)"
+        }
+    }
+
+    /// Asks as `denoised stop` does.
+    static func answer(_ request: Request, _ toy: ToyDaemon) throws -> Reply {
+        try RobotClient.answer(to: request, from: toy.endpoints.requests, context: toy.daemon.context)
+    }
+
+    @Test func stopsAndResumesOutliveTheDaemon() throws {
+        let folder = try StateFileTests.Folder()
+        let (arm1, arm2) = try (id("arm1"), id("arm2"))
+        do {
+            let toy = try Self.daemon(StateFile(folder.file))
+            #expect(try Self.answer(.stop(robot: arm1), toy) == .stop(robots: 1, keeping: .kept))
+            #expect(try Self.answer(.stop(robot: arm1), toy) == .stop(robots: 0, keeping: .kept))
+            #expect(try Self.answer(.stop(robot: arm2), toy) == .stop(robots: 1, keeping: .kept))
+            #expect(try Self.answer(.resume(robot: arm2), toy) == .resume(robots: 1, keeping: .kept))
+        }
+        for _ in 0..<2 {
+            let toy = try Self.daemon(StateFile(folder.file))
+            let refusal = try #require(try Self.refusal(toy, "arm1"))
+            #expect(
+                refusal.hasPrefix("stopped: robot arm1 is stopped: a stop was requested (at "),
+                "\(refusal)"
+            )
+            #expect(
+                refusal.hasSuffix("Z, before the daemon's start)"),
+                "the reason does not grow: \(refusal)"
+            )
+            #expect(try Self.refusal(toy, "arm2") == nil)
+            #expect(try Self.refusal(toy, "arm3") == nil)
+        }
+        do {
+            let toy = try Self.daemon(StateFile(folder.file))
+            #expect(try Self.answer(.resume(robot: arm1), toy) == .resume(robots: 1, keeping: .kept))
+        }
+        let toy = try Self.daemon(StateFile(folder.file))
+        #expect(try Self.refusal(toy, "arm1") == nil)
+    }
+
+    @Test func aStopOfEveryRobotOutlivesTheDaemonAndSoDoWhoWasReleased() throws {
+        let folder = try StateFileTests.Folder()
+        do {
+            let toy = try Self.daemon(StateFile(folder.file))
+            #expect(try Self.refusal(toy, "arm1") == nil)
+            #expect(try Self.answer(.stop(robot: nil), toy) == .stop(robots: 1, keeping: .kept))
+            #expect(try Self.answer(.resume(robot: id("arm1")), toy) == .resume(robots: 1, keeping: .kept))
+            #expect(try Self.refusal(toy, "arm2") != nil)
+        }
+        for _ in 0..<2 {
+            let toy = try Self.daemon(StateFile(folder.file))
+            #expect(try Self.refusal(toy, "arm1") == nil)
+            #expect(try Self.refusal(toy, "arm2")?.contains("every robot is stopped") == true)
+            #expect(try Self.refusal(toy, "never-heard") != nil)
+            #expect(toy.log.lines.contains { $0.hasPrefix("warning: every robot is stopped since ") })
+        }
+        do {
+            let toy = try Self.daemon(StateFile(folder.file))
+            guard case .resume(_, .kept) = try Self.answer(.resume(robot: nil), toy) else {
+                Issue.record("not kept")
+                return
+            }
+        }
+        let toy = try Self.daemon(StateFile(folder.file))
+        #expect(try Self.refusal(toy, "arm2") == nil)
+    }
+
+    @Test func aBrokenLimitAndAFaultOutliveTheDaemon() throws {
+        let folder = try StateFileTests.Folder()
+        let robots = try RobotDaemonTests.file("on_violation: stop")
+        do {
+            let toy = try Self.daemon(StateFile(folder.file), robots)
+            // The toy's actions are the sum of what it sees.
+            #expect(try Self.refusal(toy, "arm1")?.hasPrefix("stopped") != true)
+            var far = try RobotDaemonTests.seen(1)
+            far.values["observation.state"] = [5000, 0]
+            #expect(throws: RobotClientError.self) { try toy.client().predict(far) }
+            #expect(try Self.refusal(toy, "arm1", 2)?.hasPrefix("stopped") == true)
+            #expect(throws: RobotClientError.self) {
+                try toy.client("arm2").predict(RobotDaemonTests.seen(0, first: -1, robot: "arm2"))
+            }
+            #expect(try Self.refusal(toy, "arm2", 1)?.contains("arm2 is faulted") == true)
+        }
+        let toy = try Self.daemon(StateFile(folder.file), robots)
+        #expect(try Self.refusal(toy, "arm1")?.contains("arm1 is stopped") == true)
+        #expect(try Self.refusal(toy, "arm2")?.contains("arm2 is faulted") == true)
+        #expect(try Self.refusal(toy, "arm3") == nil)
+    }
+
+    @Test func aDamagedFileStopsEveryRobotUntilSomebodyResumesThem() throws {
+        let folder = try StateFileTests.Folder()
+        try folder.put("{\"version\": 1")
+        do {
+            let toy = try Self.daemon(StateFile(folder.file))
+            #expect(try Self.refusal(toy, "arm1")?.contains("damaged") == true)
+            #expect(
+                toy.log.lines.contains {
+                    $0.hasPrefix("error: ") && $0.contains("is damaged, so every robot is stopped")
+                }
+            )
+            _ = try Self.answer(.resume(robot: nil), toy)
+            #expect(try Self.refusal(toy, "arm1", 1) == nil)
+        }
+        let toy = try Self.daemon(StateFile(folder.file))
+        #expect(try Self.refusal(toy, "arm1") == nil)
+    }
+
+    @Test func aStopTakesEffectAtOnceAndItsAnswerSaysThatTheDiskIsFull() throws {
+        let disk = StateFileTests.Disk()
+        disk.fail(true)
+        let toy = try Self.daemon(disk.file())
+        let listener = try Listener(
+            topics: [Array(Topic.status.utf8)],
+            endpoint: toy.endpoints.chunks,
+            context: toy.daemon.context
+        )
+        let answer = try Self.answer(.stop(robot: id("arm1")), toy)
+        #expect(answer == .stop(robots: 1, keeping: .failed("disk: no room")))
+        #expect(try Self.refusal(toy, "arm1") != nil)
+        func warnings(where isFound: ([String]) -> Bool) throws -> Bool {
+            for _ in 0..<100 {
+                guard case .status(let status)? = try listener.next(until: .now + .seconds(5)) else {
+                    continue
+                }
+                if isFound(status.warnings) { return true }
+            }
+            return false
+        }
+        #expect(try warnings { $0 == ["a restart would forget which robots are stopped: disk: no room"] })
+        #expect(toy.daemon.health.isWorking, "a restart would be the wrong remedy")
+        disk.fail(false)
+        #expect(try warnings { $0.isEmpty })
+        #expect(disk.written.last?.robots.keys.map(\.text) == ["arm1"])
+    }
+
+    @Test func nobodyWaitsForADiskThatDoesNotAnswer() throws {
+        let disk = StateFileTests.Disk(isSlow: true)
+        let toy = try Self.daemon(disk.file())
+        let answer = try Self.answer(.stop(robot: id("arm1")), toy)
+        #expect(answer == .stop(robots: 1, keeping: .failed("the disk has not answered within 1 s")))
+        #expect(try Self.refusal(toy, "arm1") != nil)
+        #expect(try Self.refusal(toy, "arm2") == nil)
+        disk.goOn()
+    }
+
+    @Test func withoutAFileTheAnswerSaysThatAStopIsForgotten() throws {
+        let toy = try ToyDaemon()
+        #expect(try Self.answer(.stop(robot: nil), toy) == .stop(robots: 0, keeping: .forgotten))
+    }
+}
