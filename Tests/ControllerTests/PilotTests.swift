@@ -92,6 +92,19 @@ import Wire
         #expect(ride.pilot.state == .idle)
     }
 
+    /// The robot's clock stands still for longer than an observation is fresh: held, and put right by a new episode at once.
+    @Test func clockThatStoodStillIsHeldUntilANewEpisode() throws {
+        var ride = try Ride("watchdogs: {observation_ms: 300, stop_after_ms: never}")
+        try ride.go(forMs: 1000)
+        #expect(ride.pilot.state == .running)
+        try ride.standStill(forMs: 400)
+        try ride.go(forMs: 3000)
+        #expect(ride.pilot.state == .holding)
+        ride.episode = .number(2)
+        try ride.go(forMs: 500)
+        #expect(ride.pilot.state == .running)
+    }
+
     @Test func brokenLimitStopsWhereTheFileSaysSo() throws {
         var ride = try Ride(
             "actions: [{name: x, position: [0, 20], velocity: 60}]",

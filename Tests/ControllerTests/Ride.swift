@@ -22,6 +22,8 @@ struct Ride {
 
     var pilot: Pilot
     var nowNs = Ride.startNs
+    /// For how long the robot's clock has stood still.
+    var lostNs: UInt64 = 0
     var step: UInt64 = 0
     var episode = EpisodeID.number(1)
     var session: UInt64? = 1
@@ -51,12 +53,19 @@ struct Ride {
         )
     }
 
+    /// The robot and its clock stand still for a time.
+    mutating func standStill(forMs milliseconds: UInt64) throws {
+        lostNs += milliseconds * 1_000_000
+        nextObservationNs += milliseconds * 1_000_000
+        try go(forMs: milliseconds)
+    }
+
     func observation(_ step: UInt64, timeNs: UInt64? = nil) throws -> ObservationMessage {
         ObservationMessage(
             robot: try id("arm1"),
             episode: episode,
             sequence: step,
-            timeNs: timeNs ?? nowNs - Ride.behindNs,
+            timeNs: timeNs ?? nowNs - Ride.behindNs - lostNs,
             values: ["observation.state": [state]],
             replan: nil,
             session: session

@@ -55,6 +55,30 @@ import Wire
         )
     }
 
+    /// A clock that stood still cannot be told from a way that became longer, so that what it stamps counts as that late, until
+    /// no observation from before is remembered.
+    @Test(arguments: [UInt64(80), 400, 2000])
+    func aClockThatStoodStillLooksLateFor64Observations(pauseMs: UInt64) {
+        func newest(after count: Int) -> UInt64? {
+            var clock = Self.clock(delaysMs: [2, 2, 2])
+            for index in 0..<count {
+                let stampedNs = Self.t0 + UInt64(3 + index) * 100_000_000
+                clock.observe(
+                    sequence: UInt64(3 + index),
+                    timeNs: stampedNs - 900_000_000_000,
+                    receivedNs: stampedNs + (pauseMs + 2) * 1_000_000,
+                    wallOffset: 0
+                )
+            }
+            return clock.newestNs
+        }
+        func receipt(of count: Int) -> UInt64 {
+            Self.t0 + UInt64(2 + count) * 100_000_000 + (pauseMs + 2) * 1_000_000
+        }
+        for count in 1...63 { #expect(newest(after: count) == receipt(of: count) - pauseMs * 1_000_000) }
+        #expect(newest(after: 64) == receipt(of: 64))
+    }
+
     @Test(arguments: [RobotFile.RobotClock.monotonic, .wall])
     func sharedClockIsTakenAtItsWord(kind: RobotFile.RobotClock) {
         let behindNs: UInt64 = kind == .wall ? 900_000_000_000 : 0
