@@ -80,15 +80,17 @@ final class SocketLoop {
             watchdog?.beat(nowNs: Clock.monotonicNs())
             try setAlarm()
             let hasMessage = try ZeroMQSocket.wait(for: sockets, wakeUp: wakeUp, alarm: alarm)
-            try sendWhatIsDue()
+            try sendCommands()
             for outcome in mailbox.takeOutcomes() { try deliver(outcome) }
             if hasMessage[0] { try answerRequests() }
             if hasMessage[1] { try receiveObservations() }
             if hasMessage.count > 2, hasMessage[2] { try answerGr00t() }
             pilots.keep { agenda.knows($0) }
             dispatch()
+            try sendHeartbeat()
         }
         try bringToRest()
+        countLimitViolations()
         for job in agenda.unansweredPredictions {
             try reply(
                 .error(ErrorMessage(MessageError(.stopping, "the daemon is ending"))),
