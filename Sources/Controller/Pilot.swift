@@ -5,7 +5,8 @@ import Wire
 /// Looks after one robot: who speaks for it, what state it is in, what it is told at each tick. No socket, and every time
 /// is given.
 struct Pilot: Sendable {
-    private let robot: RobotID
+    /// Whose pilot it is.
+    let robot: RobotID
     private var supervisor: Supervisor
     /// Nil for a robot without a robot file, which gets chunks and no commands.
     private var stream: CommandStream?

@@ -3,12 +3,16 @@ import Safety
 import Wire
 
 /// Every robot's ``Pilot``, and the next time that one of them has something to say.
+///
+/// A pilot holds a plan and much else: it is used where it lies, never copied out and back, for that would copy what it holds.
 struct Pilots {
     private let files: [String?: RobotFile]
     private let strategy: ChunkStrategy
     private let policy: InfoMessage.Policy
     private let mostRobots: Int
-    private var pilots: [RobotID: Pilot] = [:]
+    private var pilots: [Pilot] = []
+    /// Where in `pilots` each robot's is.
+    private var places: [RobotID: Int] = [:]
     private var violationsOfForgotten: UInt64 = 0
     /// The stop of every robot, those included that have not been heard of; nil where there is none.
     private var everyRobot: Stop?
@@ -27,19 +31,27 @@ struct Pilots {
 
     /// The robot's pilot; a robot that is heard of for the first time gets one by writing to it.
     subscript(_ robot: RobotID, nowNs nowNs: UInt64) -> Pilot {
-        get {
-            if let pilot = pilots[robot] { return pilot }
-            var pilot = newPilot(robot, nowNs: nowNs)
-            if let everyRobot {
-                _ = pilot.stop(
-                    "every robot is stopped: \(everyRobot.reason)",
-                    withEveryRobot: true,
-                    nowNs: nowNs
-                )
+        _read {
+            if let place = places[robot] {
+                yield pilots[place]
+            } else {
+                yield pilot(of: robot, nowNs: nowNs)
             }
-            return pilot
         }
-        set { pilots[robot] = newValue }
+        _modify {
+            let place = places[robot] ?? add(pilot(of: robot, nowNs: nowNs))
+            yield &pilots[place]
+        }
+    }
+
+    /// A pilot for a robot that is heard of for the first time: stopped, where every robot is.
+    private func pilot(of robot: RobotID, nowNs: UInt64) -> Pilot {
+        var pilot = newPilot(robot, nowNs: nowNs)
+        if let everyRobot {
+            let reason = "every robot is stopped: \(everyRobot.reason)"
+            _ = pilot.stop(reason, withEveryRobot: true, nowNs: nowNs)
+        }
+        return pilot
     }
 
     private func newPilot(_ robot: RobotID, nowNs: UInt64) -> Pilot {
@@ -53,8 +65,11 @@ struct Pilots {
         )
     }
 
-    /// The robots that have a pilot.
-    var robots: [RobotID] { Array(pilots.keys) }
+    private mutating func add(_ pilot: Pilot) -> Int {
+        pilots.append(pilot)
+        places[pilot.robot] = pilots.count - 1
+        return pilots.count - 1
+    }
 
     /// Stops every robot, also those that are heard of later. Returns how many had not been stopped.
     mutating func stopAll(_ reason: String, nowNs: UInt64) -> Int {
@@ -63,14 +78,14 @@ struct Pilots {
             hasStopChanged = true
         }
         let reason = "every robot is stopped: \(reason)"
-        return robots.count { pilots[$0]?.stop(reason, withEveryRobot: true, nowNs: nowNs) == true }
+        return pilots.indices.count { pilots[$0].stop(reason, withEveryRobot: true, nowNs: nowNs) }
     }
 
     /// Releases every robot. Returns how many had been stopped.
     mutating func resumeAll(nowNs: UInt64) -> Int {
         if everyRobot != nil { hasStopChanged = true }
         everyRobot = nil
-        return robots.count { pilots[$0]?.resume(nowNs: nowNs) == true }
+        return pilots.indices.count { pilots[$0].resume(nowNs: nowNs) }
     }
 
     // MARK: What outlives the daemon
@@ -79,11 +94,11 @@ struct Pilots {
     var stops: Stops {
         var stops = Stops()
         stops.everyRobot = everyRobot
-        for (robot, pilot) in pilots {
+        for pilot in pilots {
             if pilot.mayMove {
-                if everyRobot != nil { stops.released.insert(robot) }
+                if everyRobot != nil { stops.released.insert(pilot.robot) }
             } else if let stop = pilot.stop {
-                stops.robots[robot] = stop
+                stops.robots[pilot.robot] = stop
             }
         }
         return stops
@@ -91,44 +106,47 @@ struct Pilots {
 
     /// Whether another robot may be stopped, or released, than when this was asked last.
     mutating func hasNewStops() -> Bool {
-        guard hasStopChanged || pilots.values.contains(where: \.hasStopChanged) else { return false }
+        let isNew = hasStopChanged || pilots.indices.contains { pilots[$0].hasStopChanged }
+        guard isNew else { return false }
         hasStopChanged = false
-        for robot in robots { pilots[robot]?.hasStopChanged = false }
+        for place in pilots.indices { pilots[place].hasStopChanged = false }
         return true
     }
 
     /// Stops the robots that were stopped when the daemon ended.
     mutating func restore(_ stops: Stops, nowNs: UInt64) {
         everyRobot = stops.everyRobot
-        for robot in stops.released { pilots[robot] = newPilot(robot, nowNs: nowNs) }
+        for robot in stops.released { _ = add(newPilot(robot, nowNs: nowNs)) }
         for (robot, stop) in stops.robots {
-            pilots[robot] = newPilot(robot, nowNs: nowNs)
-            pilots[robot]?.restore(stop, nowNs: nowNs)
+            pilots[add(newPilot(robot, nowNs: nowNs))].restore(stop, nowNs: nowNs)
         }
     }
 
     /// Whether there are too many robots for another one.
-    func isFull(for robot: RobotID) -> Bool { pilots[robot] == nil && pilots.count >= 2 * mostRobots }
+    func isFull(for robot: RobotID) -> Bool { places[robot] == nil && pilots.count >= 2 * mostRobots }
 
     /// Forgets the robots of which nothing else is kept, unless they are stopped or move: that must not be forgotten.
     mutating func keep(_ isKept: (RobotID) -> Bool) {
         guard pilots.count > mostRobots else { return }
-        for (robot, pilot) in pilots where pilot.mayBeForgotten && !isKept(robot) {
-            violationsOfForgotten += pilot.limitViolations
-            // One that was released while every robot is stopped is stopped again when it is heard of again.
-            if everyRobot != nil { hasStopChanged = true }
-            pilots[robot] = nil
-        }
+        let forgotten = pilots.filter { $0.mayBeForgotten && !isKept($0.robot) }
+        guard !forgotten.isEmpty else { return }
+        violationsOfForgotten += forgotten.reduce(0) { $0 + $1.limitViolations }
+        // One that was released while every robot is stopped is stopped again when it is heard of again.
+        if everyRobot != nil { hasStopChanged = true }
+        pilots.removeAll { $0.mayBeForgotten && !isKept($0.robot) }
+        places = Dictionary(
+            uniqueKeysWithValues: pilots.indices.map { (pilots[$0].robot, $0) }
+        )
     }
 
     /// When the next command is due; nil where no robot moves.
     func nextTickNs(after nowNs: UInt64) -> UInt64? {
-        pilots.values.compactMap { $0.nextTickNs(after: nowNs) }.min()
+        pilots.indices.lazy.compactMap { pilots[$0].nextTickNs(after: nowNs) }.min()
     }
 
     /// The commands that are due.
     mutating func commands(nowNs: UInt64) -> [CommandMessage] {
-        robots.compactMap { pilots[$0]?.tick(nowNs: nowNs) }
+        pilots.indices.compactMap { pilots[$0].tick(nowNs: nowNs) }
     }
 
     /// The robots' part of a heartbeat. Where there are more than a message holds, those that are not idle come first.
@@ -136,25 +154,23 @@ struct Pilots {
         let most = MessagePackLimits.standard.mapEntries
         let told =
             pilots.count <= most
-            ? Array(pilots)
+            ? pilots
             : Array(
                 pilots.sorted {
-                    ($0.value.state == .idle ? 1 : 0, $0.key.text) < (
-                        $1.value.state == .idle ? 1 : 0, $1.key.text
-                    )
+                    ($0.state == .idle ? 1 : 0, $0.robot.text) < ($1.state == .idle ? 1 : 0, $1.robot.text)
                 }
                 .prefix(most)
             )
-        return Dictionary(uniqueKeysWithValues: told.map { ($0.key.text, $0.value.status(nowNs: nowNs)) })
+        return Dictionary(uniqueKeysWithValues: told.map { ($0.robot.text, $0.status(nowNs: nowNs)) })
     }
 
     /// Commands and chunks that limits changed or held back, of every robot.
-    var limitViolations: UInt64 { pilots.values.reduce(violationsOfForgotten) { $0 + $1.limitViolations } }
+    var limitViolations: UInt64 { pilots.reduce(violationsOfForgotten) { $0 + $1.limitViolations } }
 
     /// The robots whose state is another than when this was asked last, with what led to it.
     mutating func stateChanges() -> [(robot: RobotID, state: RobotState, reason: String)] {
-        robots.compactMap { robot in
-            pilots[robot]?.stateChange().map { (robot, $0.state, $0.reason) }
+        pilots.indices.compactMap { place in
+            pilots[place].stateChange().map { (pilots[place].robot, $0.state, $0.reason) }
         }
     }
 }

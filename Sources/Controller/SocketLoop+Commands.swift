@@ -16,14 +16,19 @@ extension SocketLoop {
         try alarm.set(toNs: min(tickNs, heartbeatDueNs, beatNs))
     }
 
-    /// Publishes the commands that are due, and the heartbeat where it is.
-    func sendWhatIsDue() throws(ZeroMQError) {
-        let nowNs = Clock.monotonicNs()
-        for command in pilots.commands(nowNs: nowNs) {
+    /// Publishes the commands that are due.
+    func sendCommands() throws(ZeroMQError) {
+        for command in pilots.commands(nowNs: Clock.monotonicNs()) {
             telemetry.count { $0.commands += 1 }
             try chunks.send([command.robot.commandTopic, command.encoded()])
             tap?.take(TappedMessage(.command(command)))
         }
+    }
+
+    /// Publishes the heartbeat where it is due. That takes longer than anything else that the loop does, so it comes when all
+    /// else is done.
+    func sendHeartbeat() throws(ZeroMQError) {
+        let nowNs = Clock.monotonicNs()
         guard nowNs >= heartbeatDueNs else { return }
         // A daemon that was off its core does not make up for heartbeats.
         heartbeatDueNs = max(heartbeatDueNs + Self.heartbeatNs, nowNs)
@@ -31,8 +36,7 @@ extension SocketLoop {
             let isTrouble = state != .idle && state != .running
             logger.log(level: isTrouble ? .warning : .info, "\(robot) is \(state.rawValue): \(reason)")
         }
-        let limitViolations = pilots.limitViolations
-        telemetry.count { $0.limitViolations = limitViolations }
+        countLimitViolations()
         let status = StatusMessage(
             monotonicNs: nowNs,
             wallNs: Clock.wallNs(),
@@ -45,6 +49,12 @@ extension SocketLoop {
         tap?.take(TappedMessage(.status(status)))
     }
 
+    /// Brings the counter up to date.
+    func countLimitViolations() {
+        let limitViolations = pilots.limitViolations
+        telemetry.count { $0.limitViolations = limitViolations }
+    }
+
     /// Brings every robot to rest, in no more than a second, for the end of the daemon.
     func bringToRest() throws(ZeroMQError) {
         let beganNs = Clock.monotonicNs()
@@ -54,7 +64,8 @@ extension SocketLoop {
         {
             try setAlarm()
             _ = try ZeroMQSocket.wait(for: [], alarm: alarm)
-            try sendWhatIsDue()
+            try sendCommands()
+            try sendHeartbeat()
         }
     }
 

@@ -71,9 +71,10 @@ extension SocketLoop {
             )
         }
         try pilots[robot, nowNs: receivedNs].admit(observation, receivedNs: receivedNs)
-        let pilot = pilots[robot, nowNs: receivedNs]
-        if destination != .topic, let refusal = pilot.refusal { throw refusal }
-        if pilot.isOfNewSession(observation), agenda.reset(robot, episode: nil) != nil {
+        if destination != .topic, let refusal = pilots[robot, nowNs: receivedNs].refusal { throw refusal }
+        if pilots[robot, nowNs: receivedNs].isOfNewSession(observation),
+            agenda.reset(robot, episode: nil) != nil
+        {
             tap?.take(TappedMessage(.reset(robot)))
         }
 

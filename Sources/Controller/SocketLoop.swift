@@ -87,7 +87,7 @@ final class SocketLoop {
             watchdog?.beat(nowNs: Clock.monotonicNs())
             try setAlarm()
             let hasMessage = try ZeroMQSocket.wait(for: sockets, wakeUp: wakeUp, alarm: alarm)
-            try sendWhatIsDue()
+            try sendCommands()
             for outcome in mailbox.takeOutcomes() { try deliver(outcome) }
             if hasMessage[0] { try answerRequests() }
             if hasMessage[1] { try receiveObservations() }
@@ -96,8 +96,10 @@ final class SocketLoop {
             dispatch()
             keepStops()
             try answerWhatIsKept()
+            try sendHeartbeat()
         }
         try bringToRest()
+        countLimitViolations()
         try endKeeping()
         for job in agenda.unansweredPredictions {
             try reply(

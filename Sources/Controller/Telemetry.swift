@@ -4,9 +4,6 @@ import Wire
 
 /// The daemon's counters and latency histograms, readable from any thread while the socket thread counts.
 final class Telemetry: Sendable {
-    /// The stages whose latency is recorded, in the order of a chunk's way.
-    static let stages = ["decode", "queue", "condition", "sample", "encode", "overhead", "total"]
-
     private struct State {
         var counters = DaemonStatistics()
         var latencies: [Histogram<UInt64>]
@@ -39,7 +36,7 @@ final class Telemetry: Sendable {
             highestTrackableValue: Self.longestNs,
             numberOfSignificantValueDigits: .three
         )
-        let count = Self.stages.count
+        let count = DaemonStatistics.stages.count
         state = Mutex(
             State(
                 latencies: Array(repeating: empty, count: count),
@@ -60,6 +57,7 @@ final class Telemetry: Sendable {
 
     /// Records a chunk's stages, and changes the counters.
     func record(_ stages: ChunkMessage.Stages, counting change: (inout DaemonStatistics) -> Void) {
+        // In the order of `DaemonStatistics.stages`.
         let times = [
             stages.decode, stages.queue, stages.condition, stages.sample, stages.encode,
             stages.decode + stages.encode, stages.total,
@@ -128,7 +126,8 @@ final class Telemetry: Sendable {
 
     private static func percentiles(of state: State) -> [String: DaemonStatistics.Latency] {
         var percentiles: [String: DaemonStatistics.Latency] = [:]
-        for (index, stage) in stages.enumerated() where state.latencies[index].totalCount > 0 {
+        for (index, stage) in DaemonStatistics.stages.enumerated() where state.latencies[index].totalCount > 0
+        {
             let latency = state.latencies[index]
             percentiles[stage] = DaemonStatistics.Latency(
                 count: latency.totalCount,

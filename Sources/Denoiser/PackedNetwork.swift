@@ -74,6 +74,9 @@ final class PackedNetwork: @unchecked Sendable {
         store(into: outputs, batch: batch)
     }
 
+    /// Gives the cores of the other threads free until the next pass.
+    func rest() { team?.rest() }
+
     private func run(stage: Int, part: Int) {
         guard let job else { return }
         stages[stage].run(

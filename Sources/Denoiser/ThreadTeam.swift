@@ -9,7 +9,7 @@ import Synchronization
 /// A thread takes its own part of a stage first, always the same one, so that each core streams its own weights. It then
 /// takes any part that nobody has begun: where another thread has been put off its core, or has not woken up yet, its
 /// parts are done without it. Then it waits, spinning, until the stage's parts are all done, because within a pass the
-/// next stage is microseconds away. Between passes threads go on spinning for a moment and then park. Nothing here
+/// next stage is microseconds away. Between passes threads go on spinning for a moment, unless told to `rest`, and then park. Nothing here
 /// allocates after the team was made, and within a pass there is no system call unless a thread that holds a part has
 /// lost its core.
 ///
@@ -29,6 +29,8 @@ final class ThreadTeam: @unchecked Sendable {
     private let done = Atomic<Int>(0)
     /// For each part, the stages in which it has been taken, a cache line apart.
     private let taken: UnsafeMutablePointer<PaddedCounter>
+    /// The pass after which no other follows soon; as many passes as had begun.
+    private let restsAfter = Atomic<Int>(0)
     private let parked = Atomic<Int>(0)
     private let running = Atomic<Int>(0)
     private let isEnding = Atomic<Bool>(false)
@@ -40,8 +42,7 @@ final class ThreadTeam: @unchecked Sendable {
         private let padding: (Int, Int, Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0, 0, 0)
     }
 
-    /// Some tens of microseconds: longer than the solver needs between two passes, and soon over when the chunk is done,
-    /// for other threads want the core.
+    /// Some tens of microseconds or more: longer than the solver needs between two passes.
     private static let spinsBeforeParking = 4_000
     private static let spinsBeforeYielding = 4_000
 
@@ -86,6 +87,9 @@ final class ThreadTeam: @unchecked Sendable {
         taken.deinitialize(count: count)
         taken.deallocate()
     }
+
+    /// Lets the threads park at once, for no pass follows soon, and others want the cores. The next pass finds them parked.
+    func rest() { restsAfter.store(pass.load(ordering: .relaxed), ordering: .relaxed) }
 
     /// Runs a pass: every part of every stage, each stage after the one before it.
     func run() {
@@ -156,6 +160,7 @@ final class ThreadTeam: @unchecked Sendable {
         for _ in 0..<Self.spinsBeforeParking {
             let current = pass.load(ordering: .acquiring)
             if current != seen { return current }
+            if restsAfter.load(ordering: .relaxed) == seen { break }
             dn_relax()
         }
         pthread_mutex_lock(mutex)

@@ -127,7 +127,7 @@ public struct MonitorPage {
             ("p99", .right),
             ("max", .right)
         )
-        let order = ["decode", "queue", "condition", "sample", "encode", "overhead", "total"]
+        let order = DaemonStatistics.stages
         let others = statistics.latencyNs.keys.filter { !order.contains($0) }.sorted()
         for stage in order + others {
             guard let latency = statistics.latencyNs[stage] else { continue }

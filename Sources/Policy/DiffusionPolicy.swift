@@ -243,6 +243,7 @@ public final class DiffusionPolicy {
         }
         let conditionEnd = ContinuousClock.now
         let (samples, report) = group.sample(seeds: seeds, deadline: deadline)
+        predictor.network.rest()
         let samplingEnd = ContinuousClock.now
         return conditions.enumerated().map { index, condition in
             Result { () throws(ActionChunkError) in
@@ -419,6 +420,7 @@ public final class DiffusionPolicy {
             deadline: deadline,
             into: &prediction
         )
+        predictor.network.rest()
         let samplingEnd = ContinuousClock.now
 
         try unnormalize(&prediction)

@@ -26,6 +26,9 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
         }
     }
 
+    /// The keys of ``latencyNs``: a chunk's stages in the order of its way, then the sums.
+    public static let stages = ["decode", "queue", "condition", "sample", "encode", "overhead", "total"]
+
     /// Since the start, in nanoseconds.
     public var uptimeNs: UInt64 = 0
     /// Robots whose history is kept.

@@ -270,13 +270,10 @@ extension DaemonStatistics {
                 + "\(observations) observations, \(supersededObservations) superseded, "
                 + "\(staleObservations) stale, \(plannerErrors) planner errors"
         )
-        if commands + limitViolations > 0 {
-            Console.result("\(commands) commands, \(limitViolations) limit violations")
-        }
-        if droppedObservations > 0 { Console.result("\(droppedObservations) observations dropped") }
-        if lateChunks + coarseChunks > 0 {
-            Console.result("\(coarseChunks) coarse to be in time, \(lateChunks) late")
-        }
+        Console.result(
+            "\(commands) commands, \(limitViolations) limit violations; "
+                + "\(lateChunks) late chunks, \(coarseChunks) coarse; \(droppedObservations) observations dropped"
+        )
         if unrecordedMessages > 0 { Console.result("\(unrecordedMessages) messages not recorded") }
         for (reason, count) in rejectedMessages.sorted(by: { $0.key < $1.key }) {
             Console.result("rejected, \(reason): \(count)")
@@ -284,7 +281,7 @@ extension DaemonStatistics {
         guard chunks + predictions > 0 else { return }
         Console.result("")
         var table = Table("latency, ms", "p50", "p90", "p99", "max")
-        for stage in ["decode", "queue", "condition", "sample", "encode", "total"] {
+        for stage in DaemonStatistics.stages {
             guard let latency = latencyNs[stage] else { continue }
             let cells = [latency.p50, latency.p90, latency.p99, latency.max].map {
                 fixed(Double($0) / 1e6, 2)

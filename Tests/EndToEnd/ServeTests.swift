@@ -37,6 +37,12 @@ extension EndToEnd {
             #expect(ended.error.contains(signal == SIGINT ? "SIGINT" : "SIGTERM"))
             #expect(ended.output.contains("1 predictions"))
             #expect(ended.output.contains("latency, ms"))
+            #expect(
+                ended.output.contains(
+                    "0 commands, 0 limit violations; 0 late chunks, 0 coarse; 0 observations dropped"
+                )
+            )
+            for stage in DaemonStatistics.stages { #expect(ended.output.contains("\n  \(stage) ")) }
         }
 
         @Test func statisticsAreTheOnlyOutputWithJSON() async throws {
