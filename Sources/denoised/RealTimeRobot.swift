@@ -65,7 +65,7 @@ extension SimulatedRobot {
         _ options: RealTimeSettings,
         show: (Moment) -> Void
     ) throws -> EpisodeResult {
-        var observation = simulation.reset(seed: seed)
+        var observation = reset(seed: seed)
         var recording = EpisodeRecording(of: simulation, seed: seed)
         var result = EpisodeResult(seed: seed, recording: recording)
         var figures = RealTimeFigures()

@@ -21,6 +21,10 @@ final class SimulatedRobot {
     var roundTrip: LatencyEstimate
     let simulation = PushTSimulation()
     private let daemon: Daemon?
+    /// What the daemon knows the episode as.
+    private var episode = EpisodeID.name("warm-up")
+    /// The last episode's seed, and how many episodes in a row had it.
+    private var lastSeed: (seed: UInt64, episodes: Int)?
 
     /// A robot with a daemon of its own in this process, reached over in-process sockets.
     init(policy: PolicyBundle, sampler: SamplerOptions) throws {
@@ -119,6 +123,15 @@ final class SimulatedRobot {
         )
     }
 
+    /// Begins the episode of a seed.
+    func reset(seed: UInt64) -> PushTObservation {
+        let episodes = lastSeed.map { $0.seed == seed ? $0.episodes + 1 : 1 } ?? 1
+        lastSeed = (seed, episodes)
+        // To the daemon the same episode could not begin again.
+        episode = episodes == 1 ? .number(seed) : .name("\(seed)-\(episodes)")
+        return simulation.reset(seed: seed)
+    }
+
     /// What the robot publishes at a control step.
     func message(
         _ observation: PushTObservation,
@@ -129,7 +142,7 @@ final class SimulatedRobot {
     ) -> ObservationMessage {
         ObservationMessage(
             robot: client.robot,
-            episode: .number(seed),
+            episode: episode,
             sequence: step,
             timeNs: Clock.monotonicNs(),
             values: Observation(pushT: observation).values,
@@ -143,7 +156,7 @@ final class SimulatedRobot {
     ///
     /// - Parameter show: is called after each control step.
     func runEpisode(seed: UInt64, show: (Moment) -> Void) throws -> EpisodeResult {
-        var observation = simulation.reset(seed: seed)
+        var observation = reset(seed: seed)
         var recording = EpisodeRecording(of: simulation, seed: seed)
         var result = EpisodeResult(seed: seed, recording: recording)
         var actions: ArraySlice<SIMD2<Double>> = []

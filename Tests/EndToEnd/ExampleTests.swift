@@ -153,7 +153,7 @@ extension EndToEnd {
             for example in examples { try await example.wait(for: ": moving") }
             #expect(try daemon.client().stop(nil) == examples.count)
             for example in examples {
-                try await example.wait(for: ": stopped: a stop was requested", ": holding")
+                try await example.wait(for: ": stopped: every robot is stopped", ": holding")
             }
 
             daemon.program.send(SIGKILL)

@@ -36,6 +36,18 @@ extension EndToEnd {
             #expect(try #require(latency["p50"]) > 50, "the added delay is part of it")
         }
 
+        /// Every kind runs the same episode, one right after the other.
+        @Test func benchmarkRunsASingleEpisode() async throws {
+            let policy = try pushTPolicy()
+            let report = try await succeed([
+                "bench", "realtime", "--policy", policy.path, "--episodes", "1", "--delays", "0",
+                "--samplers", "ddim:2", "--strategies", "receding,blend", "--json",
+            ]).json()
+            let results = try #require(report["results"] as? [[String: Any]])
+            #expect(results.count == 4)
+            for result in results { #expect(try #require(result["steps_mean"] as? Double) >= 1) }
+        }
+
         @Test func benchmarkTellsScoresByDelay() async throws {
             let policy = try pushTPolicy()
             let folder = try TemporaryFolder()
