@@ -4,6 +4,12 @@ import Wire
 
 /// The daemon's counters and latency histograms, readable from any thread while the socket thread counts.
 final class Telemetry: Sendable {
+    private struct Percentiles {
+        let p50, p90, p99: UInt64
+        /// When they were found, and of how many chunks.
+        let atNs, recorded: UInt64
+    }
+
     private struct State {
         var counters = DaemonStatistics()
         var latencies: [Histogram<UInt64>]
@@ -11,11 +17,52 @@ final class Telemetry: Sendable {
         var sums: [UInt64]
         /// The chunks whose stages were recorded.
         var recorded: UInt64 = 0
-        /// The percentiles as they were told last: when, and of how many chunks.
-        var told: (latencyNs: [String: DaemonStatistics.Latency], atNs: UInt64, recorded: UInt64)?
+        /// Of each stage, the percentiles as they were told last.
+        var told: [Percentiles?]
+
+        /// The stage whose percentiles have not been found, or longest ago, where that is at least so long and chunks came since.
+        func stageToFind(nowNs: UInt64, oldestNs: UInt64) -> Int? {
+            guard recorded > 0 else { return nil }
+            if let new = told.firstIndex(where: { $0 == nil }) { return new }
+            let oldest = told.indices.min { (told[$0]?.atNs ?? 0) < (told[$1]?.atNs ?? 0) }
+            guard let oldest, let told = told[oldest], told.recorded != recorded,
+                nowNs >= told.atNs + oldestNs
+            else { return nil }
+            return oldest
+        }
+
+        /// Finds the percentiles of a stage.
+        mutating func find(_ stage: Int, nowNs: UInt64) {
+            guard recorded > 0 else { return }
+            told[stage] = Percentiles(
+                p50: latencies[stage].valueAtPercentile(50),
+                p90: latencies[stage].valueAtPercentile(90),
+                p99: latencies[stage].valueAtPercentile(99),
+                atNs: nowNs,
+                recorded: recorded
+            )
+        }
+
+        /// The stages that have been told of, by name.
+        var latencyNs: [String: DaemonStatistics.Latency] {
+            var latencyNs: [String: DaemonStatistics.Latency] = [:]
+            for (index, stage) in DaemonStatistics.stages.enumerated() {
+                guard let told = told[index] else { continue }
+                latencyNs[stage] = DaemonStatistics.Latency(
+                    count: latencies[index].totalCount,
+                    sum: sums[index],
+                    p50: told.p50,
+                    p90: told.p90,
+                    p99: told.p99,
+                    max: latencies[index].maxRecorded
+                )
+            }
+            return latencyNs
+        }
     }
 
-    /// Heartbeats tell percentiles that are no older: to find them takes longer than all the rest of a heartbeat.
+    /// Heartbeats find a stage's percentiles anew when they are as old, of one stage each: to find them takes longer than all
+    /// the rest of a heartbeat, and commands wait.
     private static let percentilesHoldNs: UInt64 = 1_000_000_000
 
     /// An hour; what takes longer is recorded as an hour.
@@ -40,7 +87,8 @@ final class Telemetry: Sendable {
         state = Mutex(
             State(
                 latencies: Array(repeating: empty, count: count),
-                sums: Array(repeating: 0, count: count)
+                sums: Array(repeating: 0, count: count),
+                told: Array(repeating: nil, count: count)
             )
         )
     }
@@ -80,23 +128,26 @@ final class Telemetry: Sendable {
             var statistics = state.counters
             statistics.uptimeNs = nowNs - startNs
             statistics.unrecordedMessages = unrecorded
-            statistics.latencyNs = Self.percentiles(of: &state, nowNs: nowNs, oldestNs: 0)
+            // Whoever asks again and again must not have them found each time.
+            for stage in state.told.indices where state.told[stage]?.recorded != state.recorded {
+                state.find(stage, nowNs: nowNs)
+            }
+            statistics.latencyNs = state.latencyNs
             return statistics
         }
     }
 
-    /// The counters as they are now, and percentiles of the last second.
+    /// The counters as they are now, and percentiles that are a second old or little more.
     func heartbeat(nowNs: UInt64) -> DaemonStatistics {
         let unrecorded = tap?.lostMessages ?? 0
         return state.withLock { state in
             var statistics = state.counters
             statistics.uptimeNs = nowNs - startNs
             statistics.unrecordedMessages = unrecorded
-            statistics.latencyNs = Self.percentiles(
-                of: &state,
-                nowNs: nowNs,
-                oldestNs: Self.percentilesHoldNs
-            )
+            if let stage = state.stageToFind(nowNs: nowNs, oldestNs: Self.percentilesHoldNs) {
+                state.find(stage, nowNs: nowNs)
+            }
+            statistics.latencyNs = state.latencyNs
             return statistics
         }
     }
@@ -107,37 +158,5 @@ final class Telemetry: Sendable {
     /// Keeps a heartbeat for whoever asks for ``status``.
     func keep(_ status: StatusMessage) {
         latestStatus.withLock { $0 = status }
-    }
-
-    /// The percentiles, as they were told last where no chunk came since or that is less than `oldestNs` ago: whoever asks
-    /// again and again must not have them found each time.
-    private static func percentiles(
-        of state: inout State,
-        nowNs: UInt64,
-        oldestNs: UInt64
-    ) -> [String: DaemonStatistics.Latency] {
-        if let told = state.told, told.recorded == state.recorded || nowNs < told.atNs + oldestNs {
-            return told.latencyNs
-        }
-        let found = percentiles(of: state)
-        state.told = (found, nowNs, state.recorded)
-        return found
-    }
-
-    private static func percentiles(of state: State) -> [String: DaemonStatistics.Latency] {
-        var percentiles: [String: DaemonStatistics.Latency] = [:]
-        for (index, stage) in DaemonStatistics.stages.enumerated() where state.latencies[index].totalCount > 0
-        {
-            let latency = state.latencies[index]
-            percentiles[stage] = DaemonStatistics.Latency(
-                count: latency.totalCount,
-                sum: state.sums[index],
-                p50: latency.valueAtPercentile(50),
-                p90: latency.valueAtPercentile(90),
-                p99: latency.valueAtPercentile(99),
-                max: latency.maxRecorded
-            )
-        }
-        return percentiles
     }
 }

@@ -32,18 +32,25 @@ import Wire
         }
     }
 
-    @Test func heartbeatsHoldPercentilesForASecond() {
+    @Test func heartbeatsFindOneStagesPercentilesEach() {
         let telemetry = Telemetry()
-        Self.record(telemetry, totalNs: 1000)
         let second: UInt64 = 1_000_000_000
         let begin = Clock.monotonicNs()
-        func told(atNs nowNs: UInt64) -> UInt64? {
-            telemetry.heartbeat(nowNs: nowNs).latencyNs["total"]?.count
+        let stages = DaemonStatistics.stages
+        func told(atNs nowNs: UInt64) -> [String: DaemonStatistics.Latency] {
+            telemetry.heartbeat(nowNs: nowNs).latencyNs
         }
-        #expect(told(atNs: begin) == 1)
+        #expect(told(atNs: begin).isEmpty)
         Self.record(telemetry, totalNs: 1000)
-        #expect(told(atNs: begin + second - 1) == 1)
-        #expect(telemetry.heartbeat(nowNs: begin + second - 1).chunks == 2)
-        #expect(told(atNs: begin + second) == 2)
+        for count in 1...stages.count { #expect(told(atNs: begin).count == count) }
+        let last = told(atNs: begin)["total"]
+
+        for _ in 0..<9 { Self.record(telemetry, totalNs: 1 << 20) }
+        let held = told(atNs: begin + second - 1)["total"]
+        #expect(held?.p50 == last?.p50, "it is held for a second")
+        #expect(held?.count == 10 && (held?.max ?? 0) >= 1 << 20, "what costs nothing is told at once")
+        for _ in stages { _ = told(atNs: begin + second) }
+        #expect((told(atNs: begin + second)["total"]?.p50 ?? 0) >= 1 << 20)
+        #expect(telemetry.snapshot().latencyNs == told(atNs: begin + second))
     }
 }
