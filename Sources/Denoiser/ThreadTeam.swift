@@ -9,9 +9,9 @@ import Synchronization
 /// A thread takes its own part of a stage first, always the same one, so that each core streams its own weights. It then
 /// takes any part that nobody has begun: where another thread has been put off its core, or has not woken up yet, its
 /// parts are done without it. Then it waits, spinning, until the stage's parts are all done, because within a pass the
-/// next stage is microseconds away. Between passes threads go on spinning for a moment, unless told to `rest`, and then park. Nothing here
-/// allocates after the team was made, and within a pass there is no system call unless a thread that holds a part has
-/// lost its core.
+/// next stage is microseconds away. Between passes threads go on spinning for a moment, unless told to `rest`, and then
+/// park. Nothing here allocates after the team was made, and within a pass there is no system call unless a thread that
+/// holds a part has lost its core.
 ///
 /// Stages are numbered from the team's beginning to its end, so that a thread that was late by a stage or by many passes
 /// finds every part it missed taken, and catches up without having touched anything.
