@@ -64,8 +64,8 @@ public final class Daemon: Sendable {
     /// What the daemon has done so far; may be asked from any thread and at any time.
     public var statistics: DaemonStatistics { telemetry.snapshot() }
 
-    /// The heartbeat that was published last, at most a tenth of a second old while the daemon works; nil before the first.
-    /// May be asked from any thread and at any time, and keeps nobody waiting.
+    /// The heartbeat that was published last, at most a tenth of a second old while the daemon works; nil before the
+    /// first. May be asked from any thread and at any time, and keeps nobody waiting.
     public var status: StatusMessage? { telemetry.status }
 
     /// What the daemon runs and how it samples; nil until the planner has been made.
@@ -92,7 +92,8 @@ public final class Daemon: Sendable {
     /// Makes the planner and the sockets, and begins to work.
     ///
     /// - Returns: the endpoints, with wildcard ports resolved.
-    /// - Throws: what `makePlanner` throws; ``Gr00tMappingError`` where a mapping does not go with the policy; ``ZeroMQError`` where an endpoint cannot be bound or connected.
+    /// - Throws: what `makePlanner` throws; ``Gr00tMappingError`` where a mapping does not go with the policy;
+    ///   ``ZeroMQError`` where an endpoint cannot be bound or connected.
     @discardableResult
     public func start() throws -> InfoMessage.Endpoints {
         precondition(startFlag.set(), "a daemon starts once")
@@ -123,8 +124,8 @@ public final class Daemon: Sendable {
         }
     }
 
-    /// Reads the folder of client keys again; a folder that cannot be used is logged and changes nothing. May be called from
-    /// any thread.
+    /// Reads the folder of client keys again; a folder that cannot be used is logged and changes nothing. May be called
+    /// from any thread.
     ///
     /// - Returns: whether the clients of the folder are the ones let in now.
     @discardableResult

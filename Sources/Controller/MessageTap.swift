@@ -2,8 +2,8 @@ import Wire
 
 /// Gets what a daemon takes in and gives out, while it does so.
 public protocol MessageTap: Sendable {
-    /// Takes a message. Called on the socket thread, which robots wait for: returns at once, and never waits for anything, but for
-    /// `started`, which comes before any robot is served.
+    /// Takes a message. Called on the socket thread, which robots wait for: returns at once, and never waits for
+    /// anything, but for `started`, which comes before any robot is served.
     func take(_ message: TappedMessage)
     /// Messages that were taken and will not be kept.
     var lostMessages: UInt64 { get }
@@ -15,16 +15,17 @@ public struct TappedMessage: Sendable {
     public enum Content: Sendable {
         /// The daemon is about to take its first message.
         case started(policy: InfoMessage.Policy, sampler: InfoMessage.Sampler)
-        /// An observation was accepted. `preceding`: the values of those before it, where it brought them along. `isRepeat`: the
-        /// history had it already.
+        /// An observation was accepted. `preceding`: the values of those before it, where it brought them along.
+        /// `isRepeat`: the history had it already.
         case observation(
             ObservationMessage,
             preceding: [[String: [Float]]],
             isRepeat: Bool,
             receivedNs: UInt64
         )
-        /// A chunk was sent. `sampled`: the same before the robot's limits changed its actions. `isPrediction`: to the client
-        /// that asked, and not to the robot's topic. `isGrouped`: it was sampled together with other robots' chunks.
+        /// A chunk was sent. `sampled`: the same before the robot's limits changed its actions. `isPrediction`: to the
+        /// client that asked, and not to the robot's topic. `isGrouped`: it was sampled together with other robots'
+        /// chunks.
         case chunk(ChunkMessage, sampled: ChunkMessage, isPrediction: Bool, isGrouped: Bool)
         /// A chunk for a robot in an episode was planned and not sent.
         case unsent(RobotID, EpisodeID)

@@ -4,7 +4,8 @@ import Wire
 
 /// Every robot's ``Pilot``, and the next time that one of them has something to say.
 ///
-/// A pilot holds a plan and much else: it is used where it lies, never copied out and back, for that would copy what it holds.
+/// A pilot holds a plan and much else: it is used where it lies, never copied out and back, for that would copy what it
+/// holds.
 struct Pilots {
     private let files: [String?: RobotFile]
     private let strategy: ChunkStrategy

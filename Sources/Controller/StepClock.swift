@@ -3,10 +3,11 @@ import Wire
 
 /// Relates a robot's control steps to the daemon's monotonic clock.
 ///
-/// A control step begins when its observation is made, which is never after its receipt. Where the robot's clock is its own, what is known of that is the time
-/// stamp and the receipt: the smallest difference of the two over the last observations stands for the clocks' offset, so that
-/// a message that was held up moves nothing (the filter of NTP, RFC 5905, section 10). What every message takes remains in
-/// the offset; where that matters, let the robot stamp with a clock that both sides have.
+/// A control step begins when its observation is made, which is never after its receipt. Where the robot's clock is its
+/// own, what is known of that is the time stamp and the receipt: the smallest difference of the two over the last
+/// observations stands for the clocks' offset, so that a message that was held up moves nothing (the filter of NTP, RFC
+/// 5905, section 10). What every message takes remains in the offset; where that matters, let the robot stamp with a
+/// clock that both sides have.
 struct StepClock: Sendable {
     private static let remembered = 64
 

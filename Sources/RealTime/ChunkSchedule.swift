@@ -4,8 +4,8 @@ import Wire
 /// socket, no clock.
 ///
 /// At the beginning of every control step the robot observes, asks or not (``request(at:)``), and carries out
-/// ``action(at:)``, or between the steps ``action(atTime:)``. A chunk that arrives (``receive(_:latency:before:)``) takes over
-/// as soon as it may, by the strategy. One value schedules one episode of one robot.
+/// ``action(at:)``, or between the steps ``action(atTime:)``. A chunk that arrives (``receive(_:latency:before:)``)
+/// takes over as soon as it may, by the strategy. One value schedules one episode of one robot.
 public struct ChunkSchedule: Sendable {
     /// When a chunk is asked for.
     public enum Mode: String, Sendable, CaseIterable {
@@ -66,8 +66,8 @@ public struct ChunkSchedule: Sendable {
         case joined
         /// The plan was made from a newer observation, or the same.
         case outdated
-        /// It has no action for the step with which it could take over: those of a chunk that is too late are for steps that
-        /// have begun.
+        /// It has no action for the step with which it could take over: those of a chunk that is too late are for steps
+        /// that have begun.
         case unusable
     }
 
@@ -117,8 +117,8 @@ public struct ChunkSchedule: Sendable {
         }
     }
 
-    /// What to carry out at a time between control steps, by the interpolation of the settings; nil: hold what was carried out
-    /// last.
+    /// What to carry out at a time between control steps, by the interpolation of the settings; nil: hold what was
+    /// carried out last.
     ///
     /// - Parameter time: in control steps; step k begins at k.
     public func action(atTime time: Double) -> [Float]? {
@@ -155,15 +155,15 @@ public struct ChunkSchedule: Sendable {
         }
     }
 
-    /// The step with which a chunk takes over that arrives before `step`: where the robot is under way, after those that the
-    /// motion between the steps depends on already.
+    /// The step with which a chunk takes over that arrives before `step`: where the robot is under way, after those
+    /// that the motion between the steps depends on already.
     private func takeOver(before step: UInt64) -> UInt64 {
         guard settings.mode == .asynchronous, plan.action(at: step) != nil else { return step }
         return min(step + UInt64(settings.interpolation.lookahead), plan.end)
     }
 
-    /// The planned actions from `step` up to the one with which a chunk that is asked for at `step` can take over. Nil where the
-    /// strategy freezes nothing, or nothing is planned.
+    /// The planned actions from `step` up to the one with which a chunk that is asked for at `step` can take over. Nil
+    /// where the strategy freezes nothing, or nothing is planned.
     public func committed(from step: UInt64) -> ActionRows? {
         guard settings.mode == .asynchronous, settings.strategy == .inpaint,
             let first = plan.action(at: step)?.values, !first.isEmpty
@@ -186,8 +186,8 @@ public struct ChunkSchedule: Sendable {
     /// The control step at which the plan has been carried out for as long as a chunk is.
     private var planIsSpent: UInt64 { min(plan.firstStep + UInt64(settings.actionSteps), plan.end) }
 
-    /// Asks where the chunk would take over when all that is planned or counted on is spent, for an ensemble always, but not
-    /// more often than the planner can plan.
+    /// Asks where the chunk would take over when all that is planned or counted on is spent, for an ensemble always,
+    /// but not more often than the planner can plan.
     private func asksAhead(at step: UInt64) -> Bool {
         let canPlan = requests.last.map { step >= $0 + UInt64(max(steps(planning), 1)) } ?? true
         guard settings.strategy != .ensemble else { return canPlan }

@@ -23,7 +23,8 @@ public struct Gr00tArray: Sendable, Hashable {
         self.form = form
     }
 
-    /// The longest array that is unpacked, in bytes with its header; longer ones are images, which no policy here observes.
+    /// The longest array that is unpacked, in bytes with its header; longer ones are images, which no policy here
+    /// observes.
     private static let longestBytes = 1 << 19
 
     /// Whether a map is an array, and not a map of further names.
@@ -32,7 +33,8 @@ public struct Gr00tArray: Sendable, Hashable {
     }
 
     /// - Throws: ``MessageError`` for a value that is no such array, for a data type other than `<f4`, `<f8` and the
-    ///   integers of 1 to 8 bytes, for more than 512 KiB, for data that does not fill the shape, and for a number that is not finite.
+    ///   integers of 1 to 8 bytes, for more than 512 KiB, for data that does not fill the shape, and for a number that
+    ///   is not finite.
     init(_ value: MessagePackValue, field: String) throws(MessageError) {
         guard case .map(let map) = value, Self.isArray(map) else {
             throw MessageError(
