@@ -166,6 +166,7 @@ public final class Daemon: Sendable {
         let (wakeUp, ended) = (wakeUp, socketsEnded)
         let stopFlag = stopFlag
         let thread = Thread {
+            Thread.current.name = "sockets"
             defer { mailbox.close() }
             let loop: SocketLoop
             do throws(ZeroMQError) {
@@ -189,7 +190,6 @@ public final class Daemon: Sendable {
                 ended.set(error)
             }
         }
-        thread.name = "sockets"
         thread.start()
     }
 }

@@ -28,6 +28,7 @@ enum PlannerThread {
         makePlanner: @escaping @Sendable () throws -> Planner
     ) {
         let thread = Thread {
+            Thread.current.name = "planner"
             do {
                 var planner = try makePlanner()
                 let facts = PlannerFacts(
@@ -44,7 +45,6 @@ enum PlannerThread {
             ended.set(())
         }
         thread.stackSize = 8 << 20
-        thread.name = "planner"
         thread.start()
     }
 

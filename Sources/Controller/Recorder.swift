@@ -73,6 +73,7 @@ public final class Recorder: MessageTap {
         self.capacity = capacity
         let ready = OneShot<Result<Void, RecordingError>>()
         let thread = Thread { [self] in
+            Thread.current.name = "recorder"
             do throws(RecordingError) {
                 var log = RecordingLog(writer: try makeWriter(), setup: setup, logger: logger)
                 ready.set(.success(()))
@@ -83,7 +84,6 @@ public final class Recorder: MessageTap {
             began.set(())
             ended.set(())
         }
-        thread.name = "recorder"
         thread.start()
         try ready.wait().get()
     }

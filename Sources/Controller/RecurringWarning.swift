@@ -11,9 +11,9 @@ public final class RecurringWarning: Sendable {
         let end = end
         let seconds = interval / .seconds(1)
         let thread = Thread {
+            Thread.current.name = "warning"
             repeat { logger.warning("\(message)") } while end.wait(timeout: .now() + seconds) == .timedOut
         }
-        thread.name = "warning"
         thread.start()
     }
 

@@ -47,10 +47,10 @@ final class StateKeeper: Sendable {
         work = Mutex(Work(stops: stops, problem: problem))
         (self.logger, self.tell, self.write) = (logger, tell, write)
         let thread = Thread { [self] in
+            Thread.current.name = "state"
             run()
             ended.set(())
         }
-        thread.name = "state"
         thread.start()
     }
 

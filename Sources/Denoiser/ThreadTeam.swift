@@ -63,8 +63,10 @@ final class ThreadTeam: @unchecked Sendable {
         pthread_cond_init(condition, nil)
         for number in 1..<max(count, 1) {
             let loop = WorkerLoop(team: self)
-            let thread = Thread { loop.run(number: number) }
-            thread.name = "denoiser-\(number)"
+            let thread = Thread {
+                Thread.current.name = "denoiser-\(number)"
+                loop.run(number: number)
+            }
             thread.start()
         }
         // A thread's start allocates, and must not fall into a pass.

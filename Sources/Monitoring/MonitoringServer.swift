@@ -58,8 +58,10 @@ public final class MonitoringServer: Sendable {
         self.limits = limits
         self.snapshot = snapshot
         // The thread holds the server until `stop`.
-        let thread = Thread { self.serve() }
-        thread.name = "http"
+        let thread = Thread {
+            Thread.current.name = "http"
+            self.serve()
+        }
         thread.start()
     }
 

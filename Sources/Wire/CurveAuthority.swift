@@ -39,6 +39,7 @@ public final class CurveAuthority: Sendable {
         _ = try socket.bind(Self.endpoint)
         let (allowed, isStopped, wakeUp) = (allowed, isStopped, wakeUp)
         let thread = Thread {
+            Thread.current.name = "curve"
             do throws(ZeroMQError) {
                 while !isStopped.value {
                     guard try ZeroMQSocket.wait(for: [socket], wakeUp: wakeUp)[0] else { continue }
@@ -54,7 +55,6 @@ public final class CurveAuthority: Sendable {
                 onEvent(.failed(error))
             }
         }
-        thread.name = "curve"
         thread.start()
     }
 
