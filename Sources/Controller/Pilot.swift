@@ -322,8 +322,10 @@ extension ChunkMessage {
     /// carried out, if anything was. An action whose tool is outside the workspace cannot be brought inside; it is reported and
     /// left.
     fileprivate mutating func bringWithin(_ limits: ActionLimits) -> String? {
-        let violation = stride(from: 0, to: actions.count, by: actionDim).lazy
-            .compactMap { row in limits.violation(of: self.actions[row..<row + self.actionDim]) }.first
+        var violation: String?
+        for row in stride(from: 0, to: actions.count, by: actionDim) where violation == nil {
+            violation = limits.violation(of: actions[row..<row + actionDim])
+        }
         func check(_ rows: inout [Float]) {
             for row in stride(from: 0, to: rows.count, by: actionDim) {
                 for (index, dimension) in limits.dimensions.enumerated() {

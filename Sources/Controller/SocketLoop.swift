@@ -87,8 +87,12 @@ final class SocketLoop {
             watchdog?.beat(nowNs: Clock.monotonicNs())
             try setAlarm()
             let hasMessage = try ZeroMQSocket.wait(for: sockets, wakeUp: wakeUp, alarm: alarm)
+            for outcome in mailbox.takeOutcomes() {
+                try deliver(outcome)
+                // Of several chunks, commands wait for one.
+                try sendCommands()
+            }
             try sendCommands()
-            for outcome in mailbox.takeOutcomes() { try deliver(outcome) }
             if hasMessage[0] { try answerRequests() }
             if hasMessage[1] { try receiveObservations() }
             if hasMessage.count > 2, hasMessage[2] { try answerGr00t() }

@@ -66,17 +66,17 @@ public struct ActionLimits: Sendable, Hashable {
 
     /// Which limit an action, [dimensions.count], breaks, of those that can be told from it alone: position, a velocity that
     /// is the action itself, workspace; nil where it breaks none. A ten-thousandth beyond a bound is rounding.
-    public func violation(of action: some Collection<Float>) -> String? {
+    public func violation(of action: ArraySlice<Float>) -> String? {
         for (dimension, value) in zip(dimensions, action) {
             guard value.isFinite else { return "\(dimension.name) is \(value), expected a finite number" }
-            let range = dimension.range
-            let excess = abs(Double(value) - Double(dimension.clamped(value)))
-            guard excess <= CommandLimiter.slack * Double(abs(dimension.clamped(value))) else {
+            let allowed = dimension.clamped(value)
+            let excess = abs(Double(value) - Double(allowed))
+            guard excess <= CommandLimiter.slack * Double(abs(allowed)) else {
+                let range = dimension.range
                 return "\(dimension.name) is \(value), expected \(range.lowerBound) to \(range.upperBound)"
             }
         }
-        let inRange = zip(dimensions, action).map { $0.clamped($1) }
-        if let workspace, !workspace.contains(inRange) {
+        if let workspace, !workspace.contains(zip(dimensions, action).map { $0.clamped($1) }) {
             return "the tool is outside the workspace"
         }
         return nil

@@ -96,11 +96,12 @@ enum MessagePackDecoder {
     }
 
     private static func text(_ start: UnsafePointer<CChar>?, _ size: UInt32) throws(MessageError) -> String {
-        let bytes = UnsafeRawBufferPointer(start: start, count: Int(size))
-        guard let text = String(validating: bytes, as: UTF8.self) else {
+        let bytes = UnsafeRawBufferPointer(start: start, count: Int(size)).bindMemory(to: UInt8.self)
+        do {
+            return String(copying: try UTF8Span(validating: bytes.span))
+        } catch {
             throw MessageError(.notMessagePack, "a string of \(size) bytes is not UTF-8")
         }
-        return text
     }
 }
 

@@ -64,8 +64,9 @@ public struct ObservationMessage: Sendable, Hashable {
         session = fields.optional("session") == nil ? nil : try fields.unsigned("session")
         committed = try ActionRows.decode(fields, "committed")
 
-        var values: [String: [Float]] = [:]
-        try fields.map("observation").forEach { (name, value) throws(MessageError) in
+        let observation = try fields.map("observation")
+        var values = Dictionary<String, [Float]>(minimumCapacity: observation.count)
+        try observation.forEach { (name, value) throws(MessageError) in
             let field = "observation.\(printable(name, limit: 128))"
             let (elements, shape) = try NumericArray.decode(value, field: field)
             guard shape.count == 1 else {
