@@ -73,7 +73,10 @@ let package = Package(
         module("Recording"),
         module(
             "Controller",
-            ["Policy", "RealTime", "Recording", "Safetensors", "Safety", "Wire", logging, histogram]
+            [
+                "CLinux", "Policy", "RealTime", "Recording", "Safetensors", "Safety", "Wire", logging,
+                histogram,
+            ]
         ),
         module("RealTime", ["Wire"]),
         module("Monitoring", ["Safety", "Wire", flyingSocks]),

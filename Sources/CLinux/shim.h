@@ -1,1 +1,2 @@
+#include <linux/sched.h>
 #include <sys/timerfd.h>

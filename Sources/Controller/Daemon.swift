@@ -93,7 +93,8 @@ public final class Daemon: Sendable {
     ///
     /// - Returns: the endpoints, with wildcard ports resolved.
     /// - Throws: what `makePlanner` throws; ``Gr00tMappingError`` where a mapping does not go with the policy;
-    ///   ``ZeroMQError`` where an endpoint cannot be bound or connected.
+    ///   ``ZeroMQError`` where an endpoint cannot be bound or connected; ``RealTimePriorityError`` where the priority is not
+    ///   to be had any more.
     @discardableResult
     public func start() throws -> InfoMessage.Endpoints {
         precondition(startFlag.set(), "a daemon starts once")
@@ -110,7 +111,7 @@ public final class Daemon: Sendable {
             throw error
         }
 
-        let socketsReady = OneShot<Result<InfoMessage.Endpoints, ZeroMQError>>()
+        let socketsReady = OneShot<Result<InfoMessage.Endpoints, any Error>>()
         startSockets(facts, ready: socketsReady)
         do {
             let endpoints = try socketsReady.wait().get()
@@ -159,7 +160,7 @@ public final class Daemon: Sendable {
 
     private func startSockets(
         _ planner: PlannerFacts,
-        ready: OneShot<Result<InfoMessage.Endpoints, ZeroMQError>>
+        ready: OneShot<Result<InfoMessage.Endpoints, any Error>>
     ) {
         // The thread holds the daemon's parts and not the daemon, so that dropping the daemon ends the thread.
         let (configuration, context, mailbox, telemetry) = (configuration, context, mailbox, telemetry)
@@ -169,7 +170,7 @@ public final class Daemon: Sendable {
             Thread.current.name = "sockets"
             defer { mailbox.close() }
             let loop: SocketLoop
-            do throws(ZeroMQError) {
+            do {
                 loop = try SocketLoop(
                     configuration: configuration,
                     context: context,
@@ -177,6 +178,7 @@ public final class Daemon: Sendable {
                     mailbox: mailbox,
                     telemetry: telemetry
                 )
+                try configuration.priority?.takeOnThisThread()
             } catch {
                 ready.set(.failure(error))
                 ended.set(nil)

@@ -48,6 +48,8 @@ public struct DaemonConfiguration: Sendable {
     public var messagesPerSecond = 1000
     /// The daemon's keys and the clients that it lets in; nil: everybody who reaches a socket is let in.
     public var security: DaemonSecurity?
+    /// The priority of the thread that takes observations and sends chunks and commands; nil: that of the process.
+    public var priority: RealTimePriority?
     /// Whom the daemon tells that it works; nil: nobody.
     public var watchdog: Watchdog?
     /// Where it is kept which robots are stopped; nil: a restart forgets that.

@@ -116,6 +116,17 @@ struct ServeCommand: ParsableCommand {
     @Flag(help: "Lock the network's weights in memory; the system must allow it (ulimit -l).")
     var lockWeights = false
 
+    @Option(
+        help: ArgumentHelp(
+            """
+            Real-time priority (SCHED_FIFO) of the thread that takes observations and sends chunks and commands, \
+            1...99; the system must allow it (ulimit -r). Default: none.
+            """,
+            valueName: "n"
+        )
+    )
+    var priority: Int?
+
     @OptionGroup
     var security: SecurityOptions
 
@@ -138,6 +149,9 @@ struct ServeCommand: ParsableCommand {
         }
         if let messagesPerSecond, !(1...10_000_000).contains(messagesPerSecond) {
             throw ValidationError("--messages-per-second is \(messagesPerSecond), expected 1...10000000")
+        }
+        if let priority, !RealTimePriority.levels.contains(priority) {
+            throw ValidationError("--priority is \(priority), expected 1...99")
         }
         if robot.isEmpty, commandHz != nil || strategy != nil {
             throw ValidationError(
@@ -231,6 +245,9 @@ struct ServeCommand: ParsableCommand {
         configuration.budget = sampler.budget
         if let messagesPerSecond { configuration.messagesPerSecond = messagesPerSecond }
         if let strategy { configuration.strategy = strategy }
+        configuration.priority = try priority.map { level in
+            try Failure.asInput(path: "--priority") { try RealTimePriority(level) }
+        }
         configuration.logger = logger
         configuration.security = try security.load()
         if let manager, let timeoutNs = manager.watchdogNs {

@@ -57,6 +57,82 @@ extension EndToEnd {
             #expect(latency["total"]?["count"] == 3)
         }
 
+        /// A real-time thread with more work than it can do keeps every other one from the core, so none of those that
+        /// sample may have the priority, nor one that is started later.
+        @Test(.enabled("the system gives no real-time priority") { try await mayHavePriority() })
+        func thePriorityIsTheSocketThreadsAlone() async throws {
+            let daemon = try await RunningDaemon(
+                policy: SourceTree.tinyPolicy("processors"),
+                "--priority",
+                "7",
+                "--threads",
+                "2"
+            )
+            _ = try daemon.client().predict(observation(0))
+            let threads = try Self.threads(of: daemon.program.processIdentifier)
+            let expected = ["sockets": 7, "planner": 0, "denoiser-1": 0]
+            for (name, priority) in expected {
+                #expect(threads.contains { $0 == (name, priority) }, "\(name) in \(threads)")
+            }
+            #expect(threads.filter { $0.priority != 0 }.map(\.name) == ["sockets"])
+            #expect(try await daemon.stop().exitCode == 0)
+        }
+
+        private static func mayHavePriority() async throws -> Bool {
+            let executable = URL(filePath: "/usr/bin/chrt")
+            return try await RunningProgram(["--fifo", "7", "true"], executable: executable).end().exitCode
+                == 0
+        }
+
+        /// The threads of a process with their real-time priorities, 0 for none (`man 5 proc`: field 40 of `stat`).
+        private static func threads(of process: Int32) throws -> [(name: String, priority: Int)] {
+            let tasks = URL(filePath: "/proc/\(process)/task")
+            let folders = try FileManager.default.contentsOfDirectory(
+                at: tasks,
+                includingPropertiesForKeys: nil
+            )
+            return try folders.map { folder in
+                let stat = try String(contentsOf: folder.appending(path: "stat"), encoding: .utf8)
+                let nameStart = try #require(stat.firstIndex(of: "("))
+                let nameEnd = try #require(stat.lastIndex(of: ")"))
+                // The name, in parentheses, is the second field and may have blanks.
+                let fields = stat[nameEnd...].split(separator: " ")
+                return (
+                    String(stat[stat.index(after: nameStart)..<nameEnd]), try #require(Int(fields[40 - 2]))
+                )
+            }
+        }
+
+        @Test(arguments: ["0", "100", "-1"])
+        func aPriorityThatThereIsNotIsBadInput(level: String) async throws {
+            let ended = try await RunningProgram([
+                "serve", "--policy", SourceTree.tinyPolicy("processors"), "--priority=\(level)",
+            ]).end()
+            #expect(ended.exitCode == 2)
+            #expect(ended.error.contains("--priority is \(level), expected 1...99"), "\(ended)")
+        }
+
+        /// Without the right to it, whoever runs the tests: of root the capability is taken, too.
+        @Test func aPriorityThatTheSystemRefusesIsBadInput() async throws {
+            let command = [
+                "--rtprio=0", program.path(percentEncoded: false), "serve", "--priority", "20", "--policy",
+                SourceTree.tinyPolicy("processors"),
+            ]
+            let isRoot = geteuid() == 0
+            let ended = try await RunningProgram(
+                (isRoot ? ["--bounding-set=-sys_nice", "/usr/bin/prlimit"] : []) + command,
+                executable: URL(filePath: isRoot ? "/usr/bin/setpriv" : "/usr/bin/prlimit")
+            ).end()
+            #expect(ended.exitCode == 2, "\(ended)")
+            #expect(
+                ended.error.contains(
+                    "--priority: real-time priority 20: Operation not permitted; the limit (ulimit -r, "
+                        + "LimitRTPRIO= in a systemd unit) is 0, expected at least 20"
+                ),
+                "\(ended)"
+            )
+        }
+
         /// Enough requests that the signal comes while a chunk is sampled, however fast the machine; one thread, so that a
         /// busy machine does not make chunks of a tiny network slow.
         @Test(arguments: [SIGINT, SIGTERM])

@@ -238,6 +238,7 @@ def measure(arguments, name):
             arguments.policy,
             *["--robot", str(robot_file), "--budget-ms", str(arguments.budget_ms), "--window", "auto"],
             *["--precision", "auto"],
+            *(["--priority", str(arguments.priority)] if arguments.priority else []),
             ports=free_ports(3),
         )
         daemon.start()
@@ -298,6 +299,7 @@ def main(outcome):
     parser.add_argument("--robots", type=int, default=4)
     parser.add_argument("--hz", type=float, default=10)
     parser.add_argument("--budget-ms", type=float, default=100)
+    parser.add_argument("--priority", type=int, help="real-time priority of the daemon's socket thread")
     parser.add_argument("--rate", type=int, default=20_000, help="messages a second that a flood has at most")
     parser.add_argument("--floods", default=",".join(FLOODS), help="which, separated by commas")
     arguments = parser.parse_args()

@@ -69,6 +69,7 @@ def main(outcome):
     parser.add_argument("--hz", type=float, default=20)
     parser.add_argument("--budget-ms", type=float, default=100)
     parser.add_argument("--threads", type=int, help="threads for the network")
+    parser.add_argument("--priority", type=int, help="real-time priority of the daemon's socket thread")
     parser.add_argument(
         "--chunks-only", action="store_true", help="robots without commands: a chunk for each observation"
     )
@@ -77,6 +78,8 @@ def main(outcome):
     options = ["--budget-ms", str(arguments.budget_ms), "--window", "auto", "--precision", "auto"]
     if arguments.threads:
         options += ["--threads", str(arguments.threads)]
+    if arguments.priority:
+        options += ["--priority", str(arguments.priority)]
     if not arguments.chunks_only:
         robot_file = ROOT / ".build" / "soak-robot.yaml"
         robot_file.write_text(ROBOT_FILE.format(hz=arguments.hz))
