@@ -27,7 +27,7 @@ public struct CalibrationCache: Sendable {
     /// What a calibration holds for.
     public struct Key: Codable, Hashable, Sendable {
         /// Of the file's contents and of how they are measured.
-        var version = 3
+        var version = 4
         let policy: String
         let fingerprint: UInt64
         let solver: String
@@ -107,8 +107,9 @@ public struct CalibrationCache: Sendable {
 extension Calibration {
     /// Whether a file that could be read holds what a measurement would have given.
     fileprivate func isUsable(steps: Int) -> Bool {
-        let numbers = linearization.gains + linearization.errors + linearization.rounding
-        return linearization.gains.count == steps && numbers.count == 3 * steps
+        let numbers =
+            linearization.gains + linearization.errors + linearization.rounding + linearization.volatility
+        return linearization.gains.count == steps && numbers.count == 4 * steps
             && numbers.allSatisfy { $0.isFinite && $0 >= 0 }
             && linearization.errors.allSatisfy { $0 > 0 }
             && forwardTimes.nanoseconds.count >= 1

@@ -52,6 +52,14 @@ struct FrozenElements {
         }
     }
 
+    /// The same for row `row` of a batch, [rows, sampleCount], and the row of its outputs.
+    func replace(in outputs: inout [Float], row: Int, at samples: [Float], of step: SolverStep) {
+        for element in range {
+            let cell = row * x0.count + element
+            outputs[cell] = modelOutput(of: step, sample: samples[cell], element: element)
+        }
+    }
+
     /// The same for one sample, from which `step` starts.
     func replace(in outputs: inout [Float], at sample: Span<Float>, of step: SolverStep) {
         for element in range {

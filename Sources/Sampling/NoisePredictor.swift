@@ -40,6 +40,27 @@ extension NoisePredictor {
         deadline.passEnded(batch: rows.count, begun: begun)
     }
 
+    /// Evaluates the first `count` samples of a batch, [timesteps.count, sampleCount], into the first rows of `buffer`. The
+    /// deadline learns how long it took.
+    func predict(
+        batch: [Float],
+        timesteps: [Int],
+        count: Int,
+        deadline: inout Deadline?,
+        into buffer: inout [Float]
+    ) {
+        let begun = deadline.passBegins()
+        let elements = 0..<count * (batch.count / timesteps.count)
+        var span = buffer.mutableSpan
+        var outputs = span._mutatingExtracting(first: elements.count)
+        predict(
+            samples: batch.span.extracting(elements),
+            timesteps: timesteps.span.extracting(0..<count),
+            into: &outputs
+        )
+        deadline.passEnded(batch: count, begun: begun)
+    }
+
     /// Evaluates one sample, with the timestep at `index`, into `buffer`; frozen elements as above. The deadline learns how
     /// long it took.
     func predict(

@@ -11,24 +11,29 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     /// The largest change of x_0 that a displacement too small to matter brings about, by the rounding within the network;
     /// shape [numInferenceSteps].
     public let rounding: [Float]
+    /// How far x_0 lies off the middle between those of the steps before and after, the largest element's distance; not
+    /// negative; shape [numInferenceSteps].
+    public let volatility: [Float]
 
     /// A linearisation from its parts, which have a number for each step.
-    public init(gains: [Float], errors: [Float], rounding: [Float]) {
+    public init(gains: [Float], errors: [Float], rounding: [Float], volatility: [Float]) {
         precondition(
-            gains.count == errors.count && gains.count == rounding.count,
-            "\(gains.count) gains, \(errors.count) errors, \(rounding.count) roundings"
+            [errors.count, rounding.count, volatility.count].allSatisfy { $0 == gains.count },
+            "\(gains.count) gains, \(errors.count) errors, \(rounding.count) roundings, \(volatility.count) volatilities"
         )
         self.gains = gains
         self.errors = errors
         self.rounding = rounding
+        self.volatility = volatility
     }
 
-    /// Where nothing was measured: x_0 does not follow, and may be off by as much as x.
+    /// Where nothing was measured: x_0 does not follow, may be off by as much as x, and wanders without bound.
     static func unknown(steps: Int) -> OutputLinearization {
         OutputLinearization(
             gains: [Float](repeating: 0, count: steps),
             errors: [Float](repeating: 1, count: steps),
-            rounding: [Float](repeating: 0, count: steps)
+            rounding: [Float](repeating: 0, count: steps),
+            volatility: [Float](repeating: .infinity, count: steps)
         )
     }
 
@@ -37,7 +42,8 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     /// Each block of steps is guessed as the quasi-Newton sampler guesses steps that enter its window, from the x_0 before
     /// the block; the network's outputs at the guesses and at the true samples then give pairs of displacement and
     /// change. The gain is the least-squares fit over them, the error what all but one in twenty stay below. The rounding is
-    /// the largest change between the true samples and the same moved by a ten-thousandth.
+    /// the largest change between the true samples and the same moved by a ten-thousandth. The volatility is the root mean
+    /// square over the samples.
     ///
     /// - Parameters:
     ///   - noise: [samples, numInferenceSteps + 1, sampleCount].
@@ -53,6 +59,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
         var sums = [(displacement: Double, product: Double)](repeating: (0, 0), count: steps.count)
         var pairs = [[(displacement: [Float], change: [Float])]](repeating: [], count: steps.count)
         var rounding = [Float](repeating: 0, count: steps.count)
+        var squaredDistances = [Float](repeating: 0, count: steps.count)
         for sample in 0..<samples {
             let count = (steps.count + 1) * sampleCount
             let reference = ReferenceTrajectory(
@@ -61,6 +68,10 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
                 noise: Array(noise[sample * count..<(sample + 1) * count]),
                 sampleCount: sampleCount
             )
+            for row in steps.indices.dropFirst().dropLast() {
+                let distance = reference.distanceFromNeighbours(row)
+                squaredDistances[row] += distance * distance
+            }
             for start in stride(from: 0, to: steps.count, by: maximumBatch) {
                 let rows = start..<min(start + maximumBatch, steps.count)
                 let cells = start * sampleCount..<rows.upperBound * sampleCount
@@ -108,7 +119,27 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
             guard let last = ratios.indices.last else { return Float(1) }
             return max(ratios[last - last / 20], Self.smallestError)
         }
-        return OutputLinearization(gains: gains, errors: errors, rounding: rounding)
+        var volatility = squaredDistances.map { ($0 / Float(max(samples, 1))).squareRoot() }
+        // The ends have one neighbour each, and wander like it.
+        if volatility.count > 2 {
+            volatility[0] = volatility[1]
+            volatility[volatility.count - 1] = volatility[volatility.count - 2]
+        }
+        return OutputLinearization(
+            gains: gains,
+            errors: smoothed(errors),
+            rounding: rounding,
+            volatility: smoothed(volatility)
+        )
+    }
+
+    /// The mean over the steps nearby: a few samples tell a step's own extremes badly, and neighbours of many steps are alike.
+    private static func smoothed(_ values: [Float]) -> [Float] {
+        let reach = values.count / 50
+        return values.indices.map { index in
+            let nearby = values[max(index - reach, 0)...min(index + reach, values.count - 1)]
+            return nearby.reduce(0, +) / Float(nearby.count)
+        }
     }
 
     /// The blocks of steps that are guessed from one x_0 each.
@@ -178,6 +209,13 @@ private struct ReferenceTrajectory {
         var span = outputs.mutableSpan
         predictor.predict(samples: samples.span, timesteps: timesteps.span, into: &span)
         return outputs
+    }
+
+    /// How far the x_0 of a step with two neighbours lies off the middle between theirs, in the largest element.
+    func distanceFromNeighbours(_ row: Int) -> Float {
+        (row * sampleCount..<(row + 1) * sampleCount).reduce(0) { largest, cell in
+            max(largest, abs(x0[cell] - (x0[cell - sampleCount] + x0[cell + sampleCount]) / 2))
+        }
     }
 
     /// The clipped x_0 that the network predicts at `samples`, [rows.count, sampleCount].

@@ -10,10 +10,13 @@
 /// h missed of the output's change over it (Broyden's update, *A Class of Methods for Solving Nonlinear Simultaneous
 /// Equations*, 1965). Steps that enter the window continue the recurrence with the last known clean sample.
 ///
-/// A sample whose displacement is small enough is not evaluated again: the error of its output, estimated by the
-/// linearisation's, may add at most tolerance / sqrt(N) to the result. The window's first sample is always exact, so a
-/// sweep always gains a step, N sweeps are enough (2 N where a sample starts over, see below), and tolerance 0 gives the
-/// sequential sample.
+/// Not every step is evaluated. The window is one of nodes, and the clean samples of the steps between two nodes lie on the
+/// line between theirs; `NodeLayout` says where that is good enough.
+///
+/// A node whose displacement is small enough is not evaluated again: the error of its output, estimated by the
+/// linearisation's, may add at most tolerance / sqrt(2 N) to the result; the bridges may add as much. The window's first
+/// node is always accepted, so a sweep always gains a node, N sweeps are enough (2 N where a sample starts over, see
+/// below), and tolerance 0, with which every step is a node, gives the sequential sample.
 ///
 /// Some noise lies where two ways to act meet, and there the smallest error decides between them. The signature is an
 /// output that changes several times more than the linearisation expects. Therefore the last sample of a window is
@@ -25,16 +28,14 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     var maximumBatch: Int { window }
 
     private let steps: [SolverStep]
-    private let timesteps: [Int]
     private let sampleCount: Int
     private let linearization: OutputLinearization
     /// dm / dx of the linearised network, [N].
     private let outputGains: [Float]
     /// dm / dx_0 at a fixed x, [N].
     private let outputFromX0: [Float]
-    /// The estimated effect on the result of a displacement of one, [N].
-    private let errorWeights: [Float]
     private let largestError: Float
+    private var layout: NodeLayout
 
     /// The guess, [N + 1, sampleCount]. Rows up to the front are final.
     private var trajectory: [Float]
@@ -47,7 +48,11 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private var secantSteps: [Float]
     private var secantResiduals: [Float]
     private var secantNorms: [Float]
-    /// The network's outputs for the window, [window, sampleCount].
+    /// Whether a step has an output of this sample; [N].
+    private var isKnown: [Bool]
+    /// The window's samples and their timesteps, and the network's outputs for them; [window, sampleCount].
+    private var batch: [Float]
+    private var batchTimesteps: [Int]
     private var newOutputs: [Float]
     /// What the first window is stepped towards: a guess of the result, or 0.
     private var initialX0: [Float]
@@ -58,13 +63,17 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private static let checkedPart = 0.6
     /// In the last part the ways have been chosen.
     private static let decidedPart = 0.9
-    private static let ambiguousStiffness: Float = 3
+    private static let ambiguousStiffness: Float = 2.5
     /// The part of the tolerance that is left where ways are ambiguous: small errors have been seen to grow a hundredfold.
     private static let carefulness: Float = 0.01
     /// A secant halves the error at least; its samples may move further.
     private static let secantAllowance: Float = 3
     /// The least that an error in x counts for in the result: how it spreads is known on average only.
     private static let smallestSpread = 0.3
+    /// The gains of most samples are that much below those of the middle observation. In a sample whose gains are not,
+    /// errors spread further.
+    private static let calmShift: Float = -0.1
+    private static let gainCaution: Float = 10
     private static let shiftRate: Float = 0.3
     private static let largestShift: Float = 0.3
 
@@ -76,17 +85,21 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         linearization: OutputLinearization
     ) {
         self.steps = steps
-        self.timesteps = steps.map(\.timestep)
         self.sampleCount = sampleCount
         self.window = min(window, steps.count)
         self.tolerance = tolerance
         self.linearization = linearization
-        self.largestError = tolerance / Float(steps.count).squareRoot()
+        // Half of the tolerance's square is for the displacements of nodes, half for the bridges between them.
+        largestError = tolerance / Float(2 * steps.count).squareRoot()
 
         let responses = steps.map(\.response)
         outputGains = zip(steps, linearization.gains).map { Float($0.outputGain(x0Gain: Double($1))) }
         outputFromX0 = steps.map { Float($0.outputGain(x0Gain: 1) - $0.outputGain(x0Gain: 0)) }
-        errorWeights = Self.spreads(responses, gains: linearization.gains).map { Float($0) }
+        layout = NodeLayout(
+            errorWeights: Self.spreads(responses, gains: linearization.gains).map { Float($0) },
+            volatility: linearization.volatility,
+            largestError: largestError
+        )
 
         let count = steps.count * sampleCount
         trajectory = Array(repeating: 0, count: count + sampleCount)
@@ -96,7 +109,10 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         secantSteps = Array(repeating: 0, count: count)
         secantResiduals = Array(repeating: 0, count: count)
         secantNorms = Array(repeating: 0, count: steps.count)
-        newOutputs = Array(repeating: 0, count: self.window * sampleCount)
+        isKnown = Array(repeating: false, count: steps.count)
+        batch = Array(repeating: 0, count: self.window * sampleCount)
+        batchTimesteps = Array(repeating: 0, count: self.window)
+        newOutputs = batch
         initialX0 = Array(repeating: 0, count: sampleCount)
     }
 
@@ -136,65 +152,68 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         var allowed = largestError
         var isCareful = false
         var largestStiffness: Float = 1
+        var caution: Float = 1
 
         start(from: noise, frozen: frozen)
+        // Indices of nodes; the front is the first that has not settled.
         var front = 0
-        var end = window
-        var known = 0
-        while front < steps.count {
-            if deadline.forbids(batch: end - front, step: front, of: steps.count) { break }
-            predictor.predict(
-                trajectory: trajectory,
-                timesteps: timesteps,
-                rows: front..<end,
-                of: steps,
-                frozen: frozen,
-                deadline: &deadline,
-                into: &newOutputs
-            )
+        var end = layout.nodes.count
+        var settledSteps = 0
+        while settledSteps < steps.count {
+            if deadline.forbids(batch: end - front, step: settledSteps, of: steps.count) { break }
+            evaluate(front..<end, with: predictor, frozen: frozen, deadline: &deadline)
             iterations += 1
             evaluations += end - front
 
-            let stiffness = learn(from: front, to: end, known: known)
-            known = max(known, end)
+            let stiffness = learn(from: front, to: end)
             // Without tolerance every sample is exact, whatever it takes.
             if stiffness > Self.ambiguousStiffness && !isCareful && tolerance > 0 {
                 isCareful = true
                 allowed = largestError * Self.carefulness
                 squaredErrors = 0
+                layout.restart(dense: true)
+                layout.extend(to: window, caution: 1)
                 front = 0
-                end = window
+                end = layout.nodes.count
+                settledSteps = 0
+                for step in 0..<layout.nodes[end - 1] { advance(step, noise: noise, frozen: frozen) }
                 continue
             }
 
             if !isCareful {
                 largestStiffness = max(largestStiffness, stiffness)
-                allowed = largestError / largestStiffness
+                caution = largestStiffness * (1 + Self.gainCaution * max(gainShift - Self.calmShift, 0))
+                let roughness = max(layout.roughness, 1)
+                allowed = largestError / (caution * roughness * roughness)
             }
-            for step in front..<end { advance(step, noise: noise, frozen: frozen) }
+            let last = layout.nodes[end - 1]
+            // The steps that lead to the front go by its newest output, too.
+            let first = front > 0 ? layout.nodes[front - 1] + 1 : 0
+            for step in first...last { advance(step, noise: noise, frozen: frozen) }
+            end += refineBridges(from: front, to: end)
             let newFront = settled(from: front, to: end, allowed: allowed, squaredErrors: &squaredErrors)
-            let newEnd = min(newFront + window, steps.count)
-            if end < newEnd {
-                for step in end..<newEnd {
-                    if step < known {
-                        advance(step, noise: noise, frozen: frozen)
-                    } else {
-                        hold(step, noise: noise, frozen: frozen)
-                    }
-                }
-            }
+            observeRoughness(from: front, to: newFront, end: end)
             front = newFront
-            end = newEnd
+            if front == layout.nodes.count && layout.isComplete {
+                settledSteps = steps.count
+                break
+            }
+            layout.extend(to: front + window, caution: caution)
+            end = min(front + window, layout.nodes.count)
+            for step in last + 1..<max(layout.nodes[end - 1], last + 1) {
+                advance(step, noise: noise, frozen: frozen)
+            }
+            settledSteps = layout.nodes[front]
         }
 
         for element in 0..<sampleCount {
-            sample[element] = trajectory[front * sampleCount + element]
+            sample[element] = trajectory[settledSteps * sampleCount + element]
         }
         return SamplingProgress(
-            steps: front,
+            steps: settledSteps,
             iterations: iterations,
             evaluations: evaluations,
-            residual: Float(squaredErrors.squareRoot())
+            residual: Float((squaredErrors + layout.squaredErrors).squareRoot())
         )
     }
 
@@ -205,31 +224,63 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             predictedX0[element] = initialX0[element]
             initialX0[element] = 0
         }
-        for step in steps.indices { secantNorms[step] = 0 }
+        for step in steps.indices {
+            secantNorms[step] = 0
+            isKnown[step] = false
+        }
         gainShift = 0
-        for step in 0..<window - 1 { hold(step, noise: noise, frozen: frozen) }
+        layout.startSample()
+        layout.extend(to: window, caution: 1)
+        for step in 0..<layout.nodes[layout.nodes.count - 1] { advance(step, noise: noise, frozen: frozen) }
     }
 
-    /// Takes the window's new outputs over, with the secants of steps `front` ..< `known`, which had others.
+    /// Evaluates the samples of some nodes in one batch, into `newOutputs`.
+    private mutating func evaluate(
+        _ window: Range<Int>,
+        with predictor: borrowing some NoisePredictor,
+        frozen: borrowing FrozenElements,
+        deadline: inout Deadline?
+    ) {
+        for (row, node) in window.enumerated() {
+            let step = layout.nodes[node]
+            batchTimesteps[row] = steps[step].timestep
+            for element in 0..<sampleCount {
+                batch[row * sampleCount + element] = trajectory[step * sampleCount + element]
+            }
+        }
+        predictor.predict(
+            batch: batch,
+            timesteps: batchTimesteps,
+            count: window.count,
+            deadline: &deadline,
+            into: &newOutputs
+        )
+        for (row, node) in window.enumerated() {
+            frozen.replace(in: &newOutputs, row: row, at: batch, of: steps[layout.nodes[node]])
+        }
+    }
+
+    /// Takes the window's new outputs over, with the secants of the steps that had others.
     ///
     /// - Returns: the largest change of a clean sample that the linearisation did not expect, in units of what it takes to
     ///   be its error, over the steps in which ways are chosen.
-    private mutating func learn(from front: Int, to end: Int, known: Int) -> Float {
+    private mutating func learn(from front: Int, to end: Int) -> Float {
         var stiffness: Float = 0
         var displacements: Float = 0
         var products: Float = 0
-        for index in front..<end {
+        for node in front..<end {
+            let index = layout.nodes[node]
             let step = steps[index]
             let gain = linearization.gains[index]
-            let isKnown = index < known
+            let hadOutput = isKnown[index]
             var norm: Float = 0
             var largestDisplacement: Float = 0
             var largestSurprise: Float = 0
             for element in 0..<sampleCount {
                 let cell = index * sampleCount + element
                 let here = trajectory[cell]
-                let output = newOutputs[cell - front * sampleCount]
-                if isKnown {
+                let output = newOutputs[(node - front) * sampleCount + element]
+                if hadOutput {
                     let there = evaluatedAt[cell]
                     let displacement = here - there
                     secantSteps[cell] = displacement
@@ -246,6 +297,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
                 evaluatedAt[cell] = here
                 modelOutputs[cell] = output
             }
+            isKnown[index] = true
             secantNorms[index] = norm
             displacements += norm
             // What the network's rounding does is taken off, but not what that of the displacement itself does.
@@ -261,8 +313,25 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         return stiffness
     }
 
-    /// Takes a step with the linearised output.
+    /// Takes a step as well as is known by now: with the linearised output, on the bridge between two outputs, or with the
+    /// clean sample of the step before it.
     private mutating func advance(_ index: Int, noise: Span<Float>, frozen: borrowing FrozenElements) {
+        let (before, after) = layout.bridge(of: index)
+        if before == after {
+            if isKnown[index] {
+                follow(index, noise: noise, frozen: frozen)
+            } else {
+                hold(index, noise: noise, frozen: frozen)
+            }
+        } else if isKnown[before] && isKnown[after] {
+            cross(index, from: before, to: after, noise: noise, frozen: frozen)
+        } else {
+            hold(index, noise: noise, frozen: frozen)
+        }
+    }
+
+    /// Takes a step with the linearised output.
+    private mutating func follow(_ index: Int, noise: Span<Float>, frozen: borrowing FrozenElements) {
         let step = steps[index]
         let first = index * sampleCount
         var gain = outputGains[index]
@@ -284,6 +353,33 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             var output = modelOutputs[cell] + gain * (sample - evaluatedAt[cell])
             if hasSecant { output += secantWeight * secantResiduals[cell] }
             let x0 = step.predictedX0(sample: sample, modelOutput: output)
+            take(step, cell: cell, modelOutput: output, x0: x0, noise: noise)
+        }
+        takeFrozen(index, noise: noise, frozen: frozen)
+    }
+
+    /// Takes a step with the clean sample on the line between those of the nodes before and after it.
+    ///
+    /// The line starts from the clean sample that the node before it was left with, and rises as those of the last
+    /// evaluations do: what moves one node's moves the next one's much alike.
+    private mutating func cross(
+        _ index: Int,
+        from before: Int,
+        to after: Int,
+        noise: Span<Float>,
+        frozen: borrowing FrozenElements
+    ) {
+        let step = steps[index]
+        let part = Float(index - before) / Float(after - before)
+        for element in 0..<sampleCount where !frozen.range.contains(element) {
+            let here = before * sampleCount + element
+            let there = after * sampleCount + element
+            let rise =
+                steps[after].predictedX0(sample: evaluatedAt[there], modelOutput: modelOutputs[there])
+                - steps[before].predictedX0(sample: evaluatedAt[here], modelOutput: modelOutputs[here])
+            let x0 = predictedX0[here + sampleCount] + part * rise
+            let cell = index * sampleCount + element
+            let output = step.modelOutput(sample: trajectory[cell], x0: x0)
             take(step, cell: cell, modelOutput: output, x0: x0, noise: noise)
         }
         takeFrozen(index, noise: noise, frozen: frozen)
@@ -333,25 +429,70 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         predictedX0[cell + sampleCount] = x0
     }
 
-    /// The first of the samples `front` + 1 ... `end` that must be evaluated again. Adds the squares of the errors that
-    /// those before it may cause in the result.
+    /// The first of the nodes `front` + 1 ... `end` that must be evaluated again. Adds the squares of the errors that those
+    /// before it may cause in the result.
     private func settled(from front: Int, to end: Int, allowed: Float, squaredErrors: inout Double) -> Int {
-        let isChecked = Double(end) < Self.checkedPart * Double(steps.count)
+        // It has just become one.
+        guard isKnown[layout.nodes[front]] else { return front }
+        let isChecked = Double(layout.nodes[end - 1] + 1) < Self.checkedPart * Double(steps.count)
         let limit = isChecked ? max(end - 1, front + 1) : end
-        var index = front + 1
-        while index < limit {
+        var node = front + 1
+        while node < limit {
+            let step = layout.nodes[node]
+            guard isKnown[step] else { break }
             var displacement: Float = 0
-            for cell in index * sampleCount..<(index + 1) * sampleCount {
+            for cell in step * sampleCount..<(step + 1) * sampleCount {
                 let moved = abs(trajectory[cell] - evaluatedAt[cell])
                 if !(moved <= displacement) { displacement = moved }
             }
-            let allowance = secantNorms[index] > 1e-8 ? Self.secantAllowance : 1
-            let error = displacement * linearization.errors[index] * errorWeights[index] / allowance
+            let allowance = secantNorms[step] > 1e-8 ? Self.secantAllowance : 1
+            let error = displacement * linearization.errors[step] * layout.weights[step] / allowance
             // Both comparisons are written so that a NaN has not settled.
             guard error <= allowed else { break }
             squaredErrors += Double(error) * Double(error)
-            index += 1
+            node += 1
         }
-        return index
+        return node
+    }
+
+    /// Gives up the bridges of the window that turn out to be too long.
+    ///
+    /// - Returns: how many nodes were inserted.
+    private mutating func refineBridges(from front: Int, to end: Int) -> Int {
+        guard tolerance > 0 && !layout.isDense else { return 0 }
+        var inserted = 0
+        // From the end on, so that what is inserted moves nothing that is still to come.
+        for node in (max(front, 1)..<max(end - 1, 1)).reversed() {
+            guard let distance = distanceFromNeighbours(node) else { continue }
+            let (before, after) = layout.refine(node: node, distance: distance)
+            inserted += before + after
+        }
+        return inserted
+    }
+
+    /// Compares the clean samples of nodes that have settled with those of the nodes on both sides.
+    private mutating func observeRoughness(from front: Int, to newFront: Int, end: Int) {
+        for node in max(front, 1)..<max(min(newFront, end - 1), 1) {
+            guard let distance = distanceFromNeighbours(node) else { continue }
+            layout.observe(node: node, distance: distance)
+        }
+    }
+
+    /// How far the clean sample of a node lies off the line between those of the nodes before and after it, in the largest
+    /// element; nil where not all three are known.
+    private func distanceFromNeighbours(_ node: Int) -> Float? {
+        let here = layout.nodes[node]
+        let before = layout.nodes[node - 1]
+        let after = layout.nodes[node + 1]
+        guard isKnown[before] && isKnown[here] && isKnown[after] else { return nil }
+        let part = Float(here - before) / Float(after - before)
+        var distance: Float = 0
+        for element in 0..<sampleCount {
+            let first = predictedX0[(before + 1) * sampleCount + element]
+            let last = predictedX0[(after + 1) * sampleCount + element]
+            let line = first + part * (last - first)
+            distance = max(distance, abs(predictedX0[(here + 1) * sampleCount + element] - line))
+        }
+        return distance
     }
 }

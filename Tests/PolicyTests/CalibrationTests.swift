@@ -54,7 +54,8 @@ struct CalibrationTests {
             linearization: OutputLinearization(
                 gains: [Float](repeating: 0.25, count: steps),
                 errors: [Float](repeating: 0.125, count: steps),
-                rounding: [Float](repeating: 0.0001, count: steps)
+                rounding: [Float](repeating: 0.0001, count: steps),
+                volatility: [Float](repeating: 0.03125, count: steps)
             ),
             forwardTimes: ForwardTimes(nanoseconds: [1_000, 2_000]),
             windows: [1, 3, 5, 8].map { window in
@@ -77,6 +78,7 @@ struct CalibrationTests {
         #expect(try folder.files().count == 1)
 
         #expect(kept.linearization.gains.count == 20)
+        #expect(kept.linearization.volatility.count == 20)
         #expect(kept.forwardTimes.nanoseconds.count == 20)
         #expect(kept.windows.map(\.window) == [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20])
         #expect(kept.windows[0].iterations == 20)
@@ -222,7 +224,7 @@ struct CalibrationTests {
     /// Files that can be read, but not relied on.
     @Test(arguments: [
         // Of another version, and of another policy under the same name.
-        (#""version":3"#, #""version":0"#),
+        (#""version":4"#, #""version":0"#),
         (#""policy":"processors""#, #""policy":"other""#),
         (#""threads":1"#, #""threads":2"#),
         (#""errors":[0.125"#, #""errors":[0"#),
@@ -233,6 +235,8 @@ struct CalibrationTests {
         (#""gains":[0.25"#, #""gains":[null"#),
         (#""rounding":[0"#, #""rounding":[-1,0"#),
         (#""rounding":[0"#, #""rounding":[0,0"#),
+        (#""volatility":[0.03125"#, #""volatility":[-1"#),
+        (#""volatility":[0.03125"#, #""volatility":[0.03125,0.03125"#),
         (#""nanoseconds":[1000,2000]"#, #""nanoseconds":[]"#),
         (#""nanoseconds":[1000,2000]"#, #""nanoseconds":[0,2000]"#),
         (#""window":8"#, #""window":0"#),

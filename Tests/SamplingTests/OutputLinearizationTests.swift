@@ -36,6 +36,10 @@ import Testing
         #expect(found.gains.count == 50)
         #expect(found.errors.count == 50)
         #expect(found.rounding.count == 50)
+        #expect(found.volatility.count == 50)
+        // DDPM's noise comes in at every step and moves x_0 with it; an ODE's x_0 bends only.
+        let wanders = found.volatility[25..<45].allSatisfy { $0 > 0.02 }
+        #expect(wanders == (solver == .ddpm), "\(found.volatility)")
         // A nudge of 0.0001 changes x_0 by that, times a gain below 1; where alpha is small epsilon's last bit weighs more.
         #expect(found.rounding.dropFirst(3).allSatisfy { 0..<0.0002 ~= $0 })
         // The first sample is the noise itself, which no guess misses. At the next ones alpha is small and what epsilon
@@ -134,7 +138,8 @@ import Testing
         let written = OutputLinearization(
             gains: [0, 0.1, 0.33333334],
             errors: [1, 0.02, 0.7],
-            rounding: [0, 0, 0.001]
+            rounding: [0, 0, 0.001],
+            volatility: [0.5, 0.25, 0]
         )
         let data = try JSONEncoder().encode(written)
         #expect(try JSONDecoder().decode(OutputLinearization.self, from: data) == written)
@@ -153,5 +158,6 @@ import Testing
         )
         #expect(found.gains.allSatisfy { $0 == 0 })
         #expect(found.errors.allSatisfy { $0 > 0 && $0 <= 1 })
+        #expect(found.volatility.allSatisfy { $0 == 0 })
     }
 }

@@ -49,7 +49,8 @@ import Testing
             let linearization = OutputLinearization(
                 gains: [Float](repeating: gain, count: 15),
                 errors: [Float](repeating: 0.02, count: 15),
-                rounding: [Float](repeating: 0, count: 15)
+                rounding: [Float](repeating: 0, count: 15),
+                volatility: [Float](repeating: 0.01, count: 15)
             )
             let parallel = try setup.sampler(
                 .quasiNewton(window: 6, tolerance: 0),
@@ -116,6 +117,39 @@ import Testing
         }
     }
 
+    /// With many steps, those between nodes are bridged: fewer evaluations than steps, even one at a time.
+    @Test(arguments: [1, 4, 8])
+    func evaluatesFewerThanTheSteps(_ window: Int) throws {
+        let setup = SamplerCase.all[0]
+        let model = try setup.model()
+        let sequential = try setup.sampler(.sequential)
+        let linearization = try linearization(setup)
+        let parallel = try setup.sampler(
+            .quasiNewton(window: window, tolerance: 0.01),
+            linearization: linearization
+        )
+        for seed: UInt64 in 40..<48 {
+            let noise = gaussianNoise(count: parallel.noiseCount, seed: seed)
+            let recorder = RecordingPredictor(model)
+            let (sample, report) = parallel.sample(with: recorder, noise: noise)
+            let visited = Set(recorder.batches.joined())
+            #expect(visited.count < 80, "seed \(seed)")
+            // The last step's clean sample is the result, and is no bridge's.
+            #expect(visited.contains(0))
+            #expect(report.modelEvaluations < setup.numInferenceSteps, "seed \(seed)")
+            #expect(report.residual <= 0.01)
+            let expected = sequential.sample(with: model, noise: noise).sample
+            #expect(largestDifference(sample, expected) <= 0.04, "seed \(seed)")
+        }
+        // What was not measured may wander anywhere, and is not bridged.
+        let uncalibrated = try setup.sampler(.quasiNewton(window: window, tolerance: 0.01))
+        let recorder = RecordingPredictor(model)
+        let noise = gaussianNoise(count: parallel.noiseCount, seed: 40)
+        let (_, report) = uncalibrated.sample(with: recorder, noise: noise)
+        #expect(Set(recorder.batches.joined()).count == setup.numInferenceSteps)
+        #expect(report.residual <= 0.01)
+    }
+
     /// Where two ways meet, a small error early in the process decides between them.
     ///
     /// Few long steps leave little time to notice it, and a window that holds the whole process from the start none to look
@@ -149,7 +183,8 @@ import Testing
         let linearization = OutputLinearization(
             gains: [Float](repeating: 0, count: 100),
             errors: [Float](repeating: 0.0001, count: 100),
-            rounding: [Float](repeating: 0, count: 100)
+            rounding: [Float](repeating: 0, count: 100),
+            volatility: [Float](repeating: 0.01, count: 100)
         )
         let model = try setup.twoModes()
         let sequential = try setup.sampler(.sequential)
