@@ -107,7 +107,9 @@ struct NodeLayout {
         guard !isDense, largestError > 0, longest > 1 else { return 1 }
         let error = roughness * caution * volatility[start] * errorWeights[start] / Self.allowance
         var length = longest
-        while length > 1 && !(Self.squaredError(error, length: length) <= limit(length: length)) { length -= 1 }
+        while length > 1 && !(Self.squaredError(error, length: length) <= limit(length: length)) {
+            length -= 1
+        }
         if length > 1 { squaredErrors += Double(Self.squaredError(error, length: length)) }
         return length
     }

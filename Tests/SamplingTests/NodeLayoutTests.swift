@@ -59,7 +59,7 @@ import Testing
         #expect(unimportant.nodes == smooth.nodes)
     }
 
-    @Test func caseWithoutBridges() {
+    @Test func hasNoBridgesWhereTheyWouldCostTooMuch() {
         for dense in [
             complete(layout(largestError: 0)),
             complete(layout(volatility: 1)),
@@ -96,6 +96,28 @@ import Testing
         layout.startSample()
         layout.extend(to: 2, caution: 1)
         #expect(layout.nodes == [0, 4])
+    }
+
+    /// What a node says about the bridges beside it is believed over what was expected of them.
+    @Test func givesUpBridgesThatTurnOutTooLong() {
+        var layout = complete(layout())
+        let before = layout.nodes
+        // 0.02 is typical of nodes 4 steps apart; a little more is no reason.
+        #expect(layout.refine(node: 5, distance: 0.03) == (0, 0))
+        #expect(layout.nodes == before)
+        #expect(layout.refine(node: 5, distance: 0.16) == (3, 3))
+        #expect(layout.nodes == before[..<5] + [17, 18, 19, 20, 21, 22, 23] + before[6...])
+        for step in 16...24 { #expect(layout.bridge(of: step) == (step, step)) }
+        #expect(layout.bridge(of: 25) == (24, 28))
+        // One for itself where there is no bridge, and what it has of those on one side.
+        for step in 17...23 { #expect(abs(layout.weights[step] - 1) < 1e-5) }
+        #expect(abs(layout.weights[16] - 2.5) < 1e-5)
+        #expect(abs(layout.weights[24] - 2.5) < 1e-5)
+        // They are nodes now, next to each other.
+        #expect(layout.refine(node: 6, distance: 100) == (0, 0))
+
+        var unknown = complete(self.layout())
+        #expect(unknown.refine(node: 1, distance: .nan) == (3, 3))
     }
 
     /// A node that lies as far off the line as is typical teaches nothing; three in a row of twice that nearly double it.
