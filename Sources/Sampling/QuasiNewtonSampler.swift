@@ -15,8 +15,9 @@
 ///
 /// A node whose displacement is small enough is not evaluated again: the error of its output, estimated by the
 /// linearisation's, may add at most tolerance / sqrt(2 N) to the result; the bridges may add as much. The window's first
-/// node is always accepted, so a sweep always gains a node, N sweeps are enough (2 N where a sample starts over, see
-/// below), and tolerance 0, with which every step is a node, gives the sequential sample.
+/// node is always accepted, so a sweep gains a node, unless it gives up the bridge that leads there. N sweeps are enough, half
+/// as many more where bridges are given up, and 2 N where a sample starts over (see below). With tolerance 0 every step is a
+/// node, and the sample is the sequential one.
 ///
 /// Some noise lies where two ways to act meet, and there the smallest error decides between them. The signature is an
 /// output that changes several times more than the linearisation expects. Therefore the last sample of a window is
