@@ -65,7 +65,7 @@ let package = Package(
         module("NumPyRandom", settings: computing),
         module("Safetensors"),
         .target(name: "CKernels"),
-        module("Denoiser", ["CKernels", "COpenBLAS", "NumPyRandom"], settings: computing),
+        module("Denoiser", ["CKernels", "CLinux", "COpenBLAS", "NumPyRandom"], settings: computing),
         module("Sampling", ["NumPyRandom"], settings: computing),
         module("Policy", ["Denoiser", "Sampling", "Safetensors"], settings: computing),
         module("Wire", ["CLinux", "CMessagePack", "CZeroMQ"]),

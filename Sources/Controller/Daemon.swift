@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Logging
 import Synchronization
@@ -167,7 +168,7 @@ public final class Daemon: Sendable {
         let (wakeUp, ended) = (wakeUp, socketsEnded)
         let stopFlag = stopFlag
         let thread = Thread {
-            Thread.current.name = "sockets"
+            dn_name_this_thread("sockets")
             defer { mailbox.close() }
             let loop: SocketLoop
             do {

@@ -1,3 +1,4 @@
+import CLinux
 import Foundation
 import Policy
 import Wire
@@ -28,7 +29,7 @@ enum PlannerThread {
         makePlanner: @escaping @Sendable () throws -> Planner
     ) {
         let thread = Thread {
-            Thread.current.name = "planner"
+            dn_name_this_thread("planner")
             do {
                 var planner = try makePlanner()
                 let facts = PlannerFacts(

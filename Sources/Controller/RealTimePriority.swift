@@ -38,9 +38,9 @@ public struct RealTimePriority: Sendable, Hashable {
         self.level = level
         let asked = OneShot<Result<Void, RealTimePriorityError>>()
         let thread = Thread { [self] in
+            dn_name_this_thread("priority")
             asked.set(Result { () throws(RealTimePriorityError) in try takeOnThisThread() })
         }
-        thread.name = "priority"
         thread.start()
         try asked.wait().get()
     }

@@ -1,3 +1,4 @@
+import CLinux
 import Dispatch
 import Foundation
 import Logging
@@ -73,7 +74,7 @@ public final class Recorder: MessageTap {
         self.capacity = capacity
         let ready = OneShot<Result<Void, RecordingError>>()
         let thread = Thread { [self] in
-            Thread.current.name = "recorder"
+            dn_name_this_thread("recorder")
             do throws(RecordingError) {
                 var log = RecordingLog(writer: try makeWriter(), setup: setup, logger: logger)
                 ready.set(.success(()))

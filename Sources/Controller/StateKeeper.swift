@@ -1,3 +1,4 @@
+import CLinux
 import Dispatch
 import Foundation
 import Logging
@@ -47,7 +48,7 @@ final class StateKeeper: Sendable {
         work = Mutex(Work(stops: stops, problem: problem))
         (self.logger, self.tell, self.write) = (logger, tell, write)
         let thread = Thread { [self] in
-            Thread.current.name = "state"
+            dn_name_this_thread("state")
             run()
             ended.set(())
         }

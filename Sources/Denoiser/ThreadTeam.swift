@@ -1,4 +1,5 @@
 import CKernels
+import CLinux
 import Foundation
 import Glibc
 import Synchronization
@@ -64,7 +65,7 @@ final class ThreadTeam: @unchecked Sendable {
         for number in 1..<max(count, 1) {
             let loop = WorkerLoop(team: self)
             let thread = Thread {
-                Thread.current.name = "denoiser-\(number)"
+                dn_name_this_thread("denoiser-\(number)")
                 loop.run(number: number)
             }
             thread.start()
