@@ -9,8 +9,8 @@
 ///
 /// to the result. Bridges are as long as that stays within a share of the tolerance, `largestError`^2 m for the square of a
 /// bridge of m steps. The roughness is this sample's own: by how much its nodes lie off the line between the nodes
-/// before and after them, in units of what is typical. A bridge next to a node that lies much too far off is given up, and
-/// all of its steps become nodes.
+/// before and after them, in units of what is typical. A bridge next to a node that lies too far off, or among such nodes, is
+/// given up, and all of its steps become nodes.
 struct NodeLayout {
     /// The nodes laid so far, in order; the first is step 0, and the last one laid is step N - 1 in the end.
     private(set) var nodes: [Int] = []
@@ -34,13 +34,11 @@ struct NodeLayout {
     /// The most steps of a bridge, and the part of the process that it may span: over longer ones x_0 does not go straight.
     private static let longestBridge = 8
     private static let largestPart = 12
-    /// An estimate takes the weights of an error that keeps its direction, and volatilities from the middle observation,
-    /// where x_0 wanders more than it does under most others.
-    private static let allowance: Float = 1.7
     private static let roughnessRate: Float = 0.3
     private static let largestSurprise: Float = 5
-    /// A bridge may turn out to add so much more than it was laid for: a single distance says little.
-    private static let largestExcess: Float = 1.5
+    /// By how much more than it was laid for a bridge may turn out to add, by the surprise of a single node, which says
+    /// little.
+    private static let largestExcess: Float = 1.75
 
     /// - Parameters:
     ///   - errorWeights: what an error in each step's x_0 adds to the result, [N].
@@ -105,7 +103,7 @@ struct NodeLayout {
         let count = errorWeights.count
         let longest = min(Self.longestBridge, count / Self.largestPart, count - 1 - start)
         guard !isDense, largestError > 0, longest > 1 else { return 1 }
-        let error = roughness * caution * volatility[start] * errorWeights[start] / Self.allowance
+        let error = roughness * caution * volatility[start] * errorWeights[start]
         var length = longest
         while length > 1 && !(Self.squaredError(error, length: length) <= limit(length: length)) {
             length -= 1
@@ -120,36 +118,53 @@ struct NodeLayout {
 
     private func limit(length: Int) -> Float { largestError * largestError * Float(length) }
 
-    /// Learns how rough this sample is from three nodes in a row.
+    /// How far a node lies off the line between its neighbours, in units of what is typical.
     ///
     /// - Parameters:
-    ///   - node: the index in `nodes` of the middle one.
+    ///   - node: the index in `nodes` of the middle one of three.
     ///   - distance: by how much its clean sample lies off the line between the others'.
-    mutating func observe(node: Int, distance: Float) {
-        let surprise = min(surprise(node: node, distance: distance), Self.largestSurprise)
+    func surprise(node: Int, distance: Float) -> Float {
+        let step = nodes[node]
+        let left = Float(step - nodes[node - 1])
+        let right = Float(nodes[node + 1] - step)
+        let typical = volatility[step] * (2 * left * right / (left + right)).squareRoot()
+        return typical > 0 ? distance / typical : roughness
+    }
+
+    /// Learns from a node's surprise how rough this sample is.
+    mutating func observe(surprise: Float) {
+        let surprise = min(surprise, Self.largestSurprise)
         let square = roughness * roughness
         roughness = (square + Self.roughnessRate * (surprise * surprise - square)).squareRoot()
     }
 
-    /// Makes every step of the bridges on both sides of a node a node as well, where these are too long for how far the
-    /// node lies off the line between its neighbours.
+    /// The roughness by which the bridges beside a node are judged.
     ///
-    /// - Parameters: as for `observe`.
-    /// - Returns: how many nodes were inserted before the node, and after it.
-    mutating func refine(node: Int, distance: Float) -> (before: Int, after: Int) {
-        let surprise = surprise(node: node, distance: distance)
-        // The later one first: it does not move the node.
-        let after = densify(from: node, surprise: surprise)
-        return (densify(from: node - 1, surprise: surprise), after)
+    /// - Parameters:
+    ///   - surprise: the node's own.
+    ///   - nearby: the root mean square of those of the nodes around it; nil where too few are known.
+    func judgedRoughness(surprise: Float, nearby: Float?) -> Float {
+        max(surprise / Self.largestExcess, nearby ?? 0)
     }
 
-    private mutating func densify(from node: Int, surprise: Float) -> Int {
+    /// Makes every step of the bridges on both sides of a node a node as well, where these are too long for a roughness.
+    ///
+    /// - Parameter node: an index in `nodes`, neither the first nor the last.
+    /// - Returns: how many nodes were inserted before the node, and after it.
+    mutating func refine(node: Int, roughness: Float) -> (before: Int, after: Int) {
+        // The later one first: it does not move the node.
+        let after = densify(from: node, roughness: roughness)
+        return (densify(from: node - 1, roughness: roughness), after)
+    }
+
+    private mutating func densify(from node: Int, roughness: Float) -> Int {
         let start = nodes[node]
         let end = nodes[node + 1]
-        let error = surprise * volatility[start] * errorWeights[start] / Self.allowance
+        let error = roughness * volatility[start] * errorWeights[start]
         let length = end - start
-        let tolerated = limit(length: length) * Self.largestExcess * Self.largestExcess
-        guard length > 1, !(Self.squaredError(error, length: length) <= tolerated) else { return 0 }
+        guard length > 1, !(Self.squaredError(error, length: length) <= limit(length: length)) else {
+            return 0
+        }
         nodes.insert(contentsOf: start + 1..<end, at: node + 1)
         for step in start + 1..<end {
             before[step] = step
@@ -159,14 +174,5 @@ struct NodeLayout {
             weights[end] -= part * errorWeights[step]
         }
         return length - 1
-    }
-
-    /// How far a node lies off the line between its neighbours, in units of what is typical; 1 where nothing is.
-    private func surprise(node: Int, distance: Float) -> Float {
-        let step = nodes[node]
-        let left = Float(step - nodes[node - 1])
-        let right = Float(nodes[node + 1] - step)
-        let typical = volatility[step] * (2 * left * right / (left + right)).squareRoot()
-        return typical > 0 ? distance / typical : roughness
     }
 }

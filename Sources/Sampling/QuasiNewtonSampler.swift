@@ -22,7 +22,7 @@
 /// Some noise lies where two ways to act meet, and there the smallest error decides between them. The signature is an
 /// output that changes several times more than the linearisation expects. Therefore the last sample of a window is
 /// evaluated again in the part of the process where ways are chosen; the tolerance shrinks by what was seen, and beyond a
-/// limit the sample starts over from the first step, with a hundredth of the tolerance.
+/// limit the sample starts over from the first step, with a two-hundredth of the tolerance.
 struct QuasiNewtonSampler: SamplingAlgorithm {
     let window: Int
     let tolerance: Float
@@ -36,6 +36,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     /// dm / dx_0 at a fixed x, [N].
     private let outputFromX0: [Float]
     private let largestError: Float
+    private let ambiguousStiffness: Float
     private var layout: NodeLayout
 
     /// The guess, [N + 1, sampleCount]. Rows up to the front are final.
@@ -55,6 +56,10 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private var batch: [Float]
     private var batchTimesteps: [Int]
     private var newOutputs: [Float]
+    /// How far the clean samples of the window's nodes lie off the lines between their neighbours', in units of what is
+    /// typical, where all three are known, and the roughness that goes by it; [N].
+    private var surprises: [Float?]
+    private var judged: [Float?]
     /// What the first window is stepped towards: a guess of the result, or 0.
     private var initialX0: [Float]
     /// By how much this sample's gains differ from the linearisation's, for steps without a secant.
@@ -64,9 +69,15 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private static let checkedPart = 0.6
     /// In the last part the ways have been chosen.
     private static let decidedPart = 0.9
-    private static let ambiguousStiffness: Float = 2.5
+    /// Of 15 steps the stiffest is rarely above 2.5 where ways do not meet, of 100 rarely above 4: among more steps the
+    /// largest is larger.
+    private static func ambiguousStiffness(steps: Int) -> Float {
+        1.27 * Float(steps).squareRoot().squareRoot()
+    }
     /// The part of the tolerance that is left where ways are ambiguous: small errors have been seen to grow a hundredfold.
-    private static let carefulness: Float = 0.01
+    private static let carefulness: Float = 0.005
+    /// A node's bridges are judged by so many nodes on each side of it, too.
+    private static let nearbyReach = 2
     /// A secant halves the error at least; its samples may move further.
     private static let secantAllowance: Float = 3
     /// The least that an error in x counts for in the result: how it spreads is known on average only.
@@ -92,6 +103,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         self.linearization = linearization
         // Half of the tolerance's square is for the displacements of nodes, half for the bridges between them.
         largestError = tolerance / Float(2 * steps.count).squareRoot()
+        ambiguousStiffness = Self.ambiguousStiffness(steps: steps.count)
 
         let responses = steps.map(\.response)
         outputGains = zip(steps, linearization.gains).map { Float($0.outputGain(x0Gain: Double($1))) }
@@ -114,6 +126,8 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         batch = Array(repeating: 0, count: self.window * sampleCount)
         batchTimesteps = Array(repeating: 0, count: self.window)
         newOutputs = batch
+        surprises = Array(repeating: nil, count: steps.count)
+        judged = surprises
         initialX0 = Array(repeating: 0, count: sampleCount)
     }
 
@@ -168,7 +182,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
 
             let stiffness = learn(from: front, to: end)
             // Without tolerance every sample is exact, whatever it takes.
-            if stiffness > Self.ambiguousStiffness && !isCareful && tolerance > 0 {
+            if stiffness > ambiguousStiffness && !isCareful && tolerance > 0 {
                 isCareful = true
                 allowed = largestError * Self.carefulness
                 squaredErrors = 0
@@ -193,7 +207,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             for step in first...last { advance(step, noise: noise, frozen: frozen) }
             end += refineBridges(from: front, to: end)
             let newFront = settled(from: front, to: end, allowed: allowed, squaredErrors: &squaredErrors)
-            observeRoughness(from: front, to: newFront, end: end)
+            observeRoughness(from: front, to: newFront)
             front = newFront
             if front == layout.nodes.count && layout.isComplete {
                 settledSteps = steps.count
@@ -461,21 +475,45 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     /// - Returns: how many nodes were inserted.
     private mutating func refineBridges(from front: Int, to end: Int) -> Int {
         guard tolerance > 0 && !layout.isDense else { return 0 }
+        for node in front..<end {
+            let hasNeighbours = node > 0 && node + 1 < end
+            let distance = hasNeighbours ? distanceFromNeighbours(node) : nil
+            surprises[layout.nodes[node]] = distance.map { layout.surprise(node: node, distance: $0) }
+        }
+        for node in front..<end {
+            let step = layout.nodes[node]
+            judged[step] = surprises[step].map { surprise in
+                layout.judgedRoughness(surprise: surprise, nearby: surpriseNearby(node, in: front..<end))
+            }
+        }
         var inserted = 0
         // From the end on, so that what is inserted moves nothing that is still to come.
-        for node in (max(front, 1)..<max(end - 1, 1)).reversed() {
-            guard let distance = distanceFromNeighbours(node) else { continue }
-            let (before, after) = layout.refine(node: node, distance: distance)
+        for node in (front..<end).reversed() {
+            guard let roughness = judged[layout.nodes[node]] else { continue }
+            let (before, after) = layout.refine(node: node, roughness: roughness)
             inserted += before + after
         }
         return inserted
     }
 
-    /// Compares the clean samples of nodes that have settled with those of the nodes on both sides.
-    private mutating func observeRoughness(from front: Int, to newFront: Int, end: Int) {
-        for node in max(front, 1)..<max(min(newFront, end - 1), 1) {
-            guard let distance = distanceFromNeighbours(node) else { continue }
-            layout.observe(node: node, distance: distance)
+    /// The root mean square of the surprises of a node and those next to it; nil where fewer than three are known.
+    private func surpriseNearby(_ node: Int, in window: Range<Int>) -> Float? {
+        var sum: Float = 0
+        var count: Float = 0
+        let nearby = node - Self.nearbyReach..<node + Self.nearbyReach + 1
+        for near in nearby.clamped(to: window) {
+            guard let surprise = surprises[layout.nodes[near]] else { continue }
+            sum += surprise * surprise
+            count += 1
+        }
+        return count >= 3 ? (sum / count).squareRoot() : nil
+    }
+
+    /// Learns how rough the sample is from the nodes that have settled.
+    private mutating func observeRoughness(from front: Int, to newFront: Int) {
+        guard tolerance > 0 && !layout.isDense else { return }
+        for node in front..<newFront {
+            if let surprise = surprises[layout.nodes[node]] { layout.observe(surprise: surprise) }
         }
     }
 

@@ -128,12 +128,16 @@ import Testing
             .quasiNewton(window: window, tolerance: 0.01),
             linearization: linearization
         )
-        for seed: UInt64 in 40..<48 {
+        let seeds: Range<UInt64> = 40..<48
+        var nodes = 0
+        for seed in seeds {
             let noise = gaussianNoise(count: parallel.noiseCount, seed: seed)
             let recorder = RecordingPredictor(model)
             let (sample, report) = parallel.sample(with: recorder, noise: noise)
             let visited = Set(recorder.batches.joined())
-            #expect(visited.count < 90, "seed \(seed)")
+            // A rough sample gives up most of its bridges.
+            #expect(visited.count < 100, "seed \(seed)")
+            nodes += visited.count
             // The last step's clean sample is the result, and is no bridge's.
             #expect(visited.contains(0))
             if window == 1 { #expect(report.modelEvaluations == visited.count, "seed \(seed)") }
@@ -141,6 +145,7 @@ import Testing
             let expected = sequential.sample(with: model, noise: noise).sample
             #expect(largestDifference(sample, expected) <= 0.04, "seed \(seed)")
         }
+        #expect(nodes < 90 * seeds.count)
         // What was not measured may wander anywhere, and is not bridged.
         let uncalibrated = try setup.sampler(.quasiNewton(window: window, tolerance: 0.01))
         let recorder = RecordingPredictor(model)
