@@ -6,7 +6,8 @@
 public struct OutputLinearization: Hashable, Sendable, Codable {
     /// dx_0 / dx, not negative; shape [numInferenceSteps].
     public let gains: [Float]
-    /// The largest error of x_0 in a unit of the largest displacement of x, positive; shape [numInferenceSteps].
+    /// The largest error of x_0 in a unit of the largest displacement of x, beside the rounding; positive; shape
+    /// [numInferenceSteps].
     public let errors: [Float]
     /// The largest change of x_0 that a displacement too small to matter brings about, by the rounding within the network;
     /// shape [numInferenceSteps].
@@ -41,9 +42,9 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     ///
     /// Each block of steps is guessed as the quasi-Newton sampler guesses steps that enter its window, from the x_0 before
     /// the block; the network's outputs at the guesses and at the true samples then give pairs of displacement and
-    /// change. The gain is the least-squares fit over them, the error what all but one in twenty stay below. The rounding is
-    /// the largest change between the true samples and the same moved by a ten-thousandth. The volatility is the root mean
-    /// square over the samples.
+    /// change. The gain is the least-squares fit over them, the error what all but one in twenty stay below, less the rounding.
+    /// The rounding is the largest change between the true samples and the same moved by a ten-thousandth. The volatility is
+    /// the root mean square over the samples.
     ///
     /// - Parameters:
     ///   - noise: [samples, numInferenceSteps + 1, sampleCount].
@@ -110,14 +111,8 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
             // A policy whose output does not depend on the sample has no displacement to divide by.
             sum.displacement > 1e-12 ? Float(max(sum.product / sum.displacement, 0)) : 0
         }
-        let errors = zip(gains, pairs).map { gain, pairs in
-            let ratios = pairs.compactMap { displacement, change -> Float? in
-                let largest = displacement.reduce(0) { max($0, abs($1)) }
-                guard largest > 1e-6 else { return nil }
-                return zip(displacement, change).reduce(0) { max($0, abs($1.1 - gain * $1.0)) } / largest
-            }.sorted()
-            guard let last = ratios.indices.last else { return Float(1) }
-            return max(ratios[last - last / 20], Self.smallestError)
+        let errors = steps.indices.map { row in
+            largestError(of: pairs[row], gain: gains[row], rounding: rounding[row])
         }
         var volatility = squaredDistances.map { ($0 / Float(max(samples, 1))).squareRoot() }
         // The ends have one neighbour each, and wander like it.
@@ -131,6 +126,30 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
             rounding: rounding,
             volatility: smoothed(volatility)
         )
+    }
+
+    /// What all but one in twenty of the errors of a step's pairs stay below, in units of the displacement.
+    ///
+    /// The rounding is taken off, and displacements shorter than it say nothing. Where all are short, the longest with its
+    /// rounding is the most that can be said.
+    private static func largestError(
+        of pairs: [(displacement: [Float], change: [Float])],
+        gain: Float,
+        rounding: Float
+    ) -> Float {
+        let missed = pairs.map { displacement, change in
+            (
+                displacement: displacement.reduce(0) { max($0, abs($1)) },
+                error: zip(displacement, change).reduce(0) { max($0, abs($1.1 - gain * $1.0)) }
+            )
+        }
+        guard let longest = missed.max(by: { $0.displacement < $1.displacement }),
+            longest.displacement > smallestDisplacement
+        else { return 1 }
+        let ratios = missed.filter { $0.displacement > max(rounding, smallestDisplacement) }
+            .map { max($0.error - rounding, 0) / $0.displacement }.sorted()
+        let largest = ratios.isEmpty ? 0 : ratios[ratios.count - 1 - (ratios.count - 1) / 20]
+        return max(largest, longest.error / longest.displacement, smallestError)
     }
 
     /// The mean over the steps nearby: a few samples tell a step's own extremes badly, and neighbours of many steps are alike.
@@ -153,6 +172,8 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     /// The most steps guessed from one x_0.
     private static let block = 16
     private static let nudge: Float = 1e-4
+    /// What is displaced less is not displaced.
+    private static let smallestDisplacement: Float = 1e-6
     /// Keeps an error above zero where x_0 is clipped in every sample measured.
     private static let smallestError: Float = 0.02
 }

@@ -315,10 +315,10 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             isKnown[index] = true
             secantNorms[index] = norm
             displacements += norm
-            // What the network's rounding does is taken off, but not what that of the displacement itself does.
+            // Shorter displacements are rounding themselves.
             if largestDisplacement > 1e-4, Double(index) < Self.decidedPart * Double(steps.count) {
-                let surprise = largestSurprise - linearization.rounding[index]
-                stiffness = max(stiffness, surprise / (largestDisplacement * linearization.errors[index]))
+                let expectedError = largestDisplacement * linearization.errors[index]
+                stiffness = max(stiffness, largestSurprise / (expectedError + linearization.rounding[index]))
             }
         }
         if displacements > 1e-6 {

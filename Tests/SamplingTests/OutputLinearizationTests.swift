@@ -51,6 +51,23 @@ import Testing
         }
     }
 
+    /// What a network's rounding does to x_0 is no error of the gains, however small the displacement.
+    @Test func roundingIsNoError() throws {
+        let setup = SamplerCase(
+            solver: .ddpm,
+            numInferenceSteps: 100,
+            predictionType: .epsilon,
+            clipSampleRange: nil
+        )
+        let sampler = try setup.sampler(.quasiNewton(window: 8, tolerance: 0.01))
+        let exact = sampler.calibrate(with: try setup.model())
+        let rounded = sampler.calibrate(with: RoundingModel(model: try setup.model()))
+        for step in 10..<90 {
+            #expect(rounded.rounding[step] > 2 * exact.rounding[step], "step \(step)")
+            #expect(rounded.errors[step] < 4 * exact.errors[step], "step \(step)")
+        }
+    }
+
     /// The network's output follows its sample exactly as a measured gain of x_0 says.
     @Test(arguments: SamplerCase.all)
     func outputGainIsThatOfTheModel(_ setup: SamplerCase) throws {

@@ -155,6 +155,28 @@ import Testing
         #expect(report.residual <= 0.01)
     }
 
+    /// A network that rounds takes no more care than one that does not: nothing is gained by evaluating rounding again.
+    @Test(arguments: [4, 8, 20])
+    func roundingCostsFewEvaluations(_ window: Int) throws {
+        let setup = SamplerCase.all[0]
+        let model = try setup.model()
+        let roundingModel = RoundingModel(model: model)
+        let exact = try setup.sampler(.quasiNewton(window: window, tolerance: 0.01))
+        let rounded = try setup.sampler(.quasiNewton(window: window, tolerance: 0.01))
+        exact.calibrate(with: model)
+        rounded.calibrate(with: roundingModel)
+        var evaluations = (exact: 0, rounded: 0)
+        for seed: UInt64 in 40..<56 {
+            let noise = gaussianNoise(count: exact.noiseCount, seed: seed)
+            evaluations.exact += exact.sample(with: model, noise: noise).report.modelEvaluations
+            let (sample, report) = rounded.sample(with: roundingModel, noise: noise)
+            evaluations.rounded += report.modelEvaluations
+            let expected = try setup.sampler(.sequential).sample(with: roundingModel, noise: noise).sample
+            #expect(largestDifference(sample, expected) <= 0.04, "seed \(seed)")
+        }
+        #expect(Double(evaluations.rounded) < 1.2 * Double(evaluations.exact), "\(evaluations)")
+    }
+
     /// Where two ways meet, a small error early in the process decides between them.
     ///
     /// Few long steps leave little time to notice it, and a window that holds the whole process from the start none to look

@@ -133,6 +133,19 @@ struct ConstantModel: NoisePredictor {
     }
 }
 
+/// A model that rounds within, as a network in bfloat16 does: the last bits of a sample scatter the output by up to 1 in 512.
+struct RoundingModel<Model: NoisePredictor & Copyable>: NoisePredictor {
+    let model: Model
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        model.predict(samples: samples, timesteps: timesteps, into: &outputs)
+        for index in outputs.indices {
+            let scattered = Int32(bitPattern: samples[index].bitPattern &* 0x9E37_79B1)
+            outputs[index] *= 1 + Float(scattered) / 0x1p31 / 512
+        }
+    }
+}
+
 extension Sampler {
     /// Draws one sample as an array.
     func sample(with predictor: some NoisePredictor, noise: [Float]) -> (
