@@ -160,6 +160,12 @@ struct Agenda {
         return job
     }
 
+    /// Notes that what is planned for a job is answered already. Returns whether anybody still wanted it.
+    mutating func answer(_ job: PlanningJob) -> Bool {
+        defer { inFlight[job.robot]?.isWanted = false }
+        return inFlight[job.robot]?.isWanted ?? false
+    }
+
     /// Notes that a chunk is there, or will not be. Returns whether anybody still wants it.
     mutating func finish(_ job: PlanningJob) -> Bool {
         inFlight.removeValue(forKey: job.robot)?.isWanted ?? false

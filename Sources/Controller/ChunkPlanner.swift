@@ -18,6 +18,9 @@ public protocol ChunkPlanner: SendableMetatype {
     /// alone, so that a repeated observation gets the same chunk.
     mutating func plan(_ request: PlanningRequest) throws -> PlannedChunk
 
+    /// What the planner has of the chunk that it is planning, for when time is up; nil: nothing until it is done.
+    var interim: (any InterimChunk)? { get }
+
     /// When chunks of several robots are planned together; nil: never.
     var grouping: Grouping? { get }
 
@@ -33,6 +36,9 @@ public protocol ChunkPlanner: SendableMetatype {
 }
 
 extension ChunkPlanner {
+    /// A chunk is there when it is done.
+    public var interim: (any InterimChunk)? { nil }
+
     /// Chunks are planned one after the other.
     public var grouping: Grouping? { nil }
 
@@ -45,6 +51,16 @@ extension ChunkPlanner {
     public func deviation(of actions: [Float], from reference: [Float]) -> Float {
         zip(actions, reference).map { abs($0 - $1) }.max() ?? 0
     }
+}
+
+/// The chunk that a ``ChunkPlanner`` is planning, as far as it has come. Another thread takes it where the planner is held up
+/// and time is up.
+public protocol InterimChunk: Sendable {
+    /// Takes the chunk, once at most; the planner goes on.
+    ///
+    /// - Parameter frozen: ``PlanningRequest/frozen`` of the chunk being planned.
+    /// - Returns: nil where there is nothing that a robot could carry out, or nothing any more.
+    func claim(frozen: [Float]) -> PlannedChunk?
 }
 
 /// What a ``ChunkPlanner`` is asked for.

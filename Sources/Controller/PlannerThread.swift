@@ -11,6 +11,8 @@ struct PlannerFacts: Sendable {
     let emptyHistory: ObservationHistory
     /// When chunks are planned together.
     let grouping: Grouping?
+    /// What the planner has of a chunk before it is done.
+    let interim: (any InterimChunk)?
 }
 
 /// The thread that makes a planner and gives it one job after the other.
@@ -36,7 +38,8 @@ enum PlannerThread {
                     policy: planner.policy,
                     sampler: planner.sampler,
                     emptyHistory: planner.makeHistory(),
-                    grouping: planner.grouping
+                    grouping: planner.grouping,
+                    interim: planner.interim
                 )
                 ready.set(.success(facts))
                 work(&planner, mailbox: mailbox, budgetNs: budgetNs)
@@ -72,7 +75,7 @@ enum PlannerThread {
     }
 
     /// Lets through only a chunk of the policy's shape whose numbers are all finite: others must not reach a robot.
-    private static func check(
+    static func check(
         _ chunk: PlannedChunk,
         policy: InfoMessage.Policy
     ) -> Result<PlannedChunk, PlanningFailure> {

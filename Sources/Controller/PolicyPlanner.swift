@@ -11,7 +11,10 @@ public struct PolicyPlanner: ChunkPlanner {
     public let sampler: InfoMessage.Sampler
     /// When chunks are planned together: measured when the planner is made.
     public private(set) var grouping: Grouping?
+    /// What there is of the chunk being planned, where it has a deadline.
+    public var interim: (any InterimChunk)? { description }
     private let diffusion: DiffusionPolicy
+    private let description: ChunkDescription
     private let startsWarm: Bool
     private var lastChunks: [RobotID: LastChunk] = [:]
 
@@ -66,6 +69,7 @@ public struct PolicyPlanner: ChunkPlanner {
             actionDim: configuration.actionDim
         )
         self.sampler = InfoMessage.Sampler(diffusion.settings, kernel: kernel)
+        description = ChunkDescription(policy: policy, sampler: sampler, interim: diffusion.interim)
         // What comes of these chunks does not matter, not even whether they are finite. The first finds memory untouched.
         var history = makeHistory()
         try? history.append(bundle.middleObservation)
@@ -109,7 +113,7 @@ public struct PolicyPlanner: ChunkPlanner {
                 ? nil : FrozenActions(request.frozen, firstRow: policy.nObsSteps - 1)
         )
         if startsWarm { remember(chunk, of: request) }
-        return planned(chunk, frozen: request.frozen, method: sampler.method)
+        return description.planned(chunk, frozen: request.frozen, method: sampler.method)
     }
 
     /// Samples the chunks of several robots together, step by step; one after the other where actions are frozen, which a group
@@ -127,7 +131,7 @@ public struct PolicyPlanner: ChunkPlanner {
             Result {
                 let chunk = try chunk.get()
                 if startsWarm { remember(chunk, of: request) }
-                var planned = planned(chunk, frozen: [], method: "sequential")
+                var planned = description.planned(chunk, frozen: [], method: "sequential")
                 planned.isGrouped = true
                 return planned
             }
@@ -142,8 +146,19 @@ public struct PolicyPlanner: ChunkPlanner {
     private static func instant(_ monotonicNs: UInt64) -> ContinuousClock.Instant {
         .now + .nanoseconds(Int64(monotonicNs) - Int64(Clock.monotonicNs()))
     }
+}
 
-    private func planned(_ chunk: ActionChunk, frozen: [Float], method: String) -> PlannedChunk {
+/// Makes what a daemon sends of what a policy samples.
+private struct ChunkDescription: InterimChunk {
+    let policy: InfoMessage.Policy
+    let sampler: InfoMessage.Sampler
+    let interim: InterimPrediction
+
+    func claim(frozen: [Float]) -> PlannedChunk? {
+        interim.claim().map { planned($0, frozen: frozen, method: sampler.method) }
+    }
+
+    func planned(_ chunk: ActionChunk, frozen: [Float], method: String) -> PlannedChunk {
         let (quality, coarseSteps) = chunk.report.quality.message
         let executed = (policy.nObsSteps - 1) * policy.actionDim + chunk.actions.count
         return PlannedChunk(

@@ -6,17 +6,46 @@ extension SocketLoop {
     func dispatch() {
         let jobs = agenda.next { planner.grouping?.size(waiting: $0, budgetNs: budgetNs) ?? 1 }
         guard !jobs.isEmpty else { return }
-        watchdog?.planningBegan(nowNs: Clock.monotonicNs())
+        let nowNs = Clock.monotonicNs()
+        watchdog?.planningBegan(nowNs: nowNs)
+        if let budgetNs, planner.interim != nil, jobs.count == 1 {
+            interim = InterimWatch(job: jobs[0], dispatchedNs: nowNs, budgetNs: budgetNs)
+        }
         mailbox.put(jobs)
     }
 
+    /// Delivers what comes from the planner.
     func deliver(_ outcome: PlanningOutcome) throws(ZeroMQError) {
         let job = outcome.job
         watchdog?.planningEnded(nowNs: Clock.monotonicNs())
+        let isAnswered = interim?.isAnswered ?? false
+        interim = nil
         guard agenda.finish(job) else {
-            tap?.take(TappedMessage(.unsent(job.robot, job.episode)))
+            if !isAnswered { tap?.take(TappedMessage(.unsent(job.robot, job.episode))) }
             return
         }
+        try send(outcome)
+    }
+
+    /// Delivers what the planner has of a chunk whose time is up: the planner is held up in what was to be its last pass.
+    func deliverInterim() throws(ZeroMQError) {
+        guard let watch = interim, let dueNs = watch.dueNs else { return }
+        let nowNs = Clock.monotonicNs()
+        guard nowNs >= dueNs else { return }
+        interim?.dueNs = nil
+        // A chunk that has become ready since is sent as it is.
+        guard var chunk = planner.interim?.claim(frozen: watch.job.frozen) else { return }
+        guard case .success = PlannerThread.check(chunk, policy: planner.policy), agenda.answer(watch.job)
+        else {
+            return
+        }
+        interim?.isAnswered = true
+        chunk.sampleNs = nowNs - watch.dispatchedNs
+        try send(PlanningOutcome(job: watch.job, result: .success(chunk), startedNs: watch.dispatchedNs))
+    }
+
+    private func send(_ outcome: PlanningOutcome) throws(ZeroMQError) {
+        let job = outcome.job
         let planned: PlannedChunk
         do throws(PlanningFailure) {
             planned = try outcome.result.get()
@@ -83,6 +112,25 @@ extension SocketLoop {
         statistics[keyPath: kind] += 1
         if let budgetNs, chunk.timing.stages.total > budgetNs { statistics.lateChunks += 1 }
         if chunk.sampling.coarseSteps > 0 { statistics.coarseChunks += 1 }
+    }
+}
+
+/// The job that the planner is at, and when what there is of it is to be sent.
+struct InterimWatch {
+    let job: PlanningJob
+    let dispatchedNs: UInt64
+    /// By the monotonic clock; nil once it has come.
+    var dueNs: UInt64?
+    /// The chunk has been sent as far as it was.
+    var isAnswered = false
+
+    /// What the chunk still takes to its socket, several times over; the planner is to be done earlier by as much again.
+    private static let deliveryNs: UInt64 = 500_000
+
+    init(job: PlanningJob, dispatchedNs: UInt64, budgetNs: UInt64) {
+        self.job = job
+        self.dispatchedNs = dispatchedNs
+        dueNs = job.receivedNs + budgetNs - min(budgetNs, Self.deliveryNs)
     }
 }
 

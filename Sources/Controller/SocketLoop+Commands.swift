@@ -13,7 +13,8 @@ extension SocketLoop {
         let nowNs = Clock.monotonicNs()
         let tickNs = pilots.nextTickNs(after: nowNs) ?? .max
         let beatNs = watchdog?.nextBeatNs(nowNs: nowNs) ?? .max
-        try alarm.set(toNs: min(tickNs, heartbeatDueNs, beatNs))
+        let interimNs = interim?.dueNs ?? .max
+        try alarm.set(toNs: min(tickNs, heartbeatDueNs, beatNs, interimNs))
     }
 
     /// Publishes the commands that are due.

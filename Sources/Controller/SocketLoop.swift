@@ -28,6 +28,7 @@ final class SocketLoop {
     let logger: Logger
     let tap: (any MessageTap)?
     var agenda: Agenda
+    var interim: InterimWatch?
     var pilots: Pilots
     var heartbeatDueNs = Clock.monotonicNs()
     var watchdog: Watchdog?
@@ -92,6 +93,7 @@ final class SocketLoop {
                 // Of several chunks, commands wait for one.
                 try sendCommands()
             }
+            try deliverInterim()
             try sendCommands()
             if hasMessage[0] { try answerRequests() }
             if hasMessage[1] { try receiveObservations() }

@@ -21,8 +21,18 @@ public final class DiffusionPolicy {
     /// Numbers of a prediction: those of [horizon, actionDim].
     public var predictionCount: Int { sampler.sampleCount }
 
+    /// The chunk that is being sampled, for another thread to take where it has a deadline.
+    public var interim: InterimPrediction {
+        InterimPrediction(
+            sample: sampler.interim,
+            actionUnnormalization: actionUnnormalization,
+            form: form
+        )
+    }
+
     private let predictor: UNetPredictor
     private let sampler: Sampler
+    private let form: ChunkForm
     /// Samples several chunks together; nil where the network keeps one condition.
     public let group: GroupSampler?
     private let inputNormalization: [AffineMap]
@@ -127,6 +137,12 @@ public final class DiffusionPolicy {
         self.configuration = configuration
         self.settings = sampler.settings
         self.sampler = sampler
+        form = ChunkForm(
+            nObsSteps: configuration.nObsSteps,
+            nActionSteps: configuration.nActionSteps,
+            actionDim: configuration.actionDim,
+            settings: sampler.settings
+        )
         self.predictor = predictor
         group =
             network.maximumConditions > 1
@@ -254,7 +270,7 @@ public final class DiffusionPolicy {
                     samplingDuration: samplingEnd - conditionEnd
                 )
                 let sample = samples[index * predictionCount..<(index + 1) * predictionCount]
-                return chunk(of: try unnormalized(Array(sample)), sampling)
+                return form.chunk(of: try unnormalized(Array(sample)), sampling)
             }
         }
     }
@@ -365,21 +381,7 @@ public final class DiffusionPolicy {
             frozen: frozen,
             into: &span
         )
-        return chunk(of: prediction, sampling)
-    }
-
-    private func chunk(of prediction: [Float], _ sampling: ChunkSampling) -> ActionChunk {
-        let actionDim = configuration.actionDim
-        let first = (configuration.nObsSteps - 1) * actionDim
-        return ActionChunk(
-            actions: Array(prediction[first..<first + configuration.nActionSteps * actionDim]),
-            prediction: prediction,
-            actionDim: actionDim,
-            settings: settings,
-            report: sampling.report,
-            conditionDuration: sampling.conditionDuration,
-            samplingDuration: sampling.samplingDuration
-        )
+        return form.chunk(of: prediction, sampling)
     }
 
     private func unnormalized(_ sample: [Float]) throws(ActionChunkError) -> [Float] {

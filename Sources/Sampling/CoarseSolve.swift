@@ -10,6 +10,8 @@ struct CoarseSolve {
     /// alpha and sigma of the sample that each step starts from, and of the result; [N + 1].
     private let levels: [(alpha: Float, sigma: Float)]
     private var modelOutput: [Float]
+    /// The clean sample of the last step.
+    private var cleanSample: [Float]
 
     init(steps: [SolverStep], schedule: NoiseSchedule, predictionType: PredictionType, sampleCount: Int) {
         self.steps = steps
@@ -22,15 +24,19 @@ struct CoarseSolve {
         self.levels =
             levels.map { (Float($0.alpha), Float($0.sigma)) } + [(1, 0)]
         self.modelOutput = [Float](repeating: 0, count: sampleCount)
+        self.cleanSample = modelOutput
     }
 
     /// Takes `sample` from step `first` to the result, in as many steps as there is time for.
+    ///
+    /// Each step but the last leaves its clean sample in `interim`: the result of as many steps as have been taken.
     ///
     /// - Returns: the steps it took.
     mutating func finish(
         from first: Int,
         with predictor: borrowing some NoisePredictor,
         frozen: borrowing FrozenElements,
+        interim: InterimSample,
         deadline: inout Deadline?,
         sample: inout MutableSpan<Float>
     ) -> Int {
@@ -64,12 +70,24 @@ struct CoarseSolve {
                 let output = modelOutput[element]
                 let noise = epsilon[index].fromSample * sample[element] + epsilon[index].fromOutput * output
                 let x0 = steps[index].predictedX0(sample: sample[element], modelOutput: output)
+                cleanSample[element] = x0
                 sample[element] = target.alpha * x0 + target.sigma * noise
             }
             index = next
             taken += 1
+            if index < steps.count { leave(frozen: frozen, coarseSteps: taken, in: interim) }
             planned = max(planned - 1, 1)
         }
         return taken
+    }
+
+    private mutating func leave(
+        frozen: borrowing FrozenElements,
+        coarseSteps: Int,
+        in interim: InterimSample
+    ) {
+        var span = cleanSample.mutableSpan
+        frozen.restore(in: &span)
+        interim.offer(cleanSample.span, coarseSteps: coarseSteps)
     }
 }

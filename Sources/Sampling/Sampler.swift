@@ -82,6 +82,9 @@ public final class Sampler {
     /// The number of elements of the noise that one sample takes: (numInferenceSteps + 1) * sampleCount.
     public var noiseCount: Int { (timesteps.count + 1) * sampleCount }
 
+    /// What there is of a sample while it is finished in coarse steps.
+    public let interim: InterimSample
+
     private let steps: [SolverStep]
     /// What the predictor's passes take, for deadlines; kept up to date by samples that have one.
     public var forwardTimes: ForwardTimes?
@@ -169,6 +172,7 @@ public final class Sampler {
             sampleCount: sampleCount
         )
         frozen = FrozenElements(sampleCount: sampleCount)
+        interim = InterimSample(sampleCount: sampleCount)
         self.clipSampleRange = clipSampleRange ?? .infinity
         self.steps = steps
         self.settings = settings
@@ -278,28 +282,31 @@ public final class Sampler {
             deadline: &deadline,
             into: &sample
         )
-        var coarseSteps = 0
+        var report = SamplingReport(
+            parallelIterations: progress.iterations,
+            modelEvaluations: progress.evaluations,
+            window: maximumBatch,
+            tolerance: tolerance,
+            residual: progress.residual,
+            quality: tolerance > 0 ? .converged : .exact
+        )
         if progress.steps < steps.count {
-            coarseSteps = coarse.finish(
+            interim.open(after: report)
+            let coarseSteps = coarse.finish(
                 from: progress.steps,
                 with: predictor,
                 frozen: frozen,
+                interim: interim,
                 deadline: &deadline,
                 sample: &sample
             )
+            interim.close()
+            report = report.finished(coarseSteps: coarseSteps)
         }
         frozen.restore(in: &sample)
         frozen.clear()
         if let deadline { forwardTimes = deadline.times }
-        return SamplingReport(
-            parallelIterations: progress.iterations + coarseSteps,
-            modelEvaluations: progress.evaluations + coarseSteps,
-            window: maximumBatch,
-            tolerance: tolerance,
-            residual: progress.residual,
-            quality: coarseSteps > 0
-                ? .coarse(steps: coarseSteps) : tolerance > 0 ? .converged : .exact
-        )
+        return report
     }
 }
 

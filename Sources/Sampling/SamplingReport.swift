@@ -45,3 +45,28 @@ public struct SamplingReport: Hashable, Sendable {
         self.quality = quality
     }
 }
+
+extension SamplingReport {
+    /// Of a sample that has not begun.
+    static let nothing = SamplingReport(
+        parallelIterations: 0,
+        modelEvaluations: 0,
+        window: 1,
+        tolerance: 0,
+        residual: 0,
+        quality: .exact
+    )
+
+    /// That of the sample finished in so many coarse steps more; the same with none.
+    func finished(coarseSteps: Int) -> SamplingReport {
+        guard coarseSteps > 0 else { return self }
+        return SamplingReport(
+            parallelIterations: parallelIterations + coarseSteps,
+            modelEvaluations: modelEvaluations + coarseSteps,
+            window: window,
+            tolerance: tolerance,
+            residual: residual,
+            quality: .coarse(steps: coarseSteps)
+        )
+    }
+}

@@ -28,6 +28,8 @@ struct ToyPlanner: ChunkPlanner {
     let sampler = InfoMessage.Sampler(solver: "ddim", steps: 5, method: "sequential", kernel: "toy")
     /// Where set, each chunk waits to be let through.
     var gate: Gate?
+    /// What there is of a chunk meanwhile.
+    var interim: (any InterimChunk)?
 
     func makeHistory() -> ObservationHistory { emptyHistory(nObsSteps: 2) }
 
@@ -102,12 +104,16 @@ final class ToyDaemon {
     let endpoints: InfoMessage.Endpoints
     let log: LogLines
 
-    init(gate: Gate? = nil, _ change: (inout DaemonConfiguration) -> Void = { _ in }) throws {
+    init(
+        gate: Gate? = nil,
+        interim: (any InterimChunk)? = nil,
+        _ change: (inout DaemonConfiguration) -> Void = { _ in }
+    ) throws {
         var configuration = DaemonConfiguration.embedded()
         log = LogLines()
         configuration.logger = log.logger
         change(&configuration)
-        daemon = try Daemon(configuration: configuration) { ToyPlanner(gate: gate) }
+        daemon = try Daemon(configuration: configuration) { ToyPlanner(gate: gate, interim: interim) }
         endpoints = try daemon.start()
     }
 

@@ -1,7 +1,7 @@
-import Sampling
 import Testing
 
 @testable import Policy
+@testable import Sampling
 
 @Suite("A policy at work")
 struct DiffusionPolicyTests {
@@ -125,6 +125,25 @@ struct DiffusionPolicyTests {
             #expect(chunk.report.quality == .converged)
             #expect(chunk.report.parallelIterations < 20)
         }
+    }
+
+    @Test func `What there is of a chunk is in the robot's units, and finite`() throws {
+        let policy = try policy()
+        let sample = policy.interim.sample
+        func claim(_ value: Float) throws -> ActionChunk? {
+            let x0 = [Float](repeating: value, count: 16)
+            sample.open(after: .nothing)
+            sample.offer(x0.span, coarseSteps: 2)
+            return policy.interim.claim()
+        }
+        let middle = try #require(try claim(0))
+        let top = try #require(try claim(1))
+        #expect(middle.report.quality == .coarse(steps: 2))
+        #expect(top.actions == Array(top.prediction[2..<10]))
+        #expect(abs(policy.deviation(of: top.prediction, from: middle.prediction) - 1) < 1e-5)
+        #expect(try claim(.nan) == nil)
+        #expect(try claim(.infinity) == nil)
+        #expect(policy.interim.claim() == nil, "it has been claimed")
     }
 
     @Test func `A chunk from a guess is within its tolerance, and the one after it the same as ever`() throws

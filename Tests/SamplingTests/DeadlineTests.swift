@@ -171,6 +171,7 @@ import Testing
             from: 0,
             with: model,
             frozen: FrozenElements(sampleCount: sequential.sampleCount),
+            interim: sequential.interim,
             deadline: &deadline,
             sample: &span
         )
@@ -209,6 +210,7 @@ import Testing
                 from: first,
                 with: model,
                 frozen: FrozenElements(sampleCount: sequential.sampleCount),
+                interim: sequential.interim,
                 deadline: &deadline,
                 sample: &span
             )

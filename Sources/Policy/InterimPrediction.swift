@@ -1,0 +1,45 @@
+import Sampling
+
+/// The chunk that a `DiffusionPolicy` is sampling, as far as it has come, for another thread to take when its time is up.
+public struct InterimPrediction: Sendable {
+    let sample: InterimSample
+    let actionUnnormalization: AffineMap
+    let form: ChunkForm
+
+    /// Takes the chunk, once at most; the policy samples on. For any thread.
+    ///
+    /// - Returns: nil where there is none yet, none any more, or where it is not finite. Durations are 0: they are the policy's.
+    public func claim() -> ActionChunk? {
+        guard let (sample, report) = sample.claim() else { return nil }
+        var prediction = sample
+        var span = prediction.mutableSpan
+        actionUnnormalization.apply(to: &span)
+        guard prediction.allSatisfy(\.isFinite) else { return nil }
+        return form.chunk(
+            of: prediction,
+            ChunkSampling(report: report, conditionDuration: .zero, samplingDuration: .zero)
+        )
+    }
+}
+
+/// Which part of a prediction a chunk's actions are.
+struct ChunkForm: Sendable {
+    let nObsSteps: Int
+    let nActionSteps: Int
+    let actionDim: Int
+    let settings: SamplerSettings
+
+    /// - Parameter prediction: [horizon, actionDim].
+    func chunk(of prediction: [Float], _ sampling: ChunkSampling) -> ActionChunk {
+        let first = (nObsSteps - 1) * actionDim
+        return ActionChunk(
+            actions: Array(prediction[first..<first + nActionSteps * actionDim]),
+            prediction: prediction,
+            actionDim: actionDim,
+            settings: settings,
+            report: sampling.report,
+            conditionDuration: sampling.conditionDuration,
+            samplingDuration: sampling.samplingDuration
+        )
+    }
+}

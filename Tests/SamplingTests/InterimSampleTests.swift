@@ -1,0 +1,136 @@
+import Foundation
+import Synchronization
+import Testing
+
+@testable import Sampling
+
+@Suite(.timeLimit(.minutes(1))) struct InterimSampleTests {
+    let base = SamplingReport(
+        parallelIterations: 3,
+        modelEvaluations: 20,
+        window: 8,
+        tolerance: 0.01,
+        residual: 0.002,
+        quality: .converged
+    )
+
+    @Test func theLastOfferIsClaimedOnce() {
+        let interim = InterimSample(sampleCount: 2)
+        let samples: [[Float]] = [[1, 2], [3, 4], [5, 6]]
+        #expect(interim.claim() == nil)
+        interim.offer(samples[0], coarseSteps: 1)
+        #expect(interim.claim() == nil, "it is not open")
+
+        interim.open(after: base)
+        #expect(interim.claim() == nil, "there is nothing yet")
+        for (index, sample) in samples.enumerated() { interim.offer(sample, coarseSteps: index + 1) }
+        let claimed = interim.claim()
+        #expect(claimed?.sample == [5, 6])
+        #expect(claimed?.report == base.finished(coarseSteps: 3))
+        #expect(claimed?.report.modelEvaluations == 23)
+        #expect(interim.claim() == nil)
+        interim.offer(samples[0], coarseSteps: 4)
+        #expect(interim.claim() == nil, "it has been claimed")
+
+        interim.open(after: base)
+        interim.offer(samples[1], coarseSteps: 1)
+        interim.close()
+        #expect(interim.claim() == nil, "the result is there")
+    }
+
+    /// A sampler that cannot reach the result within its time offers each coarse step's clean sample but the last one's.
+    @Test(arguments: EveryMethodTests.methods)
+    func aCoarseFinishOffersWhatItHas(_ method: SamplerSettings.Method) throws {
+        let setup = SamplerCase(
+            solver: .ddim,
+            numInferenceSteps: 15,
+            predictionType: .epsilon,
+            clipSampleRange: 1
+        )
+        let sampler = try setup.sampler(method)
+        // Five passes' time, of a thousand seconds each.
+        sampler.forwardTimes = ForwardTimes(nanoseconds: [1e12])
+        let claims = ClaimingPredictor(model: try setup.model(), interim: sampler.interim, claimAt: 4)
+        let noise = gaussianNoise(count: sampler.noiseCount, seed: 47)
+        var sample = [Float](repeating: .nan, count: sampler.sampleCount)
+        var span = sample.mutableSpan
+        let known: [Float] = [0.5, -0.5]
+        sampler.freeze(known.span)
+        let report = sampler.sample(
+            with: claims,
+            noise: noise.span,
+            deadline: .now + .seconds(5_900),
+            into: &span
+        )
+        #expect(report.quality == .coarse(steps: 5))
+        let (claimed, claimedReport) = try #require(claims.claimed)
+        #expect(claimedReport.quality == .coarse(steps: 4))
+        #expect(claimedReport.modelEvaluations == report.modelEvaluations - 1)
+        #expect(claimed.allSatisfy { $0.isFinite && abs($0) <= 1 })
+        #expect(Array(claimed[..<2]) == known)
+        #expect(zip(claimed, sample).allSatisfy { abs($0 - $1) < 0.2 }, "\(claimed), \(sample)")
+        #expect(sampler.interim.claim() == nil)
+    }
+
+    /// Two threads at it as fast as they can: what is claimed is one sample, whole, and with its own report.
+    @Test func claimsAreWholeWhateverIsOffered() {
+        let interim = InterimSample(sampleCount: 64)
+        let claims = Atomic<Int>(0)
+        let thread = Thread {
+            var last: Float = 0
+            while claims.load(ordering: .relaxed) < 1000 {
+                guard let (sample, report) = interim.claim() else { continue }
+                let value = sample[0]
+                #expect(sample.allSatisfy { $0 == value })
+                #expect(report.quality == .coarse(steps: Int(value)))
+                #expect(value != last, "none is claimed twice")
+                last = value
+                claims.add(1, ordering: .relaxed)
+            }
+        }
+        thread.start()
+        var sample = [Float](repeating: 0, count: 64)
+        var offers = 0
+        while claims.load(ordering: .relaxed) < 1000 {
+            interim.open(after: base)
+            for _ in 0..<5 {
+                offers += 1
+                // Every whole number up to there is a Float.
+                let value = Float(1 + offers % (1 << 24))
+                for element in sample.indices { sample[element] = value }
+                interim.offer(sample, coarseSteps: Int(value))
+            }
+            interim.close()
+        }
+    }
+}
+
+/// Claims what is offered while a pass is being computed.
+private final class ClaimingPredictor<Model: NoisePredictor & Copyable>: NoisePredictor {
+    private let model: Model
+    private let interim: InterimSample
+    private let claimAt: Int
+    private let passes = Mutex(0)
+    private let claim = Mutex<(sample: [Float], report: SamplingReport)?>(nil)
+
+    init(model: Model, interim: InterimSample, claimAt: Int) {
+        self.model = model
+        self.interim = interim
+        self.claimAt = claimAt
+    }
+
+    var claimed: (sample: [Float], report: SamplingReport)? { claim.withLock { $0 } }
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        model.predict(samples: samples, timesteps: timesteps, into: &outputs)
+        let pass = passes.withLock { passes in
+            defer { passes += 1 }
+            return passes
+        }
+        if pass == claimAt { claim.withLock { $0 = interim.claim() } }
+    }
+}
+
+extension InterimSample {
+    fileprivate func offer(_ x0: [Float], coarseSteps: Int) { offer(x0.span, coarseSteps: coarseSteps) }
+}
