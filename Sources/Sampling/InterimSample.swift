@@ -51,14 +51,16 @@ public final class InterimSample: @unchecked Sendable {
                 offered = found
                 continue
             }
-            let place = offered == 0 ? first : second
-            // Copied, so that the place's memory remains the sampler's alone.
-            let sample = place.x0.map { $0 }
-            let report = base.finished(coarseSteps: place.coarseSteps)
+            let copy = offered == 0 ? copied(first) : copied(second)
             state.store(State.closed, ordering: .releasing)
-            return (sample, report)
+            return copy
         }
         return nil
+    }
+
+    /// With an array of its own: were the place's shared, the next offer would have to allocate.
+    private func copied(_ place: borrowing Place) -> (sample: [Float], report: SamplingReport) {
+        (place.x0.map { $0 }, base.finished(coarseSteps: place.coarseSteps))
     }
 
     /// From now on samples can be offered.
