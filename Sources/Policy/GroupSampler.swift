@@ -66,12 +66,9 @@ public final class GroupSampler {
 
     /// What a pass over one sample takes at the moment, in nanoseconds, to tell how fast the machine is. Takes 9 passes.
     public func passNanosecondsNow() -> Double {
-        ForwardTimes.measure(
-            of: predictor,
-            timestep: samplers[0].timesteps[0],
-            sampleCount: sampleCount,
-            maximumBatch: 1
-        ).typical(batch: 1)
+        let meter = PassMeter(predictor, maximumBatch: 1)
+        meter.measure(timestep: samplers[0].timesteps[0], sampleCount: sampleCount, rounds: 7)
+        return meter.timings.median(batch: 1)
     }
 
     /// Draws a normalised sample for each seed, under the network's conditions 0, 1, ... Allocates.

@@ -4,7 +4,7 @@
 /// The scale follows the passes as TCP follows round trips (Jacobson and Karels, *Congestion Avoidance and Control*,
 /// 1988): a mean and a mean deviation to the slower side, so that an estimate is one that passes seldom exceed.
 public struct ForwardTimes: Hashable, Sendable, Codable {
-    /// The median of a pass of each batch size from 1 on, in nanoseconds; shape [maximumBatch].
+    /// What an undisturbed pass of each batch size from 1 on takes, in nanoseconds; shape [maximumBatch].
     public let nanoseconds: [Double]
     /// The mean of a pass's time in units of `nanoseconds`, over the last dozen.
     public private(set) var slowdown = 1.0
@@ -28,6 +28,13 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
         self.nanoseconds = nanoseconds
     }
 
+    /// What passes take that nothing else on the machine disturbs.
+    ///
+    /// - Parameter timings: with a pass of batch 1 and one of the largest batch.
+    public init(of timings: PassTimings) {
+        self.init(nanoseconds: timings.undisturbed)
+    }
+
     /// Measures passes of some batch sizes up to `maximumBatch` and fills in the others on straight lines.
     ///
     /// - Parameters:
@@ -35,44 +42,14 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
     ///   - timestep: one that the predictor takes.
     ///   - sampleCount: elements of a sample.
     public static func measure(
-        of predictor: borrowing some NoisePredictor,
+        of predictor: some NoisePredictor,
         timestep: Int,
         sampleCount: Int,
         maximumBatch: Int
     ) -> ForwardTimes {
-        var sizes = [1, 2, 4, 6, 8, 12, 16, 20, 24, 32, 48, 64].filter { $0 < maximumBatch }
-        sizes.append(maximumBatch)
-        let samples = [Float](repeating: 0.1, count: maximumBatch * sampleCount)
-        let timesteps = [Int](repeating: timestep, count: maximumBatch)
-        var outputs = samples
-        var runs = [[Double]](repeating: [], count: sizes.count)
-        let clock = ContinuousClock()
-        // Sizes take turns, so that a spell in which the machine is slow meets all alike.
-        for round in 0..<9 {
-            for (index, size) in sizes.enumerated() {
-                var span = outputs.mutableSpan
-                var batchOutputs = span._mutatingExtracting(first: size * sampleCount)
-                let start = clock.now
-                predictor.predict(
-                    samples: samples.span.extracting(0..<size * sampleCount),
-                    timesteps: timesteps.span.extracting(0..<size),
-                    into: &batchOutputs
-                )
-                let elapsed = (clock.now - start) / .nanoseconds(1)
-                if round >= 2 { runs[index].append(elapsed) }
-            }
-        }
-        let medians = runs.map { $0.sorted()[$0.count / 2] }
-        var times: [Double] = []
-        for (index, size) in sizes.enumerated() {
-            let smaller = index > 0 ? sizes[index - 1] : 0
-            let smallerTime = index > 0 ? medians[index - 1] : medians[0]
-            for batch in smaller + 1...size {
-                let part = Double(batch - smaller) / Double(size - smaller)
-                times.append(smallerTime + part * (medians[index] - smallerTime))
-            }
-        }
-        return ForwardTimes(nanoseconds: times)
+        let meter = PassMeter(predictor, maximumBatch: maximumBatch)
+        meter.measure(timestep: timestep, sampleCount: sampleCount, rounds: 20)
+        return ForwardTimes(of: meter.timings)
     }
 
     /// The nanoseconds of a pass, as they were measured with nothing else running; beyond the largest batch measured, in

@@ -80,9 +80,9 @@ struct CalibrationTests {
         #expect(kept.linearization.gains.count == 20)
         #expect(kept.linearization.volatility.count == 20)
         #expect(kept.forwardTimes.nanoseconds.count == 20)
-        #expect(kept.windows.map(\.window) == [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20])
-        #expect(kept.windows[0].iterations == 20)
+        #expect(!kept.windows.isEmpty && Set(kept.windows.map(\.window)).isSubset(of: WindowTrial.windows))
         #expect(kept.windows.allSatisfy { (1...20).contains($0.iterations) && $0.evaluations >= 20 })
+        #expect(kept.windows.allSatisfy { $0.milliseconds > 0 })
         #expect(first.settings.method.window == kept.fastestWindow)
 
         // Another that is made later finds this one, and not another measurement.
@@ -224,7 +224,7 @@ struct CalibrationTests {
     /// Files that can be read, but not relied on.
     @Test(arguments: [
         // Of another version, and of another policy under the same name.
-        (#""version":5"#, #""version":0"#),
+        (#""version":6"#, #""version":0"#),
         (#""policy":"processors""#, #""policy":"other""#),
         (#""threads":1"#, #""threads":2"#),
         (#""errors":[0.125"#, #""errors":[0"#),

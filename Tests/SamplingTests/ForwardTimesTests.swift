@@ -14,7 +14,8 @@ import Testing
         ).nanoseconds
         #expect(times.count == maximumBatch)
         #expect(times.allSatisfy { $0 >= 0 && $0.isFinite })
-        let measured = [1, 2, 4, 6, 8, 12, 16, 20, 24, 32].filter { $0 < maximumBatch } + [maximumBatch]
+        let measured =
+            [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32].filter { $0 < maximumBatch } + [maximumBatch]
         for (smaller, larger) in zip(measured, measured.dropFirst()) {
             for batch in smaller...larger {
                 let part = Double(batch - smaller) / Double(larger - smaller)
@@ -27,7 +28,7 @@ import Testing
     @Test func measuresWithBatchesThatThePredictorTakes() {
         let recorder = RecordingPredictor(ConstantModel(value: 0))
         _ = ForwardTimes.measure(of: recorder, timestep: 7, sampleCount: 3, maximumBatch: 5)
-        #expect(Set(recorder.batches.map(\.count)) == [1, 2, 4, 5])
+        #expect(Set(recorder.batches.map(\.count)) == [1, 2, 3, 4, 5])
         #expect(recorder.batches.allSatisfy { $0.allSatisfy { $0 == 7 } })
         #expect(zip(recorder.batches, recorder.samples).allSatisfy { $1.count == 3 * $0.count })
     }

@@ -1,0 +1,51 @@
+/// How long single passes of the network took, by batch size.
+public struct PassTimings {
+    /// Element i for batches of i + 1.
+    private var nanoseconds: [[Double]]
+
+    /// Of fewer passes, all may have been disturbed.
+    private static let fewestPasses = 8
+
+    /// None yet.
+    ///
+    /// - Parameter maximumBatch: at least 1.
+    public init(maximumBatch: Int) {
+        nanoseconds = [[Double]](repeating: [], count: maximumBatch)
+    }
+
+    /// Adds a pass over `batch` samples, 1 to the maximum.
+    public mutating func add(batch: Int, nanoseconds elapsed: Double) {
+        nanoseconds[batch - 1].append(elapsed)
+    }
+
+    /// The middle one of the times of a batch size that has passes.
+    public func median(batch: Int) -> Double { quantile(0.5, batch: batch) }
+
+    /// What passes take that nothing else on the machine disturbs, shape [maximumBatch]: of each batch size with passes
+    /// enough, and of the largest, what one pass in ten stays below, and the others on straight lines between them.
+    ///
+    /// Other work makes passes longer and never shorter. The shortest of many are the same whether it was there or not, as
+    /// long as it left some of them alone.
+    ///
+    /// - Precondition: There is a pass of batch 1 and one of the largest batch.
+    var undisturbed: [Double] {
+        var times: [Double] = []
+        for batch in 1...nanoseconds.count {
+            let isEnd = batch == 1 || batch == nanoseconds.count
+            guard isEnd || nanoseconds[batch - 1].count >= Self.fewestPasses else { continue }
+            let time = quantile(0.1, batch: batch)
+            let smaller = times.count
+            let smallerTime = times.last ?? time
+            for between in smaller + 1...batch {
+                let part = Double(between - smaller) / Double(batch - smaller)
+                times.append(smallerTime + part * (time - smallerTime))
+            }
+        }
+        return times
+    }
+
+    private func quantile(_ part: Double, batch: Int) -> Double {
+        let sorted = nanoseconds[batch - 1].sorted()
+        return sorted[Int(Double(sorted.count - 1) * part)]
+    }
+}

@@ -1,0 +1,85 @@
+import Sampling
+import Testing
+
+@testable import Policy
+
+@Suite("Which window")
+struct WindowTrialTests {
+    private let steps = 20
+
+    /// The windows left, fastest first, with a model whose passes take so long.
+    private func compare(
+        passNanoseconds: @escaping (_ batch: Int, _ pass: Int) -> Int
+    ) throws -> [Calibration.Window] {
+        let configuration = try PolicyBundle(directory: fixture("processors")).configuration
+        func sampler(_ window: Int, _ linearization: OutputLinearization?) throws -> Sampler {
+            let settings = SamplerSettings(
+                solver: .ddpm,
+                numInferenceSteps: steps,
+                method: .quasiNewton(window: window, tolerance: 0.01)
+            )
+            return try configuration.sampler(settings, linearization: linearization)
+        }
+        let model = TimedModel(passNanoseconds: passNanoseconds)
+        let meter = PassMeter(model, maximumBatch: steps, now: { model.now })
+        let widest = try sampler(steps, nil)
+        let linearization = widest.calibrate(with: model)
+        let trials = try WindowTrial.windows.filter { $0 <= steps }.map { window in
+            WindowTrial(
+                window: window,
+                sampler: try sampler(window, linearization),
+                maximumBatch: steps
+            )
+        }
+        meter.measure(timestep: widest.timesteps[0], sampleCount: widest.sampleCount, rounds: 20)
+        return WindowTrial.compare(trials, meter: meter).sorted { $0.milliseconds < $1.milliseconds }
+    }
+
+    @Test func `Where a batch costs as much as its samples in turn, the narrowest window is the fastest`()
+        throws
+    {
+        let windows = try compare { batch, _ in 1_000 * batch }
+        #expect(windows[0].window == 1)
+        #expect(!windows.contains { $0.window == steps })
+        #expect(abs(windows[0].milliseconds - windows[0].evaluations / 1_000) < 1e-9)
+    }
+
+    @Test func `Where a batch costs as much as one sample, the widest windows are the fastest`() throws {
+        let windows = try compare { _, _ in 1_000 }
+        #expect(windows[0].window >= 12)
+        #expect(!windows.contains { $0.window == 1 })
+        #expect(abs(windows[0].milliseconds - windows[0].iterations / 1_000) < 1e-9)
+    }
+
+    @Test func `Passes that other work holds up change nothing`() throws {
+        let undisturbed = { (batch: Int) in 1_000 + 250 * batch }
+        let expected = try compare { batch, _ in undisturbed(batch) }
+        // Long passes more often than short ones, as they are.
+        let disturbed = try compare { batch, pass in
+            let isHeldUp = pass % 7 < 3 + min(batch / 4, 3)
+            return undisturbed(batch) + (isHeldUp ? 5_000 + 1_000 * (pass % 3) : 0)
+        }
+        #expect(expected[0].window > 1)
+        #expect(disturbed == expected)
+    }
+}
+
+/// Outputs a bent function of its samples, and says how long it took.
+private final class TimedModel: NoisePredictor {
+    private(set) var now = ContinuousClock.now
+    private let passNanoseconds: (_ batch: Int, _ pass: Int) -> Int
+    private var pass = 0
+
+    init(passNanoseconds: @escaping (_ batch: Int, _ pass: Int) -> Int) {
+        self.passNanoseconds = passNanoseconds
+    }
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        for index in samples.indices {
+            let sample = samples[index]
+            outputs[index] = 0.9 * sample + 0.2 * (3 * sample) / (1 + sample * sample)
+        }
+        now += .nanoseconds(passNanoseconds(timesteps.count, pass))
+        pass += 1
+    }
+}
