@@ -7,7 +7,7 @@ let settings: [SwiftSetting] = [
 ]
 
 /// The modules that compute chunks are optimised in debug builds too: unoptimised Swift allocates where it iterates and
-/// indexes, and the tests count allocations.
+/// indexes, and the tests count allocations. So are the kernels, lest the tests spend most of their time in them.
 let computing = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
 func module(
@@ -64,7 +64,7 @@ let package = Package(
 
         module("NumPyRandom", settings: computing),
         module("Safetensors"),
-        .target(name: "CKernels"),
+        .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         module("Denoiser", ["CKernels", "CLinux", "COpenBLAS", "NumPyRandom"], settings: computing),
         module("Sampling", ["NumPyRandom"], settings: computing),
         module("Policy", ["Denoiser", "Sampling", "Safetensors"], settings: computing),

@@ -27,6 +27,7 @@ public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
         passes = [Int](repeating: 0, count: maximumBatch)
     }
 
+    /// A pass of the predictor.
     public func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         let elapsed = time(samples: samples, timesteps: timesteps, into: &outputs)
         timings.add(batch: timesteps.count, nanoseconds: elapsed)
