@@ -46,6 +46,8 @@ public struct DaemonConfiguration: Sendable {
     public var strategy: ChunkStrategy = .blend
     /// The most messages a second that are read under one topic.
     public var messagesPerSecond = 1000
+    /// The most that `messagesPerSecond` may be.
+    public static let mostMessagesPerSecond = 10_000_000
     /// The daemon's keys and the clients that it lets in; nil: everybody who reaches a socket is let in.
     public var security: DaemonSecurity?
     /// The priority of the thread that takes observations and sends chunks and commands; nil: that of the process.
@@ -69,6 +71,8 @@ public struct DaemonConfiguration: Sendable {
         configuration.observations = .bind("inproc://\(name).observations")
         configuration.chunks = .bind("inproc://\(name).chunks")
         configuration.requests = "inproc://\(name).requests"
+        // A simulated robot that waits for its chunks lives as fast as they come.
+        configuration.messagesPerSecond = mostMessagesPerSecond
         return configuration
     }
 }

@@ -59,19 +59,23 @@ final class PackedNetwork: @unchecked Sendable {
     /// - Parameters:
     ///   - samples: [batch, horizon, actionDim].
     ///   - film: [batch, filmStride], readable a vector beyond its end.
+    ///   - instant: when to give up; nil: it takes the time it takes.
     ///   - outputs: [batch, horizon, actionDim].
+    /// - Returns: whether there is an output.
     func forward(
         _ samples: UnsafePointer<Float>,
         batch: Int,
         film: UnsafePointer<Float>,
         filmStride: Int,
+        until instant: ContinuousClock.Instant?,
         into outputs: UnsafeMutablePointer<Float>
-    ) {
+    ) -> Bool {
         job = Job(batch: batch, film: film, filmStride: filmStride)
         orders.prepare(batch: batch)
         load(samples, batch: batch)
-        team?.run()
+        guard team?.run(until: instant) ?? false else { return false }
         store(into: outputs, batch: batch)
+        return true
     }
 
     /// Gives the cores of the other threads free until the next pass.

@@ -14,6 +14,8 @@ import Synchronization
 /// park. Nothing here allocates after the team was made, and within a pass there is no system call unless a thread that
 /// holds a part has lost its core.
 ///
+/// A pass can be given up between two stages: the parts that are left are then taken and counted as always, but not worked at.
+///
 /// Stages are numbered from the team's beginning to its end, so that a thread that was late by a stage or by many passes
 /// finds every part it missed taken, and catches up without having touched anything.
 ///
@@ -35,6 +37,8 @@ final class ThreadTeam: @unchecked Sendable {
     private let parked = Atomic<Int>(0)
     private let running = Atomic<Int>(0)
     private let isEnding = Atomic<Bool>(false)
+    /// The present pass has been given up.
+    private let isGivenUp = Atomic<Bool>(false)
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
@@ -95,19 +99,26 @@ final class ThreadTeam: @unchecked Sendable {
     func rest() { restsAfter.store(pass.load(ordering: .relaxed), ordering: .relaxed) }
 
     /// Runs a pass: every part of every stage, each stage after the one before it.
-    func run() {
+    ///
+    /// - Parameter instant: when to give it up; nil: it takes the time it takes.
+    /// - Returns: whether all the work was done.
+    @discardableResult
+    func run(until instant: ContinuousClock.Instant? = nil) -> Bool {
         let current = pass.load(ordering: .relaxed)
+        isGivenUp.store(false, ordering: .relaxed)
         if count > 1 { announce() } else { pass.store(current + 1, ordering: .relaxed) }
-        runStages(pass: current, as: 0)
+        runStages(pass: current, as: 0, until: instant)
+        return !isGivenUp.load(ordering: .relaxed)
     }
 
-    private func runStages(pass: Int, as thread: Int) {
+    private func runStages(pass: Int, as thread: Int, until instant: ContinuousClock.Instant? = nil) {
         for stage in 0..<stageCount {
+            if let instant, .now >= instant { isGivenUp.store(true, ordering: .relaxed) }
             let number = pass * stageCount + stage
             for offset in 0..<count {
                 let part = (thread + offset) % count
                 if take(part, of: number) {
-                    work(stage, part)
+                    if !isGivenUp.load(ordering: .relaxed) { work(stage, part) }
                     done.wrappingAdd(1, ordering: .releasing)
                 }
             }

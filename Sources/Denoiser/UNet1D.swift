@@ -152,6 +152,21 @@ public final class UNet1D {
         timesteps batchTimesteps: Span<Int>,
         into outputs: inout MutableSpan<Float>
     ) {
+        _ = predict(samples: samples, timesteps: batchTimesteps, until: nil, into: &outputs)
+    }
+
+    /// The network's output for a batch of (sample, timestep) pairs under condition 0, unless it would come too late.
+    ///
+    /// - Parameters:
+    ///   - samples, batchTimesteps, outputs: as without a time; without an output, `outputs` is as it was.
+    ///   - instant: when to give up, between two layers; nil: it takes the time it takes. On OpenBLAS it always does.
+    /// - Returns: whether there is an output.
+    public func predict(
+        samples: Span<Float>,
+        timesteps batchTimesteps: Span<Int>,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
         let batch = batchTimesteps.count
         precondition((1...maximumBatch).contains(batch), "batch \(batch) is outside 1...\(maximumBatch)")
         for index in 0..<batch {
@@ -161,7 +176,7 @@ public final class UNet1D {
                 into: filmRows.pointer + index * film.count
             )
         }
-        forward(samples, batch: batch, into: &outputs)
+        return forward(samples, batch: batch, until: instant, into: &outputs)
     }
 
     /// The network's output for samples at the same timestep, sample i under condition i, as last set.
@@ -171,13 +186,28 @@ public final class UNet1D {
     ///   - timestep: one of `timesteps`.
     ///   - outputs: [batch, horizon, actionDim].
     public func predict(samples: Span<Float>, timestep: Int, into outputs: inout MutableSpan<Float>) {
+        _ = predict(samples: samples, timestep: timestep, until: nil, into: &outputs)
+    }
+
+    /// The network's output for samples at the same timestep, sample i under condition i, unless it would come too late.
+    ///
+    /// - Parameters:
+    ///   - samples, timestep, outputs: as without a time; without an output, `outputs` is as it was.
+    ///   - instant: when to give up, between two layers; nil: it takes the time it takes. On OpenBLAS it always does.
+    /// - Returns: whether there is an output.
+    public func predict(
+        samples: Span<Float>,
+        timestep: Int,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
         let batch = samples.count / architecture.sampleCount
         let limit = min(maximumConditions, maximumBatch)
         precondition((1...limit).contains(batch), "batch \(batch) is outside 1...\(limit)")
         for index in 0..<batch {
             film.write(timestep: timestep, condition: index, into: filmRows.pointer + index * film.count)
         }
-        forward(samples, batch: batch, into: &outputs)
+        return forward(samples, batch: batch, until: instant, into: &outputs)
     }
 
     /// Gives the cores of the further threads free at once, until the next prediction. Without, they go on spinning for a
@@ -187,22 +217,30 @@ public final class UNet1D {
         if case .packed(let network) = network { network.rest() }
     }
 
-    private func forward(_ samples: Span<Float>, batch: Int, into outputs: inout MutableSpan<Float>) {
+    private func forward(
+        _ samples: Span<Float>,
+        batch: Int,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
         precondition(
             samples.count == batch * architecture.sampleCount,
             "samples are [batch, horizon, actionDim]"
         )
         precondition(outputs.count == samples.count, "outputs are [batch, horizon, actionDim]")
-        samples.withUnsafeBufferPointer { samples in
+        return samples.withUnsafeBufferPointer { samples in
             outputs.withUnsafeMutableBufferPointer { outputs in
-                guard let samples = samples.baseAddress, let outputs = outputs.baseAddress else { return }
+                guard let samples = samples.baseAddress, let outputs = outputs.baseAddress else {
+                    return true
+                }
                 switch network {
                 case .packed(let network):
-                    network.forward(
+                    return network.forward(
                         samples,
                         batch: batch,
                         film: filmRows.pointer,
                         filmStride: film.count,
+                        until: instant,
                         into: outputs
                     )
                 case .blas(let network):
@@ -213,6 +251,7 @@ public final class UNet1D {
                         filmStride: film.count,
                         into: outputs
                     )
+                    return true
                 }
             }
         }

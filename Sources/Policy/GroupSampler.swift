@@ -104,6 +104,15 @@ private struct GroupPredictor: NoisePredictor {
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         network.predict(samples: samples, timestep: timesteps[0], into: &outputs)
     }
+
+    func predict(
+        samples: Span<Float>,
+        timesteps: Span<Int>,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
+        network.predict(samples: samples, timestep: timesteps[0], until: instant, into: &outputs)
+    }
 }
 
 /// The noise of a group of chunks.

@@ -1,35 +1,54 @@
-/// Finishes a sample in few, long DDIM steps (Song, Meng and Ermon, arXiv 2010.02502, equation 12) over some of the
-/// solver's own timesteps, from wherever the solver had to stop.
+import Foundation
+
+/// Finishes a sample in few, long steps of DPM-Solver++ 2M (Lu et al., *DPM-Solver++*, arXiv 2211.01095, algorithm 2) over
+/// some of the solver's own timesteps, from wherever the solver had to stop.
+///
+/// The noise level is an angle, alpha = cos(angle) and sigma = sin(angle), and k steps are laid so that its root falls evenly:
+/// each goes to the first timestep with at most
+///
+///     angle' = angle (1 - 1 / k)^2
+///
+/// with k the steps that are left. What x_0 is to be is decided at large angles, where the network changes its mind slowly, and
+/// made exact at small ones.
 struct CoarseSolve {
     private static let leastSignal: Float = 0.2
 
     private let steps: [SolverStep]
     private let timesteps: [Int]
-    /// epsilon = fromSample x + fromOutput m by step, [N].
-    private let epsilon: [(fromSample: Float, fromOutput: Float)]
-    /// alpha and sigma of the sample that each step starts from, and of the result; [N + 1].
-    private let levels: [(alpha: Float, sigma: Float)]
+    /// Of the sample that each step starts from, and of the result; [N + 1].
+    private let levels: [Level]
     private var modelOutput: [Float]
     /// The clean sample of the last step.
     private var cleanSample: [Float]
 
-    init(steps: [SolverStep], schedule: NoiseSchedule, predictionType: PredictionType, sampleCount: Int) {
+    private struct Level {
+        let alpha: Float
+        let sigma: Float
+        let angle: Float
+        /// log(alpha / sigma); infinite without noise.
+        let lambda: Float
+    }
+
+    init(steps: [SolverStep], schedule: NoiseSchedule, sampleCount: Int) {
         self.steps = steps
-        self.timesteps = steps.map(\.timestep)
-        let levels = steps.map { schedule.level(at: $0.timestep) }
-        self.epsilon = levels.map { level in
-            let equation = predictionType.epsilon(at: level)
-            return (Float(equation.fromSample), Float(equation.fromOutput))
+        timesteps = steps.map(\.timestep)
+        levels = (timesteps.map(Int?.some) + [nil]).map { timestep in
+            let level = schedule.level(at: timestep)
+            return Level(
+                alpha: Float(level.alpha),
+                sigma: Float(level.sigma),
+                angle: Float(atan2(level.sigma, level.alpha)),
+                lambda: Float(level.lambda)
+            )
         }
-        self.levels =
-            levels.map { (Float($0.alpha), Float($0.sigma)) } + [(1, 0)]
-        self.modelOutput = [Float](repeating: 0, count: sampleCount)
-        self.cleanSample = modelOutput
+        modelOutput = [Float](repeating: 0, count: sampleCount)
+        cleanSample = modelOutput
     }
 
     /// Takes `sample` from step `first` to the result, in as many steps as there is time for.
     ///
-    /// Each step but the last leaves its clean sample in `interim`: the result of as many steps as have been taken.
+    /// Each step but the last leaves its clean sample in `interim`: the result of as many steps as have been taken. It is the
+    /// result where the next step does not fit after all.
     ///
     /// - Returns: the steps it took.
     mutating func finish(
@@ -52,33 +71,64 @@ struct CoarseSolve {
                 index += 1
             }
         }
+        var before: Int?
         while index < steps.count {
             planned = min(planned, deadline?.coarseSteps(limit: steps.count - index) ?? planned)
-            // Rounded up, so that the result is reached with the last one.
-            let next = index + (steps.count - index + planned - 1) / planned
-            predictor.predict(
-                sample: sample.span,
-                timesteps: timesteps,
-                index: index,
-                of: steps,
-                frozen: frozen,
-                deadline: &deadline,
-                into: &modelOutput
-            )
-            let target = levels[next]
-            for element in 0..<modelOutput.count {
-                let output = modelOutput[element]
-                let noise = epsilon[index].fromSample * sample[element] + epsilon[index].fromOutput * output
-                let x0 = steps[index].predictedX0(sample: sample[element], modelOutput: output)
-                cleanSample[element] = x0
-                sample[element] = target.alpha * x0 + target.sigma * noise
+            guard taken == 0 || !(deadline?.isTooCloseForAPass ?? false),
+                predictor.predict(
+                    sample: sample.span,
+                    timesteps: timesteps,
+                    index: index,
+                    of: steps,
+                    frozen: frozen,
+                    until: taken > 0 ? deadline?.due : nil,
+                    deadline: &deadline,
+                    into: &modelOutput
+                )
+            else {
+                for element in 0..<cleanSample.count { sample[element] = cleanSample[element] }
+                break
             }
+            let next = target(from: index, steps: planned)
+            step(from: index, to: next, before: before, sample: &sample)
+            before = index
             index = next
             taken += 1
             if index < steps.count { leave(frozen: frozen, coarseSteps: taken, in: interim) }
             planned = max(planned - 1, 1)
         }
         return taken
+    }
+
+    /// Where the first of `count` steps from a timestep goes.
+    private func target(from index: Int, steps count: Int) -> Int {
+        guard count > 1 else { return steps.count }
+        let part = 1 - 1 / Float(count)
+        let angle = levels[index].angle * part * part
+        // The steps after it need a timestep each.
+        let farthest = steps.count - count + 1
+        var next = index + 1
+        while next < farthest && levels[next].angle > angle { next += 1 }
+        return next
+    }
+
+    /// Takes the step from the model's output; of first order where there is no step before, and to the result.
+    private mutating func step(from index: Int, to next: Int, before: Int?, sample: inout MutableSpan<Float>)
+    {
+        let (level, target) = (levels[index], levels[next])
+        let sampleWeight = target.sigma / level.sigma
+        let x0Weight = target.alpha - level.alpha * sampleWeight
+        var differenceWeight: Float = 0
+        // A solver may visit a timestep twice.
+        if let before, next < steps.count, level.lambda > levels[before].lambda {
+            differenceWeight = (target.lambda - level.lambda) / (2 * (level.lambda - levels[before].lambda))
+        }
+        for element in 0..<modelOutput.count {
+            let x0 = steps[index].predictedX0(sample: sample[element], modelOutput: modelOutput[element])
+            let extrapolated = x0 + differenceWeight * (x0 - cleanSample[element])
+            cleanSample[element] = x0
+            sample[element] = sampleWeight * sample[element] + x0Weight * extrapolated
+        }
     }
 
     private mutating func leave(

@@ -1,39 +1,47 @@
 /// When a sample must be there, and what the passes until then will take.
 struct Deadline {
-    let instant: ContinuousClock.Instant
+    /// When the sample must be there.
+    let due: ContinuousClock.Instant
     var times: ForwardTimes
+    /// What is kept back of the time, in nanoseconds, for the sample to be there even if its last pass stalls as the slowest
+    /// of the passes before did: other work on the machine may take its core.
+    private let keptBack: Double
 
     /// The largest part of the time left that is kept back for a stall.
     private static let stallPart = 0.125
 
-    /// The instant by which to be done for the sample to be there at `instant` even if the last pass stalls as the
-    /// slowest of the passes before did: a pass cannot be broken off, and other work on the machine may take its core.
-    static func keepingBack(from instant: ContinuousClock.Instant, times: ForwardTimes) -> Deadline {
-        let left = max((instant - .now) / .nanoseconds(1), 0)
-        let keptBack = min(times.longestStall, left * stallPart)
-        return Deadline(instant: instant - .nanoseconds(keptBack), times: times)
+    init(due: ContinuousClock.Instant, times: ForwardTimes) {
+        self.due = due
+        self.times = times
+        let left = max((due - .now) / .nanoseconds(1), 0)
+        keptBack = min(times.longestStall, left * Self.stallPart)
     }
 
-    /// Coarse steps that give a sample worth having: with DDIM, PushT's score hardly rises beyond.
+    /// Coarse steps that give a sample worth having: PushT's score does not rise beyond.
     static let sufficientSteps = 8
 
-    private var remaining: Double { (instant - .now) / .nanoseconds(1) }
+    private var remaining: Double { (due - .now) / .nanoseconds(1) }
 
     /// Whether after a pass of `batch` there would be too little time left to finish from step `step` of `count` with as
     /// many coarse steps as it takes.
     func forbids(batch: Int, step: Int, of count: Int) -> Bool {
         // The pass itself gains a step at least.
         let finish = times.estimate(batch: 1, count: min(Self.sufficientSteps, count - step - 1))
-        return remaining < times.estimate(batch: batch) + finish
+        return remaining - keptBack < times.estimate(batch: batch) + finish
     }
 
-    /// The coarse steps there is time for, from 1 to `limit`.
+    /// The coarse steps there is time for, from 1 to `limit`, as passes mostly go: where one takes longer, the steps before it
+    /// have a result.
     func coarseSteps(limit: Int) -> Int {
         let remaining = remaining
-        var steps = min(limit, max(Int(remaining / times.estimate(batch: 1)) + 1, 1))
-        while steps > 1 && times.estimate(batch: 1, count: steps) > remaining { steps -= 1 }
+        func estimate(_ steps: Int) -> Double { times.estimate(batch: 1, count: steps, deviations: 1) }
+        var steps = min(limit, max(Int(remaining / estimate(1)) + 1, 1))
+        while steps > 1 && estimate(steps) > remaining { steps -= 1 }
         return steps
     }
+
+    /// Whether a pass over one sample would not be done in time, as passes go.
+    var isTooCloseForAPass: Bool { remaining < times.estimate(batch: 1, deviations: 0) }
 }
 
 extension Deadline? {
@@ -49,5 +57,11 @@ extension Deadline? {
     mutating func passEnded(batch: Int, begun: ContinuousClock.Instant?) {
         guard let begun else { return }
         self?.times.record(batch: batch, nanoseconds: (ContinuousClock.now - begun) / .nanoseconds(1))
+    }
+
+    /// Learns from the time that a pass took which was given up, as long as it is more than passes take.
+    mutating func passGivenUp(batch: Int, begun: ContinuousClock.Instant?) {
+        guard let begun, let typical = self?.times.estimate(batch: batch, deviations: 0) else { return }
+        if (ContinuousClock.now - begun) / .nanoseconds(1) > typical { passEnded(batch: batch, begun: begun) }
     }
 }

@@ -59,10 +59,10 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
         return nanoseconds[nanoseconds.count - 1] * Double(batch) / Double(nanoseconds.count)
     }
 
-    /// The nanoseconds that `count` passes in turn will seldom exceed.
-    func estimate(batch: Int, count: Int = 1) -> Double {
+    /// The nanoseconds that `count` passes in turn will seldom exceed, or with fewer `deviations` than three now and then.
+    func estimate(batch: Int, count: Int = 1, deviations: Double = 3) -> Double {
         let passes = Double(count)
-        return typical(batch: batch) * (slowdown * passes + 3 * deviation * passes.squareRoot())
+        return typical(batch: batch) * (slowdown * passes + deviations * deviation * passes.squareRoot())
     }
 
     /// Takes a pass into account.

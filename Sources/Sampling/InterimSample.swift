@@ -1,7 +1,8 @@
 import Synchronization
 
 /// What a sampler that is short of time has so far: a sample at every coarse step but the last, for another thread to take
-/// where the result itself would come too late. A pass cannot be broken off, and the machine may stop the thread that is at it.
+/// where the result itself would come too late. A pass is given up when its time is over, but the machine may stop the thread
+/// that is at it.
 ///
 /// Neither thread waits for the other. There are two places for a sample: the sampling thread writes to the one that is not
 /// offered and then offers that instead; whoever claims what is offered has it for itself until it is copied.

@@ -11,9 +11,31 @@ public protocol NoisePredictor {
     ///   - timesteps: Training timesteps, shape [batch].
     ///   - outputs: Shape [batch, sampleCount]; every element is written.
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>)
+
+    /// The same, but given up where it would come too late. One that cannot be given up takes the time it takes.
+    ///
+    /// - Parameter instant: when to give up; nil: never.
+    /// - Returns: Whether the outputs are there; without, they are unspecified.
+    func predict(
+        samples: Span<Float>,
+        timesteps: Span<Int>,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool
 }
 
 extension NoisePredictor {
+    /// Never gives up.
+    public func predict(
+        samples: Span<Float>,
+        timesteps: Span<Int>,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
+        predict(samples: samples, timesteps: timesteps, into: &outputs)
+        return true
+    }
+
     /// Evaluates the samples in `rows` of a trajectory, [timesteps.count + 1, sampleCount], into the first rows of
     /// `buffer`; the outputs of frozen elements are those that imply their known values. The deadline learns how long it
     /// took.
@@ -72,10 +94,45 @@ extension NoisePredictor {
         deadline: inout Deadline?,
         into buffer: inout [Float]
     ) {
+        _ = predict(
+            sample: sample,
+            timesteps: timesteps,
+            index: index,
+            of: steps,
+            frozen: frozen,
+            until: nil,
+            deadline: &deadline,
+            into: &buffer
+        )
+    }
+
+    /// The same, but given up at an instant.
+    ///
+    /// - Returns: Whether the output is there.
+    func predict(
+        sample: Span<Float>,
+        timesteps: [Int],
+        index: Int,
+        of steps: [SolverStep],
+        frozen: borrowing FrozenElements,
+        until instant: ContinuousClock.Instant?,
+        deadline: inout Deadline?,
+        into buffer: inout [Float]
+    ) -> Bool {
         let begun = deadline.passBegins()
         var output = buffer.mutableSpan
-        predict(samples: sample, timesteps: timesteps.span.extracting(index...index), into: &output)
+        let isDone = predict(
+            samples: sample,
+            timesteps: timesteps.span.extracting(index...index),
+            until: instant,
+            into: &output
+        )
+        guard isDone else {
+            deadline.passGivenUp(batch: 1, begun: begun)
+            return false
+        }
         frozen.replace(in: &buffer, at: sample, of: steps[index])
         deadline.passEnded(batch: 1, begun: begun)
+        return true
     }
 }

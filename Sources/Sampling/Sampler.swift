@@ -84,7 +84,6 @@ public final class Sampler {
 
     /// What there is of a sample while it is finished in coarse steps.
     public let interim: InterimSample
-
     private let steps: [SolverStep]
     /// What the predictor's passes take, for deadlines; kept up to date by samples that have one.
     public var forwardTimes: ForwardTimes?
@@ -165,12 +164,7 @@ public final class Sampler {
                 linearization: linearization ?? .unknown(steps: steps.count)
             )
         }
-        coarse = CoarseSolve(
-            steps: steps,
-            schedule: schedule,
-            predictionType: predictionType,
-            sampleCount: sampleCount
-        )
+        coarse = CoarseSolve(steps: steps, schedule: schedule, sampleCount: sampleCount)
         frozen = FrozenElements(sampleCount: sampleCount)
         interim = InterimSample(sampleCount: sampleCount)
         self.clipSampleRange = clipSampleRange ?? .infinity
@@ -274,7 +268,7 @@ public final class Sampler {
             "the sample has \(sample.count) elements; expected \(sampleCount)"
         )
         var deadline: Deadline? =
-            if let instant, let forwardTimes { .keepingBack(from: instant, times: forwardTimes) } else { nil }
+            if let instant, let forwardTimes { Deadline(due: instant, times: forwardTimes) } else { nil }
         let progress = algorithm.sample(
             with: predictor,
             noise: noise,

@@ -147,8 +147,12 @@ struct ServeCommand: ParsableCommand {
         if chunks != nil && chunksTo != nil {
             throw ValidationError("--chunks and --chunks-to exclude each other")
         }
-        if let messagesPerSecond, !(1...10_000_000).contains(messagesPerSecond) {
-            throw ValidationError("--messages-per-second is \(messagesPerSecond), expected 1...10000000")
+        if let messagesPerSecond, !(1...DaemonConfiguration.mostMessagesPerSecond).contains(messagesPerSecond)
+        {
+            throw ValidationError(
+                "--messages-per-second is \(messagesPerSecond), "
+                    + "expected 1...\(DaemonConfiguration.mostMessagesPerSecond)"
+            )
         }
         if let priority, !RealTimePriority.levels.contains(priority) {
             throw ValidationError("--priority is \(priority), expected 1...99")

@@ -195,6 +195,20 @@ import Wire
         #expect(statistics.observations == 23)
     }
 
+    /// A simulated robot lives through many control steps a second where chunks take a millisecond.
+    @Test func aRobotInsideTheProcessIsReadHoweverFastItLives() throws {
+        let toy = try ToyDaemon()
+        let client = try toy.client()
+        _ = try client.chunk(for: observation(0, first: 1))
+        for sequence in 1...20 as ClosedRange<UInt64> {
+            for step in 1...199 as ClosedRange<UInt64> {
+                try client.publish(observation(200 * sequence + step, first: 1))
+            }
+            _ = try client.chunk(for: observation(200 * (sequence + 1), first: 1))
+        }
+        #expect(toy.daemon.statistics.rejectedMessages.isEmpty)
+    }
+
     @Test func longTopicIsTurnedAway() throws {
         let toy = try ToyDaemon()
         let client = try toy.client()

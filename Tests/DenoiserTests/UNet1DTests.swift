@@ -192,6 +192,45 @@ struct UNet1DTests {
         // The conditions differ, and so do the outputs.
         #expect(relativeError(Array(alone[..<count]), Array(alone[count..<2 * count])) > 1e-3)
     }
+
+    @Test("gives a pass up that comes too late, and does the next one", arguments: kernels)
+    func givesUp(kernel: Kernel) throws {
+        let goldens = UNet1DGoldens.loaded
+        let network = try network(0, maximumBatch: 2, maximumConditions: 2, kernel: kernel, threads: 2)
+        let draws = Draws(network.architecture, seed: goldens.seed, index: 0, batch: 2)
+        let condition = draws.conditions[0]
+        for index in 0..<2 { network.setCondition(condition.span, at: index) }
+        let samples = Array(draws.samples[..<(2 * network.architecture.sampleCount)])
+        let timesteps = [goldens.timesteps[1], goldens.timesteps[1]]
+        let expected = network.outputs(samples: samples, timesteps: timesteps)
+        // OpenBLAS has no stages to stop between.
+        let isPacked = kernel.instructionSet != .openBLAS
+        for (time, isDone) in [(Duration.seconds(-1), !isPacked), (.seconds(3600), true)] {
+            var outputs = [Float](repeating: 7, count: samples.count)
+            var span = outputs.mutableSpan
+            let instant = ContinuousClock.now + time
+            let batchIsDone = network.predict(
+                samples: samples.span,
+                timesteps: timesteps.span,
+                until: instant,
+                into: &span
+            )
+            #expect(batchIsDone == isDone)
+            #expect(isDone ? outputs == expected : outputs.allSatisfy { $0 == 7 })
+
+            outputs = [Float](repeating: 7, count: samples.count)
+            span = outputs.mutableSpan
+            let groupIsDone = network.predict(
+                samples: samples.span,
+                timestep: timesteps[0],
+                until: instant,
+                into: &span
+            )
+            #expect(groupIsDone == isDone)
+            #expect(isDone ? outputs == expected : outputs.allSatisfy { $0 == 7 })
+        }
+        #expect(network.outputs(samples: samples, timesteps: timesteps) == expected)
+    }
 }
 
 @Suite("UNet1DArchitecture")

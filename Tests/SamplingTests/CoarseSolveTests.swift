@@ -1,0 +1,224 @@
+import Foundation
+import Testing
+
+@testable import Sampling
+
+@Suite struct CoarseSolveTests {
+    private func setup(
+        _ solver: Solver,
+        steps: Int,
+        predictionType: PredictionType = .epsilon,
+        clip: Float? = 1
+    ) -> SamplerCase {
+        SamplerCase(
+            solver: solver,
+            numInferenceSteps: steps,
+            predictionType: predictionType,
+            clipSampleRange: clip
+        )
+    }
+
+    /// Finishes a sample from one of the solver's steps, in `count` coarse steps or in all there are.
+    private func finish(
+        _ setup: SamplerCase,
+        from first: Int,
+        sample initial: [Float],
+        steps count: Int? = nil,
+        with predictor: some NoisePredictor
+    ) throws -> (sample: [Float], taken: Int) {
+        let sampleCount = initial.count
+        let schedule = try setup.schedule()
+        var coarse = CoarseSolve(
+            steps: setup.solver.steps(
+                schedule: schedule,
+                predictionType: setup.predictionType,
+                clipSampleRange: setup.clipSampleRange,
+                numInferenceSteps: setup.numInferenceSteps
+            ),
+            schedule: schedule,
+            sampleCount: sampleCount
+        )
+        var sample = initial
+        var span = sample.mutableSpan
+        // A pass takes so long that nothing else counts.
+        var deadline = count.map { count in
+            Deadline(
+                due: .now + .seconds(1_000 * count + 900),
+                times: ForwardTimes(nanoseconds: [1_000 * 1e9])
+            )
+        }
+        let taken = coarse.finish(
+            from: first,
+            with: predictor,
+            frozen: FrozenElements(sampleCount: sampleCount),
+            interim: InterimSample(sampleCount: sampleCount),
+            deadline: &deadline,
+            sample: &span
+        )
+        return (sample, taken)
+    }
+
+    @Test(arguments: PredictionType.allCases, [Float?.none, 1])
+    func aCoarseSolveOfAllStepsIsDPMSolvers(_ predictionType: PredictionType, _ clip: Float?) throws {
+        let setup = setup(.dpmSolverPlusPlus, steps: 20, predictionType: predictionType, clip: clip)
+        let sequential = try setup.sampler(.sequential)
+        let noise = gaussianNoise(count: sequential.noiseCount, seed: 45)
+        let model = try setup.model()
+        let expected = sequential.sample(with: model, noise: noise).sample
+        let initial = Array(noise.prefix(sequential.sampleCount))
+        let (sample, taken) = try finish(setup, from: 0, sample: initial, with: model)
+        #expect(taken == 20)
+        #expect(deviation(sample, from: expected) < 2e-4)
+    }
+
+    /// A coarse finish is nearer to the solver's own result, the fewer steps are left to it.
+    @Test(arguments: Solver.allCases)
+    func aCoarseFinishCarriesOnFromTheFront(_ solver: Solver) throws {
+        let setup = setup(solver, steps: 15)
+        let sequential = try setup.sampler(.sequential)
+        let noise = gaussianNoise(count: sequential.noiseCount, seed: 46)
+        let recorder = RecordingPredictor(try setup.model())
+        let expected = sequential.sample(with: recorder, noise: noise).sample
+        var last: Float = .infinity
+        for first in [8, 14] {
+            let (sample, taken) = try finish(
+                setup,
+                from: first,
+                sample: recorder.samples[first],
+                with: setup.model()
+            )
+            #expect(taken == 15 - first)
+            let found = deviation(sample, from: expected)
+            #expect(found <= last)
+            last = found
+        }
+        // The last step of every solver is to the clean sample.
+        #expect(last < 1e-4)
+    }
+
+    /// From where there is signal on; each timestep is as near to its place as the solver's timesteps allow.
+    @Test(arguments: 2...9)
+    func theRootOfTheAngleFallsEvenly(_ count: Int) throws {
+        let setup = setup(.ddpm, steps: 100)
+        let recorder = RecordingPredictor(try setup.model())
+        let noise = gaussianNoise(count: SamplingFixture.sampleCount, seed: 47)
+        let (_, taken) = try finish(setup, from: 0, sample: noise, steps: count, with: recorder)
+        #expect(taken == count)
+        let schedule = try setup.schedule()
+        func angle(_ timestep: Int) -> Double {
+            let level = schedule.level(at: timestep)
+            return atan2(level.sigma, level.alpha)
+        }
+        let timesteps = recorder.batches.map { $0[0] }
+        #expect(timesteps.count == count)
+        #expect(timesteps.first == 86)
+        for (index, timestep) in timesteps.enumerated().dropFirst() {
+            let before = timesteps[index - 1]
+            let rest = Double(count - index)
+            // The steps left when the one that leads here was laid: rest + 1.
+            let place = angle(before) * (rest / (rest + 1)) * (rest / (rest + 1))
+            let isLast = timestep == count - index - 1
+            #expect(angle(timestep) <= place * 1.00001 || isLast)
+            #expect(angle(timestep + 1) > place || timestep + 1 == before)
+        }
+    }
+
+    /// On Gaussian data the ODE that both solve carries a sample's distance from the mean along in proportion.
+    @Test(arguments: 2...8)
+    func isNearerToTheSolutionThanDDIMInAsManySteps(_ count: Int) throws {
+        let setup = setup(.ddpm, steps: 100, clip: nil)
+        let ddim = try self.setup(.ddim, steps: count, clip: nil).sampler(.sequential)
+        let schedule = try setup.schedule()
+        let model = GaussianModel(schedule: schedule, predictionType: .epsilon, mean: 0.2, deviation: 0.3)
+        var coarseError: Float = 0
+        var ddimError: Float = 0
+        for seed in 0..<20 as Range<UInt64> {
+            let noise = gaussianNoise(count: ddim.noiseCount, seed: 100 + seed)
+            let initial = Array(noise.prefix(ddim.sampleCount))
+            let expected = initial.map { 0.2 + 0.3 * $0 }
+            let (sample, taken) = try finish(setup, from: 0, sample: initial, steps: count, with: model)
+            #expect(taken == count)
+            coarseError += deviation(sample, from: expected)
+            ddimError += deviation(ddim.sample(with: model, noise: noise).sample, from: expected)
+        }
+        #expect(coarseError < (count < 4 ? 1 : 0.5) * ddimError, "\(coarseError) and \(ddimError)")
+    }
+
+    /// Where a pass is given up, what there was after the step before it is the result.
+    @Test(arguments: 1...4)
+    func aPassGivenUpLeavesTheCleanSampleBeforeIt(_ passes: Int) throws {
+        let setup = setup(.ddpm, steps: 100)
+        let noise = gaussianNoise(count: SamplingFixture.sampleCount, seed: 48)
+        let recorder = RecordingPredictor(try setup.model())
+        let hasty = HastyPredictor(base: recorder, passes: passes)
+        let (sample, taken) = try finish(setup, from: 0, sample: noise, steps: 5, with: hasty)
+        #expect(taken == passes)
+        #expect(hasty.instants.count == passes + 1)
+        // There is nothing yet to take the first one's place.
+        #expect(hasty.instants[0] == nil)
+        #expect(hasty.instants.dropFirst().allSatisfy { $0 != nil })
+
+        let schedule = try setup.schedule()
+        let last = recorder.samples[passes - 1]
+        let timesteps = recorder.batches[passes - 1]
+        let level = schedule.level(at: timesteps[0])
+        var outputs = [Float](repeating: 0, count: last.count)
+        var span = outputs.mutableSpan
+        try setup.model().predict(samples: last.span, timesteps: timesteps.span, into: &span)
+        for (element, output) in outputs.enumerated() {
+            let x0 = (Double(last[element]) - level.sigma * Double(output)) / level.alpha
+            #expect(abs(sample[element] - Float(min(max(x0, -1), 1))) < 1e-4)
+        }
+    }
+
+    /// Two passes fit, as they are known, and the first takes all the time.
+    @Test func aStepThatHasNoTimeIsNotBegun() throws {
+        let sampler = try setup(.ddpm, steps: 100).sampler(.sequential)
+        sampler.forwardTimes = ForwardTimes(nanoseconds: [10e6])
+        let recorder = RecordingPredictor(try setup(.ddpm, steps: 100).model())
+        let slow = SlowPredictor(base: recorder, millisecondsPerPair: 30)
+        let noise = gaussianNoise(count: sampler.noiseCount, seed: 49)
+        var sample = [Float](repeating: .nan, count: sampler.sampleCount)
+        var span = sample.mutableSpan
+        let report = sampler.sample(
+            with: slow,
+            noise: noise.span,
+            deadline: .now + .milliseconds(25),
+            into: &span
+        )
+        #expect(report.quality == .coarse(steps: 1))
+        #expect(recorder.batches.count == 1)
+        #expect(sample.allSatisfy { abs($0) <= 1 })
+    }
+}
+
+/// Gives up every pass after the first few that may be given up.
+private final class HastyPredictor<Base: NoisePredictor>: NoisePredictor {
+    private let base: Base
+    private let passes: Int
+    private(set) var instants: [ContinuousClock.Instant?] = []
+
+    init(base: Base, passes: Int) {
+        self.base = base
+        self.passes = passes
+    }
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        base.predict(samples: samples, timesteps: timesteps, into: &outputs)
+    }
+
+    func predict(
+        samples: Span<Float>,
+        timesteps: Span<Int>,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
+        instants.append(instant)
+        guard instants.count <= passes else {
+            for index in outputs.indices { outputs[index] = .nan }
+            return false
+        }
+        predict(samples: samples, timesteps: timesteps, into: &outputs)
+        return true
+    }
+}
