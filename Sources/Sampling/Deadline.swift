@@ -31,12 +31,16 @@ struct Deadline {
     }
 
     /// The coarse steps there is time for, from 1 to `limit`, as passes mostly go: where one takes longer, the steps before it
-    /// have a result.
+    /// have a result. Without the time kept back it is two at the most: those are much better than one, and need not be missed
+    /// for stalls that are rare.
     func coarseSteps(limit: Int) -> Int {
         let remaining = remaining
-        func estimate(_ steps: Int) -> Double { times.estimate(batch: 1, count: steps, deviations: 1) }
-        var steps = min(limit, max(Int(remaining / estimate(1)) + 1, 1))
-        while steps > 1 && estimate(steps) > remaining { steps -= 1 }
+        var steps = min(limit, max(Int(remaining / times.estimate(batch: 1, deviations: 0)), 1))
+        while steps > 1 {
+            let time = steps > 2 ? remaining - keptBack : remaining
+            if times.estimate(batch: 1, count: steps, deviations: 1) <= time { break }
+            steps -= 1
+        }
         return steps
     }
 
