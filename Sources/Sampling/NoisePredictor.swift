@@ -85,37 +85,17 @@ extension NoisePredictor {
 
     /// Evaluates one sample, with the timestep at `index`, into `buffer`; frozen elements as above. The deadline learns how
     /// long it took.
-    func predict(
-        sample: Span<Float>,
-        timesteps: [Int],
-        index: Int,
-        of steps: [SolverStep],
-        frozen: borrowing FrozenElements,
-        deadline: inout Deadline?,
-        into buffer: inout [Float]
-    ) {
-        _ = predict(
-            sample: sample,
-            timesteps: timesteps,
-            index: index,
-            of: steps,
-            frozen: frozen,
-            until: nil,
-            deadline: &deadline,
-            into: &buffer
-        )
-    }
-
-    /// The same, but given up at an instant.
     ///
+    /// - Parameter instant: when to give up; nil: never.
     /// - Returns: Whether the output is there.
+    @discardableResult
     func predict(
         sample: Span<Float>,
         timesteps: [Int],
         index: Int,
         of steps: [SolverStep],
         frozen: borrowing FrozenElements,
-        until instant: ContinuousClock.Instant?,
+        until instant: ContinuousClock.Instant? = nil,
         deadline: inout Deadline?,
         into buffer: inout [Float]
     ) -> Bool {
