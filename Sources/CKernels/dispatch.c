@@ -31,6 +31,10 @@ void dn_pack(dn_isa isa, dn_format format, const dn_packing *o) {
     DN_DISPATCH(dn_pack_avx2(format, o), dn_pack_avx512(format, o), dn_pack_avx512_bf16(format, o))
 }
 
+void dn_quantize(dn_isa isa, const dn_quantization *o) {
+    DN_DISPATCH(dn_quantize_avx2(o), dn_quantize_avx512(o), dn_quantize_avx512_bf16(o))
+}
+
 float dn_read(dn_isa isa, const void *memory, int64_t bytes) {
     float sum = 0;
     DN_DISPATCH(sum = dn_read_avx2(memory, bytes), sum = dn_read_avx512(memory, bytes),
@@ -46,6 +50,8 @@ int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink) {
     return operations;
 }
 
+dn_format dn_quantized_input(dn_isa isa) { return isa == dn_isa_avx512_bf16 ? dn_bf16 : dn_int16; }
+
 int32_t dn_block_vectors(dn_isa isa) { return isa >= dn_isa_avx512 ? dn_max_vectors : 1; }
 
 #else
@@ -54,6 +60,8 @@ dn_isa dn_best_isa(void) { return dn_isa_none; }
 void dn_convolve(dn_isa isa, dn_format format, const dn_convolution *o) { (void)isa, (void)format, (void)o; }
 void dn_normalize(dn_isa isa, const dn_normalization *o) { (void)isa, (void)o; }
 void dn_pack(dn_isa isa, dn_format format, const dn_packing *o) { (void)isa, (void)format, (void)o; }
+void dn_quantize(dn_isa isa, const dn_quantization *o) { (void)isa, (void)o; }
+dn_format dn_quantized_input(dn_isa isa) { (void)isa; return dn_int16; }
 int32_t dn_block_vectors(dn_isa isa) { (void)isa; return 1; }
 float dn_read(dn_isa isa, const void *memory, int64_t bytes) { (void)isa, (void)memory, (void)bytes; return 0; }
 int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink) {

@@ -8,6 +8,7 @@
     void dn_convolve_##isa(dn_format format, const dn_convolution *convolution);   \
     void dn_normalize_##isa(const dn_normalization *normalization);                \
     void dn_pack_##isa(dn_format format, const dn_packing *packing);                 \
+    void dn_quantize_##isa(const dn_quantization *quantization);                     \
     float dn_read_##isa(const void *memory, int64_t bytes);                          \
     int64_t dn_multiply_##isa(dn_format format, int64_t rounds, float *sink);
 

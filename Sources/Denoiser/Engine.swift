@@ -7,6 +7,9 @@ struct Engine {
     let threads: Int
     let locksWeights: Bool
 
+    /// Whether quantized weights are multiplied with integers.
+    var multipliesIntegers: Bool { precision == .int8 && dn_quantized_input(isa) == dn_int16 }
+
     /// What a layer's inputs hold, and its weights if they are not quantized, given its weights at one tap.
     ///
     /// Fewer bits save time where reading weights takes it. A small layer's weights stay in the cache, and it keeps

@@ -48,6 +48,8 @@ final class PackedConvolution {
     private let bias: FloatBuffer
     /// Whether the weights are 8-bit integers.
     private let isQuantized: Bool
+    /// Whether they are multiplied with integers.
+    let multipliesIntegers: Bool
     /// What an integer weight of 1 stands for, [outChannels] up to the end of a vector; empty without quantization.
     private let scales: FloatBuffer
     /// [parts][taps], filled in for the batch at hand.
@@ -77,6 +79,7 @@ final class PackedConvolution {
         self.format = format
         self.isa = engine.isa
         self.isQuantized = engine.precision == .int8 && format == dn_bf16
+        self.multipliesIntegers = isQuantized && engine.multipliesIntegers
         self.taps = taps
         self.outLength = outLength
         self.rows = inputs.reduce(0) { $0 + ($1 + perRow - 1) / perRow }
@@ -149,7 +152,7 @@ final class PackedConvolution {
         }
     }
 
-    /// Writes a row of a block as integers, [vectors][2][lanes].
+    /// Writes a row of a block as integers: [vectors][lanes][2] where the inputs are integers, else [vectors][2][lanes].
     private func quantizeRow(
         lanes: Int,
         block: Int,
@@ -158,13 +161,14 @@ final class PackedConvolution {
     ) {
         let bytes = UnsafeMutableRawPointer(cells)
         let width = Int(dn_lanes)
+        let stride = multipliesIntegers ? (lane: 2, index: 1) : (lane: 1, index: width)
         for lane in 0..<lanes {
             let scale = block + lane < outChannels ? scales.pointer[block + lane] : 1
             for index in 0..<2 {
                 let quantized = Int8((value(lane, index) / scale).rounded())
                 bytes.storeBytes(
                     of: quantized,
-                    toByteOffset: (lane / width * 2 + index) * width + lane % width,
+                    toByteOffset: lane / width * 2 * width + lane % width * stride.lane + index * stride.index,
                     as: Int8.self
                 )
             }
@@ -182,11 +186,13 @@ final class PackedConvolution {
     ///
     /// - Parameters:
     ///   - input: [rows][rowStride] cells.
+    ///   - integers: the same as integers, for a convolution that multiplies them, else nil.
     ///   - output: [outLength * batch][paddedChannels(outChannels)].
     func callAsFunction(
         part: Int,
         batch: Int,
         input: UnsafePointer<UInt32>,
+        integers: IntegerInput?,
         rowStride: Int,
         output: UnsafeMutablePointer<Float>
     ) {
@@ -201,10 +207,11 @@ final class PackedConvolution {
         for block in blocks[part] {
             var convolution = dn_convolution(
                 weights: weights.pointer + block.offset,
-                input: input,
+                input: integers.map { UnsafePointer($0.cells) } ?? input,
                 output: output + block.channel,
                 bias: bias.pointer + block.channel,
                 scales: isQuantized ? UnsafePointer(scales.pointer + block.channel) : nil,
+                input_scales: integers.map { UnsafePointer($0.scales) },
                 taps: partTaps,
                 tap_count: Int32(taps.count),
                 rows: Int32(rows),
@@ -213,7 +220,7 @@ final class PackedConvolution {
                 row_stride: Int64(rowStride),
                 output_stride: Int64(paddedChannels(outChannels))
             )
-            dn_convolve(isa, format, &convolution)
+            dn_convolve(isa, integers == nil ? format : dn_int16, &convolution)
         }
     }
 }

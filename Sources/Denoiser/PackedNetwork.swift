@@ -33,7 +33,11 @@ final class PackedNetwork: @unchecked Sendable {
         maximumBatch: Int,
         parameter: (String) throws(Failure) -> [Float]
     ) throws(Failure) {
-        let memory = PackedActivations(architecture: architecture, maximumBatch: maximumBatch)
+        let memory = PackedActivations(
+            architecture: architecture,
+            maximumBatch: maximumBatch,
+            integerParts: engine.multipliesIntegers ? engine.threads : 0
+        )
         var builder = PackedNetworkBuilder(architecture: architecture, engine: engine, memory: memory)
         try builder.build(parameter: parameter)
         self.architecture = architecture
@@ -88,7 +92,8 @@ final class PackedNetwork: @unchecked Sendable {
             batch: job.batch,
             film: job.film,
             filmStride: job.filmStride,
-            orders: orders
+            orders: orders,
+            integers: memory.integers(part: part)
         )
     }
 
@@ -142,8 +147,13 @@ final class PackedActivations {
     /// The packed inputs of the decoder, level by level: what comes up, and below it what was skipped.
     private let joinedRows: CellBuffer
     private let joinedOffsets: [Int]
+    /// Each part's input as integers, one after the other.
+    private let integerRows: CellBuffer
+    private let integerScales: FloatBuffer
+    private let integerParts: Int
 
-    init(architecture: UNet1DArchitecture, maximumBatch: Int) {
+    /// - Parameter integerParts: the parts of a stage that need their input as integers.
+    init(architecture: UNet1DArchitecture, maximumBatch: Int, integerParts: Int) {
         let levels = architecture.encoder
         let widths = levels.map(\.second.outChannels)
         // Resampling puts the channels of one level next to the length of another, hence the widest of the neighbours.
@@ -152,6 +162,8 @@ final class PackedActivations {
         var cells = widest * packedRowStride(length: architecture.horizon, batch: maximumBatch)
         var offsets: [Int] = []
         var joined = 0
+        var integers = 0
+        var scales = 0
         for (level, shape) in levels.enumerated() {
             widest = widths[max(level - 1, 0)...min(level + 1, levels.count - 1)].max() ?? widest
             let rowStride = packedRowStride(length: shape.length, batch: maximumBatch)
@@ -160,6 +172,10 @@ final class PackedActivations {
             offsets.append(joined)
             // The finest level's encoder output skips nowhere.
             if level > 0 { joined += 2 * widths[level] * rowStride }
+            let pairs = max((widest + 1) / 2, 2 * ((widths[level] + 1) / 2))
+            integers = max(integers, pairs * rowStride)
+            let scaledRows = Int(dn_scaled_rows)
+            scales = max(scales, (pairs + scaledRows - 1) / scaledRows * rowStride)
         }
         self.packedA = CellBuffer(count: cells)
         self.packedB = CellBuffer(count: cells)
@@ -169,6 +185,18 @@ final class PackedActivations {
         self.residual = FloatBuffer(count: floats * maximumBatch)
         self.joinedRows = CellBuffer(count: joined)
         self.joinedOffsets = offsets
+        self.integerRows = CellBuffer(count: integerParts * integers)
+        self.integerScales = FloatBuffer(count: integerParts * scales)
+        self.integerParts = integerParts
+    }
+
+    /// Room for a part's input as integers; nil where no stage needs it.
+    func integers(part: Int) -> IntegerInput? {
+        guard part < integerParts else { return nil }
+        return IntegerInput(
+            cells: integerRows.pointer + part * (integerRows.count / integerParts),
+            scales: integerScales.pointer + part * (integerScales.count / integerParts)
+        )
     }
 
     /// The decoder's packed input at a level other than the finest.

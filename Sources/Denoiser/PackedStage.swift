@@ -57,14 +57,39 @@ final class PackedStage {
     ///
     /// - Parameters:
     ///   - film: [batch, filmStride], every sample's FiLM numbers.
-    func run(part: Int, batch: Int, film: UnsafePointer<Float>, filmStride: Int, orders: PositionOrders) {
+    ///   - integers: room for the part's input as integers.
+    func run(
+        part: Int,
+        batch: Int,
+        film: UnsafePointer<Float>,
+        filmStride: Int,
+        orders: PositionOrders,
+        integers: IntegerInput?
+    ) {
         let rowStride = packedRowStride(length: inputLength, batch: batch)
-        convolution(part: part, batch: batch, input: input, rowStride: rowStride, output: output)
+        // The shortcut reads the same in the same format.
+        let integers = convolution.multipliesIntegers ? integers : nil
+        integers?.fill(
+            from: input,
+            rows: convolution.rows,
+            positions: inputLength * batch,
+            rowStride: rowStride,
+            isa: convolution.isa
+        )
+        convolution(
+            part: part,
+            batch: batch,
+            input: input,
+            integers: integers,
+            rowStride: rowStride,
+            output: output
+        )
         if let shortcut {
             shortcut.convolution(
                 part: part,
                 batch: batch,
                 input: input,
+                integers: integers,
                 rowStride: rowStride,
                 output: shortcut.output
             )

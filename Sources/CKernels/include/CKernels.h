@@ -4,8 +4,11 @@
 // Layouts. `lanes` is 16 everywhere, whatever the register width.
 //   input    [rows][rowStride] 4-byte cells, a row for each input channel (f32) or pair of channels (bf16, the even
 //            channel in the low half), a column for each position. A position is a (time, sample) pair, sample fastest.
+//            As 16-bit integers, the pairs of bf16 are multiples of a scale for each position in each `dn_scaled_rows`
+//            rows: scales [rows / dn_scaled_rows, rounded up][rowStride].
 //   weights  [taps][rows][vectors][lanes] 4-byte cells, for a block of `vectors * lanes` output channels. Quantized to
-//            8 bits, for bf16 inputs: [taps][rows][vectors][2][lanes] bytes, the even channels of the pairs first.
+//            8 bits, for inputs of integers: [taps][rows][vectors][lanes][2] bytes, the pairs' channels side by side; for
+//            inputs of bf16: [taps][rows][vectors][2][lanes], the even channels of the pairs first.
 //   output   [positions][outputStride] floats, a row for each position.
 #ifndef DENOISED_CKERNELS_H
 #define DENOISED_CKERNELS_H
@@ -13,7 +16,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { dn_lanes = 16, dn_max_vectors = 4 };
+enum {
+    dn_lanes = 16,
+    dn_max_vectors = 4,
+    // As many products of a weight of 8 bits and an input of 16, in pairs, as 32 bits hold the sum of.
+    dn_scaled_rows = 256,
+};
 
 /// Instruction sets, worst first. Each includes those before it.
 typedef enum {
@@ -30,7 +38,11 @@ dn_isa dn_best_isa(void);
 typedef enum {
     dn_f32 = 0,
     dn_bf16 = 1,
+    dn_int16 = 2,  // inputs only
 } dn_format;
+
+/// The inputs that weights of 8 bits are multiplied with fastest: integers, unless the processor multiplies bf16.
+dn_format dn_quantized_input(dn_isa isa);
 
 /// One tap of a convolution: which positions it writes, and which it reads for the first of them.
 typedef struct {
@@ -46,6 +58,7 @@ typedef struct {
     float *output;
     const float *bias;       // [vectors * lanes]
     const float *scales;     // [vectors * lanes], what a weight of 1 stands for; NULL: the weights are not quantized
+    const float *input_scales; // what an input of 1 stands for, of integers only
     const dn_tap *taps;
     int32_t tap_count;
     int32_t rows;
@@ -55,7 +68,7 @@ typedef struct {
     int64_t output_stride;   // floats
 } dn_convolution;
 
-/// output[p] = bias + scale * sum over taps and rows of input * weights.
+/// output[p] = bias + scale * sum over taps and rows of input * weights. Integers have quantized weights.
 void dn_convolve(dn_isa isa, dn_format format, const dn_convolution *convolution);
 
 /// Output channels a call should take at most, in vectors of `dn_lanes`.
@@ -97,6 +110,18 @@ typedef struct {
 } dn_packing;
 
 void dn_pack(dn_isa isa, dn_format format, const dn_packing *packing);
+
+/// Turns packed rows of bf16 into 16-bit integers.
+typedef struct {
+    const uint32_t *input;   // readable to the next multiple of dn_lanes positions, as what follows is writable
+    uint32_t *integers;
+    float *scales;
+    int32_t rows;
+    int32_t positions;
+    int64_t row_stride;      // cells, of all three
+} dn_quantization;
+
+void dn_quantize(dn_isa isa, const dn_quantization *quantization);
 
 /// Reads `bytes`, a multiple of 64 * 16, from memory and returns something that depends on all of it.
 float dn_read(dn_isa isa, const void *memory, int64_t bytes);
