@@ -76,7 +76,7 @@ class Ours:
         if limits := report.get("roofline"):
             self.limits.append(limits)
             # The least ms at each batch size: the weights read once or the operations done, whichever takes longer.
-            peak = limits["gflops_f32" if self.precision == "f32" else "gflops_bf16"] or limits["gflops_f32"]
+            peak = limits[f"gflops_{self.precision}"] or limits["gflops_f32"]
             self.least.append([
                 result["ms_p50"] * max(result["weight_gb_per_s"] / limits["gb_per_s"], result["gflops"] / peak)
                 for result in results

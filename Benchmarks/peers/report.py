@@ -138,7 +138,8 @@ it, and so may large batches, because operations count multiplications with padd
         if limits := architecture["limits"]:
             parts.append("Measured limits, median of the turns and range: " + ", ".join(
                 spread([limit[key] for limit in limits], unit) for key, unit in
-                (("gb_per_s", "GB/s"), ("gflops_f32", "GFLOP/s f32"), ("gflops_bf16", "GFLOP/s bf16"))) + ".")
+                (("gb_per_s", "GB/s"), ("gflops_f32", "GFLOP/s f32"), ("gflops_bf16", "GFLOP/s bf16"),
+                 ("gflops_int8", "GFLOP/s int8"))) + ".")
     parts.append("### Goals")
     parts.append(table(
         ["goal", "measured", "met"],

@@ -6,7 +6,8 @@ public enum Precision: String, Sendable, Hashable, CaseIterable {
     case f32
     /// Weights and the convolutions' inputs rounded to bfloat16, sums in single precision.
     case bf16
-    /// Weights rounded to 8-bit integers with a scale for each output channel, the rest as in `bf16`.
+    /// Weights rounded to 8-bit integers with a scale for each output channel, the rest as in `bf16`. Where the processor
+    /// does not multiply bf16, the inputs become 16-bit integers with a scale for each position, and products are exact.
     case int8
 }
 
@@ -41,8 +42,9 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
     /// The best kernel on this processor in single precision.
     public static let exact = Kernel(best: .f32) ?? Kernel(instructionSet: .openBLAS, precision: .f32)
 
-    /// The fastest kernel on this processor: bf16 where it can multiply that, else single precision.
-    public static let fastest = Kernel(.avx512BF16, precision: .bf16) ?? exact
+    /// The kernel that samples fastest on this processor: bf16 where it can multiply that, else 8-bit integers where there
+    /// are packed kernels, else single precision.
+    public static let fastest = Kernel(.avx512BF16, precision: .bf16) ?? Kernel(best: .int8) ?? exact
 
     /// The best kernel of a precision, or nil where this processor has none.
     public init?(best precision: Precision) {

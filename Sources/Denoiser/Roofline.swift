@@ -8,11 +8,18 @@ public struct Roofline: Sendable, Hashable {
     public let gflopsF32: Double
     /// Likewise in bf16; 0 where the processor does not multiply it.
     public let gflopsBF16: Double
+    /// Likewise with weights of 8 bits, times integers or bf16.
+    public let gflopsInt8: Double
 
     /// The least time in which a forward pass can be done, in milliseconds: its weights read once, or its operations
     /// carried out, whichever takes longer.
     public func milliseconds(weightBytes: Int, operations: Int, precision: Precision) -> Double {
-        let peak = precision == .f32 || gflopsBF16 == 0 ? gflopsF32 : gflopsBF16
+        let peak =
+            switch precision {
+            case .f32: gflopsF32
+            case .bf16: gflopsBF16 > 0 ? gflopsBF16 : gflopsF32
+            case .int8: gflopsInt8
+            }
         return max(Double(weightBytes) / gbPerS, Double(operations) / peak) / 1e6
     }
 
@@ -24,11 +31,12 @@ public struct Roofline: Sendable, Hashable {
         guard isa != dn_isa_none else { return nil }
         let meter = Meter(isa: isa, threads: threads)
         defer { meter.stop() }
+        let multipliesBF16 = isa.rawValue >= dn_isa_avx512_bf16.rawValue
         return Roofline(
             gbPerS: meter.best(of: 7, .read),
             gflopsF32: meter.best(of: 5, .multiply(dn_f32)),
-            gflopsBF16: isa.rawValue >= dn_isa_avx512_bf16.rawValue
-                ? meter.best(of: 5, .multiply(dn_bf16)) : 0
+            gflopsBF16: multipliesBF16 ? meter.best(of: 5, .multiply(dn_bf16)) : 0,
+            gflopsInt8: meter.best(of: 5, .multiply(dn_quantized_input(isa)))
         )
     }
 }

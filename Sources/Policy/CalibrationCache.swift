@@ -27,7 +27,7 @@ public struct CalibrationCache: Sendable {
     /// What a calibration holds for.
     public struct Key: Codable, Hashable, Sendable {
         /// Of the file's contents and of how they are measured.
-        var version = 6
+        var version = 7
         let policy: String
         let fingerprint: UInt64
         let solver: String

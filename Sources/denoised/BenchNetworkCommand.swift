@@ -74,6 +74,7 @@ struct BenchNetworkCommand: ParsableCommand {
             let gbPerS: Double
             let gflopsF32: Double
             let gflopsBf16: Double
+            let gflopsInt8: Double
         }
         let architecture: String
         let parameters: Int
@@ -126,7 +127,12 @@ struct BenchNetworkCommand: ParsableCommand {
             parameters: shape.parameterCount,
             gflopPerSample: Double(shape.operationsPerSample) / 1e9,
             roofline: roofline.map {
-                Report.Limits(gbPerS: $0.gbPerS, gflopsF32: $0.gflopsF32, gflopsBf16: $0.gflopsBF16)
+                Report.Limits(
+                    gbPerS: $0.gbPerS,
+                    gflopsF32: $0.gflopsF32,
+                    gflopsBf16: $0.gflopsBF16,
+                    gflopsInt8: $0.gflopsInt8
+                )
             },
             results: zip(kinds, times).map { kind, times in
                 result(kind.batch, networks[kind.network], times, threads: threads, roofline: roofline)
@@ -206,7 +212,8 @@ struct BenchNetworkCommand: ParsableCommand {
         if let roofline = report.roofline {
             Console.result(
                 "roofline: \(fixed(roofline.gbPerS, 1)) GB/s, \(fixed(roofline.gflopsF32, 0)) GFLOP/s f32, "
-                    + "\(fixed(roofline.gflopsBf16, 0)) GFLOP/s bf16"
+                    + (roofline.gflopsBf16 > 0 ? "\(fixed(roofline.gflopsBf16, 0)) bf16, " : "")
+                    + "\(fixed(roofline.gflopsInt8, 0)) int8"
             )
         }
         Console.result("")

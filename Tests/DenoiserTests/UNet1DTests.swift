@@ -193,6 +193,54 @@ struct UNet1DTests {
         #expect(relativeError(Array(alone[..<count]), Array(alone[count..<2 * count])) > 1e-3)
     }
 
+    @Test("agrees with single precision where a layer has more inputs than share a scale", arguments: kernels)
+    func wide(kernel: Kernel) throws {
+        let architecture = try UNet1DArchitecture(
+            actionDim: 2,
+            horizon: 4,
+            conditionDim: 4,
+            downDims: [48, 640],
+            kernelSize: 3,
+            nGroups: 8,
+            diffusionStepEmbedDim: 16
+        )
+        let draws = Draws(architecture, seed: 5, index: 0, batch: 3)
+        func outputs(_ kernel: Kernel) -> [Float] {
+            let network = UNet1D(
+                architecture: architecture,
+                timesteps: [7],
+                maximumBatch: 3,
+                threads: 2,
+                kernel: kernel,
+                parameter: { architecture.randomValues(for: $0, seed: 5) }
+            )
+            let condition = draws.conditions[0]
+            network.setCondition(condition.span)
+            return network.outputs(samples: draws.samples, timesteps: [7, 7, 7])
+        }
+        let error = relativeError(outputs(kernel), outputs(.exact))
+        #expect(error < (Self.bounds[kernel.precision] ?? 0), "\(kernel): relative error \(error)")
+    }
+
+    @Test("never makes numbers of what is none", arguments: kernels)
+    func notFinite(kernel: Kernel) throws {
+        let goldens = UNet1DGoldens.loaded
+        let network = try network(0, maximumBatch: 2, kernel: kernel, threads: 2)
+        let draws = Draws(network.architecture, seed: goldens.seed, index: 0, batch: 2)
+        let count = network.architecture.sampleCount
+        let condition = draws.conditions[0]
+        network.setCondition(condition.span)
+        var samples = Array(draws.samples[..<(2 * count)])
+        let timesteps = [goldens.timesteps[1], goldens.timesteps[1]]
+        let expected = network.outputs(samples: samples, timesteps: timesteps)
+        for value in [Float.nan, .infinity] {
+            samples[count + 3] = value
+            let outputs = network.outputs(samples: samples, timesteps: timesteps)
+            #expect(Array(outputs[..<count]) == Array(expected[..<count]))
+            #expect(outputs[count...].allSatisfy { !$0.isFinite })
+        }
+    }
+
     @Test("gives a pass up that comes too late, and does the next one", arguments: kernels)
     func givesUp(kernel: Kernel) throws {
         let goldens = UNet1DGoldens.loaded

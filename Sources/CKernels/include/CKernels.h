@@ -126,8 +126,8 @@ void dn_quantize(dn_isa isa, const dn_quantization *quantization);
 /// Reads `bytes`, a multiple of 64 * 16, from memory and returns something that depends on all of it.
 float dn_read(dn_isa isa, const void *memory, int64_t bytes);
 
-/// Multiplies and adds in registers, as the convolutions do. Returns the floating-point operations done; `sink` gets
-/// something that depends on all of them.
+/// Multiplies and adds in registers, as the convolutions do: integers only where `dn_quantized_input` says so. Returns the
+/// operations done; `sink` gets something that depends on all of them.
 int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink);
 
 /// Tells the processor that this thread is spinning.
