@@ -168,7 +168,8 @@ final class PackedConvolution {
                 let quantized = Int8((value(lane, index) / scale).rounded())
                 bytes.storeBytes(
                     of: quantized,
-                    toByteOffset: lane / width * 2 * width + lane % width * stride.lane + index * stride.index,
+                    toByteOffset: lane / width * 2 * width + lane % width * stride.lane + index
+                        * stride.index,
                     as: Int8.self
                 )
             }
