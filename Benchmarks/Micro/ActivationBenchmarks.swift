@@ -42,6 +42,23 @@ func addPackingBenchmarks() {
     }
 }
 
+/// `dn_quantize` of all channels of a batch, on one thread.
+func addQuantizationBenchmarks() {
+    let isa = dn_best_isa()
+    guard isa != dn_isa_none else { return }
+    for (channels, length) in activations {
+        for batch in batches {
+            Benchmark("quantize \(channels) length \(twoDigits(length)) batch \(twoDigits(batch))") {
+                _,
+                run in
+                run()
+            } setup: {
+                QuantizationRun(channels: channels, positions: length * batch, isa: isa)
+            }
+        }
+    }
+}
+
 private final class NormalizationRun {
     /// Groups of every normalisation in the paper's UNet.
     private static let groups = 8
@@ -120,5 +137,37 @@ private final class PackingRun {
             columns: nil
         )
         dn_pack(isa, format, &packing)
+    }
+}
+
+private final class QuantizationRun {
+    private let isa: dn_isa
+    private let rows: Int
+    private let positions: Int
+    private let rowStride: Int
+    private let input: Cells
+    private let integers: Cells
+    private let scales: Cells
+
+    init(channels: Int, positions: Int, isa: dn_isa) {
+        self.isa = isa
+        self.rows = (channels + 1) / 2
+        self.positions = positions
+        self.rowStride = packedRowStride(positions: positions)
+        self.input = Cells(varied: rows * rowStride)
+        self.integers = Cells(count: rows * rowStride)
+        self.scales = Cells(count: (rows + Int(dn_scaled_rows) - 1) / Int(dn_scaled_rows) * rowStride)
+    }
+
+    func callAsFunction() {
+        var quantization = dn_quantization(
+            input: UnsafePointer(input.pointer),
+            integers: integers.pointer,
+            scales: scales.floats,
+            rows: Int32(rows),
+            positions: Int32(positions),
+            row_stride: Int64(rowStride)
+        )
+        dn_quantize(isa, &quantization)
     }
 }

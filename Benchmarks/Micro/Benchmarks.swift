@@ -9,6 +9,7 @@ let benchmarks: @Sendable () -> Void = {
     addConvolutionBenchmarks()
     addNormalizationBenchmarks()
     addPackingBenchmarks()
+    addQuantizationBenchmarks()
     addNetworkBenchmarks()
     addSamplerBenchmarks()
     addSafetensorsBenchmarks()

@@ -6,7 +6,7 @@ func addConvolutionBenchmarks() {
     let isa = dn_best_isa()
     guard isa != dn_isa_none else { return }
     for layer in ConvolutionLayer.paper {
-        for (formatName, format) in formats where format == dn_f32 || layer.hasBF16 {
+        for (formatName, format) in formats + [("int8", dn_int16)] where format == dn_f32 || layer.hasBF16 {
             for batch in batches {
                 Benchmark("convolve \(layer.name) \(formatName) batch \(twoDigits(batch))") { _, run in
                     run()
@@ -36,12 +36,14 @@ private final class ConvolutionRun {
     private let input: Cells
     private let output: Cells
     private let bias: Cells
+    private let scales: Cells
+    private let inputScales: Cells
     private var firstWeight = 0
 
     init(_ layer: ConvolutionLayer, format: dn_format, batch: Int, isa: dn_isa) {
         self.isa = isa
         self.format = format
-        self.rows = format == dn_bf16 ? (layer.inChannels + 1) / 2 : layer.inChannels
+        self.rows = format == dn_f32 ? layer.inChannels : (layer.inChannels + 1) / 2
         self.outChannels = padded(layer.outChannels)
         self.positions = layer.outLength * batch
         self.taps = layer.taps(batch: batch)
@@ -49,11 +51,15 @@ private final class ConvolutionRun {
         self.input = Cells(count: (rows + 1) * rowStride)
         self.output = Cells(count: positions * outChannels)
         self.bias = Cells(count: outChannels)
+        self.scales = Cells(count: outChannels)
+        self.inputScales = Cells(count: (rows + Int(dn_scaled_rows) - 1) / Int(dn_scaled_rows) * rowStride)
     }
 
     func callAsFunction() {
         let lanes = Int(dn_lanes)
-        let weightCount = taps.count * rows * outChannels
+        // A lane has a pair of weights: of 8 bits, two lanes share a cell.
+        let lanesPerCell = format == dn_int16 ? 2 : 1
+        let weightCount = taps.count * rows * outChannels / lanesPerCell
         if firstWeight + weightCount > weights.count { firstWeight = 0 }
         taps.withUnsafeBufferPointer { taps in
             var channel = 0
@@ -64,6 +70,8 @@ private final class ConvolutionRun {
                 convolution.input = UnsafePointer(input.pointer)
                 convolution.output = output.floats + channel
                 convolution.bias = UnsafePointer(bias.floats) + channel
+                convolution.scales = UnsafePointer(scales.floats) + channel
+                convolution.input_scales = UnsafePointer(inputScales.floats)
                 convolution.taps = taps.baseAddress
                 convolution.tap_count = Int32(taps.count)
                 convolution.rows = Int32(rows)
@@ -72,7 +80,7 @@ private final class ConvolutionRun {
                 convolution.row_stride = Int64(rowStride)
                 convolution.output_stride = Int64(outChannels)
                 dn_convolve(isa, format, &convolution)
-                firstWeight += taps.count * rows * vectors * lanes
+                firstWeight += taps.count * rows * vectors * lanes / lanesPerCell
                 channel += vectors * lanes
             }
         }

@@ -8,7 +8,8 @@ dn_isa dn_best_isa(void) {
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq"))
         return dn_isa_avx2;
-    return __builtin_cpu_supports("avx512bf16") ? dn_isa_avx512_bf16 : dn_isa_avx512;
+    return __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni") ? dn_isa_avx512_bf16
+                                                                                        : dn_isa_avx512;
 }
 
 #define DN_DISPATCH(call_avx2, call_avx512, call_bf16) \
@@ -50,8 +51,6 @@ int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink) {
     return operations;
 }
 
-dn_format dn_quantized_input(dn_isa isa) { return isa == dn_isa_avx512_bf16 ? dn_bf16 : dn_int16; }
-
 int32_t dn_block_vectors(dn_isa isa) { return isa >= dn_isa_avx512 ? dn_max_vectors : 1; }
 
 #else
@@ -61,7 +60,6 @@ void dn_convolve(dn_isa isa, dn_format format, const dn_convolution *o) { (void)
 void dn_normalize(dn_isa isa, const dn_normalization *o) { (void)isa, (void)o; }
 void dn_pack(dn_isa isa, dn_format format, const dn_packing *o) { (void)isa, (void)format, (void)o; }
 void dn_quantize(dn_isa isa, const dn_quantization *o) { (void)isa, (void)o; }
-dn_format dn_quantized_input(dn_isa isa) { (void)isa; return dn_int16; }
 int32_t dn_block_vectors(dn_isa isa) { (void)isa; return 1; }
 float dn_read(dn_isa isa, const void *memory, int64_t bytes) { (void)isa, (void)memory, (void)bytes; return 0; }
 int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink) {

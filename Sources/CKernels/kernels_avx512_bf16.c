@@ -3,7 +3,7 @@
 #include "internal.h"
 #include <immintrin.h>
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx512vnni,fma"))), apply_to = function)
 #define ISA(name) name##_avx512_bf16
 #define MAX_VECTORS 4
 #define TILE(vectors) ((vectors) == 4 ? 6 : (vectors) == 3 ? 8 : 12)

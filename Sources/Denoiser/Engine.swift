@@ -7,8 +7,8 @@ struct Engine {
     let threads: Int
     let locksWeights: Bool
 
-    /// Whether quantized weights are multiplied with integers.
-    var multipliesIntegers: Bool { precision == .int8 && dn_quantized_input(isa) == dn_int16 }
+    /// Whether the weights of layers whose inputs are bf16 become integers of 8 bits.
+    var isQuantized: Bool { precision == .int8 }
 
     /// What a layer's inputs hold, and its weights if they are not quantized, given its weights at one tap.
     ///

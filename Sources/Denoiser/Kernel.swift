@@ -6,8 +6,8 @@ public enum Precision: String, Sendable, Hashable, CaseIterable {
     case f32
     /// Weights and the convolutions' inputs rounded to bfloat16, sums in single precision.
     case bf16
-    /// Weights rounded to 8-bit integers with a scale for each output channel, the rest as in `bf16`. Where the processor
-    /// does not multiply bf16, the inputs become 16-bit integers with a scale for each position, and products are exact.
+    /// Weights rounded to 8-bit integers with a scale for each output channel. Inputs, rounded to bfloat16, become 16-bit
+    /// integers with a scale for each position, so that products are exact.
     case int8
 }
 

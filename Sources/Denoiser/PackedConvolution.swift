@@ -47,9 +47,7 @@ final class PackedConvolution {
     private let weights: WeightMemory
     private let bias: FloatBuffer
     /// Whether the weights are 8-bit integers.
-    private let isQuantized: Bool
-    /// Whether they are multiplied with integers.
-    let multipliesIntegers: Bool
+    let isQuantized: Bool
     /// What an integer weight of 1 stands for, [outChannels] up to the end of a vector; empty without quantization.
     private let scales: FloatBuffer
     /// [parts][taps], filled in for the batch at hand.
@@ -78,8 +76,7 @@ final class PackedConvolution {
         self.share = share
         self.format = format
         self.isa = engine.isa
-        self.isQuantized = engine.precision == .int8 && format == dn_bf16
-        self.multipliesIntegers = isQuantized && engine.multipliesIntegers
+        self.isQuantized = engine.isQuantized && format == dn_bf16
         self.taps = taps
         self.outLength = outLength
         self.rows = inputs.reduce(0) { $0 + ($1 + perRow - 1) / perRow }
@@ -152,7 +149,7 @@ final class PackedConvolution {
         }
     }
 
-    /// Writes a row of a block as integers: [vectors][lanes][2] where the inputs are integers, else [vectors][2][lanes].
+    /// Writes a row of a block as integers, [vectors * lanes][2].
     private func quantizeRow(
         lanes: Int,
         block: Int,
@@ -160,18 +157,11 @@ final class PackedConvolution {
         value: (_ lane: Int, _ index: Int) -> Float
     ) {
         let bytes = UnsafeMutableRawPointer(cells)
-        let width = Int(dn_lanes)
-        let stride = multipliesIntegers ? (lane: 2, index: 1) : (lane: 1, index: width)
         for lane in 0..<lanes {
             let scale = block + lane < outChannels ? scales.pointer[block + lane] : 1
             for index in 0..<2 {
                 let quantized = Int8((value(lane, index) / scale).rounded())
-                bytes.storeBytes(
-                    of: quantized,
-                    toByteOffset: lane / width * 2 * width + lane % width * stride.lane + index
-                        * stride.index,
-                    as: Int8.self
-                )
+                bytes.storeBytes(of: quantized, toByteOffset: 2 * lane + index, as: Int8.self)
             }
         }
     }
@@ -187,7 +177,7 @@ final class PackedConvolution {
     ///
     /// - Parameters:
     ///   - input: [rows][rowStride] cells.
-    ///   - integers: the same as integers, for a convolution that multiplies them, else nil.
+    ///   - integers: the same as integers, where the weights are quantized.
     ///   - output: [outLength * batch][paddedChannels(outChannels)].
     func callAsFunction(
         part: Int,

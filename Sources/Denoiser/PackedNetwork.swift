@@ -36,7 +36,7 @@ final class PackedNetwork: @unchecked Sendable {
         let memory = PackedActivations(
             architecture: architecture,
             maximumBatch: maximumBatch,
-            integerParts: engine.multipliesIntegers ? engine.threads : 0
+            integerParts: engine.isQuantized ? engine.threads : 0
         )
         var builder = PackedNetworkBuilder(architecture: architecture, engine: engine, memory: memory)
         try builder.build(parameter: parameter)

@@ -68,7 +68,7 @@ final class PackedStage {
     ) {
         let rowStride = packedRowStride(length: inputLength, batch: batch)
         // The shortcut reads the same in the same format.
-        let integers = convolution.multipliesIntegers ? integers : nil
+        let integers = convolution.isQuantized ? integers : nil
         integers?.fill(
             from: input,
             rows: convolution.rows,

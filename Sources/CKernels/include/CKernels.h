@@ -6,9 +6,8 @@
 //            channel in the low half), a column for each position. A position is a (time, sample) pair, sample fastest.
 //            As 16-bit integers, the pairs of bf16 are multiples of a scale for each position in each `dn_scaled_rows`
 //            rows: scales [rows / dn_scaled_rows, rounded up][rowStride].
-//   weights  [taps][rows][vectors][lanes] 4-byte cells, for a block of `vectors * lanes` output channels. Quantized to
-//            8 bits, for inputs of integers: [taps][rows][vectors][lanes][2] bytes, the pairs' channels side by side; for
-//            inputs of bf16: [taps][rows][vectors][2][lanes], the even channels of the pairs first.
+//   weights  [taps][rows][vectors][lanes] 4-byte cells, for a block of `vectors * lanes` output channels. For inputs of
+//            integers 8 bits each: [taps][rows][vectors][lanes][2] bytes, a pair's channels side by side.
 //   output   [positions][outputStride] floats, a row for each position.
 #ifndef DENOISED_CKERNELS_H
 #define DENOISED_CKERNELS_H
@@ -34,15 +33,12 @@ typedef enum {
 /// The best instruction set this processor and operating system support.
 dn_isa dn_best_isa(void);
 
-/// What an input cell holds, and a weight cell that is not quantized.
+/// What an input cell holds, and a weight cell with it.
 typedef enum {
     dn_f32 = 0,
     dn_bf16 = 1,
-    dn_int16 = 2,  // inputs only
+    dn_int16 = 2,  // weights of 8 bits
 } dn_format;
-
-/// The inputs that weights of 8 bits are multiplied with fastest: integers, unless the processor multiplies bf16.
-dn_format dn_quantized_input(dn_isa isa);
 
 /// One tap of a convolution: which positions it writes, and which it reads for the first of them.
 typedef struct {
@@ -57,8 +53,8 @@ typedef struct {
     const uint32_t *input;
     float *output;
     const float *bias;       // [vectors * lanes]
-    const float *scales;     // [vectors * lanes], what a weight of 1 stands for; NULL: the weights are not quantized
-    const float *input_scales; // what an input of 1 stands for, of integers only
+    const float *scales;     // of integers only: [vectors * lanes], what a weight of 1 stands for
+    const float *input_scales; // likewise, what an input of 1 stands for
     const dn_tap *taps;
     int32_t tap_count;
     int32_t rows;
@@ -68,7 +64,7 @@ typedef struct {
     int64_t output_stride;   // floats
 } dn_convolution;
 
-/// output[p] = bias + scale * sum over taps and rows of input * weights. Integers have quantized weights.
+/// output[p] = bias + scale * sum over taps and rows of input * weights.
 void dn_convolve(dn_isa isa, dn_format format, const dn_convolution *convolution);
 
 /// Output channels a call should take at most, in vectors of `dn_lanes`.
@@ -126,8 +122,8 @@ void dn_quantize(dn_isa isa, const dn_quantization *quantization);
 /// Reads `bytes`, a multiple of 64 * 16, from memory and returns something that depends on all of it.
 float dn_read(dn_isa isa, const void *memory, int64_t bytes);
 
-/// Multiplies and adds in registers, as the convolutions do: integers only where `dn_quantized_input` says so. Returns the
-/// operations done; `sink` gets something that depends on all of them.
+/// Multiplies and adds in registers, as the convolutions do. Returns the operations done; `sink` gets something that
+/// depends on all of them.
 int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink);
 
 /// Tells the processor that this thread is spinning.
