@@ -3,15 +3,17 @@ import Foundation
 /// Finishes a sample in few, long steps of DPM-Solver++ 2M (Lu et al., *DPM-Solver++*, arXiv 2211.01095, algorithm 2) over
 /// some of the solver's own timesteps, from wherever the solver had to stop.
 ///
-/// The noise level is an angle, alpha = cos(angle) and sigma = sin(angle), and k steps are laid so that its root falls evenly:
-/// each goes to the first timestep with at most
+/// The noise level is an angle, alpha = cos(angle) and sigma = sin(angle), and k steps are laid so that its root falls evenly
+/// to that of the last of them, the larger of angle / k^2 and a tenth: each goes to the first timestep with at most
 ///
-///     angle' = angle (1 - 1 / k)^2
+///     angle' = (sqrt(angle) - (sqrt(angle) - sqrt(last)) / (k - 1))^2
 ///
 /// with k the steps that are left. What x_0 is to be is decided at large angles, where the network changes its mind slowly, and
-/// made exact at small ones.
+/// made exact at small ones. Below a tenth the network takes what noise is left for the action: x_0 from there is better.
 struct CoarseSolve {
     private static let leastSignal: Float = 0.2
+    /// The least angle from which a step is taken, but for a first one.
+    private static let leastAngle: Float = 0.1
 
     private let steps: [SolverStep]
     private let timesteps: [Int]
@@ -102,13 +104,16 @@ struct CoarseSolve {
 
     /// Where the first of `count` steps from a timestep goes.
     private func target(from index: Int, steps count: Int) -> Int {
-        guard count > 1 else { return steps.count }
-        let part = 1 - 1 / Float(count)
-        let angle = levels[index].angle * part * part
+        let angle = levels[index].angle
+        guard count > 1, angle > Self.leastAngle else { return steps.count }
+        let root = angle.squareRoot()
+        let lastRoot = max(root / Float(count), Self.leastAngle.squareRoot())
+        let nextRoot = root - (root - lastRoot) / Float(count - 1)
+        let goal = nextRoot * nextRoot
         // The steps after it need a timestep each.
         let farthest = steps.count - count + 1
         var next = index + 1
-        while next < farthest && levels[next].angle > angle { next += 1 }
+        while next < farthest && levels[next].angle > goal { next += 1 }
         return next
     }
 
