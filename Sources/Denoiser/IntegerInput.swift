@@ -7,7 +7,8 @@ import CKernels
 struct IntegerInput {
     /// [rows][rowStride], pairs of integers.
     let cells: UnsafeMutablePointer<UInt32>
-    /// What an integer of 1 stands for, at each position in each `dn_scaled_rows` rows: [][rowStride].
+    /// What an integer of 1 stands for, at each position in each `dn_scaled_rows` rows:
+    /// [rows / dn_scaled_rows, rounded up][rowStride].
     let scales: UnsafeMutablePointer<Float>
 
     /// Takes over `input` [rows][rowStride], pairs of bf16.
