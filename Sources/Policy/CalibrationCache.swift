@@ -27,11 +27,12 @@ public struct CalibrationCache: Sendable {
     /// What a calibration holds for.
     public struct Key: Codable, Hashable, Sendable {
         /// Of the file's contents and of how they are measured.
-        var version = 7
+        var version = 8
         let policy: String
         let fingerprint: UInt64
         let solver: String
         let numInferenceSteps: Int
+        let horizon: Int
         let tolerance: Float
         let kernel: String
         let threads: Int
@@ -46,6 +47,7 @@ public struct CalibrationCache: Sendable {
             self.fingerprint = bundle.fingerprint
             self.solver = settings.solver.rawValue
             self.numInferenceSteps = settings.numInferenceSteps
+            self.horizon = bundle.configuration.horizon
             self.tolerance = tolerance
             self.kernel = kernel.description
             self.threads = threads
@@ -89,7 +91,7 @@ public struct CalibrationCache: Sendable {
         guard let data = try? Data(contentsOf: folder.appending(path: key.fileName)),
             let file = try? JSONDecoder().decode(File.self, from: data),
             file.key == key,
-            file.calibration.isUsable(steps: key.numInferenceSteps)
+            file.calibration.isUsable(steps: key.numInferenceSteps, horizon: key.horizon)
         else { return nil }
         return file.calibration
     }
@@ -106,11 +108,13 @@ public struct CalibrationCache: Sendable {
 
 extension Calibration {
     /// Whether a file that could be read holds what a measurement would have given.
-    fileprivate func isUsable(steps: Int) -> Bool {
+    fileprivate func isUsable(steps: Int, horizon: Int) -> Bool {
         let numbers =
             linearization.gains + linearization.errors + linearization.rounding + linearization.volatility
         return linearization.gains.count == steps && numbers.count == 4 * steps
             && numbers.allSatisfy { $0.isFinite && $0 >= 0 }
+            && [0, steps * horizon * horizon].contains(linearization.matrices.count)
+            && linearization.matrices.allSatisfy(\.isFinite)
             && linearization.errors.allSatisfy { $0 > 0 }
             && forwardTimes.nanoseconds.count >= 1
             && forwardTimes.nanoseconds.allSatisfy { $0.isFinite && $0 > 0 }

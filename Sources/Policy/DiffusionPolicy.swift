@@ -115,7 +115,10 @@ public final class DiffusionPolicy {
             if let known = calibrations?.calibration(for: key) {
                 calibration = known
             } else {
-                calibration = try .measure(with: predictor) { window, linearization throws(PolicyError) in
+                calibration = try .measure(
+                    with: predictor,
+                    configuration: configuration
+                ) { window, linearization throws(PolicyError) in
                     try configuration.sampler(settings.with(window: window), linearization: linearization)
                 }
                 calibrations?.keep(calibration, for: key)

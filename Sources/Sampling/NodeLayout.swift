@@ -54,6 +54,9 @@ struct NodeLayout {
         nodes.reserveCapacity(errorWeights.count)
     }
 
+    /// Whether samples of so many steps have bridges at all.
+    static func hasBridges(steps: Int) -> Bool { steps / largestPart > 1 }
+
     /// Whether the last node has been laid.
     var isComplete: Bool { nodes.last == errorWeights.count - 1 }
 

@@ -1,8 +1,10 @@
 /// How the clean sample x_0 that the network predicts follows the sample x it is given, step by step, near the
-/// trajectories that a policy samples: dx_0 = gain dx, one number for all elements, and what that misses.
+/// trajectories that a policy samples: dx_0 = gain dx, one number for all elements, or a matrix over the horizon for each
+/// action dimension; and what that misses.
 ///
 /// The gain is close to 0 in the noisy steps, where the observation decides, and close to 1 in the last ones, where the
-/// sample does. A network output evaluated at a guess of x stays useful with it when the guess moves.
+/// sample does. A matrix says which of the sample's changes it is that x_0 follows: the slow ones, from one action to
+/// the next, long before the fast. A network output evaluated at a guess of x stays useful with it when the guess moves.
 public struct OutputLinearization: Hashable, Sendable, Codable {
     /// dx_0 / dx, not negative; shape [numInferenceSteps].
     public let gains: [Float]
@@ -15,9 +17,23 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     /// How far x_0 lies off the middle between those of the steps before and after, the largest element's distance; not
     /// negative; shape [numInferenceSteps].
     public let volatility: [Float]
+    /// dx_0 / dx over the horizon, the same for every action dimension, a row for each element of x_0; shape
+    /// [numInferenceSteps, horizon, horizon]. Empty where the gains stand for it.
+    public let matrices: [Float]
 
-    /// A linearisation from its parts, which have a number for each step.
-    public init(gains: [Float], errors: [Float], rounding: [Float], volatility: [Float]) {
+    /// The rows and columns of a matrix; 0 without.
+    var horizon: Int {
+        gains.isEmpty ? 0 : Int(Double(matrices.count / gains.count).squareRoot())
+    }
+
+    /// A linearisation from its parts, which have a number for each step, and a matrix if there are any.
+    public init(
+        gains: [Float],
+        errors: [Float],
+        rounding: [Float],
+        volatility: [Float],
+        matrices: [Float] = []
+    ) {
         precondition(
             [errors.count, rounding.count, volatility.count].allSatisfy { $0 == gains.count },
             "\(gains.count) gains, \(errors.count) errors, \(rounding.count) roundings, \(volatility.count) volatilities"
@@ -26,6 +42,33 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
         self.errors = errors
         self.rounding = rounding
         self.volatility = volatility
+        self.matrices = matrices
+        precondition(
+            matrices.count == gains.count * horizon * horizon,
+            "\(matrices.count) numbers are not \(gains.count) square matrices"
+        )
+    }
+
+    /// What x_0 changes by in a step where x changes by `displacement`, both of shape [horizon, actionDim].
+    @inline(__always)
+    func follow(step: Int, displacement: [Float], into change: inout [Float]) {
+        guard !matrices.isEmpty else {
+            for element in displacement.indices { change[element] = gains[step] * displacement[element] }
+            return
+        }
+        let horizon = horizon
+        let actionDim = displacement.count / horizon
+        for row in 0..<horizon {
+            for dimension in 0..<actionDim {
+                var sum: Float = 0
+                for column in 0..<horizon {
+                    sum +=
+                        matrices[(step * horizon + row) * horizon + column]
+                        * displacement[column * actionDim + dimension]
+                }
+                change[row * actionDim + dimension] = sum
+            }
+        }
     }
 
     /// Where nothing was measured: x_0 does not follow, may be off by as much as x, and wanders without bound.
@@ -46,23 +89,32 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     /// The rounding is the largest change between the true samples and the same moved by a ten-thousandth. The volatility is
     /// the root mean square over the samples.
     ///
+    /// With a horizon the matrices are measured as well, and the errors are theirs: the true samples are displaced along
+    /// cosines of the horizon, several for each sample and as many times each.
+    ///
     /// - Parameters:
     ///   - noise: [samples, numInferenceSteps + 1, sampleCount].
     ///   - maximumBatch: pairs that the predictor takes at once.
+    ///   - horizon: rows of a sample; nil: no matrices.
+    ///   - beforeSample: called with the index of each sample before it is drawn.
     static func measure(
         steps: [SolverStep],
         predictor: borrowing some NoisePredictor,
         noise: [Float],
         sampleCount: Int,
-        maximumBatch: Int
+        maximumBatch: Int,
+        horizon: Int? = nil,
+        beforeSample: (Int) -> Void = { _ in }
     ) -> OutputLinearization {
         let samples = noise.count / ((steps.count + 1) * sampleCount)
+        var matrices = horizon.map { MatrixFit(steps: steps, horizon: $0, actionDim: sampleCount / $0) }
         var sums = [(displacement: Double, product: Double)](repeating: (0, 0), count: steps.count)
         var pairs = [[(displacement: [Float], change: [Float])]](repeating: [], count: steps.count)
         var rounding = [Float](repeating: 0, count: steps.count)
         var squaredDistances = [Float](repeating: 0, count: steps.count)
         for sample in 0..<samples {
             let count = (steps.count + 1) * sampleCount
+            beforeSample(sample)
             let reference = ReferenceTrajectory(
                 steps: steps,
                 predictor: predictor,
@@ -85,6 +137,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
                     rounding[row] = max(rounding[row], abs(pair.0 - pair.1))
                 }
             }
+            matrices?.observe(reference, sample: sample, predictor: predictor, maximumBatch: maximumBatch)
             for rows in Self.blocks(of: steps.count, sample: sample) {
                 let guesses = reference.guesses(rows)
                 for start in stride(from: rows.lowerBound, to: rows.upperBound, by: maximumBatch) {
@@ -111,20 +164,28 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
             // A policy whose output does not depend on the sample has no displacement to divide by.
             sum.displacement > 1e-12 ? Float(max(sum.product / sum.displacement, 0)) : 0
         }
-        let errors = steps.indices.map { row in
-            largestError(of: pairs[row], gain: gains[row], rounding: rounding[row])
-        }
         var volatility = squaredDistances.map { ($0 / Float(max(samples, 1))).squareRoot() }
         // The ends have one neighbour each, and wander like it.
         if volatility.count > 2 {
             volatility[0] = volatility[1]
             volatility[volatility.count - 1] = volatility[volatility.count - 2]
         }
+        let linear = OutputLinearization(
+            gains: gains,
+            errors: [Float](repeating: 1, count: steps.count),
+            rounding: rounding,
+            volatility: smoothed(volatility),
+            matrices: matrices?.matrices ?? []
+        )
+        let errors = steps.indices.map { row in
+            linear.largestError(of: pairs[row], step: row)
+        }
         return OutputLinearization(
             gains: gains,
             errors: smoothed(errors),
             rounding: rounding,
-            volatility: smoothed(volatility)
+            volatility: linear.volatility,
+            matrices: linear.matrices
         )
     }
 
@@ -132,24 +193,23 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     ///
     /// The rounding is taken off, and displacements shorter than it say nothing. Where all are short, the longest with its
     /// rounding is the most that can be said.
-    private static func largestError(
-        of pairs: [(displacement: [Float], change: [Float])],
-        gain: Float,
-        rounding: Float
-    ) -> Float {
+    private func largestError(of pairs: [(displacement: [Float], change: [Float])], step: Int) -> Float {
+        let rounding = rounding[step]
         let missed = pairs.map { displacement, change in
-            (
+            var expected = [Float](repeating: 0, count: displacement.count)
+            follow(step: step, displacement: displacement, into: &expected)
+            return (
                 displacement: displacement.reduce(0) { max($0, abs($1)) },
-                error: zip(displacement, change).reduce(0) { max($0, abs($1.1 - gain * $1.0)) }
+                error: zip(expected, change).reduce(0) { max($0, abs($1.1 - $1.0)) }
             )
         }
         guard let longest = missed.max(by: { $0.displacement < $1.displacement }),
-            longest.displacement > smallestDisplacement
+            longest.displacement > Self.smallestDisplacement
         else { return 1 }
-        let ratios = missed.filter { $0.displacement > max(rounding, smallestDisplacement) }
+        let ratios = missed.filter { $0.displacement > max(rounding, Self.smallestDisplacement) }
             .map { max($0.error - rounding, 0) / $0.displacement }.sorted()
         let largest = ratios.isEmpty ? 0 : ratios[ratios.count - 1 - (ratios.count - 1) / 20]
-        return max(largest, longest.error / longest.displacement, smallestError)
+        return max(largest, longest.error / longest.displacement, Self.smallestError)
     }
 
     /// The mean over the steps nearby: a few samples tell a step's own extremes badly, and neighbours of many steps are alike.
@@ -176,105 +236,4 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     private static let smallestDisplacement: Float = 1e-6
     /// Keeps an error above zero where x_0 is clipped in every sample measured.
     private static let smallestError: Float = 0.02
-}
-
-/// A sequential sample with everything on its way.
-private struct ReferenceTrajectory {
-    let steps: [SolverStep]
-    let noise: [Float]
-    let sampleCount: Int
-    /// [N + 1, sampleCount].
-    private(set) var trajectory: [Float] = []
-    /// What each step predicted, clipped; [N, sampleCount].
-    private(set) var x0: [Float] = []
-
-    init(steps: [SolverStep], predictor: borrowing some NoisePredictor, noise: [Float], sampleCount: Int) {
-        self.steps = steps
-        self.noise = noise
-        self.sampleCount = sampleCount
-        trajectory = Array(noise[0..<sampleCount])
-        for row in steps.indices {
-            let outputs = evaluate(
-                Array(trajectory.suffix(sampleCount)),
-                rows: row..<row + 1,
-                predictor: predictor
-            )
-            advance(row, outputs: outputs)
-        }
-    }
-
-    private mutating func advance(_ row: Int, outputs: [Float]) {
-        for element in 0..<sampleCount {
-            let sample = trajectory[row * sampleCount + element]
-            let predicted = steps[row].predictedX0(sample: sample, modelOutput: outputs[element])
-            x0.append(predicted)
-            trajectory.append(
-                steps[row].advance(
-                    sample: sample,
-                    modelOutput: outputs[element],
-                    x0: predicted,
-                    previousX0: row > 0 ? x0[(row - 1) * sampleCount + element] : 0,
-                    noise: noise[(row + 1) * sampleCount + element]
-                )
-            )
-        }
-    }
-
-    private func evaluate(
-        _ samples: [Float],
-        rows: Range<Int>,
-        predictor: borrowing some NoisePredictor
-    ) -> [Float] {
-        var outputs = [Float](repeating: 0, count: samples.count)
-        let timesteps = rows.map { steps[$0].timestep }
-        var span = outputs.mutableSpan
-        predictor.predict(samples: samples.span, timesteps: timesteps.span, into: &span)
-        return outputs
-    }
-
-    /// How far the x_0 of a step with two neighbours lies off the middle between theirs, in the largest element.
-    func distanceFromNeighbours(_ row: Int) -> Float {
-        (row * sampleCount..<(row + 1) * sampleCount).reduce(0) { largest, cell in
-            max(largest, abs(x0[cell] - (x0[cell - sampleCount] + x0[cell + sampleCount]) / 2))
-        }
-    }
-
-    /// The clipped x_0 that the network predicts at `samples`, [rows.count, sampleCount].
-    func predictX0(
-        at samples: [Float],
-        rows: Range<Int>,
-        predictor: borrowing some NoisePredictor
-    ) -> [Float] {
-        let outputs = evaluate(samples, rows: rows, predictor: predictor)
-        return outputs.indices.map { index in
-            steps[rows.lowerBound + index / sampleCount].predictedX0(
-                sample: samples[index],
-                modelOutput: outputs[index]
-            )
-        }
-    }
-
-    /// The samples of `rows` where the first is known and every x_0 is the one before the first, or 0 where there is
-    /// none; [rows.count, sampleCount].
-    func guesses(_ rows: Range<Int>) -> [Float] {
-        let first = rows.lowerBound * sampleCount
-        let held =
-            first > 0 ? Array(x0[first - sampleCount..<first]) : [Float](repeating: 0, count: sampleCount)
-        var samples = Array(trajectory[first..<first + sampleCount])
-        for row in rows.dropLast() {
-            for element in 0..<sampleCount {
-                let sample = samples[(row - rows.lowerBound) * sampleCount + element]
-                samples.append(
-                    steps[row].advance(
-                        sample: sample,
-                        modelOutput: steps[row].modelOutput(sample: sample, x0: held[element]),
-                        x0: held[element],
-                        previousX0: held[element],
-                        noise: noise[(row + 1) * sampleCount + element]
-                    )
-                )
-            }
-        }
-        return samples
-    }
 }

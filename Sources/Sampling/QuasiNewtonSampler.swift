@@ -31,12 +31,13 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private let steps: [SolverStep]
     private let sampleCount: Int
     private let linearization: OutputLinearization
-    /// dm / dx of the linearised network, [N].
-    private let outputGains: [Float]
-    /// dm / dx_0 at a fixed x, [N].
+    /// dm / dx at a fixed x_0, and dm / dx_0 at a fixed x; [N].
+    private let outputFromSample: [Float]
     private let outputFromX0: [Float]
     private let largestError: Float
     private let ambiguousStiffness: Float
+    /// Whether no step is ever left out.
+    private let hasFewSteps: Bool
     private var layout: NodeLayout
 
     /// The guess, [N + 1, sampleCount]. Rows up to the front are final.
@@ -64,6 +65,9 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private var initialX0: [Float]
     /// By how much this sample's gains differ from the linearisation's, for steps without a secant.
     private var gainShift: Float = 0
+    /// How far the sample of a step is from where it was evaluated, and what that changes of x_0; [sampleCount].
+    private var displacement: [Float]
+    private var x0Change: [Float]
 
     /// In the first part of the process a window's last sample is always evaluated again.
     private static let checkedPart = 0.6
@@ -74,6 +78,8 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private static func ambiguousStiffness(steps: Int) -> Float {
         1.27 * Float(steps).squareRoot().squareRoot()
     }
+    /// The errors of matrices are smaller, and what is surprising is as large as ever.
+    private static let matrixStiffness: Float = 2
     /// The part of the tolerance that is left where ways are ambiguous: small errors have been seen to grow a hundredfold.
     private static let carefulness: Float = 0.005
     /// A node's bridges are judged by so many nodes on each side of it, too.
@@ -86,6 +92,8 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     /// errors spread further.
     private static let calmShift: Float = -0.1
     private static let gainCaution: Float = 10
+    /// The part of what a node may add that early nodes may, where late ones decide when a sample is done.
+    private static let earlyPart: Float = 0.1
     private static let shiftRate: Float = 0.3
     private static let largestShift: Float = 0.3
 
@@ -103,10 +111,14 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         self.linearization = linearization
         // Half of the tolerance's square is for the displacements of nodes, half for the bridges between them.
         largestError = tolerance / Float(2 * steps.count).squareRoot()
-        ambiguousStiffness = Self.ambiguousStiffness(steps: steps.count)
+        ambiguousStiffness =
+            Self.ambiguousStiffness(steps: steps.count)
+            * (linearization.matrices.isEmpty ? 1 : Self.matrixStiffness)
+
+        hasFewSteps = !NodeLayout.hasBridges(steps: steps.count)
 
         let responses = steps.map(\.response)
-        outputGains = zip(steps, linearization.gains).map { Float($0.outputGain(x0Gain: Double($1))) }
+        outputFromSample = steps.map { Float($0.outputGain(x0Gain: 0)) }
         outputFromX0 = steps.map { Float($0.outputGain(x0Gain: 1) - $0.outputGain(x0Gain: 0)) }
         layout = NodeLayout(
             errorWeights: Self.spreads(responses, gains: linearization.gains).map { Float($0) },
@@ -129,6 +141,8 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         surprises = Array(repeating: nil, count: steps.count)
         judged = surprises
         initialX0 = Array(repeating: 0, count: sampleCount)
+        displacement = initialX0
+        x0Change = initialX0
     }
 
     /// What an error in each step's x_0 adds to the result: through the step's own result, and through the next one's
@@ -206,7 +220,13 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             let first = front > 0 ? layout.nodes[front - 1] + 1 : 0
             for step in first...last { advance(step, noise: noise, frozen: frozen) }
             end += refineBridges(from: front, to: end)
-            let newFront = settled(from: front, to: end, allowed: allowed, squaredErrors: &squaredErrors)
+            let newFront = settled(
+                from: front,
+                to: end,
+                allowed: allowed,
+                mayFinish: hasFewSteps && !isCareful,
+                squaredErrors: &squaredErrors
+            )
             observeRoughness(from: front, to: newFront)
             front = newFront
             if front == layout.nodes.count && layout.isComplete {
@@ -286,27 +306,27 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         for node in front..<end {
             let index = layout.nodes[node]
             let step = steps[index]
-            let gain = linearization.gains[index]
             let hadOutput = isKnown[index]
             var norm: Float = 0
             var largestDisplacement: Float = 0
             var largestSurprise: Float = 0
+            if hadOutput { displace(index) }
             for element in 0..<sampleCount {
                 let cell = index * sampleCount + element
                 let here = trajectory[cell]
                 let output = newOutputs[(node - front) * sampleCount + element]
                 if hadOutput {
-                    let there = evaluatedAt[cell]
-                    let displacement = here - there
-                    secantSteps[cell] = displacement
-                    secantResiduals[cell] = output - modelOutputs[cell] - outputGains[index] * displacement
-                    norm += displacement * displacement
+                    let moved = displacement[element]
+                    secantSteps[cell] = moved
+                    secantResiduals[cell] =
+                        output - modelOutputs[cell] - outputChange(index, element: element)
+                    norm += moved * moved
                     let change =
                         step.predictedX0(sample: here, modelOutput: output)
-                        - step.predictedX0(sample: there, modelOutput: modelOutputs[cell])
-                    let surprise = change - gain * displacement
-                    products += surprise * displacement
-                    largestDisplacement = max(largestDisplacement, abs(displacement))
+                        - step.predictedX0(sample: evaluatedAt[cell], modelOutput: modelOutputs[cell])
+                    let surprise = change - x0Change[element]
+                    products += surprise * moved
+                    largestDisplacement = max(largestDisplacement, abs(moved))
                     largestSurprise = max(largestSurprise, abs(surprise))
                 }
                 evaluatedAt[cell] = here
@@ -326,6 +346,21 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             gainShift += Self.shiftRate * (shift - gainShift)
         }
         return stiffness
+    }
+
+    /// Finds how far a step's sample is from where it was evaluated last, and by how much x_0 is expected to follow.
+    private mutating func displace(_ index: Int) {
+        for element in 0..<sampleCount {
+            let cell = index * sampleCount + element
+            displacement[element] = trajectory[cell] - evaluatedAt[cell]
+        }
+        linearization.follow(step: index, displacement: displacement, into: &x0Change)
+    }
+
+    /// By how much an element of the displaced step's output is expected to change.
+    @inline(__always)
+    private func outputChange(_ index: Int, element: Int) -> Float {
+        outputFromSample[index] * displacement[element] + outputFromX0[index] * x0Change[element]
     }
 
     /// Takes a step as well as is known by now: with the linearised output, on the bridge between two outputs, or with the
@@ -349,23 +384,24 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private mutating func follow(_ index: Int, noise: Span<Float>, frozen: borrowing FrozenElements) {
         let step = steps[index]
         let first = index * sampleCount
-        var gain = outputGains[index]
+        displace(index)
+        var shift: Float = 0
         var secantWeight: Float = 0
         // Shorter displacements are rounding.
         let hasSecant = secantNorms[index] > 1e-8
         if hasSecant {
             var product: Float = 0
-            for cell in first..<first + sampleCount {
-                product += (trajectory[cell] - evaluatedAt[cell]) * secantSteps[cell]
-            }
+            for element in 0..<sampleCount { product += displacement[element] * secantSteps[first + element] }
             // No further than the secant itself reaches.
             secantWeight = min(max(product / secantNorms[index], -1), 1)
         } else {
-            gain += gainShift * outputFromX0[index]
+            shift = gainShift * outputFromX0[index]
         }
-        for cell in first..<first + sampleCount where !frozen.range.contains(cell - first) {
+        for element in 0..<sampleCount where !frozen.range.contains(element) {
+            let cell = first + element
             let sample = trajectory[cell]
-            var output = modelOutputs[cell] + gain * (sample - evaluatedAt[cell])
+            var output =
+                modelOutputs[cell] + outputChange(index, element: element) + shift * displacement[element]
             if hasSecant { output += secantWeight * secantResiduals[cell] }
             let x0 = step.predictedX0(sample: sample, modelOutput: output)
             take(step, cell: cell, modelOutput: output, x0: x0, noise: noise)
@@ -446,28 +482,53 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
 
     /// The first of the nodes `front` + 1 ... `end` that must be evaluated again. Adds the squares of the errors that those
     /// before it may cause in the result.
-    private func settled(from front: Int, to end: Int, allowed: Float, squaredErrors: inout Double) -> Int {
+    ///
+    /// - Parameter mayFinish: whether a window that reaches the last step may be accepted by what all of it may cause
+    ///   together. Then its late nodes say when the sample is done, and early ones can be evaluated once more in the same
+    ///   passes: they have less of the tolerance.
+    private func settled(
+        from front: Int,
+        to end: Int,
+        allowed: Float,
+        mayFinish: Bool,
+        squaredErrors: inout Double
+    ) -> Int {
         // It has just become one.
         guard isKnown[layout.nodes[front]] else { return front }
         let isChecked = Double(layout.nodes[end - 1] + 1) < Self.checkedPart * Double(steps.count)
         let limit = isChecked ? max(end - 1, front + 1) : end
+        let finishes = mayFinish && layout.isComplete && end == layout.nodes.count
+        let allowedNode = finishes ? allowed * Self.earlyPart : allowed
         var node = front + 1
         while node < limit {
-            let step = layout.nodes[node]
-            guard isKnown[step] else { break }
-            var displacement: Float = 0
-            for cell in step * sampleCount..<(step + 1) * sampleCount {
-                let moved = abs(trajectory[cell] - evaluatedAt[cell])
-                if !(moved <= displacement) { displacement = moved }
-            }
-            let allowance = secantNorms[step] > 1e-8 ? Self.secantAllowance : 1
-            let error = displacement * linearization.errors[step] * layout.weights[step] / allowance
-            // Both comparisons are written so that a NaN has not settled.
-            guard error <= allowed else { break }
+            // Written so that a NaN has not settled, here and below.
+            guard let error = expectedError(of: node), error <= allowedNode else { break }
             squaredErrors += Double(error) * Double(error)
             node += 1
         }
-        return node
+        guard finishes else { return node }
+        var total = squaredErrors
+        for rest in node..<end {
+            guard let error = expectedError(of: rest) else { return node }
+            total += Double(error) * Double(error)
+        }
+        // All steps together may add no more than as many that add what each may.
+        guard total <= Double(steps.count) * Double(allowed) * Double(allowed) else { return node }
+        squaredErrors = total
+        return end
+    }
+
+    /// What a node adds to the result where it is not evaluated again; nil where it never was.
+    private func expectedError(of node: Int) -> Float? {
+        let step = layout.nodes[node]
+        guard isKnown[step] else { return nil }
+        var displacement: Float = 0
+        for cell in step * sampleCount..<(step + 1) * sampleCount {
+            let moved = abs(trajectory[cell] - evaluatedAt[cell])
+            if !(moved <= displacement) { displacement = moved }
+        }
+        let allowance = secantNorms[step] > 1e-8 ? Self.secantAllowance : 1
+        return displacement * linearization.errors[step] * layout.weights[step] / allowance
     }
 
     /// Gives up the bridges of the window that turn out to be too long.

@@ -179,18 +179,30 @@ public final class Sampler {
         guard tolerance >= 0, tolerance.isFinite else { throw .tolerance(found: tolerance) }
     }
 
+    /// Whether the steps are so few, and so long, that the network sees each of them: below 24.
+    public var hasFewSteps: Bool { !NodeLayout.hasBridges(steps: steps.count) }
+
     /// Measures how the network's output follows its sample, under the predictor's present condition, and samples with
     /// that from now on. Where the method is another than quasi-Newton it is measured only.
     ///
-    /// Draws `samples` samples in sequence, and evaluates each step once more. Allocates.
+    /// Draws `samples` samples in sequence, and evaluates each step a few times more. Allocates.
     ///
     /// - Parameters:
-    ///   - samples: at least 1; the noise of each comes from a seed of its own, so the result is always the same.
     ///   - predictor: as for `sample`.
+    ///   - samples: at least 1; the noise of each comes from a seed of its own, so the result is always the same.
+    ///   - horizon: for matrices over the rows of a sample, [horizon, sampleCount / horizon]; nil: for gains alone.
+    ///   - beforeSample: called with the index of each sample before it is drawn, to give the predictor another condition.
     @discardableResult
-    public func calibrate(with predictor: borrowing some NoisePredictor, samples: Int = 8)
-        -> OutputLinearization
-    {
+    public func calibrate(
+        with predictor: borrowing some NoisePredictor,
+        samples: Int = 8,
+        horizon: Int? = nil,
+        beforeSample: (Int) -> Void = { _ in }
+    ) -> OutputLinearization {
+        precondition(
+            horizon.map { $0 > 0 && sampleCount.isMultiple(of: $0) } ?? true,
+            "\(sampleCount) elements are not rows of a horizon"
+        )
         var noise: [Float] = []
         for seed in 0..<samples {
             var one = [Float](repeating: 0, count: noiseCount)
@@ -204,7 +216,9 @@ public final class Sampler {
             predictor: predictor,
             noise: noise,
             sampleCount: sampleCount,
-            maximumBatch: maximumBatch
+            maximumBatch: maximumBatch,
+            horizon: horizon,
+            beforeSample: beforeSample
         )
         if case .quasiNewton = settings.method {
             algorithm = QuasiNewtonSampler(

@@ -91,6 +91,18 @@ struct CalibrationTests {
         #expect(folder.cache.calibration(for: key) == made())
     }
 
+    @Test func `Few steps have matrices`() throws {
+        let folder = CacheFolder()
+        var few = settings(steps: 15)
+        few.solver = .ddim
+        let first = try policy(few, folder.cache).actionChunk(for: history, seed: 3).prediction
+        let kept = try #require(folder.cache.calibration(for: key(few)))
+        let horizon = bundle.configuration.horizon
+        #expect(kept.linearization.matrices.count == 15 * horizon * horizon)
+        #expect(kept.linearization.matrices.contains { $0 != 0 })
+        #expect(try policy(few, folder.cache).actionChunk(for: history, seed: 3).prediction == first)
+    }
+
     @Test func `What is found again samples the same chunk`() throws {
         let folder = CacheFolder()
         let settings = settings(.quasiNewton(window: 6, tolerance: 0.01))
@@ -224,7 +236,7 @@ struct CalibrationTests {
     /// Files that can be read, but not relied on.
     @Test(arguments: [
         // Of another version, and of another policy under the same name.
-        (#""version":7"#, #""version":0"#),
+        (#""version":8"#, #""version":0"#),
         (#""policy":"processors""#, #""policy":"other""#),
         (#""threads":1"#, #""threads":2"#),
         (#""errors":[0.125"#, #""errors":[0"#),
@@ -233,6 +245,9 @@ struct CalibrationTests {
         (#""gains":[0.25"#, #""gains":[-0.25"#),
         (#""gains":[0.25"#, #""gains":[1e999"#),
         (#""gains":[0.25"#, #""gains":[null"#),
+        // Numbers that are square matrices, but of another horizon.
+        (#""matrices":[]"#, #""matrices":[1,1,1,1,1]"#),
+        (#""matrices":[]"#, #""matrices":[1,1]"#),
         (#""rounding":[0"#, #""rounding":[-1,0"#),
         (#""rounding":[0"#, #""rounding":[0,0"#),
         (#""volatility":[0.03125"#, #""volatility":[-1"#),

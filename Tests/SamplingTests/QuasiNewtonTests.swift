@@ -305,7 +305,7 @@ import Testing
 }
 
 /// In the sample's own units, which a tolerance is in.
-private func largestDifference(_ sample: [Float], _ reference: [Float]) -> Float {
+func largestDifference(_ sample: [Float], _ reference: [Float]) -> Float {
     zip(sample, reference).map { abs($0 - $1) }.reduce(0) { $1 <= $0 ? $0 : $1 }
 }
 

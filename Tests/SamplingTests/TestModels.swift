@@ -204,3 +204,42 @@ struct SlowPredictor<Base: NoisePredictor>: NoisePredictor {
         Thread.sleep(forTimeInterval: 0.001 * Double(millisecondsPerPair * timesteps.count))
     }
 }
+
+/// A network whose clean sample is a matrix over the horizon times its sample, clipped by nobody: x_0[i, d] = sum over k of
+/// M[i, k] x[k, d] + 0.1 d. The matrix has rows that differ, and passes slow changes on and fast ones not.
+struct MatrixModel: NoisePredictor {
+    let schedule: NoiseSchedule
+    let predictionType: PredictionType
+    let horizon: Int
+    let actionDim: Int
+
+    /// d x_0[row] / d x[column].
+    func matrix(row: Int, column: Int) -> Double {
+        let distance = Double(row - column)
+        return 0.3 * exp(-distance * distance / 2) + 0.01 * Double(row)
+    }
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        let sampleCount = horizon * actionDim
+        for batch in timesteps.indices {
+            let alphaBar = Double(schedule.alphasCumprod[timesteps[batch]])
+            for element in 0..<sampleCount {
+                let (row, dimension) = element.quotientAndRemainder(dividingBy: actionDim)
+                var x0 = 0.1 * Double(dimension)
+                for column in 0..<horizon {
+                    let x = samples[batch * sampleCount + column * actionDim + dimension]
+                    x0 += matrix(row: row, column: column) * Double(x)
+                }
+                outputs[batch * sampleCount + element] = Float(
+                    modelOutput(
+                        predictionType,
+                        x: Double(samples[batch * sampleCount + element]),
+                        x0: x0,
+                        alpha: alphaBar.squareRoot(),
+                        sigma: (1 - alphaBar).squareRoot()
+                    )
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+import Foundation
+
+/// d x_0 / d x over the horizon, step by step, in the mean over samples and action dimensions.
+///
+/// A true sample is displaced by v, a cosine over the horizon, times a sign for each action dimension. Such cosines are
+/// orthogonal (the type-II discrete cosine transform), so that with each displaced along as often as the others the
+/// least-squares fit of dx_0 = M v has a closed form:
+///
+///     M = sum over k of  mean(dx_0 under v_k)  v_k^T / (v_k . v_k)
+///
+/// What one dimension does to another has the product of two signs, and averages out.
+struct MatrixFit {
+    private let steps: [SolverStep]
+    private let horizon: Int
+    private let actionDim: Int
+    private let outputAtFixedX0: [Float]
+    private let outputFromX0: [Float]
+    /// The sum of dx_0 under each cosine, [N, horizon (cosine), horizon], and how many are in it, [horizon (cosine)].
+    private var sums: [Float]
+    private var counts: [Int]
+
+    /// Displacements of each sample: as many of the horizon's cosines, others in the next sample.
+    private static let displacements = 8
+    /// Their root mean square: that of the displacements that sweeps have to bridge.
+    private static let size: Float = 0.05
+
+    init(steps: [SolverStep], horizon: Int, actionDim: Int) {
+        self.steps = steps
+        self.horizon = horizon
+        self.actionDim = actionDim
+        outputAtFixedX0 = steps.map { Float($0.outputGain(x0Gain: 0)) }
+        outputFromX0 = steps.map { Float($0.outputGain(x0Gain: 1) - $0.outputGain(x0Gain: 0)) }
+        sums = [Float](repeating: 0, count: steps.count * horizon * horizon)
+        counts = [Int](repeating: 0, count: horizon)
+    }
+
+    /// Evaluates the network about a sample, under the predictor's present condition.
+    ///
+    /// - Parameter sample: its index, which says what it is displaced along.
+    mutating func observe(
+        _ reference: ReferenceTrajectory,
+        sample: Int,
+        predictor: borrowing some NoisePredictor,
+        maximumBatch: Int
+    ) {
+        let sampleCount = horizon * actionDim
+        for index in 0..<min(Self.displacements, horizon) {
+            let cosine = (sample * Self.displacements + index) % horizon
+            counts[cosine] += actionDim
+            var signs = [Float](repeating: 0, count: actionDim)
+            var generator = GaussianNoise(seed: UInt64(sample * Self.displacements + index))
+            var span = signs.mutableSpan
+            generator.fill(&span)
+            let displacement = (0..<sampleCount).map { element in
+                (signs[element % actionDim] < 0 ? -1 : 1) * self.cosine(cosine, at: element / actionDim)
+            }
+            for start in stride(from: 0, to: steps.count, by: maximumBatch) {
+                let rows = start..<min(start + maximumBatch, steps.count)
+                let cells = start * sampleCount..<rows.upperBound * sampleCount
+                let samples = reference.trajectory[cells].enumerated().map {
+                    $1 + displacement[$0 % sampleCount]
+                }
+                let outputs = reference.evaluate(samples, rows: rows, predictor: predictor)
+                for (cell, output) in zip(cells, outputs) {
+                    let (row, element) = cell.quotientAndRemainder(dividingBy: sampleCount)
+                    let change =
+                        output - reference.outputs[cell] - outputAtFixedX0[row] * displacement[element]
+                    let sign: Float = signs[element % actionDim] < 0 ? -1 : 1
+                    sums[(row * horizon + cosine) * horizon + element / actionDim] +=
+                        sign * change / outputFromX0[row]
+                }
+            }
+        }
+    }
+
+    /// The matrices of all steps, [N, horizon, horizon]; 0 along a cosine that no sample was displaced along.
+    var matrices: [Float] {
+        var matrices = sums
+        for step in steps.indices {
+            for row in 0..<horizon {
+                for column in 0..<horizon {
+                    var sum: Float = 0
+                    for cosine in 0..<horizon where counts[cosine] > 0 {
+                        let mean = sums[(step * horizon + cosine) * horizon + row] / Float(counts[cosine])
+                        sum += mean * self.cosine(cosine, at: column)
+                    }
+                    matrices[(step * horizon + row) * horizon + column] =
+                        sum / (Self.size * Self.size * Float(horizon))
+                }
+            }
+        }
+        return matrices
+    }
+
+    /// An element of a displacement: the root mean square over the horizon is `size`.
+    private func cosine(_ index: Int, at row: Int) -> Float {
+        guard index > 0 else { return Self.size }
+        let angle = Double.pi * Double(index) * (Double(row) + 0.5) / Double(horizon)
+        return Self.size * Float(2.0.squareRoot() * cos(angle))
+    }
+}

@@ -1,0 +1,104 @@
+/// A sequential sample with everything on its way.
+struct ReferenceTrajectory {
+    private let steps: [SolverStep]
+    private let noise: [Float]
+    let sampleCount: Int
+    /// [N + 1, sampleCount].
+    private(set) var trajectory: [Float] = []
+    /// What each step predicted, clipped; [N, sampleCount].
+    private(set) var x0: [Float] = []
+    /// What the network gave; [N, sampleCount].
+    private(set) var outputs: [Float] = []
+
+    init(steps: [SolverStep], predictor: borrowing some NoisePredictor, noise: [Float], sampleCount: Int) {
+        self.steps = steps
+        self.noise = noise
+        self.sampleCount = sampleCount
+        trajectory = Array(noise[0..<sampleCount])
+        for row in steps.indices {
+            let outputs = evaluate(
+                Array(trajectory.suffix(sampleCount)),
+                rows: row..<row + 1,
+                predictor: predictor
+            )
+            self.outputs += outputs
+            advance(row, outputs: outputs)
+        }
+    }
+
+    private mutating func advance(_ row: Int, outputs: [Float]) {
+        for element in 0..<sampleCount {
+            let sample = trajectory[row * sampleCount + element]
+            let predicted = steps[row].predictedX0(sample: sample, modelOutput: outputs[element])
+            x0.append(predicted)
+            trajectory.append(
+                steps[row].advance(
+                    sample: sample,
+                    modelOutput: outputs[element],
+                    x0: predicted,
+                    previousX0: row > 0 ? x0[(row - 1) * sampleCount + element] : 0,
+                    noise: noise[(row + 1) * sampleCount + element]
+                )
+            )
+        }
+    }
+
+    /// The network's outputs at `samples`, [rows.count, sampleCount].
+    func evaluate(
+        _ samples: [Float],
+        rows: Range<Int>,
+        predictor: borrowing some NoisePredictor
+    ) -> [Float] {
+        var outputs = [Float](repeating: 0, count: samples.count)
+        let timesteps = rows.map { steps[$0].timestep }
+        var span = outputs.mutableSpan
+        predictor.predict(samples: samples.span, timesteps: timesteps.span, into: &span)
+        return outputs
+    }
+
+    /// How far the x_0 of a step with two neighbours lies off the middle between theirs, in the largest element.
+    func distanceFromNeighbours(_ row: Int) -> Float {
+        (row * sampleCount..<(row + 1) * sampleCount).reduce(0) { largest, cell in
+            max(largest, abs(x0[cell] - (x0[cell - sampleCount] + x0[cell + sampleCount]) / 2))
+        }
+    }
+
+    /// The clipped x_0 that the network predicts at `samples`, [rows.count, sampleCount].
+    func predictX0(
+        at samples: [Float],
+        rows: Range<Int>,
+        predictor: borrowing some NoisePredictor
+    ) -> [Float] {
+        let outputs = evaluate(samples, rows: rows, predictor: predictor)
+        return outputs.indices.map { index in
+            steps[rows.lowerBound + index / sampleCount].predictedX0(
+                sample: samples[index],
+                modelOutput: outputs[index]
+            )
+        }
+    }
+
+    /// The samples of `rows` where the first is known and every x_0 is the one before the first, or 0 where there is
+    /// none; [rows.count, sampleCount].
+    func guesses(_ rows: Range<Int>) -> [Float] {
+        let first = rows.lowerBound * sampleCount
+        let held =
+            first > 0 ? Array(x0[first - sampleCount..<first]) : [Float](repeating: 0, count: sampleCount)
+        var samples = Array(trajectory[first..<first + sampleCount])
+        for row in rows.dropLast() {
+            for element in 0..<sampleCount {
+                let sample = samples[(row - rows.lowerBound) * sampleCount + element]
+                samples.append(
+                    steps[row].advance(
+                        sample: sample,
+                        modelOutput: steps[row].modelOutput(sample: sample, x0: held[element]),
+                        x0: held[element],
+                        previousX0: held[element],
+                        noise: noise[(row + 1) * sampleCount + element]
+                    )
+                )
+            }
+        }
+        return samples
+    }
+}
