@@ -153,7 +153,9 @@ extension EndToEnd {
             for example in examples { try await example.wait(for: ": moving") }
             #expect(try daemon.client().stop(nil) == examples.count)
             for example in examples {
-                try await example.wait(for: ": stopped: every robot is stopped", ": holding")
+                // Either may come first: a command on its own, or the answer to the robot's next request.
+                try await example.wait(for: ": stopped: every robot is stopped")
+                try await example.wait(for: ": moving", ": holding")
             }
 
             daemon.program.send(SIGKILL)
