@@ -62,8 +62,8 @@ public struct Calibration: Codable, Hashable, Sendable {
 
     /// Under the middle observation, gains; for solvers of few steps matrices, under observations at random.
     ///
-    /// The middle observation is one that no robot may ever see. Gains hardly depend on it; the directions in which x_0
-    /// follows x do.
+    /// The middle observation is one that no robot may ever see, and the directions in which x_0 follows x there are not
+    /// those at work.
     private static func measureLinearization(
         of predictor: UNetPredictor,
         with sampler: Sampler,

@@ -3,8 +3,7 @@ import Foundation
 /// d x_0 / d x over the horizon, step by step, in the mean over samples and action dimensions.
 ///
 /// A true sample is displaced by v, a cosine over the horizon, times a sign for each action dimension. Such cosines are
-/// orthogonal (the type-II discrete cosine transform), so that with each displaced along as often as the others the
-/// least-squares fit of dx_0 = M v has a closed form:
+/// orthogonal (the type-II discrete cosine transform), so that M in dx_0 = M v is the sum of what each of them says:
 ///
 ///     M = sum over k of  mean(dx_0 under v_k)  v_k^T / (v_k . v_k)
 ///
@@ -13,8 +12,6 @@ struct MatrixFit {
     private let steps: [SolverStep]
     private let horizon: Int
     private let actionDim: Int
-    private let outputAtFixedX0: [Float]
-    private let outputFromX0: [Float]
     /// The sum of dx_0 under each cosine, [N, horizon (cosine), horizon], and how many are in it, [horizon (cosine)].
     private var sums: [Float]
     private var counts: [Int]
@@ -28,8 +25,6 @@ struct MatrixFit {
         self.steps = steps
         self.horizon = horizon
         self.actionDim = actionDim
-        outputAtFixedX0 = steps.map { Float($0.outputGain(x0Gain: 0)) }
-        outputFromX0 = steps.map { Float($0.outputGain(x0Gain: 1) - $0.outputGain(x0Gain: 0)) }
         sums = [Float](repeating: 0, count: steps.count * horizon * horizon)
         counts = [Int](repeating: 0, count: horizon)
     }
@@ -47,12 +42,9 @@ struct MatrixFit {
         for index in 0..<min(Self.displacements, horizon) {
             let cosine = (sample * Self.displacements + index) % horizon
             counts[cosine] += actionDim
-            var signs = [Float](repeating: 0, count: actionDim)
-            var generator = GaussianNoise(seed: UInt64(sample * Self.displacements + index))
-            var span = signs.mutableSpan
-            generator.fill(&span)
+            let signs = signs(seed: sample * Self.displacements + index)
             let displacement = (0..<sampleCount).map { element in
-                (signs[element % actionDim] < 0 ? -1 : 1) * self.cosine(cosine, at: element / actionDim)
+                signs[element % actionDim] * self.cosine(cosine, at: element / actionDim)
             }
             for start in stride(from: 0, to: steps.count, by: maximumBatch) {
                 let rows = start..<min(start + maximumBatch, steps.count)
@@ -63,11 +55,12 @@ struct MatrixFit {
                 let outputs = reference.evaluate(samples, rows: rows, predictor: predictor)
                 for (cell, output) in zip(cells, outputs) {
                     let (row, element) = cell.quotientAndRemainder(dividingBy: sampleCount)
+                    let step = steps[row]
                     let change =
-                        output - reference.outputs[cell] - outputAtFixedX0[row] * displacement[element]
-                    let sign: Float = signs[element % actionDim] < 0 ? -1 : 1
+                        Double(output - reference.outputs[cell]) - step.outputFromSample
+                        * Double(displacement[element])
                     sums[(row * horizon + cosine) * horizon + element / actionDim] +=
-                        sign * change / outputFromX0[row]
+                        signs[element % actionDim] * Float(change / step.outputFromX0)
                 }
             }
         }
@@ -90,6 +83,15 @@ struct MatrixFit {
             }
         }
         return matrices
+    }
+
+    /// 1 or -1 for each action dimension.
+    private func signs(seed: Int) -> [Float] {
+        var numbers = [Float](repeating: 0, count: actionDim)
+        var generator = GaussianNoise(seed: UInt64(seed))
+        var span = numbers.mutableSpan
+        generator.fill(&span)
+        return numbers.map { $0 < 0 ? -1 : 1 }
     }
 
     /// An element of a displacement: the root mean square over the horizon is `size`.

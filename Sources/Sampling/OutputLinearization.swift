@@ -89,8 +89,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     /// The rounding is the largest change between the true samples and the same moved by a ten-thousandth. The volatility is
     /// the root mean square over the samples.
     ///
-    /// With a horizon the matrices are measured as well, and the errors are theirs: the true samples are displaced along
-    /// cosines of the horizon, several for each sample and as many times each.
+    /// With a horizon the matrices are measured as well, see `MatrixFit`, and the errors are theirs.
     ///
     /// - Parameters:
     ///   - noise: [samples, numInferenceSteps + 1, sampleCount].

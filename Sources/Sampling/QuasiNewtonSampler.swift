@@ -6,18 +6,20 @@
 ///
 ///     m(x) = m(y) + h (x - y) + r ((x - y) . s) / (s . s)
 ///
-/// where h comes from an `OutputLinearization`, s is the sample's displacement between its last two evaluations and r what
-/// h missed of the output's change over it (Broyden's update, *A Class of Methods for Solving Nonlinear Simultaneous
-/// Equations*, 1965). Steps that enter the window continue the recurrence with the last known clean sample.
+/// where h, a number or a matrix, comes from an `OutputLinearization`, s is the sample's displacement between its last two
+/// evaluations and r what h missed of the output's change over it (Broyden's update, *A Class of Methods for Solving
+/// Nonlinear Simultaneous Equations*, 1965). Steps that enter the window continue the recurrence with the last known clean
+/// sample.
 ///
 /// Not every step is evaluated. The window is one of nodes, and the clean samples of the steps between two nodes lie on the
 /// line between theirs; `NodeLayout` says where that is good enough.
 ///
 /// A node whose displacement is small enough is not evaluated again: the error of its output, estimated by the
 /// linearisation's, may add at most tolerance / sqrt(2 N) to the result; the bridges may add as much. The window's first
-/// node is always accepted, so a sweep gains a node, unless it gives up the bridge that leads there. N sweeps are enough, half
-/// as many more where bridges are given up, and 2 N where a sample starts over (see below). With tolerance 0 every step is a
-/// node, and the sample is the sequential one.
+/// node is always accepted, so a sweep gains a node, unless it gives up the bridge that leads there. Where there are too few
+/// steps for bridges, the sample is done as soon as all nodes together add no more than N that add as much as each may. N
+/// sweeps are enough, half as many more where bridges are given up, and 2 N where a sample starts over (see below). With
+/// tolerance 0 every step is a node, and the sample is the sequential one.
 ///
 /// Some noise lies where two ways to act meet, and there the smallest error decides between them. The signature is an
 /// output that changes several times more than the linearisation expects. Therefore the last sample of a window is
@@ -114,12 +116,11 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         ambiguousStiffness =
             Self.ambiguousStiffness(steps: steps.count)
             * (linearization.matrices.isEmpty ? 1 : Self.matrixStiffness)
-
         hasFewSteps = !NodeLayout.hasBridges(steps: steps.count)
 
         let responses = steps.map(\.response)
-        outputFromSample = steps.map { Float($0.outputGain(x0Gain: 0)) }
-        outputFromX0 = steps.map { Float($0.outputGain(x0Gain: 1) - $0.outputGain(x0Gain: 0)) }
+        outputFromSample = steps.map { Float($0.outputFromSample) }
+        outputFromX0 = steps.map { Float($0.outputFromX0) }
         layout = NodeLayout(
             errorWeights: Self.spreads(responses, gains: linearization.gains).map { Float($0) },
             volatility: linearization.volatility,

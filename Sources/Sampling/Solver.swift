@@ -94,19 +94,18 @@ struct StepResponse {
 extension SolverStep {
     /// The step as a function of (x, x_0): the model output of the general form replaced by the one that implies x_0.
     var response: StepResponse {
-        let outputFromX0 = 1 / (Double(x0Scale) * Double(x0FromOutput))
-        let outputFromSample = -Double(x0FromSample) / Double(x0FromOutput)
-        return StepResponse(
+        StepResponse(
             sample: Double(sampleWeight) + Double(outputWeight) * outputFromSample,
             x0: Double(x0Weight) + Double(outputWeight) * outputFromX0,
             previousX0: Double(previousX0Weight)
         )
     }
 
-    /// d m / d x where x_0 follows x with d x_0 / d x = `gain`, unclipped.
-    func outputGain(x0Gain gain: Double) -> Double {
-        (gain / Double(x0Scale) - Double(x0FromSample)) / Double(x0FromOutput)
-    }
+    /// dm / dx where x_0 stays, unclipped.
+    var outputFromSample: Double { -Double(x0FromSample) / Double(x0FromOutput) }
+
+    /// dm / dx_0 where x stays, unclipped.
+    var outputFromX0: Double { 1 / (Double(x0Scale) * Double(x0FromOutput)) }
 }
 
 extension Solver {

@@ -52,6 +52,13 @@ struct BenchChunkCommand: ParsableCommand {
     )
     var tolerance: Float = ParallelMethod.quasiNewton.defaultTolerance
 
+    @Flag(
+        help: """
+            Start quasi-Newton sampling from the chunk before it in the episode, where there is one; for a PushT policy.
+            """
+    )
+    var warmStart = false
+
     @Option(help: ArgumentHelp("Seed of the first run's noise.", valueName: "s"))
     var seed: UInt64 = 0
 
@@ -102,6 +109,7 @@ struct BenchChunkCommand: ParsableCommand {
 
     func run() throws {
         let bundle = try PolicyOptions.load(policy)
+        if warmStart, let refusal = bundle.pushTRefusal { throw refusal }
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         var own = bundle.configuration.defaultSettings
         if let solver { own.solver = solver }
@@ -132,18 +140,27 @@ struct BenchChunkCommand: ParsableCommand {
             }
         }
 
-        let histories = try Failure.asRun {
-            try BenchmarkHistories.collect(measurement.runs, bundle: bundle, network: exact)
+        let plans = try Failure.asRun {
+            try BenchmarkHistories.plans(measurement.runs, bundle: bundle, network: exact)
         }
         let times = try measurement.milliseconds(of: Array(kinds.indices)) { index in
             let run = kinds[index].chunks.count - measurement.warmUp
+            let plan = plans[max(run, 0)]
+            if warmStart, let prediction = plan.previousPrediction {
+                kinds[index].policy.guess(
+                    from: prediction,
+                    elapsedSteps: bundle.configuration.nActionSteps
+                )
+            }
             let chunk = try Failure.asRun {
-                try kinds[index].policy.actionChunk(for: histories[max(run, 0)], seed: noiseSeed(run))
+                try kinds[index].policy.actionChunk(for: plan.history, seed: noiseSeed(run))
             }
             kinds[index].chunks.append(chunk)
         }
-        let references = try histories.enumerated().map { run, history in
-            try Failure.asRun { try reference.actionChunk(for: history, seed: noiseSeed(run)).prediction }
+        let references = try plans.enumerated().map { run, plan in
+            try Failure.asRun {
+                try reference.actionChunk(for: plan.history, seed: noiseSeed(run)).prediction
+            }
         }
 
         let results = zip(kinds, times).map { kind, times in

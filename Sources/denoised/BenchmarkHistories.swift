@@ -7,13 +7,25 @@ enum BenchmarkHistories {
     /// Seeds that no score is measured on.
     private static let firstSeed: UInt64 = 500_000
 
-    /// As many histories as wanted: for a PushT policy those at which it plans in simulated episodes, which it drives with
-    /// 10 steps of DDIM; for another the middle of its normalisation, again and again.
+    /// Where a chunk is planned.
+    struct Plan {
+        let history: ObservationHistory
+        /// What was predicted for the plan before it in its episode, [horizon, actionDim]; nil for an episode's first.
+        let previousPrediction: [Float]?
+    }
+
+    /// The histories of as many plans as wanted.
     static func collect(_ count: Int, bundle: PolicyBundle, network: UNet1D) throws -> [ObservationHistory] {
+        try plans(count, bundle: bundle, network: network).map(\.history)
+    }
+
+    /// As many plans as wanted: for a PushT policy those of simulated episodes, which it drives with 10 steps of DDIM; for
+    /// another the middle of its normalisation, again and again.
+    static func plans(_ count: Int, bundle: PolicyBundle, network: UNet1D) throws -> [Plan] {
         guard bundle.pushTRefusal == nil else {
             var history = bundle.makeHistory()
             try history.append(bundle.middleObservation)
-            return [ObservationHistory](repeating: history, count: count)
+            return [Plan](repeating: Plan(history: history, previousPrediction: nil), count: count)
         }
         var settings = bundle.configuration.defaultSettings
         settings.solver = .ddim
@@ -21,16 +33,19 @@ enum BenchmarkHistories {
         settings.method = .sequential
         let policy = try DiffusionPolicy(bundle: bundle, settings: settings, network: network)
         let episodes = PushTEpisodes()
-        var histories: [ObservationHistory] = []
+        var plans: [Plan] = []
         var seed = firstSeed
-        while histories.count < count {
+        while plans.count < count {
+            var previousPrediction: [Float]?
             try episodes.run(seed: seed, history: policy.makeHistory()) { history, _ in
-                histories.append(history)
-                guard histories.count < count else { return nil }
-                return try policy.actionChunk(for: history, seed: seed &+ UInt64(histories.count))
+                plans.append(Plan(history: history, previousPrediction: previousPrediction))
+                guard plans.count < count else { return nil }
+                let chunk = try policy.actionChunk(for: history, seed: seed &+ UInt64(plans.count))
+                previousPrediction = chunk.prediction
+                return chunk
             }
             seed += 1
         }
-        return histories
+        return plans
     }
 }

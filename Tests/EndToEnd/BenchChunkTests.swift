@@ -27,6 +27,28 @@ extension EndToEnd {
             #expect(iterations[2] < 20)
         }
 
+        /// From the chunk before, a sample takes fewer passes, and comes out the same but for the tolerance.
+        @Test func aWarmStartSavesPasses() async throws {
+            func result(_ options: String...) async throws -> (iterations: Double, deviation: Double) {
+                let report = try await succeed(
+                    [
+                        "bench", "chunk", "--policy", SourceTree.path("policies/pusht"), "--solver", "ddim",
+                        "--steps", "15", "--window", "15", "--runs", "8", "--warm-up", "0", "--json",
+                    ] + options
+                ).json()
+                let results = try #require(report["results"] as? [[String: Any]])
+                #expect(results.count == 2)
+                return (
+                    try #require(results[1]["iterations_mean"] as? Double),
+                    try #require(results[1]["deviation_max"] as? Double)
+                )
+            }
+            let cold = try await result()
+            let warm = try await result("--warm-start")
+            #expect(warm.iterations < cold.iterations)
+            #expect(warm.deviation < 0.02 && warm.deviation != cold.deviation)
+        }
+
         @Test func budgetsDecideWhatChunksAreWorth() async throws {
             let policy = try pushTPolicy()
             let report = try await succeed([

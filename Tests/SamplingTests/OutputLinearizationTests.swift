@@ -70,7 +70,7 @@ import Testing
 
     /// The network's output follows its sample exactly as a measured gain of x_0 says.
     @Test(arguments: SamplerCase.all)
-    func outputGainIsThatOfTheModel(_ setup: SamplerCase) throws {
+    func outputFollowsSampleAndX0(_ setup: SamplerCase) throws {
         let schedule = try setup.schedule()
         let model = GaussianModel(
             schedule: schedule,
@@ -92,7 +92,7 @@ import Testing
             model.predict(samples: samples.span, timesteps: timesteps.span, into: &span)
             let found = Double(outputs[1] - outputs[0]) / 2
             let gain = closedForm(Double(schedule.alphasCumprod[step.timestep]))
-            let expected = step.outputGain(x0Gain: gain)
+            let expected = step.outputFromSample + gain * step.outputFromX0
             #expect(abs(found - expected) < 1e-5 * max(1, abs(expected)), "timestep \(step.timestep)")
         }
     }
