@@ -18,6 +18,8 @@ public struct Calibration: Codable, Hashable, Sendable {
 
     /// How the network's output follows its sample.
     public let linearization: OutputLinearization
+    /// What a chunk is likely to be; nil where every chunk is guessed alike.
+    let firstGuess: FirstGuess?
     /// What passes take, up to the widest window.
     public let forwardTimes: ForwardTimes
     /// What chunks take, by window; those that are far from the fastest are left out.
@@ -31,7 +33,9 @@ public struct Calibration: Codable, Hashable, Sendable {
     /// Wider windows evaluate more than they save, on any machine whose passes cost more for larger batches.
     static let widestWindow = 32
 
-    /// Measures under the condition that the predictor has at present, and leaves it with the middle one.
+    /// Measures gains under the middle observation, which the predictor has at present and is left with, and the rest
+    /// under observations at random: the middle one is one that no robot may ever see, and neither are the directions in
+    /// which x_0 follows x there those at work, nor the passes that a chunk takes.
     ///
     /// - Parameters:
     ///   - configuration: the policy's.
@@ -44,7 +48,11 @@ public struct Calibration: Codable, Hashable, Sendable {
     ) throws(Failure) -> Calibration {
         let maximumBatch = predictor.network.maximumBatch
         let widest = try makeSampler(maximumBatch, nil)
-        let linearization = measureLinearization(of: predictor, with: widest, configuration: configuration)
+        let (linearization, firstGuess) = measureSamples(
+            of: predictor,
+            with: widest,
+            configuration: configuration
+        )
         var trials: [WindowTrial] = []
         for window in WindowTrial.windows where window <= maximumBatch {
             let sampler = try makeSampler(window, linearization)
@@ -52,47 +60,67 @@ public struct Calibration: Codable, Hashable, Sendable {
         }
         let meter = PassMeter(predictor, maximumBatch: maximumBatch)
         meter.measure(timestep: widest.timesteps[0], sampleCount: widest.sampleCount, rounds: 20)
-        let windows = WindowTrial.compare(trials, meter: meter)
+        defer { setMiddleObservation(of: predictor, configuration) }
+        let windows = WindowTrial.compare(trials, meter: meter) { chunk in
+            let condition = randomCondition(seed: fewStepSamples + chunk, configuration)
+            predictor.network.setCondition(condition.span)
+            return firstGuess?.prediction(for: condition)
+        }
         return Calibration(
             linearization: linearization,
+            firstGuess: firstGuess,
             forwardTimes: ForwardTimes(of: meter.timings),
             windows: windows
         )
     }
 
-    /// Under the middle observation, gains; for solvers of few steps matrices, under observations at random.
-    ///
-    /// The middle observation is one that no robot may ever see, and the directions in which x_0 follows x there are not
-    /// those at work.
-    private static func measureLinearization(
+    /// Gains; for solvers of few steps matrices and a first guess.
+    private static func measureSamples(
         of predictor: UNetPredictor,
         with sampler: Sampler,
         configuration: PolicyConfiguration
-    ) -> OutputLinearization {
+    ) -> (OutputLinearization, FirstGuess?) {
         guard sampler.hasFewSteps, configuration.horizon <= longestHorizon else {
-            return sampler.calibrate(with: predictor)
+            return (sampler.calibrate(with: predictor), nil)
         }
-        let count = configuration.architecture.conditionDim
-        defer { predictor.network.setCondition([Float](repeating: 0, count: count).span) }
-        return sampler.calibrate(
+        defer { setMiddleObservation(of: predictor, configuration) }
+        var condition: [Float] = []
+        var drawn: [(condition: [Float], x0: [Float])] = []
+        let linearization = sampler.calibrate(
             with: predictor,
             samples: fewStepSamples,
-            horizon: configuration.horizon
-        ) { sample in
-            var features = [Float](repeating: 0, count: count / configuration.nObsSteps)
-            var generator = GaussianNoise(seed: UInt64(sample))
-            var span = features.mutableSpan
-            generator.fill(&span)
-            // The same observation nObsSteps times: the robot rests.
-            let condition = (0..<count).map { features[$0 % features.count] * observationDeviation }
-            predictor.network.setCondition(condition.span)
-        }
+            horizon: configuration.horizon,
+            beforeSample: { sample in
+                condition = randomCondition(seed: sample, configuration)
+                predictor.network.setCondition(condition.span)
+            },
+            afterSample: { _, x0 in drawn.append((condition, x0)) }
+        )
+        return (linearization, FirstGuess(drawn))
     }
 
-    /// A matrix of a longer horizon has more numbers than sixteen samples tell.
+    /// The condition of an observation at random, the same nObsSteps times: the robot rests.
+    private static func randomCondition(seed: Int, _ configuration: PolicyConfiguration) -> [Float] {
+        let count = configuration.architecture.conditionDim
+        var features = [Float](repeating: 0, count: count / configuration.nObsSteps)
+        var generator = GaussianNoise(seed: UInt64(seed))
+        var span = features.mutableSpan
+        generator.fill(&span)
+        return (0..<count).map { features[$0 % features.count] * observationDeviation }
+    }
+
+    private static func setMiddleObservation(
+        of predictor: UNetPredictor,
+        _ configuration: PolicyConfiguration
+    ) {
+        let middle = [Float](repeating: 0, count: configuration.architecture.conditionDim)
+        predictor.network.setCondition(middle.span)
+    }
+
+    /// A matrix of a longer horizon has more numbers than the samples tell.
     private static let longestHorizon = 64
     /// Samples for the matrices of a solver of few steps.
-    private static let fewStepSamples = 16
+    private static let fewStepSamples = 64
     /// Of the random observations, normalised: most of them lie in -1 ... 1.
     private static let observationDeviation: Float = 0.5
 }

@@ -27,12 +27,14 @@ public struct CalibrationCache: Sendable {
     /// What a calibration holds for.
     public struct Key: Codable, Hashable, Sendable {
         /// Of the file's contents and of how they are measured.
-        var version = 8
+        var version = 9
         let policy: String
         let fingerprint: UInt64
         let solver: String
         let numInferenceSteps: Int
         let horizon: Int
+        let actionDim: Int
+        let conditionDim: Int
         let tolerance: Float
         let kernel: String
         let threads: Int
@@ -48,6 +50,8 @@ public struct CalibrationCache: Sendable {
             self.solver = settings.solver.rawValue
             self.numInferenceSteps = settings.numInferenceSteps
             self.horizon = bundle.configuration.horizon
+            self.actionDim = bundle.configuration.actionDim
+            self.conditionDim = bundle.configuration.architecture.conditionDim
             self.tolerance = tolerance
             self.kernel = kernel.description
             self.threads = threads
@@ -91,7 +95,7 @@ public struct CalibrationCache: Sendable {
         guard let data = try? Data(contentsOf: folder.appending(path: key.fileName)),
             let file = try? JSONDecoder().decode(File.self, from: data),
             file.key == key,
-            file.calibration.isUsable(steps: key.numInferenceSteps, horizon: key.horizon)
+            file.calibration.isUsable(for: key)
         else { return nil }
         return file.calibration
     }
@@ -108,13 +112,18 @@ public struct CalibrationCache: Sendable {
 
 extension Calibration {
     /// Whether a file that could be read holds what a measurement would have given.
-    fileprivate func isUsable(steps: Int, horizon: Int) -> Bool {
+    fileprivate func isUsable(for key: CalibrationCache.Key) -> Bool {
+        let steps = key.numInferenceSteps
         let numbers =
             linearization.gains + linearization.errors + linearization.rounding + linearization.volatility
         return linearization.gains.count == steps && numbers.count == 4 * steps
             && numbers.allSatisfy { $0.isFinite && $0 >= 0 }
-            && [0, steps * horizon * horizon].contains(linearization.matrices.count)
+            && [0, steps * key.horizon * key.horizon].contains(linearization.matrices.count)
             && linearization.matrices.allSatisfy(\.isFinite)
+            && firstGuess?.fits(
+                conditionCount: key.conditionDim,
+                sampleCount: key.horizon * key.actionDim
+            ) ?? true
             && linearization.errors.allSatisfy { $0 > 0 }
             && forwardTimes.nanoseconds.count >= 1
             && forwardTimes.nanoseconds.allSatisfy { $0.isFinite && $0 > 0 }

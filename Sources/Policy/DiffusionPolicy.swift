@@ -33,6 +33,8 @@ public final class DiffusionPolicy {
     private let predictor: UNetPredictor
     private let sampler: Sampler
     private let form: ChunkForm
+    /// Says what a chunk starts from that no other guess is given for; nil: 0.
+    private let firstGuess: FirstGuess?
     /// Samples several chunks together; nil where the network keeps one condition.
     public let group: GroupSampler?
     private let inputNormalization: [AffineMap]
@@ -110,6 +112,7 @@ public final class DiffusionPolicy {
         let middle = [Float](repeating: 0, count: configuration.architecture.conditionDim)
         network.setCondition(middle.span)
 
+        var firstGuess: FirstGuess?
         if let key = CalibrationCache.Key(bundle: bundle, settings: settings, network: network) {
             let calibration: Calibration
             if let known = calibrations?.calibration(for: key) {
@@ -128,6 +131,7 @@ public final class DiffusionPolicy {
                 linearization: calibration.linearization
             )
             if keepsDeadlines { sampler.forwardTimes = calibration.forwardTimes }
+            firstGuess = calibration.firstGuess
         } else if keepsDeadlines {
             sampler.forwardTimes = .measure(
                 of: predictor,
@@ -139,6 +143,7 @@ public final class DiffusionPolicy {
 
         self.configuration = configuration
         self.settings = sampler.settings
+        self.firstGuess = firstGuess
         self.sampler = sampler
         form = ChunkForm(
             nObsSteps: configuration.nObsSteps,
@@ -418,6 +423,7 @@ public final class DiffusionPolicy {
                 to: sampler
             )
         }
+        buffers.passFirstGuess(firstGuess, to: sampler)
         let conditionEnd = ContinuousClock.now
         let report = sampler.sample(
             with: predictor,
@@ -478,6 +484,8 @@ private struct Buffers {
     private(set) var noise: [Float]
     /// [horizon, actionDim], normalised.
     var guess: [Float]
+    /// Whether the sampler has a guess for the next chunk.
+    private var isGuessed = false
     /// [horizon, actionDim], normalised; the first numbers are in use.
     private var frozen: [Float]
 
@@ -511,7 +519,16 @@ private struct Buffers {
         }
     }
 
-    func passGuess(to sampler: Sampler) {
+    mutating func passGuess(to sampler: Sampler) {
+        sampler.guess(guess.span)
+        isGuessed = true
+    }
+
+    /// Guesses by the condition where there is no better guess.
+    mutating func passFirstGuess(_ firstGuess: FirstGuess?, to sampler: Sampler) {
+        defer { isGuessed = false }
+        guard let firstGuess, !isGuessed else { return }
+        firstGuess.predict(condition, into: &guess)
         sampler.guess(guess.span)
     }
 

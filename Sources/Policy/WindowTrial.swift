@@ -30,13 +30,19 @@ struct WindowTrial {
     /// - Parameters:
     ///   - trials: at least one.
     ///   - meter: has timed passes of all batch sizes.
+    ///   - beforeChunk: gives the network the observation of a chunk, from 1 on, and returns a guess of its result,
+    ///     [sampleCount], or nil. Called for each chunk of each window.
     /// - Returns: The windows that stayed close to the last, in order, with the same chunks each.
-    static func compare(_ trials: [WindowTrial], meter: PassMeter<some NoisePredictor>) -> [Calibration
-        .Window]
-    {
+    static func compare(
+        _ trials: [WindowTrial],
+        meter: PassMeter<some NoisePredictor>,
+        beforeChunk: (Int) -> [Float]? = { _ in nil }
+    ) -> [Calibration.Window] {
         var trials = trials
         for chunk in 1...mostChunks {
-            for index in trials.indices { trials[index].sampleChunk(chunk, meter: meter) }
+            for index in trials.indices {
+                trials[index].sampleChunk(chunk, guess: beforeChunk(chunk), meter: meter)
+            }
             let times = ForwardTimes(of: meter.timings)
             let costs = trials.map { $0.nanoseconds(times) }
             let fastest = costs.reduce(.infinity, min)
@@ -60,7 +66,11 @@ struct WindowTrial {
         passes.enumerated().reduce(0) { $0 + Double($1.element) * times.typical(batch: $1.offset + 1) }
     }
 
-    private mutating func sampleChunk(_ chunk: Int, meter: PassMeter<some NoisePredictor>) {
+    private mutating func sampleChunk(
+        _ chunk: Int,
+        guess: [Float]?,
+        meter: PassMeter<some NoisePredictor>
+    ) {
         var noise = [Float](repeating: 0, count: sampler.noiseCount)
         var sample = [Float](repeating: 0, count: sampler.sampleCount)
         // Not the noise that the linearisation was measured with.
@@ -68,6 +78,7 @@ struct WindowTrial {
         var noiseSpan = noise.mutableSpan
         generator.fill(&noiseSpan)
         var span = sample.mutableSpan
+        if let guess { sampler.guess(guess.span) }
         _ = sampler.sample(with: meter, noise: noise.span, into: &span)
         for (index, count) in meter.takePasses().enumerated() { passes[index] += count }
         chunks += 1

@@ -17,7 +17,7 @@ struct MatrixFit {
     private var counts: [Int]
 
     /// Displacements of each sample: as many of the horizon's cosines, others in the next sample.
-    private static let displacements = 8
+    private static let displacements = 4
     /// Their root mean square: that of the displacements that sweeps have to bridge.
     private static let size: Float = 0.05
 

@@ -96,6 +96,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     ///   - maximumBatch: pairs that the predictor takes at once.
     ///   - horizon: rows of a sample; nil: no matrices.
     ///   - beforeSample: called with the index of each sample before it is drawn.
+    ///   - afterSample: called with the index of each sample and its result, [sampleCount].
     static func measure(
         steps: [SolverStep],
         predictor: borrowing some NoisePredictor,
@@ -103,7 +104,8 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
         sampleCount: Int,
         maximumBatch: Int,
         horizon: Int? = nil,
-        beforeSample: (Int) -> Void = { _ in }
+        beforeSample: (Int) -> Void = { _ in },
+        afterSample: (Int, [Float]) -> Void = { _, _ in }
     ) -> OutputLinearization {
         let samples = noise.count / ((steps.count + 1) * sampleCount)
         var matrices = horizon.map { MatrixFit(steps: steps, horizon: $0, actionDim: sampleCount / $0) }
@@ -120,6 +122,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
                 noise: Array(noise[sample * count..<(sample + 1) * count]),
                 sampleCount: sampleCount
             )
+            afterSample(sample, Array(reference.trajectory.suffix(sampleCount)))
             for row in steps.indices.dropFirst().dropLast() {
                 let distance = reference.distanceFromNeighbours(row)
                 squaredDistances[row] += distance * distance

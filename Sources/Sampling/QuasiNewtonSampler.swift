@@ -17,7 +17,7 @@
 /// A node whose displacement is small enough is not evaluated again: the error of its output, estimated by the
 /// linearisation's, may add at most tolerance / sqrt(2 N) to the result; the bridges may add as much. The window's first
 /// node is always accepted, so a sweep gains a node, unless it gives up the bridge that leads there. Where there are too few
-/// steps for bridges, the sample is done as soon as all nodes together add no more than N that add as much as each may. N
+/// steps for bridges, the sample is done as soon as all nodes together add no more than N that add half of what each may. N
 /// sweeps are enough, half as many more where bridges are given up, and 2 N where a sample starts over (see below). With
 /// tolerance 0 every step is a node, and the sample is the sequential one.
 ///
@@ -96,6 +96,9 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private static let gainCaution: Float = 10
     /// The part of what a node may add that early nodes may, where late ones decide when a sample is done.
     private static let earlyPart: Float = 0.1
+    /// The part of what all nodes may add that they may where they are judged together. Nearly all of the error is the last
+    /// one's or two's by then, and nothing averages out: the rest is for samples in which much more is missed than in most.
+    private static let togetherPart: Float = 0.5
     private static let shiftRate: Float = 0.3
     private static let largestShift: Float = 0.3
 
@@ -165,8 +168,8 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         return weights
     }
 
-    mutating func guess(_ x0: Span<Float>) {
-        for element in 0..<sampleCount { initialX0[element] = x0[element] }
+    mutating func guess(_ x0: Span<Float>, limit: Float) {
+        for element in 0..<sampleCount { initialX0[element] = max(-limit, min(limit, x0[element])) }
     }
 
     mutating func sample(
@@ -212,7 +215,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
 
             if !isCareful {
                 largestStiffness = max(largestStiffness, stiffness)
-                caution = largestStiffness * (1 + Self.gainCaution * max(gainShift - Self.calmShift, 0))
+                caution = largestStiffness * gainCaution
                 let roughness = max(layout.roughness, 1)
                 allowed = largestError / (caution * roughness * roughness)
             }
@@ -513,10 +516,17 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             guard let error = expectedError(of: rest) else { return node }
             total += Double(error) * Double(error)
         }
-        // All steps together may add no more than as many that add what each may.
-        guard total <= Double(steps.count) * Double(allowed) * Double(allowed) else { return node }
+        let allowedTogether = Double(Self.togetherPart * allowed)
+        guard total <= Double(steps.count) * allowedTogether * allowedTogether else { return node }
         squaredErrors = total
         return end
+    }
+
+    /// By how much further errors spread in this sample than in most, as far as its gains say. With matrices they say
+    /// nothing of it.
+    private var gainCaution: Float {
+        guard linearization.matrices.isEmpty else { return 1 }
+        return 1 + Self.gainCaution * max(gainShift - Self.calmShift, 0)
     }
 
     /// What a node adds to the result where it is not evaluated again; nil where it never was.

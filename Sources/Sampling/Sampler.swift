@@ -192,12 +192,14 @@ public final class Sampler {
     ///   - samples: at least 1; the noise of each comes from a seed of its own, so the result is always the same.
     ///   - horizon: for matrices over the rows of a sample, [horizon, sampleCount / horizon]; nil: for gains alone.
     ///   - beforeSample: called with the index of each sample before it is drawn, to give the predictor another condition.
+    ///   - afterSample: called with the index of each sample and its result, [sampleCount].
     @discardableResult
     public func calibrate(
         with predictor: borrowing some NoisePredictor,
         samples: Int = 8,
         horizon: Int? = nil,
-        beforeSample: (Int) -> Void = { _ in }
+        beforeSample: (Int) -> Void = { _ in },
+        afterSample: (Int, [Float]) -> Void = { _, _ in }
     ) -> OutputLinearization {
         precondition(
             horizon.map { $0 > 0 && sampleCount.isMultiple(of: $0) } ?? true,
@@ -218,7 +220,8 @@ public final class Sampler {
             sampleCount: sampleCount,
             maximumBatch: maximumBatch,
             horizon: horizon,
-            beforeSample: beforeSample
+            beforeSample: beforeSample,
+            afterSample: afterSample
         )
         if case .quasiNewton = settings.method {
             algorithm = QuasiNewtonSampler(
@@ -235,10 +238,10 @@ public final class Sampler {
     /// Gives the next sample's result as far as it can be guessed, which saves the quasi-Newton sampler a pass or two; others
     /// take no notice. A wrong guess does no harm, but then saves nothing.
     ///
-    /// - Parameter x0: Shape [sampleCount]; finite.
+    /// - Parameter x0: Shape [sampleCount], clipped to the clip range; finite.
     public func guess(_ x0: Span<Float>) {
         precondition(x0.count == sampleCount, "the guess has \(x0.count) elements; expected \(sampleCount)")
-        algorithm.guess(x0)
+        algorithm.guess(x0, limit: clipSampleRange)
     }
 
     /// Gives part of the next sample, which then has these values; the rest is sampled to fit them, with whatever method. This
@@ -323,8 +326,8 @@ protocol SamplingAlgorithm {
     /// The most (sample, timestep) pairs it asks the predictor for at once.
     var maximumBatch: Int { get }
 
-    /// Takes a guess of the next sample's result; shape [sampleCount].
-    mutating func guess(_ x0: Span<Float>)
+    /// Takes a guess of the next sample's result, of shape [sampleCount], as far as it is within -`limit` ... `limit`.
+    mutating func guess(_ x0: Span<Float>, limit: Float)
 
     /// Draws one sample, or begins to, where finishing it would not leave time for a coarse solve of the rest; shapes as in
     /// `Sampler.sample`.
@@ -338,7 +341,7 @@ protocol SamplingAlgorithm {
 }
 
 extension SamplingAlgorithm {
-    mutating func guess(_ x0: Span<Float>) {}
+    mutating func guess(_ x0: Span<Float>, limit: Float) {}
 }
 
 /// How far an algorithm came, which is to the end unless the deadline stopped it.

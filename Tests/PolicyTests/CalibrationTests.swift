@@ -49,7 +49,11 @@ struct CalibrationTests {
     }
 
     /// One that no measurement would give, so that it is recognised.
-    private func made(steps: Int = 20, fastest: Int = 5) -> Calibration {
+    private func made(
+        steps: Int = 20,
+        fastest: Int = 5,
+        firstGuess: FirstGuess? = nil
+    ) -> Calibration {
         Calibration(
             linearization: OutputLinearization(
                 gains: [Float](repeating: 0.25, count: steps),
@@ -57,6 +61,7 @@ struct CalibrationTests {
                 rounding: [Float](repeating: 0.0001, count: steps),
                 volatility: [Float](repeating: 0.03125, count: steps)
             ),
+            firstGuess: firstGuess,
             forwardTimes: ForwardTimes(nanoseconds: [1_000, 2_000]),
             windows: [1, 3, 5, 8].map { window in
                 Calibration.Window(
@@ -79,6 +84,7 @@ struct CalibrationTests {
 
         #expect(kept.linearization.gains.count == 20)
         #expect(kept.linearization.volatility.count == 20)
+        #expect(kept.firstGuess != nil)
         #expect(kept.forwardTimes.nanoseconds.count == 20)
         #expect(!kept.windows.isEmpty && Set(kept.windows.map(\.window)).isSubset(of: WindowTrial.windows))
         #expect(kept.windows.allSatisfy { (1...20).contains($0.iterations) && $0.evaluations >= 20 })
@@ -91,7 +97,7 @@ struct CalibrationTests {
         #expect(folder.cache.calibration(for: key) == made())
     }
 
-    @Test func `Few steps have matrices`() throws {
+    @Test func `Few steps have matrices and a first guess`() throws {
         let folder = CacheFolder()
         var few = settings(steps: 15)
         few.solver = .ddim
@@ -100,6 +106,8 @@ struct CalibrationTests {
         let horizon = bundle.configuration.horizon
         #expect(kept.linearization.matrices.count == 15 * horizon * horizon)
         #expect(kept.linearization.matrices.contains { $0 != 0 })
+        let firstGuess = try #require(kept.firstGuess)
+        #expect(firstGuess.coefficients.contains { $0 != 0 })
         #expect(try policy(few, folder.cache).actionChunk(for: history, seed: 3).prediction == first)
     }
 
@@ -236,7 +244,7 @@ struct CalibrationTests {
     /// Files that can be read, but not relied on.
     @Test(arguments: [
         // Of another version, and of another policy under the same name.
-        (#""version":8"#, #""version":0"#),
+        (#""version":9"#, #""version":0"#),
         (#""policy":"processors""#, #""policy":"other""#),
         (#""threads":1"#, #""threads":2"#),
         (#""errors":[0.125"#, #""errors":[0"#),
@@ -269,6 +277,54 @@ struct CalibrationTests {
         #expect(folder.cache.calibration(for: key) == nil)
     }
 
+    /// The first guess is where a chunk starts from unless another is given.
+    @Test func `A chunk starts from the first guess of its observation`() throws {
+        let policy = try policy(settings(), nil)
+        let condition = try policy.condition(for: history)
+        var opposite = condition
+        for index in opposite.indices { opposite[index] = 1 - opposite[index] }
+        let zeros = [Float](repeating: 0, count: policy.predictionCount)
+        let half = zeros.map { _ in Float(0.5) }
+
+        /// A chunk with a first guess of 0.5 near one condition and 0 near the other.
+        func chunk(near: [Float], tolerance: Float = 0.01, guess: [Float]? = nil) throws -> [Float] {
+            let folder = CacheFolder()
+            let settings = settings(.quasiNewton(window: 8, tolerance: tolerance))
+            let firstGuess = FirstGuess([(near, half), (near == condition ? opposite : condition, zeros)])
+            folder.cache.keep(made(firstGuess: firstGuess), for: try key(settings))
+            let policy = try self.policy(settings, folder.cache)
+            if let guess { policy.guess(from: guess, elapsedSteps: 0) }
+            return try policy.actionChunk(for: history, seed: 3).prediction
+        }
+        #expect(try chunk(near: condition) != chunk(near: opposite))
+        #expect(try chunk(near: condition, tolerance: 0) == chunk(near: opposite, tolerance: 0))
+        #expect(try chunk(near: condition, guess: zeros) == chunk(near: opposite, guess: zeros))
+    }
+
+    @Test(arguments: [
+        (conditions: 1, x0: 0), (conditions: 0, x0: 1), (conditions: -1, x0: 0), (conditions: 0, x0: -1),
+    ])
+    func `A first guess of another policy counts as absent`(more: (conditions: Int, x0: Int)) throws {
+        let folder = CacheFolder()
+        let key = try key(settings(steps: 5))
+        func firstGuess(conditions: Int, x0: Int) -> FirstGuess {
+            let architecture = bundle.configuration.architecture
+            return FirstGuess([
+                (
+                    [Float](repeating: 1, count: architecture.conditionDim + conditions),
+                    [Float](repeating: 1, count: architecture.sampleCount + x0)
+                )
+            ])
+        }
+        folder.cache.keep(made(steps: 5, firstGuess: firstGuess(conditions: 0, x0: 0)), for: key)
+        #expect(folder.cache.calibration(for: key) != nil)
+        folder.cache.keep(
+            made(steps: 5, firstGuess: firstGuess(conditions: more.conditions, x0: more.x0)),
+            for: key
+        )
+        #expect(folder.cache.calibration(for: key) == nil)
+    }
+
     @Test func `A file without windows counts as absent`() throws {
         let folder = CacheFolder()
         let key = try key(settings(steps: 5))
@@ -276,6 +332,7 @@ struct CalibrationTests {
         folder.cache.keep(
             Calibration(
                 linearization: calibration.linearization,
+                firstGuess: nil,
                 forwardTimes: calibration.forwardTimes,
                 windows: []
             ),

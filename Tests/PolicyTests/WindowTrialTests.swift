@@ -9,7 +9,8 @@ struct WindowTrialTests {
 
     /// The windows left, fastest first, with a model whose passes take so long.
     private func compare(
-        passNanoseconds: @escaping (_ batch: Int, _ pass: Int) -> Int
+        passNanoseconds: @escaping (_ batch: Int, _ pass: Int) -> Int,
+        beforeChunk: (_ chunk: Int, _ sampleCount: Int) -> [Float]? = { _, _ in nil }
     ) throws -> [Calibration.Window] {
         let configuration = try PolicyBundle(directory: fixture("processors")).configuration
         func sampler(_ window: Int, _ linearization: OutputLinearization?) throws -> Sampler {
@@ -32,7 +33,8 @@ struct WindowTrialTests {
             )
         }
         meter.measure(timestep: widest.timesteps[0], sampleCount: widest.sampleCount, rounds: 20)
-        return WindowTrial.compare(trials, meter: meter).sorted { $0.milliseconds < $1.milliseconds }
+        return WindowTrial.compare(trials, meter: meter) { beforeChunk($0, widest.sampleCount) }
+            .sorted { $0.milliseconds < $1.milliseconds }
     }
 
     @Test func `Where a batch costs as much as its samples in turn, the narrowest window is the fastest`()
@@ -61,6 +63,22 @@ struct WindowTrialTests {
         }
         #expect(expected[0].window > 1)
         #expect(disturbed == expected)
+    }
+
+    @Test func `Every window samples the same chunks, each from the guess given for it`() throws {
+        let times = { (_: Int, _: Int) in 1_000 }
+        var chunks: [Int: Int] = [:]
+        let guessed = try compare(passNanoseconds: times) { chunk, sampleCount in
+            chunks[chunk, default: 0] += 1
+            return [Float](repeating: 0.5, count: sampleCount)
+        }
+        #expect(chunks.keys.sorted() == Array(1...6))
+        #expect(chunks[1] == WindowTrial.windows.count { $0 <= steps })
+        let unguessed = try compare(passNanoseconds: times)
+        func evaluations(_ windows: [Calibration.Window]) -> Double? {
+            windows.first { $0.window == steps }?.evaluations
+        }
+        #expect(try #require(evaluations(guessed)) != #require(evaluations(unguessed)))
     }
 }
 

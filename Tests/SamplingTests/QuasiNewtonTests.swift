@@ -263,6 +263,9 @@ import Testing
             #expect(guessed.sample != unguessed.sample)
             #expect(largestDifference(guessed.sample, expected) <= 0.04)
             #expect(guessed.report.parallelIterations <= 15)
+            if guess == expected {
+                #expect(guessed.report.modelEvaluations <= unguessed.report.modelEvaluations)
+            }
             let next = parallel.sample(with: model, noise: noise)
             #expect(next.sample == unguessed.sample)
             #expect(next.report == unguessed.report)
@@ -271,6 +274,27 @@ import Testing
         // For others there is nothing to start from it.
         sequential.guess(wrong.span)
         #expect(sequential.sample(with: model, noise: noise).sample == expected)
+    }
+
+    @Test func aGuessIsClippedLikeASample() throws {
+        let setup = SamplerCase(
+            solver: .ddim,
+            numInferenceSteps: 15,
+            predictionType: .epsilon,
+            clipSampleRange: 1
+        )
+        let model = try setup.model()
+        let sampler = try setup.sampler(.quasiNewton(window: 8, tolerance: 0.01))
+        sampler.calibrate(with: model)
+        let noise = gaussianNoise(count: sampler.noiseCount, seed: 17)
+        func sample(from guess: [Float]) -> [Float] {
+            sampler.guess(guess.span)
+            return sampler.sample(with: model, noise: noise).sample
+        }
+        let beyond = (0..<sampler.sampleCount).map { $0.isMultiple(of: 2) ? Float(40) : -1e30 }
+        let clipped = beyond.map { max(-1, min(1, $0)) }
+        #expect(sample(from: beyond) == sample(from: clipped))
+        #expect(sample(from: clipped) != sample(from: clipped.map { 0.5 * $0 }))
     }
 
     @Test func windowIsEightUnlessGivenAndAtMostTheNumberOfSteps() throws {
