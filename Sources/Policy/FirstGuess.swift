@@ -16,7 +16,7 @@ struct FirstGuess: Codable, Hashable, Sendable {
     /// a_i, [samples, sampleCount].
     let coefficients: [Float]
 
-    /// A tenth of what the conditions vary is taken for noise: their samples were drawn with one noise each.
+    /// An eighth of what the conditions vary is taken for noise: each x_0 was drawn once, with a noise of its own.
     private static let ridge = 0.13
 
     /// - Parameter samples: conditions, all of one size, and the x_0 sampled under each; at least one.
@@ -85,7 +85,7 @@ struct FirstGuess: Codable, Hashable, Sendable {
         for column in 0..<count {
             for inner in 0..<column { lower[column][column] -= lower[column][inner] * lower[column][inner] }
             lower[column][column] = lower[column][column].squareRoot()
-            for row in column + 1..<max(count, column + 1) {
+            for row in column + 1..<count {
                 for inner in 0..<column { lower[row][column] -= lower[row][inner] * lower[column][inner] }
                 lower[row][column] /= lower[column][column]
             }
@@ -99,7 +99,7 @@ struct FirstGuess: Codable, Hashable, Sendable {
                 solution[row][element] /= lower[row][row]
             }
             for row in (0..<count).reversed() {
-                for inner in row + 1..<max(count, row + 1) {
+                for inner in row + 1..<count {
                     solution[row][element] -= lower[inner][row] * solution[inner][element]
                 }
                 solution[row][element] /= lower[row][row]
