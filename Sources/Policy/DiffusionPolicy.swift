@@ -44,7 +44,7 @@ public final class DiffusionPolicy {
     /// Reads the weights and builds the network and the sampler.
     ///
     /// Where chunks are sampled by quasi-Newton, or are to keep a deadline, the network is calibrated as well, which takes
-    /// the time of a few dozen chunks unless `calibrations` has it.
+    /// the time of a few hundred chunks unless `calibrations` has it.
     ///
     /// - Parameters:
     ///   - settings: `bundle.configuration.defaultSettings` is what the policy itself names.
