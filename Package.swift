@@ -67,7 +67,7 @@ let package = Package(
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         module("Denoiser", ["CKernels", "CLinux", "COpenBLAS", "NumPyRandom"], settings: computing),
         module("Sampling", ["NumPyRandom"], settings: computing),
-        module("Policy", ["Denoiser", "Sampling", "Safetensors"], settings: computing),
+        module("Policy", ["COpenBLAS", "Denoiser", "Sampling", "Safetensors"], settings: computing),
         module("Wire", ["CLinux", "CMessagePack", "CZeroMQ"]),
         module("Safety", [yams]),
         module("Recording"),

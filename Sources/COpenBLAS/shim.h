@@ -1,1 +1,2 @@
 #include <cblas-openblas.h>
+#include <f77blas.h>

@@ -1,3 +1,4 @@
+import COpenBLAS
 import Sampling
 
 /// What a chunk is likely to be by its observation alone: x_0 as a linear function of the condition.
@@ -78,33 +79,20 @@ struct FirstGuess: Codable, Hashable, Sendable {
         rows[0].indices.map { index in rows.reduce(0) { $0 + $1[index] } / Float(rows.count) }
     }
 
-    /// The solution X of A X = B for a symmetric positive definite A, by Cholesky's factors.
+    /// The solution X of A X = B for a symmetric positive definite A; zeros where A is none, as with a number that is none.
     private static func solve(_ matrix: [[Double]], _ rightSides: [[Double]]) -> [[Double]] {
-        let count = matrix.count
-        var lower = matrix
-        for column in 0..<count {
-            for inner in 0..<column { lower[column][column] -= lower[column][inner] * lower[column][inner] }
-            lower[column][column] = lower[column][column].squareRoot()
-            for row in column + 1..<count {
-                for inner in 0..<column { lower[row][column] -= lower[row][inner] * lower[column][inner] }
-                lower[row][column] /= lower[column][column]
-            }
-        }
-        var solution = rightSides
-        for element in rightSides[0].indices {
-            for row in 0..<count {
-                for inner in 0..<row {
-                    solution[row][element] -= lower[row][inner] * solution[inner][element]
-                }
-                solution[row][element] /= lower[row][row]
-            }
-            for row in (0..<count).reversed() {
-                for inner in row + 1..<count {
-                    solution[row][element] -= lower[inner][row] * solution[inner][element]
-                }
-                solution[row][element] /= lower[row][row]
-            }
-        }
-        return solution
+        let rows = matrix.indices
+        let columns = rightSides[0].indices
+        // LAPACK counts down the columns, takes what it is told by address, and answers in the place of B.
+        var factors = matrix.flatMap { $0 }
+        var solution = columns.flatMap { column in rightSides.map { $0[column] } }
+        var triangle = CChar(UInt8(ascii: "L"))
+        var (order, stride, solutionStride) = (blasint(rows.count), blasint(rows.count), blasint(rows.count))
+        var count = blasint(columns.count)
+        var failure: blasint = 0
+        dpotrf_(&triangle, &order, &factors, &stride, &failure)
+        guard failure == 0 else { return rightSides.map { $0.map { _ in 0 } } }
+        dpotrs_(&triangle, &order, &count, &factors, &stride, &solution, &solutionStride, &failure)
+        return rows.map { row in columns.map { solution[$0 * rows.count + row] } }
     }
 }

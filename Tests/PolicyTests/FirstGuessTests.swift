@@ -100,5 +100,8 @@ struct FirstGuessTests {
         var broken = samples
         broken[3].x0[1] = .nan
         #expect(!FirstGuess(broken).fits(conditionCount: 5, sampleCount: 3))
+        broken = samples
+        broken[3].condition[1] = .infinity
+        #expect(!FirstGuess(broken).fits(conditionCount: 5, sampleCount: 3))
     }
 }
