@@ -79,11 +79,12 @@ struct FirstGuess: Codable, Hashable, Sendable {
         rows[0].indices.map { index in rows.reduce(0) { $0 + $1[index] } / Float(rows.count) }
     }
 
-    /// The solution X of A X = B for a symmetric positive definite A; zeros where A is none, as with a number that is none.
+    /// The solution X of A X = B for a symmetric positive definite A; zeros where A is not, as where a number is not finite.
     private static func solve(_ matrix: [[Double]], _ rightSides: [[Double]]) -> [[Double]] {
         let rows = matrix.indices
         let columns = rightSides[0].indices
-        // LAPACK counts down the columns, takes what it is told by address, and answers in the place of B.
+        // LAPACK stores by columns, and answers in the place of B. Every argument is an address, of a variable of its own: Swift
+        // gives out none twice in a call.
         var factors = matrix.flatMap { $0 }
         var solution = columns.flatMap { column in rightSides.map { $0[column] } }
         var triangle = CChar(UInt8(ascii: "L"))
