@@ -21,6 +21,12 @@ public protocol ChunkPlanner: SendableMetatype {
     /// What the planner has of the chunk that it is planning, for when time is up; nil: nothing until it is done.
     var interim: (any InterimChunk)? { get }
 
+    /// Says what the planner should do where time is up and it is held up, so that another thread takes what there is. Without,
+    /// that thread goes by the clock, and may itself be on a core that the machine has stopped.
+    ///
+    /// - Parameter action: for any thread; does not wait for anything.
+    func whenHeldUp(_ action: @escaping @Sendable () -> Void)
+
     /// When chunks of several robots are planned together; nil: never.
     var grouping: Grouping? { get }
 
@@ -38,6 +44,9 @@ public protocol ChunkPlanner: SendableMetatype {
 extension ChunkPlanner {
     /// A chunk is there when it is done.
     public var interim: (any InterimChunk)? { nil }
+
+    /// Never does it.
+    public func whenHeldUp(_ action: @escaping @Sendable () -> Void) {}
 
     /// Chunks are planned one after the other.
     public var grouping: Grouping? { nil }

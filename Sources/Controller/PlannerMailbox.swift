@@ -13,7 +13,11 @@ final class PlannerMailbox: Sendable {
 
     private let state = Mutex(State())
     private let news = DispatchSemaphore(value: 0)
+    /// The planner has said so since it got its jobs. No part of `state`: nobody may wait for a thread that could be stopped.
+    private let isHeldUp = Atomic<Bool>(false)
     private let wakeUp: WakeUp
+    /// Where the socket thread runs.
+    let socketPlace = ThreadPlace()
 
     /// A mailbox that signals `wakeUp` when outcomes are there.
     init(wakeUp: WakeUp) {
@@ -23,6 +27,7 @@ final class PlannerMailbox: Sendable {
     /// Hands jobs to the planner, to be planned together; there are none in the mailbox.
     func put(_ jobs: [PlanningJob]) {
         let nowNs = Clock.monotonicNs()
+        _ = takeHeldUp()
         state.withLock { state in
             precondition(state.jobs.isEmpty, "the planner has jobs already")
             state.jobs = jobs
@@ -57,6 +62,20 @@ final class PlannerMailbox: Sendable {
             state.busySinceNs = nil
         }
         wakeUp.signal()
+    }
+
+    /// The time of the jobs is up, and the planner is held up: wakes the socket thread, on the core of the thread that calls.
+    func reportHeldUp() {
+        socketPlace.bringHere()
+        isHeldUp.store(true, ordering: .releasing)
+        wakeUp.signal()
+    }
+
+    /// Whether the planner has been held up since the socket thread, which calls, asked last.
+    func takeHeldUp() -> Bool {
+        guard isHeldUp.exchange(false, ordering: .acquiring) else { return false }
+        socketPlace.release()
+        return true
     }
 
     /// Since when the planner has had the jobs that it is at, by the monotonic clock in nanoseconds; nil where it has none.

@@ -34,6 +34,7 @@ enum PlannerThread {
             dn_name_this_thread("planner")
             do {
                 var planner = try makePlanner()
+                planner.whenHeldUp { mailbox.reportHeldUp() }
                 let facts = PlannerFacts(
                     policy: planner.policy,
                     sampler: planner.sampler,

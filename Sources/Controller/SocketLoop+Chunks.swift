@@ -27,11 +27,13 @@ extension SocketLoop {
         try send(outcome)
     }
 
-    /// Delivers what the planner has of a chunk whose time is up: the planner is held up in what was to be its last pass.
+    /// Delivers what the planner has of a chunk whose time is up: the planner is held up in what was to be its last pass. It says
+    /// so itself, unless all of its threads are stopped.
     func deliverInterim() throws(ZeroMQError) {
+        let isHeldUp = mailbox.takeHeldUp()
         guard let watch = interim, let dueNs = watch.dueNs else { return }
         let nowNs = Clock.monotonicNs()
-        guard nowNs >= dueNs else { return }
+        guard isHeldUp || nowNs >= dueNs else { return }
         interim?.dueNs = nil
         // A chunk that has become ready since is sent as it is.
         guard var chunk = planner.interim?.claim(frozen: watch.job.frozen) else { return }

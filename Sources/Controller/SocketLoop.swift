@@ -80,6 +80,12 @@ final class SocketLoop {
 
     /// Works until `isStopping` says so, which is asked after each wake-up.
     func run(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {
+        try mailbox.socketPlace.place { () throws(ZeroMQError) in
+            try work(wakeUp: wakeUp, isStopping: isStopping)
+        }
+    }
+
+    private func work(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {
         let sockets = [requests, observations] + (gr00t.map { [$0.socket] } ?? [])
         tap?.take(TappedMessage(.started(policy: planner.policy, sampler: sampler)))
         startKeeping(wakeUp: wakeUp)

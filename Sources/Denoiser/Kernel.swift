@@ -42,9 +42,9 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
     /// The best kernel on this processor in single precision.
     public static let exact = Kernel(best: .f32) ?? Kernel(instructionSet: .openBLAS, precision: .f32)
 
-    /// The kernel that samples fastest on this processor: bf16 where it can multiply that, else 8-bit integers where there
-    /// are packed kernels, else single precision.
-    public static let fastest = Kernel(.avx512BF16, precision: .bf16) ?? Kernel(best: .int8) ?? exact
+    /// The kernel that samples fastest on this processor: 8-bit integers where there are packed kernels, else single
+    /// precision.
+    public static let fastest = Kernel(best: .int8) ?? exact
 
     /// The best kernel of a precision, or nil where this processor has none.
     public init?(best precision: Precision) {

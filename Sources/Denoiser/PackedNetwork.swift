@@ -85,6 +85,9 @@ final class PackedNetwork: @unchecked Sendable {
     /// Gives the cores of the other threads free until the next pass.
     func rest() { team?.rest() }
 
+    /// As of `UNet1D`.
+    func whenHeldUp(_ action: @escaping @Sendable () -> Void) { team?.heldUp = action }
+
     private func run(stage: Int, part: Int) {
         guard let job else { return }
         stages[stage].run(

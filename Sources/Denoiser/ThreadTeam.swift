@@ -15,6 +15,8 @@ import Synchronization
 /// holds a part has lost its core.
 ///
 /// A pass can be given up between two stages: the parts that are left are then taken and counted as always, but not worked at.
+/// Where a thread loses its core within a part, the pass lasts until it has it back; whoever waits for it when the time is over
+/// says so (`heldUp`), on a core that works.
 ///
 /// Stages are numbered from the team's beginning to its end, so that a thread that was late by a stage or by many passes
 /// finds every part it missed taken, and catches up without having touched anything.
@@ -39,6 +41,12 @@ final class ThreadTeam: @unchecked Sendable {
     private let isEnding = Atomic<Bool>(false)
     /// The present pass has been given up.
     private let isGivenUp = Atomic<Bool>(false)
+    /// When the present pass is to be given up, in nanoseconds from `origin`; `Int.max`: never, or nobody need say so any more.
+    private let dueNs = Atomic<Int>(.max)
+    private let origin = ContinuousClock.now
+    /// Called by a thread that waits for another when the time of a pass is over, once at most in a pass. Set before the first
+    /// pass, whose beginning makes it known to the other threads.
+    var heldUp: (@Sendable () -> Void)?
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
@@ -106,6 +114,7 @@ final class ThreadTeam: @unchecked Sendable {
     func run(until instant: ContinuousClock.Instant? = nil) -> Bool {
         let current = pass.load(ordering: .relaxed)
         isGivenUp.store(false, ordering: .relaxed)
+        dueNs.store(instant.map(nanoseconds) ?? .max, ordering: .relaxed)
         if count > 1 { announce() } else { pass.store(current + 1, ordering: .relaxed) }
         runStages(pass: current, as: 0, until: instant)
         return !isGivenUp.load(ordering: .relaxed)
@@ -127,9 +136,25 @@ final class ThreadTeam: @unchecked Sendable {
             while done.load(ordering: .acquiring) < wanted {
                 dn_relax()
                 spins += 1
-                if spins > Self.spinsBeforeYielding { sched_yield() }
+                if spins > Self.spinsBeforeYielding {
+                    reportIfHeldUp()
+                    sched_yield()
+                }
             }
         }
+    }
+
+    private func nanoseconds(at instant: ContinuousClock.Instant) -> Int {
+        Int((instant - origin) / .nanoseconds(1))
+    }
+
+    private func reportIfHeldUp() {
+        guard let heldUp else { return }
+        let due = dueNs.load(ordering: .relaxed)
+        guard due != .max, nanoseconds(at: .now) >= due,
+            dueNs.compareExchange(expected: due, desired: .max, ordering: .relaxed).exchanged
+        else { return }
+        heldUp()
     }
 
     private func take(_ part: Int, of stage: Int) -> Bool {

@@ -217,6 +217,14 @@ public final class UNet1D {
         if case .packed(let network) = network { network.rest() }
     }
 
+    /// Says what is to happen where a prediction's time is over and it cannot be given up yet, because the machine has stopped one
+    /// of its threads within a layer. To be called between predictions.
+    ///
+    /// - Parameter action: called at most once in a prediction, on a thread that is not stopped. On OpenBLAS it never is.
+    public func whenHeldUp(_ action: @escaping @Sendable () -> Void) {
+        if case .packed(let network) = network { network.whenHeldUp(action) }
+    }
+
     private func forward(
         _ samples: Span<Float>,
         batch: Int,

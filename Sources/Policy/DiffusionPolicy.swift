@@ -165,6 +165,10 @@ public final class DiffusionPolicy {
         )
     }
 
+    /// Says what is to happen where a chunk's time is over and the machine has stopped a thread that is at it; see
+    /// `UNet1D.whenHeldUp`. What there is of the chunk is `interim`.
+    public func whenHeldUp(_ action: @escaping @Sendable () -> Void) { predictor.network.whenHeldUp(action) }
+
     /// A history that is empty, for a robot that this policy is to drive.
     public func makeHistory() -> ObservationHistory {
         ObservationHistory(features: observationFeatures, nObsSteps: configuration.nObsSteps)

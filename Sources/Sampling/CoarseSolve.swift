@@ -47,20 +47,21 @@ struct CoarseSolve {
         cleanSample = modelOutput
     }
 
-    /// Takes `sample` from step `first` to the result, in as many steps as there is time for.
+    /// Takes `sample` from where the solver's steps have led to the result, in as many steps as there is time for.
     ///
     /// Each step but the last leaves its clean sample in `interim`: the result of as many steps as have been taken. It is the
     /// result where the next step does not fit after all.
     ///
-    /// - Returns: the steps it took.
+    /// - Returns: the steps it took; 0 where there is no time for any and the result is what `interim` has.
     mutating func finish(
-        from first: Int,
+        after progress: SamplingProgress,
         with predictor: borrowing some NoisePredictor,
         frozen: borrowing FrozenElements,
         interim: InterimSample,
         deadline: inout Deadline?,
         sample: inout MutableSpan<Float>
     ) -> Int {
+        let first = progress.steps
         var index = first
         var taken = 0
         var planned = deadline?.coarseSteps(limit: steps.count - first) ?? steps.count - first
@@ -76,19 +77,22 @@ struct CoarseSolve {
         var before: Int?
         while index < steps.count {
             planned = min(planned, deadline?.coarseSteps(limit: steps.count - index) ?? planned)
-            guard taken == 0 || !(deadline?.isTooCloseForAPass ?? false),
+            let mayGiveUp = interim.hasSample || taken > 0
+            guard !mayGiveUp || !(deadline?.isTooCloseForAPass ?? false),
                 predictor.predict(
                     sample: sample.span,
                     timesteps: timesteps,
                     index: index,
                     of: steps,
                     frozen: frozen,
-                    until: taken > 0 ? deadline?.due : nil,
+                    until: mayGiveUp ? deadline?.due : nil,
                     deadline: &deadline,
                     into: &modelOutput
                 )
             else {
-                for element in 0..<cleanSample.count { sample[element] = cleanSample[element] }
+                if taken > 0 {
+                    for element in 0..<cleanSample.count { sample[element] = cleanSample[element] }
+                }
                 break
             }
             let next = target(from: index, steps: planned)
@@ -96,7 +100,9 @@ struct CoarseSolve {
             before = index
             index = next
             taken += 1
-            if index < steps.count { leave(frozen: frozen, coarseSteps: taken, in: interim) }
+            if index < steps.count {
+                interim.offer(cleanSample.span, frozen: frozen, after: progress, coarseSteps: taken)
+            }
             planned = max(planned - 1, 1)
         }
         return taken
@@ -134,15 +140,5 @@ struct CoarseSolve {
             cleanSample[element] = x0
             sample[element] = sampleWeight * sample[element] + x0Weight * extrapolated
         }
-    }
-
-    private mutating func leave(
-        frozen: borrowing FrozenElements,
-        coarseSteps: Int,
-        in interim: InterimSample
-    ) {
-        var span = cleanSample.mutableSpan
-        frozen.restore(in: &span)
-        interim.offer(cleanSample.span, coarseSteps: coarseSteps)
     }
 }

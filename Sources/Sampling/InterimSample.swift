@@ -1,19 +1,19 @@
 import Synchronization
 
-/// What a sampler that is short of time has so far: a sample at every coarse step but the last, for another thread to take
-/// where the result itself would come too late. A pass is given up when its time is over, but the machine may stop the thread
-/// that is at it.
+/// What a sampler with a deadline has so far: the clean sample that its last pass predicted, for another thread to take where
+/// the result itself would come too late. A pass is given up when its time is over, but the machine may stop the thread that
+/// is at it.
 ///
 /// Neither thread waits for the other. There are two places for a sample: the sampling thread writes to the one that is not
 /// offered and then offers that instead; whoever claims what is offered has it for itself until it is copied.
 ///
-/// Sendable is unchecked because of the places and `base`. The sampling thread writes `base` only while nothing can be claimed,
-/// and a place only while it is not the offered one; the claiming thread reads them after an exchange that acquires what was
-/// written before the offer, and until it has read them `open` offers nothing.
+/// Sendable is unchecked because of the places. The sampling thread writes a place only while it is not the offered one; the
+/// claiming thread reads it after an exchange that acquires what was written before the offer, and until it has read it `open`
+/// offers nothing. The other variables are the sampling thread's.
 public final class InterimSample: @unchecked Sendable {
     private struct Place {
         var x0: [Float]
-        var coarseSteps = 0
+        var report = SamplingReport.nothing
     }
 
     private enum State {
@@ -31,6 +31,8 @@ public final class InterimSample: @unchecked Sendable {
     private var first: Place
     private var second: Place
     private var base = SamplingReport.nothing
+    /// Which place has the sample that was offered last; nil where none has been since `open`.
+    private var latest: Int?
 
     init(sampleCount: Int) {
         first = Place(x0: [Float](repeating: 0, count: sampleCount))
@@ -61,35 +63,52 @@ public final class InterimSample: @unchecked Sendable {
 
     /// With an array of its own: were the place's shared, the next offer would have to allocate.
     private func copied(_ place: borrowing Place) -> (sample: [Float], report: SamplingReport) {
-        (place.x0.map { $0 }, base.finished(coarseSteps: place.coarseSteps))
+        (place.x0.map { $0 }, place.report)
     }
 
     /// From now on samples can be offered.
     ///
-    /// - Parameter base: how the steps before the coarse ones were sampled.
-    func open(after base: SamplingReport) {
+    /// - Parameter base: the window and the tolerance of the sample.
+    func open(as base: SamplingReport) {
+        latest = nil
         guard state.load(ordering: .acquiring) == State.closed else { return }
         self.base = base
         state.store(State.empty, ordering: .relaxed)
     }
 
+    /// Whether there is a sample to fall back on, claimed or not. For the sampling thread.
+    var hasSample: Bool { latest != nil }
+
     /// Offers a sample, in the place of the one before.
     ///
-    /// - Parameter coarseSteps: the coarse steps that it took, at least 1.
-    func offer(_ x0: Span<Float>, coarseSteps: Int) {
+    /// - Parameters:
+    ///   - frozen: elements that the sample gets its known values in.
+    ///   - progress: what was done before the coarse steps.
+    ///   - coarseSteps: those that the sample took, at least 1.
+    func offer(
+        _ x0: Span<Float>,
+        frozen: borrowing FrozenElements,
+        after progress: SamplingProgress,
+        coarseSteps: Int
+    ) {
         let offered = state.load(ordering: .relaxed)
         guard offered >= 0 || offered == State.empty else { return }
-        if offered == 0 {
-            Self.fill(&second, with: x0, coarseSteps: coarseSteps)
+        let report = base.after(progress).finished(coarseSteps: coarseSteps)
+        let place = offered == 0 ? 1 : 0
+        if place == 1 {
+            Self.fill(&second, with: x0, frozen: frozen, report: report)
         } else {
-            Self.fill(&first, with: x0, coarseSteps: coarseSteps)
+            Self.fill(&first, with: x0, frozen: frozen, report: report)
         }
+        latest = place
         // Where it has been claimed meanwhile, the sample has been given up.
-        _ = state.compareExchange(
-            expected: offered,
-            desired: offered == 0 ? 1 : 0,
-            ordering: .acquiringAndReleasing
-        )
+        _ = state.compareExchange(expected: offered, desired: place, ordering: .acquiringAndReleasing)
+    }
+
+    /// Copies the sample that was offered last, of which there is one. For the sampling thread.
+    func copyLatest(into sample: inout MutableSpan<Float>) -> SamplingReport {
+        guard let latest else { preconditionFailure("a sample is offered before it is copied") }
+        return latest == 0 ? Self.copy(first, into: &sample) : Self.copy(second, into: &sample)
     }
 
     /// The result is there: nothing can be claimed any more.
@@ -106,8 +125,22 @@ public final class InterimSample: @unchecked Sendable {
         }
     }
 
-    private static func fill(_ place: inout Place, with x0: Span<Float>, coarseSteps: Int) {
+    private static func fill(
+        _ place: inout Place,
+        with x0: Span<Float>,
+        frozen: borrowing FrozenElements,
+        report: SamplingReport
+    ) {
         for element in x0.indices { place.x0[element] = x0[element] }
-        place.coarseSteps = coarseSteps
+        var sample = place.x0.mutableSpan
+        frozen.restore(in: &sample)
+        place.report = report
+    }
+
+    private static func copy(_ place: borrowing Place, into sample: inout MutableSpan<Float>)
+        -> SamplingReport
+    {
+        for element in sample.indices { sample[element] = place.x0[element] }
+        return place.report
     }
 }

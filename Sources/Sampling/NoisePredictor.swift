@@ -39,48 +39,68 @@ extension NoisePredictor {
     /// Evaluates the samples in `rows` of a trajectory, [timesteps.count + 1, sampleCount], into the first rows of
     /// `buffer`; the outputs of frozen elements are those that imply their known values. The deadline learns how long it
     /// took.
+    ///
+    /// - Parameter instant: when to give up; nil: never.
+    /// - Returns: Whether the outputs are there.
     func predict(
         trajectory: [Float],
         timesteps: [Int],
         rows: Range<Int>,
         of steps: [SolverStep],
         frozen: borrowing FrozenElements,
+        until instant: ContinuousClock.Instant?,
         deadline: inout Deadline?,
         into buffer: inout [Float]
-    ) {
+    ) -> Bool {
         let begun = deadline.passBegins()
         let sampleCount = trajectory.count / (timesteps.count + 1)
         let elements = rows.lowerBound * sampleCount..<rows.upperBound * sampleCount
         var span = buffer.mutableSpan
         var outputs = span._mutatingExtracting(first: elements.count)
-        predict(
+        let isDone = predict(
             samples: trajectory.span.extracting(elements),
             timesteps: timesteps.span.extracting(rows),
+            until: instant,
             into: &outputs
         )
+        guard isDone else {
+            deadline.passGivenUp(batch: rows.count, begun: begun)
+            return false
+        }
         frozen.replace(in: &buffer, at: trajectory, rows: rows, of: steps)
         deadline.passEnded(batch: rows.count, begun: begun)
+        return true
     }
 
     /// Evaluates the first `count` samples of a batch, [timesteps.count, sampleCount], into the first rows of `buffer`. The
     /// deadline learns how long it took.
+    ///
+    /// - Parameter instant: when to give up; nil: never.
+    /// - Returns: Whether the outputs are there.
     func predict(
         batch: [Float],
         timesteps: [Int],
         count: Int,
+        until instant: ContinuousClock.Instant?,
         deadline: inout Deadline?,
         into buffer: inout [Float]
-    ) {
+    ) -> Bool {
         let begun = deadline.passBegins()
         let elements = 0..<count * (batch.count / timesteps.count)
         var span = buffer.mutableSpan
         var outputs = span._mutatingExtracting(first: elements.count)
-        predict(
+        let isDone = predict(
             samples: batch.span.extracting(elements),
             timesteps: timesteps.span.extracting(0..<count),
+            until: instant,
             into: &outputs
         )
-        deadline.passEnded(batch: count, begun: begun)
+        if isDone {
+            deadline.passEnded(batch: count, begun: begun)
+        } else {
+            deadline.passGivenUp(batch: count, begun: begun)
+        }
+        return isDone
     }
 
     /// Evaluates one sample, with the timestep at `index`, into `buffer`; frozen elements as above. The deadline learns how

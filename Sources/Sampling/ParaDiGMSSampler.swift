@@ -52,6 +52,7 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
         frozen: borrowing FrozenElements,
+        interim: InterimSample,
         deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
     ) -> SamplingProgress {
@@ -64,18 +65,31 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
         var end = window
         while begin < steps.count {
             if deadline.forbids(batch: end - begin, step: begin, of: steps.count) { break }
-            predictor.predict(
+            let isDone = predictor.predict(
                 trajectory: trajectory,
                 timesteps: timesteps,
                 rows: begin..<end,
                 of: steps,
                 frozen: frozen,
+                until: interim.hasSample ? deadline?.due : nil,
                 deadline: &deadline,
                 into: &modelOutputs
             )
+            guard isDone else { break }
             sweep(from: begin, to: end, noise: noise)
             iterations += 1
             evaluations += end - begin
+            interim.offer(
+                predictedX0.span.extracting(end * sampleCount..<(end + 1) * sampleCount),
+                frozen: frozen,
+                after: SamplingProgress(
+                    steps: begin,
+                    iterations: iterations - 1,
+                    evaluations: evaluations - 1,
+                    residual: Float(residual)
+                ),
+                coarseSteps: 1
+            )
 
             let newBegin = firstUnsettledSample(from: begin, to: end, residual: &residual)
             let newEnd = min(newBegin + window, steps.count)

@@ -176,6 +176,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
         frozen: borrowing FrozenElements,
+        interim: InterimSample,
         deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
     ) -> SamplingProgress {
@@ -194,7 +195,14 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         var settledSteps = 0
         while settledSteps < steps.count {
             if deadline.forbids(batch: end - front, step: settledSteps, of: steps.count) { break }
-            evaluate(front..<end, with: predictor, frozen: frozen, deadline: &deadline)
+            let isDone = evaluate(
+                front..<end,
+                with: predictor,
+                frozen: frozen,
+                until: interim.hasSample ? deadline?.due : nil,
+                deadline: &deadline
+            )
+            guard isDone else { break }
             iterations += 1
             evaluations += end - front
 
@@ -223,6 +231,17 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             // The steps that lead to the front go by its newest output, too.
             let first = front > 0 ? layout.nodes[front - 1] + 1 : 0
             for step in first...last { advance(step, noise: noise, frozen: frozen) }
+            interim.offer(
+                predictedX0.span.extracting((last + 1) * sampleCount..<(last + 2) * sampleCount),
+                frozen: frozen,
+                after: SamplingProgress(
+                    steps: settledSteps,
+                    iterations: iterations - 1,
+                    evaluations: evaluations - 1,
+                    residual: Float((squaredErrors + layout.squaredErrors).squareRoot())
+                ),
+                coarseSteps: 1
+            )
             end += refineBridges(from: front, to: end)
             let newFront = settled(
                 from: front,
@@ -274,12 +293,15 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     }
 
     /// Evaluates the samples of some nodes in one batch, into `newOutputs`.
+    ///
+    /// - Returns: whether they are there, which they are unless the pass was given up at `instant`.
     private mutating func evaluate(
         _ window: Range<Int>,
         with predictor: borrowing some NoisePredictor,
         frozen: borrowing FrozenElements,
+        until instant: ContinuousClock.Instant?,
         deadline: inout Deadline?
-    ) {
+    ) -> Bool {
         for (row, node) in window.enumerated() {
             let step = layout.nodes[node]
             batchTimesteps[row] = steps[step].timestep
@@ -287,16 +309,19 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
                 batch[row * sampleCount + element] = trajectory[step * sampleCount + element]
             }
         }
-        predictor.predict(
+        let isDone = predictor.predict(
             batch: batch,
             timesteps: batchTimesteps,
             count: window.count,
+            until: instant,
             deadline: &deadline,
             into: &newOutputs
         )
+        guard isDone else { return false }
         for (row, node) in window.enumerated() {
             frozen.replace(in: &newOutputs, row: row, at: batch, of: steps[layout.nodes[node]])
         }
+        return true
     }
 
     /// Takes the window's new outputs over, with the secants of the steps that had others.

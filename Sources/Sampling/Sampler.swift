@@ -82,7 +82,7 @@ public final class Sampler {
     /// The number of elements of the noise that one sample takes: (numInferenceSteps + 1) * sampleCount.
     public var noiseCount: Int { (timesteps.count + 1) * sampleCount }
 
-    /// What there is of a sample while it is finished in coarse steps.
+    /// What there is of a sample that has a deadline.
     public let interim: InterimSample
     private let steps: [SolverStep]
     /// What the predictor's passes take, for deadlines; kept up to date by samples that have one.
@@ -286,34 +286,38 @@ public final class Sampler {
         )
         var deadline: Deadline? =
             if let instant, let forwardTimes { Deadline(due: instant, times: forwardTimes) } else { nil }
+        let whole = SamplingReport(
+            parallelIterations: 0,
+            modelEvaluations: 0,
+            window: maximumBatch,
+            tolerance: tolerance,
+            residual: 0,
+            quality: tolerance > 0 ? .converged : .exact
+        )
+        if deadline != nil { interim.open(as: whole) }
         let progress = algorithm.sample(
             with: predictor,
             noise: noise,
             frozen: frozen,
+            interim: interim,
             deadline: &deadline,
             into: &sample
         )
-        var report = SamplingReport(
-            parallelIterations: progress.iterations,
-            modelEvaluations: progress.evaluations,
-            window: maximumBatch,
-            tolerance: tolerance,
-            residual: progress.residual,
-            quality: tolerance > 0 ? .converged : .exact
-        )
+        var report = whole.after(progress)
         if progress.steps < steps.count {
-            interim.open(after: report)
             let coarseSteps = coarse.finish(
-                from: progress.steps,
+                after: progress,
                 with: predictor,
                 frozen: frozen,
                 interim: interim,
                 deadline: &deadline,
                 sample: &sample
             )
-            interim.close()
-            report = report.finished(coarseSteps: coarseSteps)
+            report =
+                coarseSteps > 0
+                ? report.finished(coarseSteps: coarseSteps) : interim.copyLatest(into: &sample)
         }
+        interim.close()
         frozen.restore(in: &sample)
         frozen.clear()
         if let deadline { forwardTimes = deadline.times }
@@ -330,11 +334,13 @@ protocol SamplingAlgorithm {
     mutating func guess(_ x0: Span<Float>, limit: Float)
 
     /// Draws one sample, or begins to, where finishing it would not leave time for a coarse solve of the rest; shapes as in
-    /// `Sampler.sample`.
+    /// `Sampler.sample`. With a deadline, `interim` is offered what each pass predicts the result to be, and once it has that, a
+    /// pass which would come too late is given up.
     mutating func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
         frozen: borrowing FrozenElements,
+        interim: InterimSample,
         deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
     ) -> SamplingProgress

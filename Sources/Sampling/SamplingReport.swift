@@ -57,6 +57,18 @@ extension SamplingReport {
         quality: .exact
     )
 
+    /// That of the sample after some of its solver's steps.
+    func after(_ progress: SamplingProgress) -> SamplingReport {
+        SamplingReport(
+            parallelIterations: progress.iterations,
+            modelEvaluations: progress.evaluations,
+            window: window,
+            tolerance: tolerance,
+            residual: progress.residual,
+            quality: quality
+        )
+    }
+
     /// That of the sample finished in so many coarse steps more; the same with none.
     func finished(coarseSteps: Int) -> SamplingReport {
         guard coarseSteps > 0 else { return self }

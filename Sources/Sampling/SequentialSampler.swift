@@ -20,6 +20,7 @@ struct SequentialSampler: SamplingAlgorithm {
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
         frozen: borrowing FrozenElements,
+        interim: InterimSample,
         deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
     ) -> SamplingProgress {
@@ -30,15 +31,17 @@ struct SequentialSampler: SamplingAlgorithm {
         var taken = 0
         for (index, step) in steps.enumerated() {
             if deadline.forbids(batch: 1, step: index, of: steps.count) { break }
-            predictor.predict(
+            let isDone = predictor.predict(
                 sample: sample.span,
                 timesteps: timesteps,
                 index: index,
                 of: steps,
                 frozen: frozen,
+                until: interim.hasSample ? deadline?.due : nil,
                 deadline: &deadline,
                 into: &modelOutput
             )
+            guard isDone else { break }
             for element in 0..<sampleCount {
                 let x0 = step.predictedX0(sample: sample[element], modelOutput: modelOutput[element])
                 sample[element] = step.advance(
@@ -50,6 +53,12 @@ struct SequentialSampler: SamplingAlgorithm {
                 )
                 previousX0[element] = x0
             }
+            interim.offer(
+                previousX0.span,
+                frozen: frozen,
+                after: SamplingProgress(steps: taken, iterations: taken, evaluations: taken, residual: 0),
+                coarseSteps: 1
+            )
             taken += 1
         }
         return SamplingProgress(steps: taken, iterations: taken, evaluations: taken, residual: 0)

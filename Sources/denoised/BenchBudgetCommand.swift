@@ -50,6 +50,18 @@ struct BenchBudgetCommand: ParsableCommand {
     }
 
     private struct Report: Encodable {
+        /// A chunk that came too late, for the question why: the machine stops programs in fits, or all the time.
+        struct LateChunk: Encodable {
+            /// Which of the chunks, from 0.
+            let index: Int
+            let ms: Double
+            /// Of it, waiting for the planner, sampling, and what follows until it is packed.
+            let queueMs: Double
+            let sampleMs: Double
+            let encodeMs: Double
+            let iterations: Int
+            let coarseSteps: Int
+        }
         struct Result: Encodable {
             let budgetMs: Double
             let chunks: Int
@@ -61,6 +73,7 @@ struct BenchBudgetCommand: ParsableCommand {
             let converged: Int
             let coarse: Int
             let coarseStepsMean: Double
+            let lateChunks: [LateChunk]
         }
         let policy: String
         let kernel: String
@@ -144,7 +157,19 @@ struct BenchBudgetCommand: ParsableCommand {
             exact: measured.count { $0.sampling.quality == "exact" },
             converged: measured.count { $0.sampling.quality == "converged" },
             coarse: coarse.count,
-            coarseStepsMean: coarse.isEmpty ? 0 : Double(coarse.reduce(0, +)) / Double(coarse.count)
+            coarseStepsMean: coarse.isEmpty ? 0 : Double(coarse.reduce(0, +)) / Double(coarse.count),
+            lateChunks: measured.enumerated().filter { times[$0.offset] > budget }.map { index, chunk in
+                let stages = chunk.timing.stages
+                return Report.LateChunk(
+                    index: index,
+                    ms: times[index],
+                    queueMs: Double(stages.queue) / 1e6,
+                    sampleMs: Double(stages.sample) / 1e6,
+                    encodeMs: Double(stages.encode) / 1e6,
+                    iterations: chunk.sampling.iterations,
+                    coarseSteps: chunk.sampling.coarseSteps
+                )
+            }
         )
     }
 

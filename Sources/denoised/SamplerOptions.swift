@@ -75,8 +75,8 @@ struct SamplerOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             The network's arithmetic: f32, bf16 (weights and inputs rounded, sums in f32), int8 (weights in 8 bits with \
-            a scale a channel, inputs in 16, exact sums), or auto: bf16 where this processor multiplies it, else int8, \
-            and f32 where there is neither. Default: f32.
+            a scale a channel, inputs in 16, exact sums), or auto: int8 where this processor has AVX2 or AVX-512, else \
+            f32. Default: f32.
             """,
             valueName: "p"
         )

@@ -79,6 +79,34 @@ import Wire
         #expect(toy.daemon.statistics.coarseChunks >= 1)
     }
 
+    /// The planner itself says when time is up and it is held up: the clock may stand still with it.
+    @Test func whatThereIsIsSentWhenThePlannerSaysSo() throws {
+        let gate = Gate()
+        let interim = Interim(7)
+        let held = OneShot<@Sendable () -> Void>()
+        let toy = try ToyDaemon(gate: gate, interim: interim, held: held) { $0.budget = .seconds(600) }
+        let client = try toy.client()
+        let sayHeldUp = held.wait()
+        // Of no chunk.
+        sayHeldUp()
+        try toy.publish(observation(0, first: 10), from: client)
+        gate.waitForEntry()
+        #expect(interim.claims.isEmpty)
+        sayHeldUp()
+        let first = try #require(try client.nextChunk(until: .now + .seconds(30)))
+        #expect(first.actions == [Float](repeating: 7, count: 6))
+        #expect(interim.claims.count == 1)
+
+        // It is of that chunk alone.
+        gate.pass()
+        try client.publish(observation(1, first: 11))
+        gate.waitForEntry()
+        gate.pass()
+        let second = try #require(try client.nextChunk(until: .now + .seconds(30)))
+        #expect(second.sampling.quality == "exact")
+        #expect(interim.claims.count == 1)
+    }
+
     /// Where there is nothing yet, or nothing that a robot could carry out, it waits for the planner.
     @Test(arguments: [nil, Float.nan, Float.infinity])
     func withoutAnythingTheChunkComesLate(_ value: Float?) throws {

@@ -1,10 +1,11 @@
-import Controller
 import Dispatch
 import Glibc
 import Logging
 import Policy
 import Synchronization
 import Wire
+
+@testable import Controller
 
 /// A planner without a network: two features, chunks of three actions of two numbers and two beyond them.
 ///
@@ -30,6 +31,10 @@ struct ToyPlanner: ChunkPlanner {
     var gate: Gate?
     /// What there is of a chunk meanwhile.
     var interim: (any InterimChunk)?
+    /// Gets what the planner is to do where it is held up.
+    var held: OneShot<@Sendable () -> Void>?
+
+    func whenHeldUp(_ action: @escaping @Sendable () -> Void) { held?.set(action) }
 
     func makeHistory() -> ObservationHistory { emptyHistory(nObsSteps: 2) }
 
@@ -107,13 +112,16 @@ final class ToyDaemon {
     init(
         gate: Gate? = nil,
         interim: (any InterimChunk)? = nil,
+        held: OneShot<@Sendable () -> Void>? = nil,
         _ change: (inout DaemonConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = DaemonConfiguration.embedded()
         log = LogLines()
         configuration.logger = log.logger
         change(&configuration)
-        daemon = try Daemon(configuration: configuration) { ToyPlanner(gate: gate, interim: interim) }
+        daemon = try Daemon(configuration: configuration) {
+            ToyPlanner(gate: gate, interim: interim, held: held)
+        }
         endpoints = try daemon.start()
     }
 

@@ -132,8 +132,13 @@ struct DiffusionPolicyTests {
         let sample = policy.interim.sample
         func claim(_ value: Float) throws -> ActionChunk? {
             let x0 = [Float](repeating: value, count: 16)
-            sample.open(after: .nothing)
-            sample.offer(x0.span, coarseSteps: 2)
+            sample.open(as: .nothing)
+            sample.offer(
+                x0.span,
+                frozen: FrozenElements(sampleCount: 16),
+                after: SamplingProgress(steps: 3, iterations: 3, evaluations: 3, residual: 0),
+                coarseSteps: 2
+            )
             return policy.interim.claim()
         }
         let middle = try #require(try claim(0))

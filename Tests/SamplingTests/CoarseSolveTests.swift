@@ -48,7 +48,7 @@ import Testing
             )
         }
         let taken = coarse.finish(
-            from: first,
+            after: SamplingProgress(steps: first, iterations: first, evaluations: first, residual: 0),
             with: predictor,
             frozen: FrozenElements(sampleCount: sampleCount),
             interim: InterimSample(sampleCount: sampleCount),

@@ -6,11 +6,11 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct InterimSampleTests {
     let base = SamplingReport(
-        parallelIterations: 3,
-        modelEvaluations: 20,
+        parallelIterations: 0,
+        modelEvaluations: 0,
         window: 8,
         tolerance: 0.01,
-        residual: 0.002,
+        residual: 0,
         quality: .converged
     )
 
@@ -21,18 +21,27 @@ import Testing
         interim.offer(samples[0], coarseSteps: 1)
         #expect(interim.claim() == nil, "it is not open")
 
-        interim.open(after: base)
+        interim.open(as: base)
         #expect(interim.claim() == nil, "there is nothing yet")
         for (index, sample) in samples.enumerated() { interim.offer(sample, coarseSteps: index + 1) }
         let claimed = interim.claim()
         #expect(claimed?.sample == [5, 6])
-        #expect(claimed?.report == base.finished(coarseSteps: 3))
-        #expect(claimed?.report.modelEvaluations == 23)
+        #expect(
+            claimed?.report
+                == SamplingReport(
+                    parallelIterations: 6,
+                    modelEvaluations: 23,
+                    window: 8,
+                    tolerance: 0.01,
+                    residual: 0.002,
+                    quality: .coarse(steps: 3)
+                )
+        )
         #expect(interim.claim() == nil)
         interim.offer(samples[0], coarseSteps: 4)
         #expect(interim.claim() == nil, "it has been claimed")
 
-        interim.open(after: base)
+        interim.open(as: base)
         interim.offer(samples[1], coarseSteps: 1)
         interim.close()
         #expect(interim.claim() == nil, "the result is there")
@@ -72,6 +81,36 @@ import Testing
         #expect(sampler.interim.claim() == nil)
     }
 
+    /// Each pass but the first may be given up. Then the result is what the passes before it predict.
+    @Test(arguments: EveryMethodTests.methods, 1...4)
+    func whereAPassIsGivenUpTheOneBeforeItCounts(_ method: SamplerSettings.Method, passes: Int) throws {
+        let setup = SamplerCase(
+            solver: .ddim,
+            numInferenceSteps: 15,
+            predictionType: .epsilon,
+            clipSampleRange: 1
+        )
+        let sampler = try setup.sampler(method)
+        sampler.forwardTimes = ForwardTimes(nanoseconds: [1])
+        let givesUp = GivingUpPredictor(model: try setup.model(), after: passes)
+        let noise = gaussianNoise(count: sampler.noiseCount, seed: 48)
+        var sample = [Float](repeating: .nan, count: sampler.sampleCount)
+        var span = sample.mutableSpan
+        let known: [Float] = [0.5, -0.5]
+        sampler.freeze(known.span)
+        let due = ContinuousClock.now + .seconds(1_000)
+        let report = sampler.sample(with: givesUp, noise: noise.span, deadline: due, into: &span)
+
+        let begun = givesUp.begun
+        #expect(begun.first?.instant == nil && begun.dropFirst().allSatisfy { $0.instant == due })
+        #expect(report.quality == .coarse(steps: 1))
+        #expect(report.parallelIterations == passes)
+        #expect(report.modelEvaluations == begun.prefix(passes).reduce(0) { $0 + $1.batch })
+        #expect(sample.allSatisfy { $0.isFinite && abs($0) <= 1 })
+        #expect(Array(sample[..<2]) == known)
+        #expect(sampler.interim.claim() == nil, "the result is there")
+    }
+
     /// Two threads at it as fast as they can: what is claimed is one sample, whole, and with its own report.
     @Test func claimsAreWholeWhateverIsOffered() {
         let interim = InterimSample(sampleCount: 64)
@@ -92,7 +131,7 @@ import Testing
         var sample = [Float](repeating: 0, count: 64)
         var offers = 0
         while claims.load(ordering: .relaxed) < 1000 {
-            interim.open(after: base)
+            interim.open(as: base)
             for _ in 0..<5 {
                 offers += 1
                 // Every whole number up to there is a Float.
@@ -131,6 +170,50 @@ private final class ClaimingPredictor<Model: NoisePredictor & Copyable>: NoisePr
     }
 }
 
+/// Gives up all passes but the first few.
+private final class GivingUpPredictor<Model: NoisePredictor & Copyable>: NoisePredictor {
+    private let model: Model
+    private let passes: Int
+    private let log = Mutex<[(batch: Int, instant: ContinuousClock.Instant?)]>([])
+
+    init(model: Model, after passes: Int) {
+        self.model = model
+        self.passes = passes
+    }
+
+    /// The passes that were asked for.
+    var begun: [(batch: Int, instant: ContinuousClock.Instant?)] { log.withLock { $0 } }
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        _ = predict(samples: samples, timesteps: timesteps, until: nil, into: &outputs)
+    }
+
+    func predict(
+        samples: Span<Float>,
+        timesteps: Span<Int>,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
+        let count = log.withLock { log in
+            log.append((timesteps.count, instant))
+            return log.count
+        }
+        if count > passes && instant != nil {
+            for element in 0..<samples.count { outputs[element] = .nan }
+            return false
+        }
+        model.predict(samples: samples, timesteps: timesteps, into: &outputs)
+        return true
+    }
+}
+
 extension InterimSample {
-    fileprivate func offer(_ x0: [Float], coarseSteps: Int) { offer(x0.span, coarseSteps: coarseSteps) }
+    fileprivate func offer(_ x0: [Float], coarseSteps: Int) {
+        offer(
+            x0.span,
+            frozen: FrozenElements(sampleCount: x0.count),
+            after: SamplingProgress(steps: 9, iterations: 3, evaluations: 20, residual: 0.002),
+            coarseSteps: coarseSteps
+        )
+    }
 }

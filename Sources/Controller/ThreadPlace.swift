@@ -1,0 +1,38 @@
+import CLinux
+import Synchronization
+
+/// Where a thread runs, for another to bring it to its own core before waking it.
+///
+/// The kernel mostly wakes a thread on the core where it ran last. Where the machine under a virtual one has stopped that core,
+/// the thread waits for it, though another core works.
+///
+/// `@unchecked Sendable`: `processors` is used by the placed thread alone, the number is an atomic.
+final class ThreadPlace: @unchecked Sendable {
+    /// The placed thread's number, 0 where there is none.
+    private let thread = Atomic<Int32>(0)
+    private var processors = dn_processors()
+
+    /// Begins to place the thread that calls, for as long as `body` runs. What it may run on is then again what it is now.
+    func place<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
+        // Without knowing where to let it run afterwards it is not brought anywhere.
+        guard dn_get_processors(&processors) else { return try body() }
+        thread.store(dn_this_thread(), ordering: .relaxed)
+        defer {
+            release()
+            thread.store(0, ordering: .relaxed)
+        }
+        try body()
+    }
+
+    /// Brings the placed thread to the core of the thread that calls, where it stays until `release`. Where the system does not
+    /// allow it, it runs where it will.
+    func bringHere() {
+        let number = thread.load(ordering: .relaxed)
+        if number != 0 { _ = dn_bring_to_this_processor(number) }
+    }
+
+    /// Lets the placed thread, which calls, run anywhere again.
+    func release() {
+        if thread.load(ordering: .relaxed) != 0 { _ = dn_set_processors(0, &processors) }
+    }
+}
