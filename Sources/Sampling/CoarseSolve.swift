@@ -47,6 +47,9 @@ struct CoarseSolve {
         cleanSample = modelOutput
     }
 
+    /// The first step whose clean sample is more than an amplified rounding error.
+    var firstMeaningfulStep: Int { levels.firstIndex { $0.alpha >= Self.leastSignal } ?? steps.count }
+
     /// Takes `sample` from where the solver's steps have led to the result, in as many steps as there is time for.
     ///
     /// Each step but the last leaves its clean sample in `interim`: the result of as many steps as have been taken. It is the
@@ -97,12 +100,18 @@ struct CoarseSolve {
             }
             let next = target(from: index, steps: planned)
             step(from: index, to: next, before: before, sample: &sample)
+            taken += 1
+            if next < steps.count {
+                interim.offer(
+                    cleanSample.span,
+                    of: index,
+                    frozen: frozen,
+                    after: progress,
+                    coarseSteps: taken
+                )
+            }
             before = index
             index = next
-            taken += 1
-            if index < steps.count {
-                interim.offer(cleanSample.span, frozen: frozen, after: progress, coarseSteps: taken)
-            }
             planned = max(planned - 1, 1)
         }
         return taken

@@ -31,6 +31,7 @@ public final class InterimSample: @unchecked Sendable {
     private var first: Place
     private var second: Place
     private var base = SamplingReport.nothing
+    private var firstStep = 0
     /// Which place has the sample that was offered last; nil where none has been since `open`.
     private var latest: Int?
 
@@ -68,31 +69,36 @@ public final class InterimSample: @unchecked Sendable {
 
     /// From now on samples can be offered.
     ///
-    /// - Parameter base: the window and the tolerance of the sample.
-    func open(as base: SamplingReport) {
+    /// - Parameters:
+    ///   - base: the window and the tolerance of the sample.
+    ///   - firstStep: the first of the solver's steps whose clean sample is worth anything.
+    func open(as base: SamplingReport, from firstStep: Int) {
         latest = nil
         guard state.load(ordering: .acquiring) == State.closed else { return }
         self.base = base
+        self.firstStep = firstStep
         state.store(State.empty, ordering: .relaxed)
     }
 
     /// Whether there is a sample to fall back on, claimed or not. For the sampling thread.
     var hasSample: Bool { latest != nil }
 
-    /// Offers a sample, in the place of the one before.
+    /// Offers the clean sample that a step predicts, in the place of the one before; before the first step that counts, nothing.
     ///
     /// - Parameters:
+    ///   - step: index of the solver's step.
     ///   - frozen: elements that the sample gets its known values in.
     ///   - progress: what was done before the coarse steps.
     ///   - coarseSteps: those that the sample took, at least 1.
     func offer(
         _ x0: Span<Float>,
+        of step: Int,
         frozen: borrowing FrozenElements,
         after progress: SamplingProgress,
         coarseSteps: Int
     ) {
         let offered = state.load(ordering: .relaxed)
-        guard offered >= 0 || offered == State.empty else { return }
+        guard step >= firstStep, offered >= 0 || offered == State.empty else { return }
         let report = base.after(progress).finished(coarseSteps: coarseSteps)
         let place = offered == 0 ? 1 : 0
         if place == 1 {

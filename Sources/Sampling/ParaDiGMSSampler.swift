@@ -81,6 +81,7 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
             evaluations += end - begin
             interim.offer(
                 predictedX0.span.extracting(end * sampleCount..<(end + 1) * sampleCount),
+                of: end - 1,
                 frozen: frozen,
                 after: SamplingProgress(
                     steps: begin,

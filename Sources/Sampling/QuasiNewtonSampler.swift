@@ -233,6 +233,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             for step in first...last { advance(step, noise: noise, frozen: frozen) }
             interim.offer(
                 predictedX0.span.extracting((last + 1) * sampleCount..<(last + 2) * sampleCount),
+                of: last,
                 frozen: frozen,
                 after: SamplingProgress(
                     steps: settledSteps,

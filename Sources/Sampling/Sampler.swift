@@ -294,7 +294,7 @@ public final class Sampler {
             residual: 0,
             quality: tolerance > 0 ? .converged : .exact
         )
-        if deadline != nil { interim.open(as: whole) }
+        if deadline != nil { interim.open(as: whole, from: coarse.firstMeaningfulStep) }
         let progress = algorithm.sample(
             with: predictor,
             noise: noise,

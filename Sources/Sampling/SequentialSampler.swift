@@ -55,6 +55,7 @@ struct SequentialSampler: SamplingAlgorithm {
             }
             interim.offer(
                 previousX0.span,
+                of: index,
                 frozen: frozen,
                 after: SamplingProgress(steps: taken, iterations: taken, evaluations: taken, residual: 0),
                 coarseSteps: 1

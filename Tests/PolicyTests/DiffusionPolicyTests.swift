@@ -132,9 +132,10 @@ struct DiffusionPolicyTests {
         let sample = policy.interim.sample
         func claim(_ value: Float) throws -> ActionChunk? {
             let x0 = [Float](repeating: value, count: 16)
-            sample.open(as: .nothing)
+            sample.open(as: .nothing, from: 0)
             sample.offer(
                 x0.span,
+                of: 3,
                 frozen: FrozenElements(sampleCount: 16),
                 after: SamplingProgress(steps: 3, iterations: 3, evaluations: 3, residual: 0),
                 coarseSteps: 2
