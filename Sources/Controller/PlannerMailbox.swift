@@ -27,7 +27,7 @@ final class PlannerMailbox: Sendable {
     /// Hands jobs to the planner, to be planned together; there are none in the mailbox.
     func put(_ jobs: [PlanningJob]) {
         let nowNs = Clock.monotonicNs()
-        _ = takeHeldUp()
+        isHeldUp.store(false, ordering: .relaxed)
         state.withLock { state in
             precondition(state.jobs.isEmpty, "the planner has jobs already")
             state.jobs = jobs
@@ -56,27 +56,26 @@ final class PlannerMailbox: Sendable {
     }
 
     /// Hands outcomes back.
-    func put(_ outcomes: [PlanningOutcome]) {
+    ///
+    /// - Parameter isUrgent: brings the socket thread to the core of the planner, which is about to be free, and works.
+    func put(_ outcomes: [PlanningOutcome], isUrgent: Bool) {
         state.withLock { state in
             state.outcomes = outcomes
             state.busySinceNs = nil
         }
+        if isUrgent { socketPlace.bringHere() }
         wakeUp.signal()
     }
 
     /// The time of the jobs is up, and the planner is held up: wakes the socket thread, on the core of the thread that calls.
     func reportHeldUp() {
+        isHeldUp.store(true, ordering: .relaxed)
         socketPlace.bringHere()
-        isHeldUp.store(true, ordering: .releasing)
         wakeUp.signal()
     }
 
-    /// Whether the planner has been held up since the socket thread, which calls, asked last.
-    func takeHeldUp() -> Bool {
-        guard isHeldUp.exchange(false, ordering: .acquiring) else { return false }
-        socketPlace.release()
-        return true
-    }
+    /// Whether the planner has been held up since this was asked last.
+    func takeHeldUp() -> Bool { isHeldUp.exchange(false, ordering: .relaxed) }
 
     /// Since when the planner has had the jobs that it is at, by the monotonic clock in nanoseconds; nil where it has none.
     var busySinceNs: UInt64? { state.withLock { $0.busySinceNs } }

@@ -70,7 +70,8 @@ enum PlannerThread {
                     let result = planned.mapError { PlanningFailure(reason: "\($0)") }
                         .flatMap { check($0, policy: policy) }
                     return PlanningOutcome(job: job, result: result, startedNs: startedNs)
-                }
+                },
+                isUrgent: budgetNs != nil
             )
         }
     }

@@ -94,6 +94,7 @@ final class SocketLoop {
             watchdog?.beat(nowNs: Clock.monotonicNs())
             try setAlarm()
             let hasMessage = try ZeroMQSocket.wait(for: sockets, wakeUp: wakeUp, alarm: alarm)
+            mailbox.socketPlace.release()
             for outcome in mailbox.takeOutcomes() {
                 try deliver(outcome)
                 // Of several chunks, commands wait for one.

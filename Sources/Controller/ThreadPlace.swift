@@ -10,7 +10,9 @@ import Synchronization
 final class ThreadPlace: @unchecked Sendable {
     /// The placed thread's number, 0 where there is none.
     private let thread = Atomic<Int32>(0)
+    /// What the placed thread may run on by itself.
     private var processors = dn_processors()
+    private let isBrought = Atomic<Bool>(false)
 
     /// Begins to place the thread that calls, for as long as `body` runs. What it may run on is then again what it is now.
     func place<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
@@ -18,21 +20,23 @@ final class ThreadPlace: @unchecked Sendable {
         guard dn_get_processors(&processors) else { return try body() }
         thread.store(dn_this_thread(), ordering: .relaxed)
         defer {
-            release()
             thread.store(0, ordering: .relaxed)
+            release()
         }
         try body()
     }
 
-    /// Brings the placed thread to the core of the thread that calls, where it stays until `release`. Where the system does not
-    /// allow it, it runs where it will.
+    /// Brings the placed thread, which is woken next, to the core of the thread that calls. Where the system does not allow it, it
+    /// runs where it will.
     func bringHere() {
         let number = thread.load(ordering: .relaxed)
-        if number != 0 { _ = dn_bring_to_this_processor(number) }
+        guard number != 0, dn_bring_to_this_processor(number) else { return }
+        isBrought.store(true, ordering: .releasing)
     }
 
-    /// Lets the placed thread, which calls, run anywhere again.
+    /// Lets the placed thread, which calls whenever it has been woken, run anywhere again.
     func release() {
-        if thread.load(ordering: .relaxed) != 0 { _ = dn_set_processors(0, &processors) }
+        guard isBrought.exchange(false, ordering: .acquiring) else { return }
+        _ = dn_set_processors(0, &processors)
     }
 }
