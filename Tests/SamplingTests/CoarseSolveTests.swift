@@ -71,6 +71,25 @@ import Testing
         #expect(deviation(sample, from: expected) < 2e-4)
     }
 
+    /// cos(angle) reaches 0.2 at the timestep t where ((t + 1) / 100 + 0.008) / 1.008 is 0.872 of a right angle.
+    @Test func theFirstStepsOfASquaredCosineMeanNothing() throws {
+        let schedule = try NoiseSchedule(numTrainTimesteps: 100, betaSchedule: .squaredcosCapV2)
+        func first(_ solver: Solver, steps: Int) -> Int {
+            CoarseSolve(
+                steps: solver.steps(
+                    schedule: schedule,
+                    predictionType: .epsilon,
+                    clipSampleRange: 1,
+                    numInferenceSteps: steps
+                ),
+                schedule: schedule,
+                sampleCount: 4
+            ).firstMeaningfulStep
+        }
+        #expect(first(.ddpm, steps: 100) == 13)
+        #expect(first(.ddim, steps: 15) == 0, "which begin at timestep 84")
+    }
+
     /// A coarse finish is nearer to the solver's own result, the fewer steps are left to it.
     @Test(arguments: Solver.allCases)
     func aCoarseFinishCarriesOnFromTheFront(_ solver: Solver) throws {
