@@ -6,7 +6,7 @@ import Synchronization
 /// The kernel mostly wakes a thread on the core where it ran last. Where the machine under a virtual one has stopped that core,
 /// the thread waits for it, though another core works.
 ///
-/// `@unchecked Sendable`: `processors` is used by the placed thread alone, the number is an atomic.
+/// `@unchecked Sendable`: `processors` is used by the placed thread alone, the others are atomics.
 final class ThreadPlace: @unchecked Sendable {
     /// The placed thread's number, 0 where there is none.
     private let thread = Atomic<Int32>(0)

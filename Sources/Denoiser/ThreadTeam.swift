@@ -44,8 +44,8 @@ final class ThreadTeam: @unchecked Sendable {
     /// When the present pass is to be given up, in nanoseconds from `origin`; `Int.max`: never, or nobody need say so any more.
     private let dueNs = Atomic<Int>(.max)
     private let origin = ContinuousClock.now
-    /// Called by a thread that waits for another when the time of a pass is over, once at most in a pass. Set before the first
-    /// pass, whose beginning makes it known to the other threads.
+    /// Called by a thread that waits for another when the time of a pass is over, once at most in a pass. Set between passes and
+    /// before the first that has a time, whose beginning makes it known to the other threads; no other looks at it.
     var heldUp: (@Sendable () -> Void)?
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -149,12 +149,11 @@ final class ThreadTeam: @unchecked Sendable {
     }
 
     private func reportIfHeldUp() {
-        guard let heldUp else { return }
         let due = dueNs.load(ordering: .relaxed)
         guard due != .max, nanoseconds(at: .now) >= due,
             dueNs.compareExchange(expected: due, desired: .max, ordering: .relaxed).exchanged
         else { return }
-        heldUp()
+        heldUp?()
     }
 
     private func take(_ part: Int, of stage: Int) -> Bool {

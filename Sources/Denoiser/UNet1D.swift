@@ -218,7 +218,7 @@ public final class UNet1D {
     }
 
     /// Says what is to happen where a prediction's time is over and it cannot be given up yet, because the machine has stopped one
-    /// of its threads within a layer. To be called between predictions.
+    /// of its threads within a layer. To be called once, before the first prediction that has a time.
     ///
     /// - Parameter action: called at most once in a prediction, on a thread that is not stopped. On OpenBLAS it never is.
     public func whenHeldUp(_ action: @escaping @Sendable () -> Void) {

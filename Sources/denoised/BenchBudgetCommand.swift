@@ -36,7 +36,7 @@ struct BenchBudgetCommand: ParsableCommand {
     @OptionGroup
     var sampler: SamplerOptions
 
-    @Flag(help: "Print one JSON object.")
+    @Flag(help: "Print one JSON object, with the stages of each late chunk.")
     var json = false
 
     func validate() throws {
