@@ -7,14 +7,15 @@ struct Deadline {
     /// of the passes before did: other work on the machine may take its core.
     private let keptBack: Double
 
-    /// The largest part of the time left that is kept back for a stall.
+    /// The part of the time left that is kept back for a stall at most, unless what is left then does for a sample worth having.
     private static let stallPart = 0.125
 
     init(due: ContinuousClock.Instant, times: ForwardTimes) {
         self.due = due
         self.times = times
         let left = max((due - .now) / .nanoseconds(1), 0)
-        keptBack = min(times.longestStall, left * Self.stallPart)
+        let spare = left - times.estimate(batch: 1, count: Self.sufficientSteps, deviations: 1)
+        keptBack = min(times.longestStall, max(left * Self.stallPart, spare))
     }
 
     /// Coarse steps that give a sample worth having: PushT's score does not rise beyond.

@@ -139,4 +139,21 @@ import Testing
         #expect(steps(in: 4_100) == 3)
         #expect(steps(in: 1_000_000_000, limit: 12) == 12)
     }
+
+    /// A pass that was stopped for some 4,800 s is remembered, when passes have long been as ever: as much is kept back where 8
+    /// steps still fit, otherwise an eighth of the time.
+    @Test func timeIsKeptBackForAStallAsLongAsEnoughStepsFit() {
+        var times = ForwardTimes(nanoseconds: [1_000 * Self.second])
+        for seconds in [6_000.0] + [Double](repeating: 1_000, count: 60) {
+            times.record(batch: 1, nanoseconds: seconds * Self.second)
+        }
+        #expect((4_700...4_900).contains(times.longestStall / Self.second))
+        func steps(in seconds: Int) -> Int {
+            Deadline(due: .now + .seconds(seconds), times: times).coarseSteps(limit: 100)
+        }
+        #expect(steps(in: 20_300) == 15)
+        #expect(steps(in: 12_500) == 8)
+        #expect(steps(in: 8_500) == 7)
+        #expect(steps(in: 100_300) == 95)
+    }
 }
