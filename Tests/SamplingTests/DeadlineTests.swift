@@ -152,7 +152,8 @@ import Testing
             Deadline(due: .now + .seconds(seconds), times: times).coarseSteps(limit: 100)
         }
         #expect(steps(in: 20_300) == 15)
-        #expect(steps(in: 12_500) == 8)
+        // What has passed since tells between them.
+        #expect((7...8).contains(steps(in: 12_500)))
         #expect(steps(in: 8_500) == 7)
         #expect(steps(in: 100_300) == 95)
     }
