@@ -14,6 +14,13 @@ import Testing
         quality: .converged
     )
 
+    let setup = SamplerCase(
+        solver: .ddim,
+        numInferenceSteps: 15,
+        predictionType: .epsilon,
+        clipSampleRange: 1
+    )
+
     @Test func theLastOfferIsClaimedOnce() {
         let interim = InterimSample(sampleCount: 2)
         let samples: [[Float]] = [[1, 2], [3, 4], [5, 6]]
@@ -52,12 +59,6 @@ import Testing
     /// A sampler that cannot reach the result within its time offers each coarse step's clean sample but the last one's.
     @Test(arguments: EveryMethodTests.methods)
     func aCoarseFinishOffersWhatItHas(_ method: SamplerSettings.Method) throws {
-        let setup = SamplerCase(
-            solver: .ddim,
-            numInferenceSteps: 15,
-            predictionType: .epsilon,
-            clipSampleRange: 1
-        )
         let sampler = try setup.sampler(method)
         // Five passes' time, of a thousand seconds each.
         sampler.forwardTimes = ForwardTimes(nanoseconds: [1e12])
@@ -86,12 +87,6 @@ import Testing
     /// Each pass may be given up once one before it has predicted anything. Then the result is what that predicted.
     @Test(arguments: EveryMethodTests.methods, 1...4)
     func whereAPassIsGivenUpTheOneBeforeItCounts(_ method: SamplerSettings.Method, passes: Int) throws {
-        let setup = SamplerCase(
-            solver: .ddim,
-            numInferenceSteps: 15,
-            predictionType: .epsilon,
-            clipSampleRange: 1
-        )
         let sampler = try setup.sampler(method)
         sampler.forwardTimes = ForwardTimes(nanoseconds: [1])
         let givesUp = GivingUpPredictor(model: try setup.model(), after: passes)
