@@ -9,6 +9,8 @@
 /// system only where the thread that started this one has already noted its handle.
 static inline void dn_name_this_thread(const char *name) { prctl(PR_SET_NAME, name, 0L, 0L, 0L); }
 
+// The C library declares its functions for this as GNU extensions, which modules imported to Swift do not have.
+
 /// Which processors a thread may run on: as many of them as this system may have, 8,192.
 typedef struct {
     unsigned long bits[8192 / (8 * sizeof(unsigned long))];

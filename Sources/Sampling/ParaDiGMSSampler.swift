@@ -79,9 +79,10 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
             sweep(from: begin, to: end, noise: noise)
             iterations += 1
             evaluations += end - begin
+            // Later samples of the window may still be far from their noise levels.
             interim.offer(
-                predictedX0.span.extracting(end * sampleCount..<(end + 1) * sampleCount),
-                of: end - 1,
+                predictedX0.span.extracting((begin + 1) * sampleCount..<(begin + 2) * sampleCount),
+                of: begin,
                 frozen: frozen,
                 after: SamplingProgress(
                     steps: begin,
