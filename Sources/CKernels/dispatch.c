@@ -51,6 +51,7 @@ int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink) {
     return operations;
 }
 
+int32_t dn_integer_channels(dn_isa isa) { return isa >= dn_isa_avx512_bf16 ? 4 : 2; }
 int32_t dn_block_vectors(dn_isa isa) { return isa >= dn_isa_avx512 ? dn_max_vectors : 1; }
 
 #else
@@ -60,6 +61,7 @@ void dn_convolve(dn_isa isa, dn_format format, const dn_convolution *o) { (void)
 void dn_normalize(dn_isa isa, const dn_normalization *o) { (void)isa, (void)o; }
 void dn_pack(dn_isa isa, dn_format format, const dn_packing *o) { (void)isa, (void)format, (void)o; }
 void dn_quantize(dn_isa isa, const dn_quantization *o) { (void)isa, (void)o; }
+int32_t dn_integer_channels(dn_isa isa) { (void)isa; return 2; }
 int32_t dn_block_vectors(dn_isa isa) { (void)isa; return 1; }
 float dn_read(dn_isa isa, const void *memory, int64_t bytes) { (void)isa, (void)memory, (void)bytes; return 0; }
 int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink) {

@@ -31,14 +31,17 @@ final class PackedConvolution {
     private struct Block {
         let channel: Int
         let vectors: Int
+        /// Where its weights start.
         let offset: Int
+        /// Where its sums of weights start.
+        let sumOffset: Int
     }
 
     let outChannels: Int
     let share: ChannelShare
-    /// Rows of the input: a channel each, or a pair of channels.
+    /// Rows of the packed input: a channel each, or a pair of channels.
     let rows: Int
-    /// What the weights and the input hold.
+    /// What the packed input holds, and the weights if they are not quantized.
     let format: dn_format
     let isa: dn_isa
     private let taps: [Tap]
@@ -48,8 +51,15 @@ final class PackedConvolution {
     private let bias: FloatBuffer
     /// Whether the weights are 8-bit integers.
     let isQuantized: Bool
+    /// Rows of weights: as many as of the input, or half of them where integers come in fours.
+    private let weightRows: Int
+    /// Input channels in a row of weights.
+    private let rowChannels: Int
     /// What an integer weight of 1 stands for, [outChannels] up to the end of a vector; empty without quantization.
     private let scales: FloatBuffer
+    /// For integers in fours: the sums of the quantized weights over the rows that share a scale of the input,
+    /// [blocks][taps][weightRows / dn_scaled_quads, rounded up][vectors * lanes].
+    private let weightSums: FloatBuffer
     /// [parts][taps], filled in for the batch at hand.
     private let scaledTaps: UnsafeMutablePointer<dn_tap>
 
@@ -59,7 +69,7 @@ final class PackedConvolution {
     ///   - inputs: the channels of each of the tensors that lie one above the other in the input.
     ///   - taps: the taps that reach at least one output.
     ///   - outLength: times of the output.
-    ///   - format: what the weights are stored as, and the input comes as.
+    ///   - format: what the input comes as, and the weights are stored as if they are not quantized.
     init(
         weight: (_ out: Int, _ channel: Int, _ tap: Int) -> Float,
         bias: [Float],
@@ -70,8 +80,7 @@ final class PackedConvolution {
         format: dn_format,
         engine: Engine
     ) {
-        let lanes = Int(dn_lanes)
-        let perRow = format == dn_bf16 ? 2 : 1
+        let inputRowChannels = format == dn_bf16 ? 2 : 1
         self.outChannels = bias.count
         self.share = share
         self.format = format
@@ -79,89 +88,122 @@ final class PackedConvolution {
         self.isQuantized = engine.isQuantized && format == dn_bf16
         self.taps = taps
         self.outLength = outLength
-        self.rows = inputs.reduce(0) { $0 + ($1 + perRow - 1) / perRow }
+        self.rows = inputs.reduce(0) { $0 + ($1 + inputRowChannels - 1) / inputRowChannels }
+        self.rowChannels = isQuantized ? Int(dn_integer_channels(engine.isa)) : inputRowChannels
+        self.weightRows = (rows * inputRowChannels + rowChannels - 1) / rowChannels
 
+        let lanes = Int(dn_lanes)
         let largest = Int(dn_block_vectors(engine.isa))
-        var offset = 0
-        var blocks: [[Block]] = []
-        for range in share.ranges {
-            var list: [Block] = []
+        let sumRows =
+            isQuantized && rowChannels == 4
+            ? taps.count * ((weightRows + Int(dn_scaled_quads) - 1) / Int(dn_scaled_quads)) : 0
+        let laneCells = taps.count * weightRows * (isQuantized ? rowChannels : 4) / 4
+        var laneCount = 0
+        self.blocks = share.ranges.map { range in
             var channel = range.lowerBound
             let count = (range.count / lanes + largest - 1) / largest
-            for index in 0..<count {
+            return (0..<count).map { index in
                 let left = (range.upperBound - channel) / lanes
                 let vectors = (left + count - index - 1) / (count - index)
-                list.append(Block(channel: channel, vectors: vectors, offset: offset))
-                offset += taps.count * rows * vectors * (isQuantized ? lanes / 2 : lanes)
-                channel += vectors * lanes
+                defer {
+                    channel += vectors * lanes
+                    laneCount += vectors * lanes
+                }
+                return Block(
+                    channel: channel,
+                    vectors: vectors,
+                    offset: laneCount * laneCells,
+                    sumOffset: laneCount * sumRows
+                )
             }
-            blocks.append(list)
         }
-        self.blocks = blocks
-        self.weights = WeightMemory(cellCount: offset, isLocked: engine.locksWeights)
+        self.weights = WeightMemory(cellCount: laneCount * laneCells, isLocked: engine.locksWeights)
+        self.weightSums = FloatBuffer(count: laneCount * sumRows)
         self.bias = FloatBuffer(count: paddedChannels(bias.count))
         for (channel, value) in bias.enumerated() { self.bias.pointer[channel] = value }
         self.scales = FloatBuffer(count: isQuantized ? paddedChannels(bias.count) : 0)
         self.scaledTaps = .allocate(capacity: share.ranges.count * taps.count)
 
-        if isQuantized {
-            let channels = inputs.reduce(0, +)
-            for out in bias.indices {
-                var largest: Float = 0
-                for tap in taps {
-                    for channel in 0..<channels {
-                        largest = max(largest, abs(weight(out, channel, tap.weightIndex)))
-                    }
-                }
-                // All weights zero: any scale will do.
-                scales.pointer[out] = largest > 0 ? largest / 127 : 1
-            }
+        // The input channel in each place of the rows, nil where a tensor's last row has no more.
+        var channels: [Int?] = []
+        for count in inputs {
+            let first = channels.count { $0 != nil }
+            channels += (first..<first + count).map { $0 }
+            channels += Array(repeating: nil, count: count % inputRowChannels)
         }
+        channels += Array(repeating: nil, count: weightRows * rowChannels - channels.count)
+        if isQuantized { findScales(weight: weight, channels: channels.compactMap { $0 }) }
         for block in blocks.joined() {
-            var cell = weights.pointer + block.offset
-            for tap in taps {
-                var channel = 0
-                for count in inputs {
-                    for first in stride(from: 0, to: count, by: perRow) {
-                        func value(_ lane: Int, _ index: Int) -> Float {
-                            let out = block.channel + lane
-                            return out < bias.count && first + index < count
-                                ? weight(out, channel + first + index, tap.weightIndex) : 0
-                        }
-                        let lanes = block.vectors * lanes
-                        if isQuantized {
-                            quantizeRow(lanes: lanes, block: block.channel, into: cell, value: value)
-                            cell += lanes / 2
-                        } else {
-                            for lane in 0..<lanes {
-                                cell[lane] =
-                                    perRow == 1
-                                    ? value(lane, 0).bitPattern
-                                    : UInt32(bf16Bits(value(lane, 0))) | UInt32(bf16Bits(value(lane, 1)))
-                                        << 16
-                            }
-                            cell += lanes
-                        }
-                    }
-                    channel += count
-                }
+            pack(block) { lane, tap, place in
+                let out = block.channel + lane
+                guard let channel = channels[place], out < bias.count else { return 0 }
+                return weight(out, channel, taps[tap].weightIndex)
             }
         }
     }
 
-    /// Writes a row of a block as integers, [vectors * lanes][2].
+    /// Gives each output channel the scale that makes its largest weight 127.
+    private func findScales(weight: (_ out: Int, _ channel: Int, _ tap: Int) -> Float, channels: [Int]) {
+        for out in 0..<outChannels {
+            var largest: Float = 0
+            for tap in taps {
+                for channel in channels {
+                    largest = max(largest, abs(weight(out, channel, tap.weightIndex)))
+                }
+            }
+            // All weights zero: any scale will do.
+            scales.pointer[out] = largest > 0 ? largest / 127 : 1
+        }
+    }
+
+    /// Writes a block's weights.
+    ///
+    /// - Parameter value: the weight of (lane, tap, place among the input channels).
+    private func pack(_ block: Block, value: (_ lane: Int, _ tap: Int, _ place: Int) -> Float) {
+        let lanes = block.vectors * Int(dn_lanes)
+        var cell = weights.pointer + block.offset
+        for tap in taps.indices {
+            for row in 0..<weightRows {
+                let place = row * rowChannels
+                if isQuantized {
+                    let sums =
+                        rowChannels == 4
+                        ? weightSums.pointer + block.sumOffset
+                            + (tap * ((weightRows + Int(dn_scaled_quads) - 1) / Int(dn_scaled_quads))
+                                + row / Int(dn_scaled_quads)) * lanes : nil
+                    quantizeRow(lanes: lanes, block: block.channel, into: cell, sums: sums) {
+                        value($0, tap, place + $1)
+                    }
+                    cell += lanes * rowChannels / 4
+                    continue
+                }
+                for lane in 0..<lanes {
+                    cell[lane] =
+                        rowChannels == 1
+                        ? value(lane, tap, place).bitPattern
+                        : UInt32(bf16Bits(value(lane, tap, place)))
+                            | UInt32(bf16Bits(value(lane, tap, place + 1))) << 16
+                }
+                cell += lanes
+            }
+        }
+    }
+
+    /// Writes a row of a block as integers, [vectors * lanes][rowChannels], and adds them to `sums`.
     private func quantizeRow(
         lanes: Int,
         block: Int,
         into cells: UnsafeMutablePointer<UInt32>,
+        sums: UnsafeMutablePointer<Float>?,
         value: (_ lane: Int, _ index: Int) -> Float
     ) {
         let bytes = UnsafeMutableRawPointer(cells)
         for lane in 0..<lanes {
             let scale = block + lane < outChannels ? scales.pointer[block + lane] : 1
-            for index in 0..<2 {
+            for index in 0..<rowChannels {
                 let quantized = Int8((value(lane, index) / scale).rounded())
-                bytes.storeBytes(of: quantized, toByteOffset: 2 * lane + index, as: Int8.self)
+                bytes.storeBytes(of: quantized, toByteOffset: rowChannels * lane + index, as: Int8.self)
+                sums?[lane] += Float(quantized) * scale
             }
         }
     }
@@ -170,7 +212,8 @@ final class PackedConvolution {
 
     /// Bytes of packed weights.
     var weightBytes: Int {
-        blocks.joined().reduce(0) { $0 + $1.vectors } * (isQuantized ? 32 : 64) * rows * taps.count
+        blocks.joined().reduce(0) { $0 + $1.vectors } * Int(dn_lanes) * (isQuantized ? rowChannels : 4) * weightRows
+            * taps.count
     }
 
     /// Computes a part's channels.
@@ -192,7 +235,8 @@ final class PackedConvolution {
             partTaps[index] = dn_tap(
                 output_first: Int32(tap.first * batch),
                 count: Int32(tap.count * batch),
-                input_first: Int32(tap.input * batch)
+                input_first: Int32(tap.input * batch),
+                starts: tap.starts
             )
         }
         for block in blocks[part] {
@@ -203,15 +247,16 @@ final class PackedConvolution {
                 bias: bias.pointer + block.channel,
                 scales: isQuantized ? UnsafePointer(scales.pointer + block.channel) : nil,
                 input_scales: integers.map { UnsafePointer($0.scales) },
+                input_offsets: integers.map { UnsafePointer($0.offsets) },
+                weight_sums: UnsafePointer(weightSums.pointer + block.sumOffset),
                 taps: partTaps,
                 tap_count: Int32(taps.count),
-                rows: Int32(rows),
+                rows: Int32(weightRows),
                 vectors: Int32(block.vectors),
-                positions: Int32(outLength * batch),
                 row_stride: Int64(rowStride),
                 output_stride: Int64(paddedChannels(outChannels))
             )
-            dn_convolve(isa, integers == nil ? format : dn_int16, &convolution)
+            dn_convolve(isa, integers == nil ? format : dn_integers, &convolution)
         }
     }
 }

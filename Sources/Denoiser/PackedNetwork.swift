@@ -36,7 +36,8 @@ final class PackedNetwork: @unchecked Sendable {
         let memory = PackedActivations(
             architecture: architecture,
             maximumBatch: maximumBatch,
-            integerParts: engine.isQuantized ? engine.threads : 0
+            integerParts: engine.isQuantized ? engine.threads : 0,
+            isa: engine.isa
         )
         var builder = PackedNetworkBuilder(architecture: architecture, engine: engine, memory: memory)
         try builder.build(parameter: parameter)
@@ -153,10 +154,11 @@ final class PackedActivations {
     /// Each part's input as integers, one after the other.
     private let integerRows: CellBuffer
     private let integerScales: FloatBuffer
+    private let integerOffsets: FloatBuffer
     private let integerParts: Int
 
     /// - Parameter integerParts: the parts of a stage that need their input as integers.
-    init(architecture: UNet1DArchitecture, maximumBatch: Int, integerParts: Int) {
+    init(architecture: UNet1DArchitecture, maximumBatch: Int, integerParts: Int, isa: dn_isa) {
         let levels = architecture.encoder
         let widths = levels.map(\.second.outChannels)
         // Resampling puts the channels of one level next to the length of another, hence the widest of the neighbours.
@@ -176,9 +178,9 @@ final class PackedActivations {
             // The finest level's encoder output skips nowhere.
             if level > 0 { joined += 2 * widths[level] * rowStride }
             let pairs = max((widest + 1) / 2, 2 * ((widths[level] + 1) / 2))
-            integers = max(integers, pairs * rowStride)
-            let scaledRows = Int(dn_scaled_rows)
-            scales = max(scales, (pairs + scaledRows - 1) / scaledRows * rowStride)
+            // An odd last pair takes a row of fours as well.
+            integers = max(integers, (pairs + 1) * rowStride)
+            scales = max(scales, IntegerInput.scaleRows(rows: pairs, isa: isa) * rowStride)
         }
         self.packedA = CellBuffer(count: cells)
         self.packedB = CellBuffer(count: cells)
@@ -190,6 +192,7 @@ final class PackedActivations {
         self.joinedOffsets = offsets
         self.integerRows = CellBuffer(count: integerParts * integers)
         self.integerScales = FloatBuffer(count: integerParts * scales)
+        self.integerOffsets = FloatBuffer(count: integerParts * scales)
         self.integerParts = integerParts
     }
 
@@ -198,7 +201,8 @@ final class PackedActivations {
         guard part < integerParts else { return nil }
         return IntegerInput(
             cells: integerRows.pointer + part * (integerRows.count / integerParts),
-            scales: integerScales.pointer + part * (integerScales.count / integerParts)
+            scales: integerScales.pointer + part * (integerScales.count / integerParts),
+            offsets: integerOffsets.pointer + part * (integerOffsets.count / integerParts)
         )
     }
 

@@ -8,7 +8,7 @@ public struct Roofline: Sendable, Hashable {
     public let gflopsF32: Double
     /// Likewise in bf16; 0 where the processor does not multiply it.
     public let gflopsBF16: Double
-    /// Likewise with weights of 8 bits and inputs of 16.
+    /// Likewise with weights of 8 bits, and inputs of the fewest bits that a batch's have.
     public let gflopsInt8: Double
 
     /// The least time in which a forward pass can be done, in milliseconds: its weights read once, or its operations
@@ -36,7 +36,7 @@ public struct Roofline: Sendable, Hashable {
             gbPerS: meter.best(of: 7, .read),
             gflopsF32: meter.best(of: 5, .multiply(dn_f32)),
             gflopsBF16: multipliesBF16 ? meter.best(of: 5, .multiply(dn_bf16)) : 0,
-            gflopsInt8: meter.best(of: 5, .multiply(dn_int16))
+            gflopsInt8: meter.best(of: 5, .multiply(dn_integers))
         )
     }
 }

@@ -6,18 +6,21 @@ struct Tap {
     let first: Int
     let count: Int
     let input: Int
+    /// Whether it is the first that reaches its outputs; each output has one such tap.
+    var starts = false
 }
 
 extension Tap {
     /// The taps of a convolution with padding `taps / 2`: output `t` reads input `t + tap - taps / 2`. Those that meet
-    /// nothing but padding at this length are left out.
+    /// nothing but padding at this length are left out. The middle one, which reaches every output, comes first.
     static func centred(taps: Int, length: Int) -> [Tap] {
-        (0..<taps).compactMap { tap in
-            let shift = tap - taps / 2
+        let middle = taps / 2
+        return ([middle] + (0..<taps).filter { $0 != middle }).compactMap { tap in
+            let shift = tap - middle
             let first = max(0, -shift)
             let end = min(length, length - shift)
             return first < end
-                ? Tap(weightIndex: tap, first: first, count: end - first, input: first + shift) : nil
+                ? Tap(weightIndex: tap, first: first, count: end - first, input: first + shift, starts: shift == 0) : nil
         }
     }
 
@@ -26,8 +29,8 @@ extension Tap {
     static func downsampling(length: Int) -> [Tap] {
         let half = length / 2
         return [
+            Tap(weightIndex: 1, first: 0, count: half, input: 0, starts: true),
             Tap(weightIndex: 0, first: 1, count: half - 1, input: half),
-            Tap(weightIndex: 1, first: 0, count: half, input: 0),
             Tap(weightIndex: 2, first: 0, count: half, input: half),
         ].filter { $0.count > 0 }
     }
@@ -37,9 +40,9 @@ extension Tap {
     /// reads `t` and `t + 1` through taps 2 and 0.
     static func upsampling(length: Int) -> [Tap] {
         [
-            Tap(weightIndex: 1, first: 0, count: length, input: 0),
+            Tap(weightIndex: 1, first: 0, count: length, input: 0, starts: true),
             Tap(weightIndex: 3, first: 1, count: length - 1, input: 0),
-            Tap(weightIndex: 2, first: length, count: length, input: 0),
+            Tap(weightIndex: 2, first: length, count: length, input: 0, starts: true),
             Tap(weightIndex: 0, first: length, count: length - 1, input: 1),
         ].filter { $0.count > 0 }
     }

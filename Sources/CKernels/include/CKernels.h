@@ -4,10 +4,12 @@
 // Layouts. `lanes` is 16 everywhere, whatever the register width.
 //   input    [rows][rowStride] 4-byte cells, a row for each input channel (f32) or pair of channels (bf16, the even
 //            channel in the low half), a column for each position. A position is a (time, sample) pair, sample fastest.
-//            As 16-bit integers, the pairs of bf16 are multiples of a scale for each position in each `dn_scaled_rows`
-//            rows: scales [rows / dn_scaled_rows, rounded up][rowStride].
+//            As integers, cells are made from pairs of bf16 in one of two ways, the instruction set's
+//            (`dn_integer_channels`): 2 channels of 16 bits, multiples of a scale for each position in each
+//            `dn_scaled_pairs` rows, or 4 channels of 8 bits, multiples of a scale above an offset for each position in
+//            each `dn_scaled_quads` rows. Scales and offsets are [rows / that, rounded up][rowStride].
 //   weights  [taps][rows][vectors][lanes] 4-byte cells, for a block of `vectors * lanes` output channels. For inputs of
-//            integers 8 bits each: [taps][rows][vectors][lanes][2] bytes, a pair's channels side by side.
+//            integers 8 bits each: [taps][rows][vectors][lanes][channels of a cell] bytes.
 //   output   [positions][outputStride] floats, a row for each position.
 #ifndef DENOISED_CKERNELS_H
 #define DENOISED_CKERNELS_H
@@ -19,7 +21,9 @@ enum {
     dn_lanes = 16,
     dn_max_vectors = 4,
     // As many products of a weight of 8 bits and an input of 16, in pairs, as 32 bits hold the sum of.
-    dn_scaled_rows = 256,
+    dn_scaled_pairs = 256,
+    // Few enough for 8 bits to do, and enough for the scaling to take little time.
+    dn_scaled_quads = 64,
 };
 
 /// Instruction sets, worst first. Each includes those before it.
@@ -37,7 +41,7 @@ dn_isa dn_best_isa(void);
 typedef enum {
     dn_f32 = 0,
     dn_bf16 = 1,
-    dn_int16 = 2,  // weights of 8 bits
+    dn_integers = 2,  // weights of 8 bits
 } dn_format;
 
 /// One tap of a convolution: which positions it writes, and which it reads for the first of them.
@@ -45,27 +49,34 @@ typedef struct {
     int32_t output_first;
     int32_t count;
     int32_t input_first;
+    bool starts;             // the outputs hold nothing yet: they start from the bias
 } dn_tap;
 
-/// A convolution of one block of output channels.
+/// A convolution of one block of output channels. Every output is started by one tap.
 typedef struct {
     const uint32_t *weights;
     const uint32_t *input;
     float *output;
     const float *bias;       // [vectors * lanes]
     const float *scales;     // of integers only: [vectors * lanes], what a weight of 1 stands for
-    const float *input_scales; // likewise, what an input of 1 stands for
+    const float *input_scales; // likewise, what an input of 1 stands for, above the offset if there is one
+    // Of integers in fours only: what an input of 0 stands for, and the sums of what the weights that meet it stand for,
+    // [taps][rows / dn_scaled_quads, rounded up][vectors * lanes].
+    const float *input_offsets;
+    const float *weight_sums;
     const dn_tap *taps;
     int32_t tap_count;
     int32_t rows;
     int32_t vectors;         // 1...dn_max_vectors
-    int32_t positions;       // outputs that get the bias, from 0
     int64_t row_stride;      // cells
     int64_t output_stride;   // floats
 } dn_convolution;
 
-/// output[p] = bias + scale * sum over taps and rows of input * weights.
+/// output[p] = bias + sum over taps and rows of input * weights.
 void dn_convolve(dn_isa isa, dn_format format, const dn_convolution *convolution);
+
+/// Channels a cell of integers has: 2 or 4.
+int32_t dn_integer_channels(dn_isa isa);
 
 /// Output channels a call should take at most, in vectors of `dn_lanes`.
 int32_t dn_block_vectors(dn_isa isa);
@@ -107,14 +118,15 @@ typedef struct {
 
 void dn_pack(dn_isa isa, dn_format format, const dn_packing *packing);
 
-/// Turns packed rows of bf16 into 16-bit integers.
+/// Turns packed rows of bf16 into integers.
 typedef struct {
     const uint32_t *input;   // readable to the next multiple of dn_lanes positions, as what follows is writable
     uint32_t *integers;
     float *scales;
-    int32_t rows;
+    float *offsets;          // where integers come in fours
+    int32_t rows;            // of the input
     int32_t positions;
-    int64_t row_stride;      // cells, of all three
+    int64_t row_stride;      // cells, of all
 } dn_quantization;
 
 void dn_quantize(dn_isa isa, const dn_quantization *quantization);
