@@ -148,6 +148,7 @@ private final class QuantizationRun {
     private let input: Cells
     private let integers: Cells
     private let scales: Cells
+    private let offsets: Cells
 
     init(channels: Int, positions: Int, isa: dn_isa) {
         self.isa = isa
@@ -156,7 +157,9 @@ private final class QuantizationRun {
         self.rowStride = packedRowStride(positions: positions)
         self.input = Cells(varied: rows * rowStride)
         self.integers = Cells(count: rows * rowStride)
-        self.scales = Cells(count: (rows + Int(dn_scaled_rows) - 1) / Int(dn_scaled_rows) * rowStride)
+        let scaleRows = (channels + Int(dn_scaled_channels) - 1) / Int(dn_scaled_channels)
+        self.scales = Cells(count: scaleRows * rowStride)
+        self.offsets = Cells(count: scaleRows * rowStride)
     }
 
     func callAsFunction() {
@@ -164,6 +167,7 @@ private final class QuantizationRun {
             input: UnsafePointer(input.pointer),
             integers: integers.pointer,
             scales: scales.floats,
+            offsets: offsets.floats,
             rows: Int32(rows),
             positions: Int32(positions),
             row_stride: Int64(rowStride)

@@ -6,7 +6,7 @@ func addConvolutionBenchmarks() {
     let isa = dn_best_isa()
     guard isa != dn_isa_none else { return }
     for layer in ConvolutionLayer.paper {
-        for (formatName, format) in formats + [("int8", dn_int16)] where format == dn_f32 || layer.hasBF16 {
+        for (formatName, format) in formats + [("int8", dn_integers)] where format == dn_f32 || layer.hasBF16 {
             for batch in batches {
                 Benchmark("convolve \(layer.name) \(formatName) batch \(twoDigits(batch))") { _, run in
                     run()
@@ -27,6 +27,8 @@ private final class ConvolutionRun {
 
     private let isa: dn_isa
     private let format: dn_format
+    /// Input channels in a row.
+    private let rowChannels: Int
     private let rows: Int
     private let outChannels: Int
     private let positions: Int
@@ -38,12 +40,14 @@ private final class ConvolutionRun {
     private let bias: Cells
     private let scales: Cells
     private let inputScales: Cells
+    private let weightSums: Cells
     private var firstWeight = 0
 
     init(_ layer: ConvolutionLayer, format: dn_format, batch: Int, isa: dn_isa) {
         self.isa = isa
         self.format = format
-        self.rows = format == dn_f32 ? layer.inChannels : (layer.inChannels + 1) / 2
+        self.rowChannels = format == dn_f32 ? 1 : format == dn_bf16 ? 2 : Int(dn_integer_channels(isa))
+        self.rows = (layer.inChannels + rowChannels - 1) / rowChannels
         self.outChannels = padded(layer.outChannels)
         self.positions = layer.outLength * batch
         self.taps = layer.taps(batch: batch)
@@ -52,14 +56,16 @@ private final class ConvolutionRun {
         self.output = Cells(count: positions * outChannels)
         self.bias = Cells(count: outChannels)
         self.scales = Cells(count: outChannels)
-        self.inputScales = Cells(count: (rows + Int(dn_scaled_rows) - 1) / Int(dn_scaled_rows) * rowStride)
+        let scaleRows = (layer.inChannels + Int(dn_scaled_channels) - 1) / Int(dn_scaled_channels)
+        self.inputScales = Cells(count: scaleRows * rowStride)
+        self.weightSums = Cells(count: taps.count * scaleRows * Int(dn_max_vectors) * Int(dn_lanes))
     }
 
     func callAsFunction() {
         let lanes = Int(dn_lanes)
-        // A lane has a pair of weights: of 8 bits, two lanes share a cell.
-        let lanesPerCell = format == dn_int16 ? 2 : 1
-        let weightCount = taps.count * rows * outChannels / lanesPerCell
+        // Weights of integers have 8 bits.
+        let laneBytes = format == dn_integers ? rowChannels : 4
+        let weightCount = taps.count * rows * outChannels * laneBytes / 4
         if firstWeight + weightCount > weights.count { firstWeight = 0 }
         taps.withUnsafeBufferPointer { taps in
             var channel = 0
@@ -72,15 +78,16 @@ private final class ConvolutionRun {
                 convolution.bias = UnsafePointer(bias.floats) + channel
                 convolution.scales = UnsafePointer(scales.floats) + channel
                 convolution.input_scales = UnsafePointer(inputScales.floats)
+                convolution.input_offsets = UnsafePointer(inputScales.floats)
+                convolution.weight_sums = UnsafePointer(weightSums.floats)
                 convolution.taps = taps.baseAddress
                 convolution.tap_count = Int32(taps.count)
                 convolution.rows = Int32(rows)
                 convolution.vectors = Int32(vectors)
-                convolution.positions = Int32(positions)
                 convolution.row_stride = Int64(rowStride)
                 convolution.output_stride = Int64(outChannels)
                 dn_convolve(isa, format, &convolution)
-                firstWeight += taps.count * rows * vectors * lanes / lanesPerCell
+                firstWeight += taps.count * rows * vectors * lanes * laneBytes / 4
                 channel += vectors * lanes
             }
         }

@@ -39,27 +39,27 @@ struct ConvolutionLayer {
     /// Whether the denoiser has this layer in bf16; a small one keeps single precision.
     var hasBF16: Bool { inChannels * outChannels >= 4096 }
 
-    /// The taps that meet more than padding, in positions of `batch` samples.
+    /// The taps that meet more than padding, in positions of `batch` samples, in the denoiser's order.
     func taps(batch: Int) -> [dn_tap] {
-        func tap(_ output: Int, _ count: Int, _ input: Int) -> dn_tap {
+        func tap(_ output: Int, _ count: Int, _ input: Int, starts: Bool = false) -> dn_tap {
             dn_tap(
                 output_first: Int32(output * batch),
                 count: Int32(count * batch),
-                input_first: Int32(input * batch)
+                input_first: Int32(input * batch),
+                starts: starts
             )
         }
         switch kind {
         case .centred(let taps):
-            return (-(taps / 2)...taps / 2).filter { abs($0) < length }.map { shift in
-                tap(max(0, -shift), length - abs(shift), max(0, shift))
-            }
+            let shifts = [0] + (-(taps / 2)...taps / 2).filter { $0 != 0 && abs($0) < length }
+            return shifts.map { tap(max(0, -$0), length - abs($0), max(0, $0), starts: $0 == 0) }
         case .downsampling:
             let half = length / 2
-            return [tap(1, half - 1, half), tap(0, half, 0), tap(0, half, half)]
+            return [tap(0, half, 0, starts: true), tap(1, half - 1, half), tap(0, half, half)]
         case .upsampling:
             return [
-                tap(0, length, 0), tap(1, length - 1, 0),
-                tap(length, length, 0), tap(length, length - 1, 1),
+                tap(0, length, 0, starts: true), tap(1, length - 1, 0),
+                tap(length, length, 0, starts: true), tap(length, length - 1, 1),
             ]
         }
     }

@@ -7,16 +7,15 @@ import CKernels
 struct IntegerInput {
     /// [rows][rowStride], two channels of 16 bits or four of 8 in a cell, as the instruction set multiplies them.
     let cells: UnsafeMutablePointer<UInt32>
-    /// What an integer of 1 stands for more than one of 0, at each position in each of the rows that share a scale:
+    /// What an integer of 1 stands for more than one of 0, at each position in each `dn_scaled_channels` channels:
     /// [scaleRows][rowStride].
     let scales: UnsafeMutablePointer<Float>
     /// What an integer of 0 stands for, likewise, where four channels share a cell.
     let offsets: UnsafeMutablePointer<Float>
 
-    /// How many scales `rows` rows of pairs have at each position.
-    static func scaleRows(rows: Int, isa: dn_isa) -> Int {
-        let shared = Int(dn_integer_channels(isa) == 4 ? 2 * dn_scaled_quads : dn_scaled_pairs)
-        return (rows + shared - 1) / shared
+    /// How many scales so many channels have at each position.
+    static func scaleRows(channels: Int) -> Int {
+        (channels + Int(dn_scaled_channels) - 1) / Int(dn_scaled_channels)
     }
 
     /// Takes over `input` [rows][rowStride], pairs of bf16.

@@ -6,8 +6,8 @@ public enum Precision: String, Sendable, Hashable, CaseIterable {
     case f32
     /// Weights and the convolutions' inputs rounded to bfloat16, sums in single precision.
     case bf16
-    /// Weights rounded to 8-bit integers with a scale for each output channel. Inputs, rounded to bfloat16, become 16-bit
-    /// integers with a scale for each position, so that products are exact.
+    /// Weights rounded to 8-bit integers with a scale for each output channel. Inputs become integers too, with a scale for
+    /// each position: of 8 bits where the processor multiplies bytes four at a time, of 16 elsewhere.
     case int8
 }
 

@@ -58,8 +58,10 @@ final class PackedConvolution {
     /// What an integer weight of 1 stands for, [outChannels] up to the end of a vector; empty without quantization.
     private let scales: FloatBuffer
     /// For integers in fours: the sums of the quantized weights over the rows that share a scale of the input,
-    /// [blocks][taps][weightRows / dn_scaled_quads, rounded up][vectors * lanes].
+    /// [blocks][taps][scaleRows][vectors * lanes].
     private let weightSums: FloatBuffer
+    /// How many scales the input has at each position.
+    private let scaleRows: Int
     /// [parts][taps], filled in for the batch at hand.
     private let scaledTaps: UnsafeMutablePointer<dn_tap>
 
@@ -91,12 +93,11 @@ final class PackedConvolution {
         self.rows = inputs.reduce(0) { $0 + ($1 + inputRowChannels - 1) / inputRowChannels }
         self.rowChannels = isQuantized ? Int(dn_integer_channels(engine.isa)) : inputRowChannels
         self.weightRows = (rows * inputRowChannels + rowChannels - 1) / rowChannels
+        self.scaleRows = IntegerInput.scaleRows(channels: weightRows * rowChannels)
 
         let lanes = Int(dn_lanes)
         let largest = Int(dn_block_vectors(engine.isa))
-        let sumRows =
-            isQuantized && rowChannels == 4
-            ? taps.count * ((weightRows + Int(dn_scaled_quads) - 1) / Int(dn_scaled_quads)) : 0
+        let sumRows = isQuantized && rowChannels == 4 ? taps.count * scaleRows : 0
         let laneCells = taps.count * weightRows * (isQuantized ? rowChannels : 4) / 4
         var laneCount = 0
         self.blocks = share.ranges.map { range in
@@ -166,11 +167,8 @@ final class PackedConvolution {
             for row in 0..<weightRows {
                 let place = row * rowChannels
                 if isQuantized {
-                    let sums =
-                        rowChannels == 4
-                        ? weightSums.pointer + block.sumOffset
-                            + (tap * ((weightRows + Int(dn_scaled_quads) - 1) / Int(dn_scaled_quads))
-                                + row / Int(dn_scaled_quads)) * lanes : nil
+                    let scaled = tap * scaleRows + place / Int(dn_scaled_channels)
+                    let sums = rowChannels == 4 ? weightSums.pointer + block.sumOffset + scaled * lanes : nil
                     quantizeRow(lanes: lanes, block: block.channel, into: cell, sums: sums) {
                         value($0, tap, place + $1)
                     }

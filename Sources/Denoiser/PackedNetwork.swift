@@ -36,8 +36,7 @@ final class PackedNetwork: @unchecked Sendable {
         let memory = PackedActivations(
             architecture: architecture,
             maximumBatch: maximumBatch,
-            integerParts: engine.isQuantized ? engine.threads : 0,
-            isa: engine.isa
+            integerParts: engine.isQuantized ? engine.threads : 0
         )
         var builder = PackedNetworkBuilder(architecture: architecture, engine: engine, memory: memory)
         try builder.build(parameter: parameter)
@@ -158,7 +157,7 @@ final class PackedActivations {
     private let integerParts: Int
 
     /// - Parameter integerParts: the parts of a stage that need their input as integers.
-    init(architecture: UNet1DArchitecture, maximumBatch: Int, integerParts: Int, isa: dn_isa) {
+    init(architecture: UNet1DArchitecture, maximumBatch: Int, integerParts: Int) {
         let levels = architecture.encoder
         let widths = levels.map(\.second.outChannels)
         // Resampling puts the channels of one level next to the length of another, hence the widest of the neighbours.
@@ -180,7 +179,7 @@ final class PackedActivations {
             let pairs = max((widest + 1) / 2, 2 * ((widths[level] + 1) / 2))
             // An odd last pair takes a row of fours as well.
             integers = max(integers, (pairs + 1) * rowStride)
-            scales = max(scales, IntegerInput.scaleRows(rows: pairs, isa: isa) * rowStride)
+            scales = max(scales, IntegerInput.scaleRows(channels: 2 * pairs) * rowStride)
         }
         self.packedA = CellBuffer(count: cells)
         self.packedB = CellBuffer(count: cells)

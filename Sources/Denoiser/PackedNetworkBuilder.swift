@@ -74,7 +74,7 @@ struct PackedNetworkBuilder {
         try add(bottom[0], length: coarsest, to: [between], parameter: parameter)
         let above =
             decoder.isEmpty
-            ? PackedRows(cells: x, length: coarsest, format: Self.endFormat) : lower(last, order: .same)
+            ? PackedRows(cells: x, length: coarsest, format: finalFormat) : lower(last, order: .same)
         try add(bottom[1], length: coarsest, to: [above], parameter: parameter)
 
         for (index, shape) in decoder.enumerated() {
@@ -103,7 +103,7 @@ struct PackedNetworkBuilder {
                     ? PackedRows(
                         cells: other,
                         length: 2 * shape.length,
-                        format: Self.endFormat,
+                        format: finalFormat,
                         order: order
                     ) : lower(level - 1, order: order),
                 parameter: parameter
@@ -123,6 +123,11 @@ struct PackedNetworkBuilder {
     private func format(_ block: ResidualBlockShape) -> dn_format {
         block.name == architecture.encoder[0].first.name
             ? Self.endFormat : engine.format(weights: block.inChannels * block.outChannels)
+    }
+
+    /// What the second convolution from the end reads.
+    private var finalFormat: dn_format {
+        engine.format(weights: architecture.downDims[0] * architecture.downDims[0])
     }
 
     private func resampleFormat(_ channels: Int) -> dn_format { engine.format(weights: channels * channels) }
@@ -307,7 +312,7 @@ struct PackedNetworkBuilder {
                     taps: architecture.kernelSize,
                     length: horizon,
                     share: share,
-                    format: Self.endFormat,
+                    format: finalFormat,
                     parameter: parameter
                 ),
                 input: x,

@@ -27,7 +27,7 @@ public struct CalibrationCache: Sendable {
     /// What a calibration holds for.
     public struct Key: Codable, Hashable, Sendable {
         /// Of the file's contents and of how they are measured.
-        var version = 9
+        var version = 10
         let policy: String
         let fingerprint: UInt64
         let solver: String

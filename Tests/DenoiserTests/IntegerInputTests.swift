@@ -1,3 +1,4 @@
+import CKernels
 import Testing
 
 @testable import Denoiser
@@ -10,24 +11,28 @@ struct IntegerInputTests {
     struct Example: ~Copyable {
         static let positions = 5
         static let rowStride = 16
-        let rows: Int
+        /// Channels of a cell of integers.
+        let cellChannels: Int
         private let input: CellBuffer
         private let integers: CellBuffer
         private let scales: FloatBuffer
+        private let offsets: FloatBuffer
 
         /// - Parameter value: of (channel, position), a number that bf16 holds.
         init(rows: Int, instructionSet: Kernel.InstructionSet, value: (Int, Int) -> Float) {
-            self.rows = rows
+            self.cellChannels = Int(dn_integer_channels(instructionSet.isa))
+            let scaleRows = IntegerInput.scaleRows(channels: 2 * rows)
             self.input = CellBuffer(count: rows * Self.rowStride)
             self.integers = CellBuffer(count: rows * Self.rowStride)
-            self.scales = FloatBuffer(count: (rows + 255) / 256 * Self.rowStride)
+            self.scales = FloatBuffer(count: scaleRows * Self.rowStride)
+            self.offsets = FloatBuffer(count: scaleRows * Self.rowStride)
             for row in 0..<rows {
                 for position in 0..<Self.positions {
                     input.pointer[row * Self.rowStride + position] =
                         value(2 * row, position).bitPattern >> 16 | value(2 * row + 1, position).bitPattern
                 }
             }
-            IntegerInput(cells: integers.pointer, scales: scales.pointer).fill(
+            IntegerInput(cells: integers.pointer, scales: scales.pointer, offsets: offsets.pointer).fill(
                 from: input.pointer,
                 rows: rows,
                 positions: Self.positions,
@@ -36,16 +41,20 @@ struct IntegerInputTests {
             )
         }
 
-        func scale(row: Int, position: Int) -> Float {
-            scales.pointer[row / 256 * Self.rowStride + position]
+        /// What a channel's integers are multiples of.
+        func scale(channel: Int, position: Int) -> Float {
+            scales.pointer[channel / 512 * Self.rowStride + position]
         }
 
         /// The number that a channel's integer stands for.
         func value(channel: Int, position: Int) -> Float {
-            let row = channel / 2
-            let cell = integers.pointer[row * Self.rowStride + position]
-            let integer = Int16(truncatingIfNeeded: channel % 2 == 0 ? cell : cell >> 16)
-            return Float(integer) * scale(row: row, position: position)
+            let cell = integers.pointer[channel / cellChannels * Self.rowStride + position]
+            let shifted = cell >> (channel % cellChannels * 32 / cellChannels)
+            let scale = scale(channel: channel, position: position)
+            return cellChannels == 2
+                ? Float(Int16(truncatingIfNeeded: shifted)) * scale
+                : Float(UInt8(truncatingIfNeeded: shifted)) * scale
+                    + offsets.pointer[channel / 512 * Self.rowStride + position]
         }
     }
 
@@ -56,24 +65,28 @@ struct IntegerInputTests {
     }
 
     @Test(
-        "is the input to half a unit, with a scale for each position and 256 rows",
-        arguments: instructionSets
+        "is the input to half a unit, with a scale for each position and 512 channels",
+        arguments: instructionSets,
+        [299, 300]
     )
-    func roundTrip(instructionSet: Kernel.InstructionSet) {
-        let example = Example(rows: 300, instructionSet: instructionSet, value: Self.number)
-        for channel in 0..<600 {
+    func roundTrip(instructionSet: Kernel.InstructionSet, rows: Int) throws {
+        let example = Example(rows: rows, instructionSet: instructionSet, value: Self.number)
+        for channel in 0..<2 * rows {
             for position in 0..<Example.positions {
                 let expected = Self.number(channel: channel, position: position)
-                let scale = example.scale(row: channel / 2, position: position)
+                let scale = example.scale(channel: channel, position: position)
                 let error = abs(example.value(channel: channel, position: position) - expected)
                 #expect(error <= 0.501 * scale)
             }
         }
         for position in 0..<Example.positions {
-            for channels in [0..<512, 512..<600] {
-                let largest = channels.map { abs(Self.number(channel: $0, position: position)) }.max() ?? 0
-                let scale = example.scale(row: channels.lowerBound / 2, position: position)
-                #expect(abs(scale / (largest / 32767) - 1) < 1e-6)
+            for channels in [0..<512, 512..<2 * rows] {
+                let values = channels.map { Self.number(channel: $0, position: position) }
+                let least = try #require(values.min())
+                let most = try #require(values.max())
+                let scale = example.scale(channel: channels.lowerBound, position: position)
+                let expected = example.cellChannels == 2 ? max(most, -least) / 32767 : (most - least) / 255
+                #expect(abs(scale / expected - 1) < 1e-6)
             }
         }
     }
@@ -85,16 +98,20 @@ struct IntegerInputTests {
                 $0 == channel && $1 == 2 ? value : Self.number(channel: $0, position: $1)
             }
             for position in 0..<Example.positions {
-                #expect(example.scale(row: 0, position: position).isFinite == (position != 2))
+                #expect(example.scale(channel: 0, position: position).isFinite == (position != 2))
             }
         }
     }
 
-    @Test("is zero where the input is too small for a scale", arguments: instructionSets)
-    func small(instructionSet: Kernel.InstructionSet) {
+    @Test("is the input where that leaves no room for a scale", arguments: instructionSets)
+    func same(instructionSet: Kernel.InstructionSet) {
         for value in [Float(0), Float(bitPattern: 0x0001_0000)] {
             let example = Example(rows: 3, instructionSet: instructionSet) { _, _ in value }
-            #expect((0..<6).allSatisfy { example.value(channel: $0, position: 1) == 0 })
+            #expect((0..<6).allSatisfy { abs(example.value(channel: $0, position: 1)) <= value })
+        }
+        for value: Float in [-3, 0.5, 3] {
+            let example = Example(rows: 3, instructionSet: instructionSet) { _, _ in value }
+            #expect((0..<6).allSatisfy { abs(example.value(channel: $0, position: 1) / value - 1) < 1e-6 })
         }
     }
 }

@@ -5,9 +5,9 @@
 //   input    [rows][rowStride] 4-byte cells, a row for each input channel (f32) or pair of channels (bf16, the even
 //            channel in the low half), a column for each position. A position is a (time, sample) pair, sample fastest.
 //            As integers, cells are made from pairs of bf16 in one of two ways, the instruction set's
-//            (`dn_integer_channels`): 2 channels of 16 bits, multiples of a scale for each position in each
-//            `dn_scaled_pairs` rows, or 4 channels of 8 bits, multiples of a scale above an offset for each position in
-//            each `dn_scaled_quads` rows. Scales and offsets are [rows / that, rounded up][rowStride].
+//            (`dn_integer_channels`): 2 channels of 16 bits, multiples of a scale, or 4 channels of 8 bits, multiples of a
+//            scale above an offset. Each `dn_scaled_channels` channels have a scale, and an offset, at each position:
+//            [channels / dn_scaled_channels, rounded up][rowStride].
 //   weights  [taps][rows][vectors][lanes] 4-byte cells, for a block of `vectors * lanes` output channels. For inputs of
 //            integers 8 bits each: [taps][rows][vectors][lanes][channels of a cell] bytes.
 //   output   [positions][outputStride] floats, a row for each position.
@@ -20,10 +20,8 @@
 enum {
     dn_lanes = 16,
     dn_max_vectors = 4,
-    // As many products of a weight of 8 bits and an input of 16, in pairs, as 32 bits hold the sum of.
-    dn_scaled_pairs = 256,
-    // Few enough for 8 bits to do, and enough for the scaling to take little time.
-    dn_scaled_quads = 64,
+    // As many products of a weight of 8 bits and an input of 16 as 32 bits hold the sum of.
+    dn_scaled_channels = 512,
 };
 
 /// Instruction sets, worst first. Each includes those before it.
@@ -61,7 +59,7 @@ typedef struct {
     const float *scales;     // of integers only: [vectors * lanes], what a weight of 1 stands for
     const float *input_scales; // likewise, what an input of 1 stands for, above the offset if there is one
     // Of integers in fours only: what an input of 0 stands for, and the sums of what the weights that meet it stand for,
-    // [taps][rows / dn_scaled_quads, rounded up][vectors * lanes].
+    // [taps][channels / dn_scaled_channels, rounded up][vectors * lanes].
     const float *input_offsets;
     const float *weight_sums;
     const dn_tap *taps;
