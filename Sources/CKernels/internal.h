@@ -13,7 +13,9 @@
     int64_t dn_multiply_##isa(dn_format format, int64_t rounds, float *sink);
 
 DN_DECLARE(avx2)
+DN_DECLARE(avx2_vnni)
 DN_DECLARE(avx512)
+DN_DECLARE(avx512_vnni)
 DN_DECLARE(avx512_bf16)
 
 #endif

@@ -9,7 +9,8 @@
 #define ISA(name) name##_avx2
 #define MAX_VECTORS 1
 #define TILE(vectors) 6
-#define HAS_DOT 0
+#define HAS_DOT_BF16 0
+#define HAS_DOT_BYTES 0
 #include "kernels.inc"
 #pragma clang attribute pop
 #endif

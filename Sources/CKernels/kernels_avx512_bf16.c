@@ -7,7 +7,8 @@
 #define ISA(name) name##_avx512_bf16
 #define MAX_VECTORS 4
 #define TILE(vectors) ((vectors) == 4 ? 6 : (vectors) == 3 ? 8 : 12)
-#define HAS_DOT 1
+#define HAS_DOT_BF16 1
+#define HAS_DOT_BYTES 1
 #include "kernels.inc"
 #pragma clang attribute pop
 #endif

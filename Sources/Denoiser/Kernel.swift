@@ -19,16 +19,22 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
         case openBLAS = "openblas"
         /// The packed kernels with AVX2 and FMA.
         case avx2
+        /// Those with AVX-VNNI, the dot product of bytes, as well.
+        case avx2VNNI = "avx2-vnni"
         /// The packed kernels with AVX-512.
         case avx512
-        /// The packed kernels with AVX-512 and its bfloat16 dot product.
+        /// Those with its dot product of bytes as well.
+        case avx512VNNI = "avx512-vnni"
+        /// Those with its dot products of bytes and of bfloat16 as well.
         case avx512BF16 = "avx512-bf16"
 
         var isa: dn_isa {
             switch self {
             case .openBLAS: dn_isa_none
             case .avx2: dn_isa_avx2
+            case .avx2VNNI: dn_isa_avx2_vnni
             case .avx512: dn_isa_avx512
+            case .avx512VNNI: dn_isa_avx512_vnni
             case .avx512BF16: dn_isa_avx512_bf16
             }
         }
@@ -64,7 +70,8 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
             switch instructionSet {
             case .openBLAS: precision == .f32
             case .avx2, .avx512: true
-            // What it adds to AVX-512 is of no use to single precision.
+            // What these add is of no use to the other precisions.
+            case .avx2VNNI, .avx512VNNI: precision == .int8
             case .avx512BF16: precision != .f32
             }
         guard hasPrecision, Self.available.contains(instructionSet) else { return nil }
@@ -74,8 +81,7 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
 
     /// The instruction sets of this processor, slowest first.
     public static var available: [InstructionSet] {
-        let best = dn_best_isa()
-        return InstructionSet.allCases.filter { $0.isa.rawValue <= best.rawValue }
+        InstructionSet.allCases.filter { dn_supports($0.isa) }
     }
 
     /// Precision and instruction set, for reports.

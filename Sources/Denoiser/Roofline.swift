@@ -27,11 +27,11 @@ public struct Roofline: Sendable, Hashable {
     ///
     /// - Returns: nil where there are no packed kernels for this processor.
     public static func measure(threads: Int) -> Roofline? {
-        let isa = Kernel.fastest.instructionSet.isa
+        let isa = dn_best_isa()
         guard isa != dn_isa_none else { return nil }
         let meter = Meter(isa: isa, threads: threads)
         defer { meter.stop() }
-        let multipliesBF16 = isa.rawValue >= dn_isa_avx512_bf16.rawValue
+        let multipliesBF16 = isa == dn_isa_avx512_bf16
         return Roofline(
             gbPerS: meter.best(of: 7, .read),
             gflopsF32: meter.best(of: 5, .multiply(dn_f32)),

@@ -75,7 +75,7 @@ struct SamplerOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             The network's arithmetic: f32, bf16 (weights and inputs rounded, sums in f32), int8 (weights in 8 bits with \
-            a scale a channel, inputs in 8 or, without AVX-512 VNNI, 16, exact sums), or auto: int8 where this processor has AVX2 or AVX-512, else \
+            a scale a channel, inputs in 8 or, without VNNI, 16, exact sums), or auto: int8 where this processor has AVX2 or AVX-512, else \
             f32. Default: f32.
             """,
             valueName: "p"

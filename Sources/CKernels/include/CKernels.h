@@ -24,15 +24,20 @@ enum {
     dn_scaled_channels = 512,
 };
 
-/// Instruction sets, worst first. Each includes those before it.
+/// Instruction sets, worst first.
 typedef enum {
     dn_isa_none = 0,
     dn_isa_avx2 = 1,
-    dn_isa_avx512 = 2,
-    dn_isa_avx512_bf16 = 3,
+    dn_isa_avx2_vnni = 2,
+    dn_isa_avx512 = 3,
+    dn_isa_avx512_vnni = 4,
+    dn_isa_avx512_bf16 = 5,  // VNNI included
 } dn_isa;
 
-/// The best instruction set this processor and operating system support.
+/// Whether this processor and operating system support an instruction set.
+bool dn_supports(dn_isa isa);
+
+/// The best one that they support.
 dn_isa dn_best_isa(void);
 
 /// What an input cell holds, and a weight cell with it.
@@ -45,7 +50,7 @@ typedef enum {
 /// One tap of a convolution: which positions it writes, and which it reads for the first of them.
 typedef struct {
     int32_t output_first;
-    int32_t count;
+    int32_t count;           // at least 1
     int32_t input_first;
     bool starts;             // the outputs hold nothing yet: they start from the bias
 } dn_tap;
