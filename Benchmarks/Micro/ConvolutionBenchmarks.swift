@@ -6,7 +6,8 @@ func addConvolutionBenchmarks() {
     let isa = dn_best_isa()
     guard isa != dn_isa_none else { return }
     for layer in ConvolutionLayer.paper {
-        for (formatName, format) in formats + [("int8", dn_integers)] where format == dn_f32 || layer.hasBF16 {
+        for (formatName, format) in formats + [("int8", dn_integers)] where format == dn_f32 || layer.hasBF16
+        {
             for batch in batches {
                 Benchmark("convolve \(layer.name) \(formatName) batch \(twoDigits(batch))") { _, run in
                     run()

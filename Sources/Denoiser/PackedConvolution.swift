@@ -210,7 +210,8 @@ final class PackedConvolution {
 
     /// Bytes of packed weights.
     var weightBytes: Int {
-        blocks.joined().reduce(0) { $0 + $1.vectors } * Int(dn_lanes) * (isQuantized ? rowChannels : 4) * weightRows
+        blocks.joined().reduce(0) { $0 + $1.vectors } * Int(dn_lanes) * (isQuantized ? rowChannels : 4)
+            * weightRows
             * taps.count
     }
 

@@ -20,7 +20,13 @@ extension Tap {
             let first = max(0, -shift)
             let end = min(length, length - shift)
             return first < end
-                ? Tap(weightIndex: tap, first: first, count: end - first, input: first + shift, starts: shift == 0) : nil
+                ? Tap(
+                    weightIndex: tap,
+                    first: first,
+                    count: end - first,
+                    input: first + shift,
+                    starts: shift == 0
+                ) : nil
         }
     }
 

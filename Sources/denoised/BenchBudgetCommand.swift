@@ -200,5 +200,39 @@ struct BenchBudgetCommand: ParsableCommand {
             )
         }
         table.print()
+        showLate(report)
     }
+
+    /// The longest of the late chunks and what held them up.
+    private func showLate(_ report: Report) {
+        guard report.results.contains(where: { $0.late > 0 }) else { return }
+        Console.result("\nlate, the \(Self.shownLate) longest of each budget; --json has all\n")
+        var table = Table(
+            "budget ms",
+            "chunk",
+            "ms",
+            "waited",
+            "sampled",
+            "encoded",
+            "passes",
+            "coarse steps"
+        )
+        for result in report.results {
+            for chunk in result.lateChunks.sorted(by: { $0.ms > $1.ms }).prefix(Self.shownLate) {
+                table.add(
+                    fixed(result.budgetMs, 0),
+                    String(chunk.index),
+                    fixed(chunk.ms, 2),
+                    fixed(chunk.queueMs, 2),
+                    fixed(chunk.sampleMs, 2),
+                    fixed(chunk.encodeMs, 2),
+                    String(chunk.iterations),
+                    String(chunk.coarseSteps)
+                )
+            }
+        }
+        table.print()
+    }
+
+    private static let shownLate = 5
 }
