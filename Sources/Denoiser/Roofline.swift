@@ -8,7 +8,7 @@ public struct Roofline: Sendable, Hashable {
     public let gflopsF32: Double
     /// Likewise in bf16; 0 where the processor does not multiply it.
     public let gflopsBF16: Double
-    /// Likewise with weights of 8 bits, and inputs of the fewest bits that a batch's have.
+    /// Likewise with weights of 8 bits and inputs of as many as the instruction set takes.
     public let gflopsInt8: Double
 
     /// The least time in which a forward pass can be done, in milliseconds: its weights read once, or its operations
