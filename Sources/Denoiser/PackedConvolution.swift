@@ -98,7 +98,8 @@ final class PackedConvolution {
         let lanes = Int(dn_lanes)
         let largest = Int(dn_block_vectors(engine.isa))
         let sumRows = isQuantized && rowChannels == 4 ? taps.count * scaleRows : 0
-        let laneCells = taps.count * weightRows * (isQuantized ? rowChannels : 4) / 4
+        // In bytes: a lane's may not fill its last cell, a vector's do.
+        let laneBytes = taps.count * weightRows * (isQuantized ? rowChannels : 4)
         var laneCount = 0
         self.blocks = share.ranges.map { range in
             var channel = range.lowerBound
@@ -113,12 +114,12 @@ final class PackedConvolution {
                 return Block(
                     channel: channel,
                     vectors: vectors,
-                    offset: laneCount * laneCells,
+                    offset: laneCount * laneBytes / 4,
                     sumOffset: laneCount * sumRows
                 )
             }
         }
-        self.weights = WeightMemory(cellCount: laneCount * laneCells, isLocked: engine.locksWeights)
+        self.weights = WeightMemory(cellCount: laneCount * laneBytes / 4, isLocked: engine.locksWeights)
         self.weightSums = FloatBuffer(count: laneCount * sumRows)
         self.bias = FloatBuffer(count: paddedChannels(bias.count))
         for (channel, value) in bias.enumerated() { self.bias.pointer[channel] = value }

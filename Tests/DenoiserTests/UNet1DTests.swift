@@ -193,15 +193,20 @@ struct UNet1DTests {
         #expect(relativeError(Array(alone[..<count]), Array(alone[count..<2 * count])) > 1e-3)
     }
 
-    @Test("agrees with single precision where a layer has more inputs than share a scale", arguments: kernels)
-    func wide(kernel: Kernel) throws {
+    /// More inputs than share a scale, and an odd number of pairs of them.
+    @Test(
+        "agrees with single precision whatever the number of inputs",
+        arguments: kernels,
+        [(widths: [48, 640], groups: 8), (widths: [72, 90], groups: 6)]
+    )
+    func inputs(kernel: Kernel, shape: (widths: [Int], groups: Int)) throws {
         let architecture = try UNet1DArchitecture(
             actionDim: 2,
             horizon: 4,
             conditionDim: 4,
-            downDims: [48, 640],
+            downDims: shape.widths,
             kernelSize: 3,
-            nGroups: 8,
+            nGroups: shape.groups,
             diffusionStepEmbedDim: 16
         )
         let draws = Draws(architecture, seed: 5, index: 0, batch: 3)
