@@ -60,6 +60,8 @@ final class PackedConvolution {
     /// For integers in fours: the sums of the quantized weights over the rows that share a scale of the input,
     /// [blocks][taps][scaleRows][vectors * lanes].
     private let weightSums: FloatBuffer
+    /// Whether the input's integers come in fours, above an offset.
+    private var hasOffsets: Bool { isQuantized && rowChannels == 4 }
     /// How many scales the input has at each position.
     private let scaleRows: Int
     /// [parts][taps], filled in for the batch at hand.
@@ -169,7 +171,7 @@ final class PackedConvolution {
                 let place = row * rowChannels
                 if isQuantized {
                     let scaled = tap * scaleRows + place / Int(dn_scaled_channels)
-                    let sums = rowChannels == 4 ? weightSums.pointer + block.sumOffset + scaled * lanes : nil
+                    let sums = hasOffsets ? weightSums.pointer + block.sumOffset + scaled * lanes : nil
                     quantizeRow(lanes: lanes, block: block.channel, into: cell, sums: sums) {
                         value($0, tap, place + $1)
                     }
