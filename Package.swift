@@ -6,7 +6,7 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// The modules that compute chunks are optimised in debug builds too: unoptimised Swift allocates where it iterates and
+/// The modules that compute chunks and commands are optimised in debug builds too: unoptimised Swift allocates where it iterates and
 /// indexes, and the tests count allocations. So are the kernels, lest the tests spend most of their time in them.
 let computing = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
@@ -69,7 +69,7 @@ let package = Package(
         module("Sampling", ["NumPyRandom"], settings: computing),
         module("Policy", ["COpenBLAS", "Denoiser", "Sampling", "Safetensors"], settings: computing),
         module("Wire", ["CLinux", "CMessagePack", "CZeroMQ"]),
-        module("Safety", [yams]),
+        module("Safety", [yams], settings: computing),
         module("Recording"),
         module(
             "Controller",
@@ -78,7 +78,7 @@ let package = Package(
                 histogram,
             ]
         ),
-        module("RealTime", ["Wire"]),
+        module("RealTime", ["Wire"], settings: computing),
         module("Monitoring", ["Safety", "Wire", flyingSocks]),
         module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(

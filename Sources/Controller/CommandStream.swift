@@ -2,38 +2,56 @@ import RealTime
 import Safety
 import Wire
 
-/// Turns a robot's chunks into one command a tick: which action is due by the robot's clock, how it is joined with what
-/// is being carried out, and what the limits make of it. The rules alone: no socket, and every time is given.
+/// Turns a robot's chunks into one command a period: which action is due by the robot's clock, how it is joined with what is
+/// being carried out, and what the limits make of it. The rules alone: no socket, and every time is given.
+///
+/// Three clocks are kept apart. ``CommandPacer`` says when a command goes out, by the daemon's clock alone, and the limits hold
+/// over the time that really passed. ``PlanClock`` says which control step it is for. ``CommandTime`` says when that is by the
+/// robot's clock.
 struct CommandStream: Sendable {
-    /// What became of a tick.
+    /// What became of a period.
     enum Tick {
         /// A command to publish.
         case command(CommandLimiter.Command, tick: UInt64, step: Double, timeNs: UInt64)
         /// No action is planned for it.
         case nothingPlanned
+        /// The motion cannot begin yet: it is not known where the robot is.
+        case waiting
         /// A limit that cannot be kept, or must not be broken.
         case refused(String)
     }
 
+    /// A period that has begun, and what its command is computed by.
+    struct Period {
+        /// The control step that the command is for.
+        fileprivate let step: Double
+        /// When it began, by the daemon's clock.
+        fileprivate let timeNs: UInt64
+        /// Since the last command, in seconds; nil if there was none.
+        fileprivate let elapsed: Double?
+    }
+
     private let file: RobotFile
     private let settings: ChunkSchedule.Settings
-    private let ticksPerStep: Double
-    private let interval: Float
+    private var pacer: CommandPacer
     private var clock: StepClock
+    private var planClock = PlanClock()
+    private var time = CommandTime()
     private var schedule: ChunkSchedule
     private var latency: LatencyEstimate
     private var limiter: CommandLimiter
-    private var lastTick: UInt64?
+    private var sent = SentCommands()
+    private var start: MotionStart
+    /// The periods since the episode began, of the last command.
+    private var tick: UInt64?
     /// The control step with which the newest chunk takes over.
     private var joinsAt: UInt64 = 0
-    /// Whether a motion is to begin as soon as the one before is at rest.
-    private var isToBegin = false
     private var beginsEpisode = true
     private var feedback: [Float]?
     /// The sequence number of the observation that the plan is from.
     private(set) var sequence: UInt64 = 0
 
-    /// The largest sequence number for which every tick has a number.
+    /// The largest sequence number for which every period has a number.
     static let largestSequence: UInt64 = 1 << 40
     /// A time stamp by a clock that both sides have is not further from the receipt, in nanoseconds.
     private static let longestWay: UInt64 = 10_000_000_000
@@ -51,12 +69,12 @@ struct CommandStream: Sendable {
             strategy: strategy,
             interpolation: file.interpolation.ofActions
         )
-        ticksPerStep = (file.commandHz / file.controlHz).rounded()
-        interval = Float(1 / file.commandHz)
+        pacer = CommandPacer(hz: file.commandHz)
         clock = StepClock(clock: file.clock, controlHz: file.controlHz)
         latency = LatencyEstimate(Self.firstLatency)
         schedule = ChunkSchedule(settings, latency: latency, planning: Self.firstLatency)
-        limiter = CommandLimiter(file.limits, period: interval)
+        limiter = CommandLimiter(file.limits, period: CommandPacer.leastPeriods / file.commandHz)
+        start = MotionStart(file)
     }
 
     // MARK: Observations and chunks in
@@ -111,6 +129,7 @@ struct CommandStream: Sendable {
     /// Forgets what is planned, so that the next observation asks for a chunk.
     mutating func forgetPlan() {
         joinsAt = 0
+        planClock.reset()
         schedule = ChunkSchedule(settings, latency: latency, planning: latency.longest)
     }
 
@@ -120,7 +139,7 @@ struct CommandStream: Sendable {
     mutating func observe(_ observation: ObservationMessage, mayAsk: Bool, receivedNs: UInt64) -> Bool {
         if beginsEpisode {
             clock = StepClock(clock: file.clock, controlHz: file.controlHz)
-            lastTick = nil
+            tick = nil
             beginsEpisode = false
         }
         let wallOffset =
@@ -140,8 +159,7 @@ struct CommandStream: Sendable {
 
     /// Takes a chunk that is there. Returns whether it has taken over.
     mutating func receive(_ chunk: ChunkMessage, nowNs: UInt64) -> Bool {
-        guard let now = clock.step(at: nowNs), let observedNs = clock.time(of: Double(chunk.sequence)),
-            now > -1, now < Double(Self.largestSequence) * 2
+        guard let now = step(at: nowNs), let observedNs = clock.time(of: Double(chunk.sequence)), now > -1
         else { return false }
         let waited = Duration.nanoseconds(
             Int64(nowNs > observedNs ? min(nowNs - observedNs, 60_000_000_000) : 0)
@@ -154,10 +172,10 @@ struct CommandStream: Sendable {
     }
 
     /// The actions that will be carried out while the chunk for `sequence` is planned: row i is for step `sequence` + i. Nil
-    /// where the strategy freezes none.
+    /// if the strategy freezes none.
     func committedActions(from sequence: UInt64) -> ActionRows? { schedule.committed(from: sequence) }
 
-    // MARK: Commands out
+    // MARK: What is known of the robot
 
     /// Whether the last command left the robot at rest.
     var isAtRest: Bool { limiter.isAtRest }
@@ -165,71 +183,166 @@ struct CommandStream: Sendable {
     /// When the newest observation was made, by the daemon's clock; nil before the first of an episode.
     var newestObservationNs: UInt64? { clock.newestNs }
 
-    /// When the next command is due; nil before the first observation of an episode.
-    func nextTickNs(after nowNs: UInt64) -> UInt64? {
-        guard let step = clock.step(at: nowNs), step > -1, step < Double(Self.largestSequence) * 2 else {
-            return nil
-        }
-        let tick = max((step * ticksPerStep).rounded(.down) + 1, lastTick.map { Double($0) + 1 } ?? 0)
-        // Half a microsecond, so that rounding does not make the tick of that time the one before.
-        return clock.time(of: tick / ticksPerStep).map { $0 &+ 500 }
+    /// Control steps a second as measured, if they are not those of the robot file.
+    var unexpectedHz: Double? { clock.unexpectedHz }
+
+    /// What is wrong with the feedback of the newest observation, in words: the robot is not where it was told to be, or outside
+    /// its range; nil if nothing is.
+    var feedbackFault: String? {
+        guard let feedback, let newestNs = clock.newestNs else { return nil }
+        return start.fault(of: feedback, commanded: sent.inForce(at: newestNs))
     }
+
+    /// By how many seconds the robot's clock was set forward (above 0) or back while the robot moved; nil if it was not.
+    var clockStep: Double? {
+        guard !limiter.isAtRest else { return nil }
+        return time.clockStepNs(clock.offset).map { $0 / 1e9 }
+    }
+
+    // MARK: Commands out
+
+    /// When the next command is due; nil if none is.
+    func nextTickNs(after nowNs: UInt64) -> UInt64? { pacer.dueNs.map { max($0, nowNs + 1) } }
+
+    /// Has commands go out from now on, one a period; does nothing if they do already.
+    mutating func startCommands(at nowNs: UInt64) {
+        pacer.start(at: nowNs, originNs: clock.newestNs ?? nowNs)
+    }
+
+    /// Has no command go out from now on.
+    mutating func stopCommands() { pacer.stop() }
 
     /// Whether there is an action for now, or will be with the next control step.
     func hasPlan(at nowNs: UInt64) -> Bool {
-        guard let step = clock.step(at: nowNs) else { return false }
+        guard let step = step(at: nowNs) else { return false }
         return schedule.action(atTime: max(step, 0)) != nil || step < Double(joinsAt)
     }
 
-    /// Begins to move: where the robot says it is, or else where it was told to be last. A motion that is being brought to
-    /// rest ends first.
-    mutating func beginMotion() { isToBegin = true }
+    /// Begins to move, from a place that is known to be true: see ``MotionStart``. A motion that is being brought to rest ends
+    /// first.
+    mutating func beginMotion() { start.isPending = true }
 
-    /// The command of the tick that has come, if one has: on with the plan.
-    mutating func advance(at nowNs: UInt64) -> Tick? {
-        guard let due = dueTick(at: nowNs) else { return nil }
-        guard let target = schedule.action(atTime: due.step) else {
-            guard due.step < Double(joinsAt) else { return .nothingPlanned }
+    /// Ends a motion of which no command went out for longer than a motion bears. The robot has kept its last command, or was
+    /// moved; the next motion begins anew.
+    ///
+    /// - Returns: for how long no command went out, in nanoseconds; nil if that was not too long.
+    mutating func endMotionAfterPause(at nowNs: UInt64) -> UInt64? {
+        guard let pauseNs = pacer.pauseNs(at: nowNs) else { return nil }
+        limiter.rest()
+        planClock.reset()
+        start.isPending = true
+        // What was observed before the pause is no longer true; what came during it has yet to be read.
+        feedback = nil
+        return pauseNs
+    }
+
+    /// The period that has begun; nil if none has since this was asked last. It gets one command at most.
+    mutating func takePeriod(at nowNs: UInt64) -> Period? {
+        guard pacer.take(at: nowNs), let step = step(at: nowNs) else { return nil }
+        let elapsed = sent.lastNs.map { Double(max(nowNs - min($0, nowNs), 1)) / 1e9 }
+        return Period(step: max(step, 0), timeNs: nowNs, elapsed: elapsed)
+    }
+
+    /// The command of a period: on with the plan.
+    mutating func advance(_ period: Period) -> Tick {
+        guard let target = schedule.action(atTime: period.step) else {
+            guard period.step < Double(joinsAt) else { return .nothingPlanned }
             // The plan begins with the next control step. Until then the robot stays where it is.
-            return brake(at: nowNs).flatMap { if case .nothingPlanned = $0 { nil } else { $0 } }
+            let tick = brake(period)
+            if case .nothingPlanned = tick { return .waiting }
+            return tick
+        }
+        if start.isPending {
+            // A motion begins with the place itself, so that its first step is measured from there.
+            let tick = brake(period)
+            guard case .nothingPlanned = tick else { return tick }
         }
         // What the limiter returns becomes the robot's motion only if it is published.
         var moved = limiter
-        if isToBegin {
-            guard limiter.isAtRest else { return brake(at: nowNs) }
-            moved.begin(at: feedback ?? limiter.lastAction)
+        let begins = start.isPending
+        if begins {
+            guard let begun = begun(at: period.timeNs) else { return .waiting }
+            moved = begun
         }
-        guard let command = moved.next(towards: target, after: due.interval) else {
+        guard let command = moved.next(towards: target, after: interval(of: period, begins: begins)) else {
             return .refused("there is no command towards \(target) that keeps the limits")
         }
         if let violation = command.violation, file.limits.onViolation == .stop { return .refused(violation) }
-        (limiter, isToBegin) = (moved, false)
-        lastTick = due.tick
-        return .command(command, tick: due.tick, step: due.step, timeNs: clock.robotTime(due.timeNs))
+        return publish(command, moved, period, begins: begins)
     }
 
-    /// The command of the tick that has come, if one has: on the way to rest.
-    mutating func brake(at nowNs: UInt64) -> Tick? {
-        guard let due = dueTick(at: nowNs) else { return nil }
-        if isToBegin, limiter.isAtRest {
-            limiter.begin(at: feedback ?? limiter.lastAction)
-            isToBegin = false
+    /// The command of a period: on the way to rest.
+    mutating func brake(_ period: Period) -> Tick {
+        var moved = limiter
+        let begins = start.isPending && limiter.isAtRest
+        if begins {
+            guard let begun = begun(at: period.timeNs) else { return .waiting }
+            moved = begun
         }
-        guard let command = limiter.brake(after: due.interval) else { return .nothingPlanned }
-        lastTick = due.tick
-        return .command(command, tick: due.tick, step: due.step, timeNs: clock.robotTime(due.timeNs))
+        guard let command = moved.brake(after: interval(of: period, begins: begins)) else {
+            return .nothingPlanned
+        }
+        return publish(command, moved, period, begins: begins)
     }
 
-    private func dueTick(at nowNs: UInt64) -> (tick: UInt64, step: Double, timeNs: UInt64, interval: Float)? {
-        guard let now = clock.step(at: nowNs), now >= 0, now < Double(Self.largestSequence) * 2 else {
+    /// The time that a command may use. The first step of a motion is no longer than that of the shortest period.
+    private func interval(of period: Period, begins: Bool) -> Double {
+        let least = Double(pacer.leastNs) / 1e9
+        return begins ? least : period.elapsed ?? least
+    }
+
+    /// The limiter at the place at which a motion begins; nil if that is not known yet.
+    private func begun(at nowNs: UInt64) -> CommandLimiter? {
+        guard
+            let place = start.place(
+                last: limiter.lastAction,
+                sent: sent,
+                feedback: feedback,
+                madeNs: clock.newestNs,
+                longestGapNs: pacer.longestGapNs,
+                nowNs: nowNs
+            )
+        else { return nil }
+        var begun = limiter
+        switch place {
+        case .anywhere: begun.begin(at: nil)
+        case .at(let action): begun.begin(at: action)
+        }
+        return begun
+    }
+
+    private mutating func publish(
+        _ command: CommandLimiter.Command,
+        _ moved: CommandLimiter,
+        _ period: Period,
+        begins: Bool
+    ) -> Tick {
+        let elapsedNs = (period.elapsed ?? .infinity) * 1e9
+        let mayBeSet =
+            begins
+            ? elapsedNs > CommandTime.mostDifference || time.clockStepNs(clock.offset) != nil
+            : limiter.isAtRest && moved.isAtRest
+        if mayBeSet { time.set(clock.offset) } else { time.follow(clock.offset, elapsedNs: elapsedNs) }
+        if begins {
+            sent.beginMotion()
+            start.isPending = false
+        }
+        limiter = moved
+        sent.add(command.action, timeNs: period.timeNs)
+        planClock.follow(step: period.step, timeNs: period.timeNs)
+        let first = (period.step * file.commandHz / file.controlHz).rounded()
+        let number =
+            tick.map { $0 + UInt64(min(max((elapsedNs / pacer.periodNs).rounded(), 1), 1e12)) }
+            ?? UInt64(first)
+        tick = number
+        return .command(command, tick: number, step: period.step, timeNs: time.robotTime(period.timeNs))
+    }
+
+    private func step(at nowNs: UInt64) -> Double? {
+        guard let step = planClock.step(at: nowNs, by: clock), step < Double(Self.largestSequence) * 2 else {
             return nil
         }
-        let tick = UInt64(now * ticksPerStep)
-        if let lastTick, tick <= lastTick { return nil }
-        let step = Double(tick) / ticksPerStep
-        // A daemon that was off its core must not catch up in one leap.
-        let elapsed = lastTick.map { min(tick - $0, 2) } ?? 1
-        return (tick, step, clock.time(of: step) ?? nowNs, Float(elapsed) * interval)
+        return step
     }
 }
 

@@ -24,3 +24,24 @@ struct LogLimiter<Reason: Hashable> {
         return suppressed
     }
 }
+
+/// Lets a number of lines a second through, and counts the others.
+struct LogBudget {
+    private static let linesPerSecond = 20
+    private static let secondNs: UInt64 = 1_000_000_000
+
+    private var beganNs: UInt64 = 0
+    private var lines = 0
+    private var suppressed = 0
+
+    /// Returns nil if the line is to be left out, else how many have been left out since the last one.
+    mutating func admit(nowNs: UInt64) -> Int? {
+        if nowNs - min(beganNs, nowNs) >= Self.secondNs { (beganNs, lines) = (nowNs, 0) }
+        guard lines < Self.linesPerSecond else {
+            suppressed += 1
+            return nil
+        }
+        defer { (lines, suppressed) = (lines + 1, 0) }
+        return suppressed
+    }
+}

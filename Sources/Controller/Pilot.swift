@@ -10,8 +10,7 @@ struct Pilot: Sendable {
     private var supervisor: Supervisor
     /// Nil for a robot without a robot file, which gets chunks and no commands.
     private var stream: CommandStream?
-    private let limits: ActionLimits?
-    private let watchdogs: RobotFile.Watchdogs?
+    private let file: RobotFile?
     private var session: UInt64?
     private var episode: EpisodeID
     /// Whether the next observation begins an episode, whatever it says.
@@ -24,6 +23,10 @@ struct Pilot: Sendable {
     private(set) var limitViolations: UInt64 = 0
     /// The robot's own stop; nil where it is not stopped, or only with every other one.
     private(set) var stop: Stop?
+    /// The newest stop, whether or not the robot was stopped already.
+    private(set) var stopOrder = StopOrder.none
+    /// Whether the robot is known by more than its name: it was heard of, or a robot file names it.
+    private(set) var isKnown: Bool
     /// Whether the robot was stopped or released since this was set to false.
     var hasStopChanged = false
 
@@ -42,9 +45,9 @@ struct Pilot: Sendable {
         episode = .number(0)
         supervisor = Supervisor(nowNs: nowNs)
         stream = file.map { CommandStream(file: $0, strategy: strategy, policy: policy) }
-        limits = file?.limits
-        watchdogs = file?.watchdogs
+        self.file = file
         heardNs = nowNs
+        isKnown = file?.robot != nil
     }
 
     /// The robot's state.
@@ -85,7 +88,7 @@ struct Pilot: Sendable {
         guard !beginsEpisode(observation), observation.sequence > newestSequence,
             stream.goesBack(to: observation.timeNs)
         else { return }
-        handle(.clockWentBack, "a later observation has an earlier time stamp", nowNs: receivedNs)
+        handle(.clockWasSet, "a later observation has an earlier time stamp", nowNs: receivedNs)
         throw MessageError(
             .clockBackwards,
             field: "time_ns",
@@ -125,8 +128,10 @@ struct Pilot: Sendable {
         (episode, session) = (observation.episode, observation.session)
         newestSequence = observation.sequence
         heardNs = receivedNs
+        isKnown = true
         let mayAsk = isPublished && observation.replan != false && mayMove
         let asks = stream?.observe(observation, mayAsk: mayAsk, receivedNs: receivedNs) ?? true
+        checkRobot(nowNs: receivedNs)
         // A chunk that came while there was nothing fresh to carry it out by.
         if stream?.hasPlan(at: receivedNs) == true { carryOut(nowNs: receivedNs) }
         return asks
@@ -156,7 +161,7 @@ struct Pilot: Sendable {
         nowNs: UInt64
     ) throws(MessageError) {
         if let refusal { throw refusal }
-        if let limits, let violation = chunk.bringWithin(limits) {
+        if let limits = file?.limits, let violation = chunk.bringWithin(limits) {
             limitViolations += 1
             if limits.onViolation == .stop {
                 handle(.limitBroken, violation, nowNs: nowNs)
@@ -185,11 +190,19 @@ struct Pilot: Sendable {
 
     /// Stops the robot. Returns whether it was not stopped before.
     ///
-    /// - Parameter withEveryRobot: whether it is one of all that are stopped, and not stopped for itself.
-    mutating func stop(_ reason: String, withEveryRobot: Bool = false, nowNs: UInt64) -> Bool {
-        guard handle(.stopRequested, reason, nowNs: nowNs) else { return false }
-        if withEveryRobot { stop = nil }
-        return true
+    /// - Parameters:
+    ///   - withEveryRobot: whether it is one of all that are stopped, and not stopped for itself.
+    ///   - connection: the connection that asked for it.
+    mutating func stop(
+        _ reason: String,
+        withEveryRobot: Bool = false,
+        connection: [UInt8]? = nil,
+        nowNs: UInt64
+    ) -> Bool {
+        let isNew = handle(.stopRequested, reason, nowNs: nowNs)
+        stopOrder = StopOrder(nowNs: nowNs, connection: connection)
+        if isNew, withEveryRobot { stop = nil }
+        return isNew
     }
 
     /// Puts a robot that is not stopped back into a stop of before the daemon's start.
@@ -204,22 +217,18 @@ struct Pilot: Sendable {
         handle(.resumeRequested, "resumed; no chunk yet", nowNs: nowNs)
     }
 
-    // MARK: Ticks
+    // MARK: Commands
 
-    /// When the next command is due; nil where none is.
-    func nextTickNs(after nowNs: UInt64) -> UInt64? {
-        guard let stream else { return nil }
-        switch state {
-        case .running, .holding: return stream.nextTickNs(after: nowNs)
-        case .idle, .stopped, .faulted: return stream.isAtRest ? nil : stream.nextTickNs(after: nowNs)
-        }
-    }
+    /// When the next command is due; nil if none is.
+    func nextTickNs(after nowNs: UInt64) -> UInt64? { stream?.nextTickNs(after: nowNs) }
 
     /// The command that is due, after what the watchdogs say.
     mutating func tick(nowNs: UInt64) -> CommandMessage? {
         guard stream != nil else { return nil }
         watch(nowNs)
-        var tick = state == .running ? stream?.advance(at: nowNs) : nil
+        guard let period = stream?.takePeriod(at: nowNs) else { return nil }
+        defer { updateCommands(nowNs) }
+        var tick = state == .running ? stream?.advance(period) : nil
         switch tick {
         case .refused(let violation):
             limitViolations += 1
@@ -230,12 +239,12 @@ struct Pilot: Sendable {
                 "the chunk in force has run out and the next one is not there",
                 nowNs: nowNs
             )
-        case .command, nil:
+        case .command, .waiting, nil:
             break
         }
         if state != .running {
             let isMoving = stream.map { !$0.isAtRest } ?? false
-            tick = state == .holding || isMoving ? stream?.brake(at: nowNs) : nil
+            tick = state == .holding || isMoving ? stream?.brake(period) : nil
         }
         guard case .command(let command, let number, let step, let timeNs) = tick, let stream else {
             return nil
@@ -252,18 +261,38 @@ struct Pilot: Sendable {
             sequence: stream.sequence,
             state: state == .running ? "running" : "holding",
             isLimited: command.violation != nil,
-            publishedNs: Clock.monotonicNs(),
+            // The limits hold by this time: no later one is read.
+            publishedNs: nowNs,
             wallNs: Clock.wallNs()
         )
     }
 
+    /// Has commands go out while the robot is told anything, and ends them when it rests and is told nothing.
+    private mutating func updateCommands(_ nowNs: UInt64) {
+        guard let stream else { return }
+        if state == .running || state == .holding || !stream.isAtRest {
+            self.stream?.startCommands(at: nowNs)
+        } else {
+            self.stream?.stopCommands()
+        }
+    }
+
+    // MARK: Watchdogs
+
     private func isFresh(_ nowNs: UInt64) -> Bool {
-        guard let watchdogs, let newestNs = stream?.newestObservationNs else { return true }
+        guard let watchdogs = file?.watchdogs, let newestNs = stream?.newestObservationNs else { return true }
         return nowNs <= newestNs || nowNs - newestNs <= watchdogs.observationNs
     }
 
     private mutating func watch(_ nowNs: UInt64) {
-        guard let watchdogs else { return }
+        guard let watchdogs = file?.watchdogs else { return }
+        if let pauseNs = stream?.endMotionAfterPause(at: nowNs) {
+            let reason = "the daemon sent no command for \(pauseNs / 1_000_000) ms, because it did not run"
+            if pauseNs > watchdogs.observationNs { handle(.commandsPaused, reason, nowNs: nowNs) }
+            if let longestNs = watchdogs.stopAfterNs, pauseNs > longestNs {
+                handle(.heldTooLong, reason, nowNs: nowNs)
+            }
+        }
         if state == .running, !isFresh(nowNs) {
             handle(
                 .observationsStopped,
@@ -280,17 +309,45 @@ struct Pilot: Sendable {
         }
     }
 
+    /// Looks at what a new observation says of the robot and its clock.
+    private mutating func checkRobot(nowNs: UInt64) {
+        guard state == .running || state == .holding, let stream else { return }
+        if let fault = stream.feedbackFault { handle(.feedbackFar, fault, nowNs: nowNs) }
+        if let seconds = stream.clockStep {
+            let direction = seconds > 0 ? "forward" : "back"
+            handle(
+                .clockWasSet,
+                "the robot's clock was set \(direction) by \(Float(abs(seconds))) s while the robot moved",
+                nowNs: nowNs
+            )
+        }
+    }
+
+    /// What is wrong with the robot and does not keep it from moving; nil if nothing is.
+    var warning: String? {
+        guard let file, let hertz = stream?.unexpectedHz else { return nil }
+        guard hertz.isFinite else {
+            return
+                "\(robot): the time stamps of its observations stand still; expected them to rise by a control step's time"
+        }
+        let found = (hertz * 100).rounded() / 100
+        return
+            "\(robot): \(found) control steps a second by its time stamps, expected control_hz, \(file.controlHz)"
+    }
+
     @discardableResult
     private mutating func handle(_ event: RobotEvent, _ reason: String, nowNs: UInt64) -> Bool {
         guard supervisor.handle(event, reason: reason, nowNs: nowNs) else { return false }
         if !mayMove {
             stop = Stop(isFault: state == .faulted, reason: reason, wallNs: Clock.wallNs())
+            stopOrder = StopOrder(nowNs: nowNs)
             hasStopChanged = true
         } else if event == .resumeRequested {
             (stop, hasStopChanged) = (nil, true)
         }
         // What was planned before is not carried out after a rest: the next observation asks anew.
         if supervisor.state != .running { stream?.forgetPlan() }
+        updateCommands(nowNs)
         return true
     }
 

@@ -18,6 +18,8 @@ struct Pilots {
     /// The stop of every robot, those included that have not been heard of; nil where there is none.
     private var everyRobot: Stop?
     private var hasStopChanged = false
+    /// The newest stop of every robot, or of a robot that has been forgotten.
+    private var everyOrder = StopOrder.none
 
     /// No robot yet.
     init(configuration: DaemonConfiguration, policy: InfoMessage.Policy) {
@@ -73,14 +75,41 @@ struct Pilots {
     }
 
     /// Stops every robot, also those that are heard of later. Returns how many had not been stopped.
-    mutating func stopAll(_ reason: String, nowNs: UInt64) -> Int {
+    mutating func stopAll(_ reason: String, connection: [UInt8]? = nil, nowNs: UInt64) -> Int {
+        everyOrder = StopOrder(nowNs: nowNs, connection: connection)
         if everyRobot == nil {
             everyRobot = Stop(reason: reason, wallNs: Clock.wallNs())
             hasStopChanged = true
         }
         let reason = "every robot is stopped: \(reason)"
-        return pilots.indices.count { pilots[$0].stop(reason, withEveryRobot: true, nowNs: nowNs) }
+        return pilots.indices.count {
+            pilots[$0].stop(reason, withEveryRobot: true, connection: connection, nowNs: nowNs)
+        }
     }
+
+    /// The newest stop of a robot, or with nil of any.
+    func newestStop(of robot: RobotID?) -> StopOrder {
+        let own = robot.map { places[$0].map { [pilots[$0]] } ?? [] } ?? pilots
+        return own.reduce(everyOrder) { $1.stopOrder.number > $0.number ? $1.stopOrder : $0 }
+    }
+
+    /// The ids of the robots that are known by more than a stop's name, in order.
+    var knownNames: [String] {
+        let named = files.keys.compactMap { $0 }
+        return Set(named + pilots.filter(\.isKnown).map(\.robot.text)).sorted()
+    }
+
+    /// What is wrong with robots and does not keep them from moving. At most ``mostWarnings``, and how many more there are.
+    var warnings: [String] {
+        let all = pilots.lazy.compactMap(\.warning)
+        let first = Array(all.prefix(Self.mostWarnings))
+        guard first.count == Self.mostWarnings else { return first }
+        let others = all.count - first.count
+        return others > 0
+            ? first + ["\(others) more robots' time stamps do not fit their robot files"] : first
+    }
+
+    private static let mostWarnings = 8
 
     /// Releases every robot. Returns how many had been stopped.
     mutating func resumeAll(nowNs: UInt64) -> Int {
@@ -117,6 +146,7 @@ struct Pilots {
     /// Stops the robots that were stopped when the daemon ended.
     mutating func restore(_ stops: Stops, nowNs: UInt64) {
         everyRobot = stops.everyRobot
+        if everyRobot != nil { everyOrder = StopOrder(nowNs: nowNs) }
         for robot in stops.released { _ = add(newPilot(robot, nowNs: nowNs)) }
         for (robot, stop) in stops.robots {
             pilots[add(newPilot(robot, nowNs: nowNs))].restore(stop, nowNs: nowNs)
@@ -134,6 +164,9 @@ struct Pilots {
         violationsOfForgotten += forgotten.reduce(0) { $0 + $1.limitViolations }
         // One that was released while every robot is stopped is stopped again when it is heard of again.
         if everyRobot != nil { hasStopChanged = true }
+        for pilot in forgotten where pilot.stopOrder.number > everyOrder.number {
+            everyOrder = pilot.stopOrder
+        }
         pilots.removeAll { $0.mayBeForgotten && !isKept($0.robot) }
         places = Dictionary(
             uniqueKeysWithValues: pilots.indices.map { (pilots[$0].robot, $0) }
@@ -145,9 +178,16 @@ struct Pilots {
         pilots.indices.lazy.compactMap { pilots[$0].nextTickNs(after: nowNs) }.min()
     }
 
-    /// The commands that are due.
-    mutating func commands(nowNs: UInt64) -> [CommandMessage] {
-        pilots.indices.compactMap { pilots[$0].tick(nowNs: nowNs) }
+    /// Hands out the commands that are due, each as soon as it is computed.
+    ///
+    /// - Parameter now: the monotonic clock, asked for each robot: limits hold by the time at which a command is sent.
+    mutating func sendCommands(
+        now: () -> UInt64,
+        _ send: (CommandMessage) throws(ZeroMQError) -> Void
+    ) throws(ZeroMQError) {
+        for place in pilots.indices {
+            if let command = pilots[place].tick(nowNs: now()) { try send(command) }
+        }
     }
 
     /// The robots' part of a heartbeat. Where there are more than a message holds, those that are not idle come first.

@@ -11,6 +11,14 @@ struct PlanningJob: Sendable {
         case client(route: [[UInt8]], number: UInt64?)
         /// The client of the GR00T endpoint that asked, and how it packs arrays.
         case gr00t(route: [[UInt8]], form: Gr00tArray.Form)
+
+        /// The connection over which a client asked.
+        var connection: [UInt8]? {
+            switch self {
+            case .topic: nil
+            case .client(let route, _), .gr00t(let route, _): route.first
+            }
+        }
     }
 
     let robot: RobotID

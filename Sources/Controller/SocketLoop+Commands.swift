@@ -19,7 +19,7 @@ extension SocketLoop {
 
     /// Publishes the commands that are due.
     func sendCommands() throws(ZeroMQError) {
-        for command in pilots.commands(nowNs: Clock.monotonicNs()) {
+        try pilots.sendCommands(now: Clock.monotonicNs) { (command) throws(ZeroMQError) in
             telemetry.count { $0.commands += 1 }
             try chunks.send([command.robot.commandTopic, command.encoded()])
             tap?.take(TappedMessage(.command(command)))
@@ -33,15 +33,14 @@ extension SocketLoop {
         guard nowNs >= heartbeatDueNs else { return }
         // A daemon that was off its core does not make up for heartbeats.
         heartbeatDueNs = max(heartbeatDueNs + Self.heartbeatNs, nowNs)
-        for (robot, state, reason) in pilots.stateChanges() {
-            let isTrouble = state != .idle && state != .running
-            logger.log(level: isTrouble ? .warning : .info, "\(robot) is \(state.rawValue): \(reason)")
-        }
+        logStateChanges(nowNs: nowNs)
+        logWarnings(nowNs: nowNs)
         countLimitViolations()
         let status = StatusMessage(
             monotonicNs: nowNs,
             wallNs: Clock.wallNs(),
             robots: pilots.status(nowNs: nowNs),
+            stop: pilots.newestStop(of: nil).number,
             statistics: telemetry.heartbeat(nowNs: nowNs),
             warnings: warnings
         )
@@ -70,23 +69,62 @@ extension SocketLoop {
         }
     }
 
-    /// Stops a robot, known or not, or every one, known or not. Returns how many had not been stopped.
-    func stop(_ robot: RobotID?) throws(MessageError) -> Int {
+    /// Logs what robots' states have become, a bounded number of lines a second.
+    private func logStateChanges(nowNs: UInt64) {
+        for (robot, state, reason) in pilots.stateChanges() {
+            guard let suppressed = stateLog.admit(nowNs: nowNs) else { continue }
+            if suppressed > 0 { logger.notice("\(suppressed) changes of robots' states were not logged") }
+            let isTrouble = state != .idle && state != .running
+            logger.log(level: isTrouble ? .warning : .info, "\(robot) is \(state.rawValue): \(reason)")
+        }
+    }
+
+    /// Logs what is wrong with robots, once when it begins and again every minute.
+    private func logWarnings(nowNs: UInt64) {
+        let current = pilots.warnings
+        guard current != loggedWarnings.texts || nowNs >= loggedWarnings.againNs else { return }
+        for warning in current { logger.warning("\(warning)") }
+        loggedWarnings = (current, nowNs + Self.warningIntervalNs)
+    }
+
+    private static let warningIntervalNs: UInt64 = 60_000_000_000
+
+    /// Stops a robot, known or not, or every one, known or not.
+    ///
+    /// - Parameter connection: the connection that asks for it.
+    func stop(_ robot: RobotID?, connection: [UInt8]?) throws(MessageError) -> StopReply {
         let nowNs = Clock.monotonicNs()
-        if let robot, pilots.isFull(for: robot) {
+        let reason = "a stop was requested"
+        let names = pilots.knownNames
+        guard let robot else {
+            let count = pilots.stopAll(reason, connection: connection, nowNs: nowNs)
+            return StopReply(robots: count, known: names.count, number: pilots.newestStop(of: nil).number)
+        }
+        guard !pilots.isFull(for: robot) else {
             throw MessageError(
                 .busy,
                 field: "robot",
                 "\(robot) is not known, and as many robots are as the daemon keeps; expected one of those"
             )
         }
-        let reason = "a stop was requested"
-        guard let robot else { return pilots.stopAll(reason, nowNs: nowNs) }
-        return pilots[robot, nowNs: nowNs].stop(reason, nowNs: nowNs) ? 1 : 0
+        let isNew = pilots[robot, nowNs: nowNs].stop(reason, connection: connection, nowNs: nowNs)
+        let isKnown = names.contains(robot.text)
+        return StopReply(
+            robots: isNew ? 1 : 0,
+            known: isKnown ? 1 : 0,
+            number: pilots.newestStop(of: robot).number,
+            knownNames: isKnown ? [] : Array(names.prefix(StopReply.mostNames))
+        )
     }
 
     /// Releases a robot, or every one. Returns how many had been stopped.
-    func resume(_ robot: RobotID?) -> Int {
+    ///
+    /// - Parameters:
+    ///   - seen: the number of the newest stop that whoever asks has seen.
+    ///   - connection: the connection that asks for it.
+    /// - Throws: ``MessageError`` if the robot was stopped later, or may have been.
+    func resume(_ robot: RobotID?, seen: UInt64?, connection: [UInt8]?) throws(MessageError) -> Int {
+        try pilots.newestStop(of: robot).check(seen: seen, by: connection)
         let nowNs = Clock.monotonicNs()
         guard let robot else { return pilots.resumeAll(nowNs: nowNs) }
         return pilots[robot, nowNs: nowNs].resume(nowNs: nowNs) ? 1 : 0

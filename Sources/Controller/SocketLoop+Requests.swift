@@ -40,6 +40,7 @@ extension SocketLoop {
                 policy: planner.policy,
                 sampler: sampler,
                 endpoints: endpoints,
+                stop: pilots.newestStop(of: nil).number,
                 statistics: telemetry.snapshot()
             )
             try reply(.info(info), to: client)
@@ -59,14 +60,25 @@ extension SocketLoop {
                 try refuse(error, to: client)
             }
         case .stop(let robot):
-            let outcome = Result { () throws(MessageError) in try stop(robot) }
+            let outcome = Result { () throws(MessageError) in
+                try stop(robot, connection: client.connection)
+            }
             switch outcome {
-            case .success(let count): try answerOnceKept(client) { .stop(robots: count, keeping: $0) }
+            case .success(var stop):
+                try answerOnceKept(client) {
+                    stop.keeping = $0
+                    return .stop(stop)
+                }
             case .failure(let error): try refuse(error, to: client)
             }
-        case .resume(let robot):
-            let count = resume(robot)
-            try answerOnceKept(client) { .resume(robots: count, keeping: $0) }
+        case .resume(let robot, let seen):
+            let outcome = Result { () throws(MessageError) in
+                try resume(robot, seen: seen, connection: client.connection)
+            }
+            switch outcome {
+            case .success(let count): try answerOnceKept(client) { .resume(robots: count, keeping: $0) }
+            case .failure(let error): try refuse(error, to: client)
+            }
         }
     }
 

@@ -101,8 +101,9 @@ extension SocketLoop {
         state?.release()
     }
 
-    /// What is wrong and keeps no robot waiting.
+    /// What is wrong with the daemon or with a robot, and keeps no robot waiting.
     var warnings: [String] {
-        keeper?.problem.map { ["a restart would forget which robots are stopped: \($0)"] } ?? []
+        let stops = keeper?.problem.map { ["a restart would forget which robots are stopped: \($0)"] } ?? []
+        return stops + pilots.warnings
     }
 }

@@ -37,6 +37,9 @@ final class SocketLoop {
     var keeper: StateKeeper?
     var unkeptReplies: [UnkeptReply] = []
     var errorLog = LogLimiter<MessageError.Code>()
+    var stateLog = LogBudget()
+    /// The warnings about robots that were logged last, and when they are logged again.
+    var loggedWarnings: (texts: [String], againNs: UInt64) = ([], 0)
 
     init(
         configuration: DaemonConfiguration,

@@ -1,18 +1,19 @@
 import Safety
 import Wire
 
-/// Relates a robot's control steps to the daemon's monotonic clock.
+/// Relates a robot's control steps to the daemon's monotonic clock: an estimate that each observation renews.
 ///
-/// A control step begins when its observation is made, which is never after its receipt. Where the robot's clock is its
-/// own, what is known of that is the time stamp and the receipt: the smallest difference of the two over the last
-/// observations stands for the clocks' offset, so that a message that was held up moves nothing (the filter of NTP, RFC
-/// 5905, section 10). What every message takes remains in the offset; where that matters, let the robot stamp with a
-/// clock that both sides have.
+/// A control step begins when its observation is made, which is never after its receipt. If the robot's clock is its own, only
+/// the time stamp and the receipt are known of that. The smallest difference of the two over the last observations then stands
+/// for the clocks' offset, so that a message that was held up moves nothing (the filter of NTP, RFC 5905, section 10). What
+/// every message takes remains in the offset. If that matters, let the robot stamp with a clock that both sides have.
+///
+/// An estimate may jump, so no command is timed by it: see ``CommandPacer`` and ``PlanClock``.
 struct StepClock: Sendable {
     private static let remembered = 64
 
     private let clock: RobotFile.RobotClock
-    private let periodNs: Double
+    private var rate: StepRate
     /// Of the newest observations, receipt minus time stamp, as signed nanoseconds.
     private var differences: [Int64] = []
     private var oldest = 0
@@ -21,14 +22,20 @@ struct StepClock: Sendable {
 
     init(clock: RobotFile.RobotClock, controlHz: Double) {
         self.clock = clock
-        periodNs = 1e9 / controlHz
+        rate = StepRate(controlHz: controlHz)
     }
 
     /// What to add to the robot's time stamps to get the daemon's monotonic time, as of the newest observation.
-    private var offset: Int64 = 0
+    private(set) var offset: Int64 = 0
 
     /// The longest time stamp whose difference from any other, and from a receipt, has a number.
     static let latestTimeNs: UInt64 = 1 << 62
+
+    /// From one control step to the next, in nanoseconds: by the robot file, or as measured if that is another.
+    var periodNs: Double { rate.periodNs }
+
+    /// Control steps a second as measured by the robot's time stamps, if they are not those of the robot file.
+    var unexpectedHz: Double? { rate.unexpectedHz }
 
     /// Whether a later observation has an earlier time stamp.
     func goesBack(to timeNs: UInt64) -> Bool { newest.map { timeNs < $0.timeNs } ?? false }
@@ -47,6 +54,7 @@ struct StepClock: Sendable {
             oldest = (oldest + 1) % Self.remembered
         }
         newest = (sequence, timeNs)
+        rate.observe(sequence: sequence, timeNs: timeNs)
         offset =
             switch clock {
             case .own: differences.min() ?? difference
@@ -71,7 +79,62 @@ struct StepClock: Sendable {
         let away = min(max((step - Double(newest.sequence)) * periodNs, -4e18), 4e18)
         return newestNs &+ UInt64(bitPattern: Int64(away))
     }
+}
 
-    /// A time of the daemon's monotonic clock by the robot's clock.
-    func robotTime(_ timeNs: UInt64) -> UInt64 { timeNs &- UInt64(bitPattern: offset) }
+/// How fast a robot's control steps follow each other, by its time stamps.
+///
+/// Each eight steps give a mean, which evens out jitter. The median of the last eight means counts, so that a pause changes
+/// nothing.
+struct StepRate: Sendable {
+    private static let stepsPerMean: UInt64 = 8
+    private static let remembered = 8
+    /// A measured rate within this part of the robot file's is taken for that.
+    static let tolerance = 0.1
+    /// Beyond this many times the robot file's rate, or below its inverse, a measured rate is no guide to the next step.
+    private static let mostTimes = 32.0
+
+    private let expectedNs: Double
+    private var means: [Double] = []
+    private var oldest = 0
+    private var first: (sequence: UInt64, timeNs: UInt64)?
+    private var measuredNs: Double?
+
+    init(controlHz: Double) { expectedNs = 1e9 / controlHz }
+
+    /// Takes an observation in; sequence numbers and time stamps rise.
+    mutating func observe(sequence: UInt64, timeNs: UInt64) {
+        guard let first, sequence > first.sequence, timeNs >= first.timeNs else {
+            first = (sequence, timeNs)
+            return
+        }
+        guard sequence - first.sequence >= Self.stepsPerMean else { return }
+        let mean = Double(timeNs - first.timeNs) / Double(sequence - first.sequence)
+        self.first = (sequence, timeNs)
+        if means.count < Self.remembered {
+            means.append(mean)
+        } else {
+            means[oldest] = mean
+            oldest = (oldest + 1) % Self.remembered
+        }
+        measuredNs = means.sorted()[means.count / 2]
+    }
+
+    private var isExpected: Bool {
+        guard let measuredNs else { return true }
+        return abs(measuredNs - expectedNs) <= Self.tolerance * expectedNs
+    }
+
+    /// From one control step to the next, in nanoseconds.
+    var periodNs: Double {
+        guard let measuredNs, !isExpected,
+            (expectedNs / Self.mostTimes...expectedNs * Self.mostTimes).contains(measuredNs)
+        else { return expectedNs }
+        return measuredNs
+    }
+
+    /// Control steps a second as measured, if they are not those of the robot file; infinite if time stamps stand still.
+    var unexpectedHz: Double? {
+        guard let measuredNs, !isExpected else { return nil }
+        return 1e9 / measuredNs
+    }
 }

@@ -18,8 +18,12 @@ public struct ActionLimits: Sendable, Hashable {
         public var position: ClosedRange<Float>?
         /// The largest speed, in units a second, above 0.
         public var velocity: Float?
-        /// The largest change of speed, in units a second squared, above 0.
+        /// The largest gain of speed, in units a second squared, above 0.
         public var acceleration: Float?
+        /// The largest loss of speed, in units a second squared, above 0; nil: as `acceleration`.
+        public var deceleration: Float?
+        /// The largest change of acceleration, in units a second cubed, above 0.
+        public var jerk: Float?
 
         /// A dimension with these limits.
         public init(
@@ -27,13 +31,17 @@ public struct ActionLimits: Sendable, Hashable {
             kind: Kind = .position,
             position: ClosedRange<Float>? = nil,
             velocity: Float? = nil,
-            acceleration: Float? = nil
+            acceleration: Float? = nil,
+            deceleration: Float? = nil,
+            jerk: Float? = nil
         ) {
             self.name = name
             self.kind = kind
             self.position = position
             self.velocity = velocity
             self.acceleration = acceleration
+            self.deceleration = deceleration
+            self.jerk = jerk
         }
     }
 

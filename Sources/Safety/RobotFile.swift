@@ -38,6 +38,8 @@ public struct RobotFile: Sendable, Hashable {
         public var feature: String
         /// For each dimension of an action, the index of its element.
         public var indices: [Int]
+        /// For each dimension, how far the robot may be from where it was told to be, in its units, above 0; nil: not checked.
+        public var followingError: [Float]?
     }
 
     /// How the names of a client that speaks the protocol of a GR00T policy server relate to the policy's.
@@ -170,8 +172,8 @@ public struct RobotFile: Sendable, Hashable {
         }
         watchdogs =
             try (try reader.optional("watchdogs")).map { (node) throws(RobotFileError) in
-                try Watchdogs(node, path: "watchdogs")
-            } ?? Watchdogs()
+                try Watchdogs(node, path: "watchdogs", controlHz: controlHz)
+            } ?? Watchdogs(controlHz: controlHz)
         gr00t = try (try reader.optional("gr00t")).map { (node) throws(RobotFileError) in
             try Gr00tNames(node, path: "gr00t", dimensions: dimensions)
         }
@@ -237,7 +239,7 @@ extension ActionLimits.Dimension {
         let reader = try YAMLReader(
             node,
             path: path,
-            fields: ["name", "kind", "position", "velocity", "acceleration"]
+            fields: ["name", "kind", "position", "velocity", "acceleration", "deceleration", "jerk"]
         )
         guard let name = try reader.string("name") else {
             throw RobotFileError(reader.path(of: "name"), "the field is missing")
@@ -255,7 +257,9 @@ extension ActionLimits.Dimension {
             kind: kind,
             position: position.map { Float($0.lowerBound)...Float($0.upperBound) },
             velocity: try reader.number("velocity", in: .between(1e-6, 1e9)).map(Float.init),
-            acceleration: try reader.number("acceleration", in: .between(1e-6, 1e9)).map(Float.init)
+            acceleration: try reader.number("acceleration", in: .between(1e-6, 1e9)).map(Float.init),
+            deceleration: try reader.number("deceleration", in: .between(1e-6, 1e9)).map(Float.init),
+            jerk: try reader.number("jerk", in: .between(1e-6, 1e12)).map(Float.init)
         )
     }
 }
@@ -334,7 +338,7 @@ extension Workspace.Link {
 
 extension RobotFile.Feedback {
     fileprivate init(_ node: Node, path: String, dimensionCount: Int) throws(RobotFileError) {
-        let reader = try YAMLReader(node, path: path, fields: ["feature", "indices"])
+        let reader = try YAMLReader(node, path: path, fields: ["feature", "indices", "following_error"])
         guard let feature = try reader.string("feature") else {
             throw RobotFileError(reader.path(of: "feature"), "the field is missing")
         }
@@ -348,13 +352,32 @@ extension RobotFile.Feedback {
             indices.append(index)
         }
         self.indices = indices
+        followingError = try reader.numberOrNumbers(
+            "following_error",
+            count: dimensionCount,
+            in: .between(1e-9, 1e9)
+        )?
+        .map(Float.init)
     }
 }
 
 extension RobotFile.Watchdogs {
-    fileprivate init(_ node: Node, path: String) throws(RobotFileError) {
+    /// What holds unless a file says otherwise. A robot may lose one observation and be fresh.
+    fileprivate init(controlHz: Double) {
+        observationNs = max(observationNs, UInt64(2.5e9 / controlHz))
+    }
+
+    fileprivate init(_ node: Node, path: String, controlHz: Double) throws(RobotFileError) {
+        self.init(controlHz: controlHz)
         let reader = try YAMLReader(node, path: path, fields: ["observation_ms", "stop_after_ms"])
         if let milliseconds = try reader.number("observation_ms", in: .between(1, 3_600_000)) {
+            guard milliseconds > 1000 / controlHz else {
+                throw RobotFileError(
+                    reader.path(of: "observation_ms"),
+                    "found \(milliseconds), expected more than a control step's \(1000 / controlHz) ms: "
+                        + "one observation comes in that time"
+                )
+            }
             observationNs = UInt64(milliseconds * 1e6)
         }
         if let text = try? reader.string("stop_after_ms"), text == "never" {

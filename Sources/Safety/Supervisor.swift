@@ -20,8 +20,12 @@ public enum RobotEvent: String, Sendable, Hashable, CaseIterable {
     case chunkMissing
     /// No fresh observation for too long.
     case observationsStopped
-    /// The robot's clock went back.
-    case clockWentBack
+    /// The robot's clock went back, or was set forward.
+    case clockWasSet
+    /// The daemon sent no command for too long: it did not run.
+    case commandsPaused
+    /// The robot is not where it was told to be, or outside its range.
+    case feedbackFar
     /// A limit was broken where the robot file says to stop then.
     case limitBroken
     /// The robot has been holding for too long.
@@ -59,8 +63,10 @@ public struct Supervisor: Sendable, Hashable {
         .running: [
             .chunkMissing: .holding,
             .observationsStopped: .holding,
-            .clockWentBack: .holding,
+            .clockWasSet: .holding,
+            .commandsPaused: .holding,
             .limitBroken: .stopped,
+            .feedbackFar: .stopped,
             .policyFailed: .faulted,
             .stopRequested: .stopped,
             .episodeEnded: .idle,
@@ -69,6 +75,7 @@ public struct Supervisor: Sendable, Hashable {
             .chunkJoined: .running,
             .heldTooLong: .stopped,
             .limitBroken: .stopped,
+            .feedbackFar: .stopped,
             .policyFailed: .faulted,
             .stopRequested: .stopped,
             .episodeEnded: .idle,

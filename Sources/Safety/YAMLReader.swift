@@ -119,6 +119,23 @@ struct YAMLReader {
         return numbers
     }
 
+    /// One number for all of `count`, or a list with a number for each.
+    func numberOrNumbers(
+        _ field: String,
+        count: Int,
+        in range: NumberRange
+    ) throws(RobotFileError) -> [Double]? {
+        guard let node = try optional(field) else { return nil }
+        guard node.sequence != nil else {
+            return Array(repeating: try Self.number(node, field: path(of: field), in: range), count: count)
+        }
+        var numbers: [Double] = []
+        for element in try sequence(field, count: count...count) ?? [] {
+            numbers.append(try Self.number(element.node, field: element.path, in: range))
+        }
+        return numbers
+    }
+
     /// A range of numbers, as a list of the lower and the upper one.
     func range(_ field: String) throws(RobotFileError) -> ClosedRange<Double>? {
         guard let bounds = try numbers(field, count: 2...2) else { return nil }

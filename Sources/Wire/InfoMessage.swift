@@ -112,6 +112,8 @@ public struct InfoMessage: Sendable, Hashable {
     public var sampler: Sampler
     /// Where it listens.
     public var endpoints: Endpoints
+    /// The number of the newest stop of any robot; 0 if there was none.
+    public var stop: UInt64
     /// What it has done.
     public var statistics: DaemonStatistics
 
@@ -121,12 +123,14 @@ public struct InfoMessage: Sendable, Hashable {
         policy: Policy,
         sampler: Sampler,
         endpoints: Endpoints,
+        stop: UInt64 = 0,
         statistics: DaemonStatistics
     ) {
         self.daemonVersion = daemonVersion
         self.policy = policy
         self.sampler = sampler
         self.endpoints = endpoints
+        self.stop = stop
         self.statistics = statistics
     }
 
@@ -163,6 +167,7 @@ public struct InfoMessage: Sendable, Hashable {
                 ])
             ),
             "endpoints": .map(endpoints.messagePack),
+            "stop": .unsigned(stop),
             "statistics": statistics.messagePack,
         ]
     }
@@ -207,6 +212,7 @@ public struct InfoMessage: Sendable, Hashable {
             requests: endpoints.string("requests"),
             gr00t: endpoints.optional("gr00t") == nil ? nil : endpoints.string("gr00t")
         )
+        stop = fields.optional("stop") == nil ? 0 : try fields.unsigned("stop")
         statistics = try DaemonStatistics(fields.fields("statistics"))
     }
 }

@@ -38,6 +38,8 @@ public struct MessageError: Error, Sendable, Hashable, CustomStringConvertible {
         case rateLimited = "rate_limited"
         /// The robot is stopped, and nothing is planned for it until it is resumed.
         case stopped
+        /// A robot that is to be resumed was stopped after the stop that the request has seen.
+        case newerStop = "newer_stop"
         /// Too many requests wait already.
         case busy
         /// The robot was reset before its chunk was there.

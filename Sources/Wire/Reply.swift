@@ -8,8 +8,8 @@ public enum Reply: Sendable, Hashable {
     case reset(robot: RobotID, forgotten: Bool)
     /// To `predict`.
     case chunk(ChunkMessage)
-    /// To `stop`: how many robots stopped that had not, and whether that outlives the daemon.
-    case stop(robots: Int, keeping: Keeping = .forgotten)
+    /// To `stop`.
+    case stop(StopReply)
     /// To `resume`: how many robots were released, and whether that outlives the daemon.
     case resume(robots: Int, keeping: Keeping = .forgotten)
     /// To anything that was not done.
@@ -58,7 +58,7 @@ public enum Reply: Sendable, Hashable {
         case "chunk":
             return (number, .chunk(try ChunkMessage(fields)))
         case "stop":
-            return (number, .stop(robots: try fields.count("robots"), keeping: try Keeping(fields)))
+            return (number, .stop(try StopReply(fields)))
         case "resume":
             return (number, .resume(robots: try fields.count("robots"), keeping: try Keeping(fields)))
         case "error":
@@ -96,10 +96,11 @@ public enum Reply: Sendable, Hashable {
             _ = entries.append("forgotten", .bool(forgotten))
         case .chunk(var chunk):
             return chunk.encode(request: number)
-        case .stop(let robots, let keeping), .resume(let robots, let keeping):
+        case .stop(let stop):
+            stop.append(to: &entries)
+        case .resume(let robots, let keeping):
             _ = entries.append("robots", .unsigned(UInt64(robots)))
-            _ = entries.append("kept", .bool(keeping == .kept))
-            if case .failed(let problem) = keeping { _ = entries.append("problem", .string(problem)) }
+            keeping.append(to: &entries)
         case .error(let error):
             _ = entries.append("code", .string(error.code))
             _ = entries.append("message", .string(error.message))
@@ -113,13 +114,18 @@ public enum Reply: Sendable, Hashable {
 
 extension Reply.Keeping {
     /// Reads what a reply says; daemons of before say nothing and keep nothing.
-    fileprivate init(_ fields: FieldReader) throws(MessageError) {
+    init(_ fields: FieldReader) throws(MessageError) {
         if fields.optional("problem") != nil {
             self = .failed(try fields.string("problem"))
         } else {
             let isKept = fields.optional("kept") == nil ? false : try fields.bool("kept")
             self = isKept ? .kept : .forgotten
         }
+    }
+
+    func append(to entries: inout MessagePackMap) {
+        _ = entries.append("kept", .bool(self == .kept))
+        if case .failed(let problem) = self { _ = entries.append("problem", .string(problem)) }
     }
 }
 

@@ -10,8 +10,9 @@ public enum Request: Sendable, Hashable {
     case predict(ObservationMessage)
     /// Stop the robot, or every robot, until it is resumed.
     case stop(robot: RobotID?)
-    /// Let the robot, or every robot, move again.
-    case resume(robot: RobotID?)
+    /// Let the robot, or every robot, move again, unless it was stopped after the stop of number `seen`. Nil: the newest stop
+    /// must have come over the same connection.
+    case resume(robot: RobotID?, seen: UInt64? = nil)
 
     /// The request's `type`.
     public var type: String {
@@ -51,7 +52,8 @@ public enum Request: Sendable, Hashable {
             case "stop":
                 return (number, .success(.stop(robot: try fields.optionalRobot())))
             case "resume":
-                return (number, .success(.resume(robot: try fields.robotOrAll())))
+                let seen = fields.optional("stop") == nil ? nil : try fields.unsigned("stop")
+                return (number, .success(.resume(robot: try fields.robotOrAll(), seen: seen)))
             default:
                 throw MessageError(
                     .unknownType,
@@ -87,12 +89,13 @@ public enum Request: Sendable, Hashable {
             }
         case .stop(let robot):
             if let robot { _ = entries.append("robot", .string(robot.text)) }
-        case .resume(let robot):
+        case .resume(let robot, let seen):
             if let robot {
                 _ = entries.append("robot", .string(robot.text))
             } else {
                 _ = entries.append("all", .bool(true))
             }
+            if let seen { _ = entries.append("stop", .unsigned(seen)) }
         }
         encoder.message(type, entries)
         return encoder.bytes

@@ -218,18 +218,29 @@ public final class RobotClient {
         return forgotten
     }
 
-    /// Stops a robot, or with nil every one, until it is resumed. Returns how many had not been stopped.
-    public func stop(_ robot: RobotID?, timeout: Duration = .seconds(5)) throws(RobotClientError) -> Int {
+    /// Stops a robot, or with nil every one, until it is resumed.
+    @discardableResult
+    public func stop(_ robot: RobotID?, timeout: Duration = .seconds(5)) throws(RobotClientError) -> StopReply
+    {
         let reply = try ask(.stop(robot: robot), timeout: timeout)
-        guard case .stop(let robots, _) = reply else {
+        guard case .stop(let stop) = reply else {
             throw .unexpected(asked: "stop", answered: reply.type)
         }
-        return robots
+        return stop
     }
 
     /// Lets a robot, or with nil every one, move again. Returns how many had been stopped.
-    public func resume(_ robot: RobotID?, timeout: Duration = .seconds(5)) throws(RobotClientError) -> Int {
-        let reply = try ask(.resume(robot: robot), timeout: timeout)
+    ///
+    /// - Parameter seen: the number of the newest stop that whoever resumes has seen; nil: the newest one there is now. A robot
+    ///   that was stopped later stays stopped.
+    /// - Throws: ``RobotClientError`` `refused` with code `newer_stop` if there is a later one.
+    public func resume(
+        _ robot: RobotID?,
+        seen: UInt64? = nil,
+        timeout: Duration = .seconds(5)
+    ) throws(RobotClientError) -> Int {
+        let newest = if let seen { seen } else { try info(timeout: timeout).stop }
+        let reply = try ask(.resume(robot: robot, seen: newest), timeout: timeout)
         guard case .resume(let robots, _) = reply else {
             throw .unexpected(asked: "resume", answered: reply.type)
         }

@@ -51,9 +51,11 @@ public struct StatusMessage: Sendable, Hashable {
     public var wallNs: UInt64
     /// Every robot that the daemon knows, by id.
     public var robots: [String: Robot]
+    /// The number of the newest stop of any robot; 0 if there was none.
+    public var stop: UInt64
     /// What the daemon has done.
     public var statistics: DaemonStatistics
-    /// What is wrong with the daemon and keeps no robot waiting, in words.
+    /// What is wrong with the daemon or with a robot and keeps no robot waiting, in words.
     public var warnings: [String] = []
 
     /// A heartbeat.
@@ -61,12 +63,14 @@ public struct StatusMessage: Sendable, Hashable {
         monotonicNs: UInt64,
         wallNs: UInt64,
         robots: [String: Robot],
+        stop: UInt64 = 0,
         statistics: DaemonStatistics,
         warnings: [String] = []
     ) {
         self.monotonicNs = monotonicNs
         self.wallNs = wallNs
         self.robots = robots
+        self.stop = stop
         self.statistics = statistics
         self.warnings = warnings
     }
@@ -83,6 +87,7 @@ public struct StatusMessage: Sendable, Hashable {
         for id in try fields.map("robots").keys {
             self.robots[id] = try Robot(robots.fields(id))
         }
+        stop = fields.optional("stop") == nil ? 0 : try fields.unsigned("stop")
         statistics = try DaemonStatistics(fields.fields("statistics"))
         guard fields.optional("warnings") != nil else { return }
         warnings = try fields.strings("warnings")
@@ -91,7 +96,7 @@ public struct StatusMessage: Sendable, Hashable {
     /// The message as published.
     public func encoded() -> [UInt8] {
         let encoder = MessagePackEncoder()
-        encoder.message("status", fields: warnings.isEmpty ? 4 : 5)
+        encoder.message("status", fields: warnings.isEmpty ? 5 : 6)
         encoder.string("monotonic_ns")
         encoder.unsigned(monotonicNs)
         encoder.string("wall_ns")
@@ -102,6 +107,8 @@ public struct StatusMessage: Sendable, Hashable {
             encoder.string(id)
             robot.encode(to: encoder)
         }
+        encoder.string("stop")
+        encoder.unsigned(stop)
         encoder.string("statistics")
         encoder.value(statistics.messagePack)
         if !warnings.isEmpty {

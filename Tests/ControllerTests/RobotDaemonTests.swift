@@ -83,13 +83,13 @@ import Wire
         }
         try #require(isFound)
         #expect(zip(commands, commands.dropFirst()).allSatisfy { $0.tick < $1.tick })
-        #expect(commands.allSatisfy { $0.robot == arm1 && $0.step == Double($0.tick) / 2 })
-        // Ticks are 10 ms apart by the clock that the time stamps are of, whenever they were sent.
-        let first = commands[0]
-        for command in commands {
-            let expected = Int64(command.tick - first.tick) * 10_000_000
-            let found = Int64(bitPattern: command.timeNs &- first.timeNs)
-            #expect(abs(found - expected) < 100_000_000, "up to what the delays vary")
+        #expect(commands.allSatisfy { $0.robot == arm1 })
+        #expect(zip(commands, commands.dropFirst()).allSatisfy { $0.step <= $1.step })
+        // Commands are 10 ms apart by the clock that the time stamps are of, or nine tenths of that, or some were left out.
+        for (command, next) in zip(commands, commands.dropFirst()) {
+            let elapsed = Int64(bitPattern: next.timeNs &- command.timeNs)
+            #expect(elapsed >= 8_990_000)
+            #expect(abs(Double(elapsed) / 1e7 - Double(next.tick - command.tick)) <= 0.51)
         }
         #expect(zip(heartbeats, heartbeats.dropFirst()).allSatisfy { $1.monotonicNs > $0.monotonicNs })
         let span = heartbeats[heartbeats.count - 1].monotonicNs - heartbeats[0].monotonicNs
@@ -108,11 +108,11 @@ import Wire
         func isRunning(_ publication: Listener.Publication) -> Bool {
             if case .command(let command) = publication { command.state == "running" } else { false }
         }
-        #expect(try client.stop(arm1) == 1, "also a robot that has not been heard")
-        #expect(try client.stop(nil) == 0)
+        #expect(try client.stop(arm1).robots == 1, "also a robot that has not been heard")
+        #expect(try client.stop(nil).robots == 0)
         #expect(try client.resume(nil) == 1)
         try #require(try Self.drive(client, listener, from: &sequence, until: isRunning))
-        #expect(try client.stop(nil) == 1)
+        #expect(try client.stop(nil).robots == 1)
         // What was sent before the answer is still on its way; from then on nothing comes.
         while try listener.next(until: .now + .milliseconds(100)) != nil {}
         let before = toy.daemon.statistics.commands
@@ -226,7 +226,7 @@ import Wire
     @Test func stoppedRobotsAreKeptAndBounded() throws {
         let toy = try ToyDaemon { ($0.maximumRobots, $0.maximumWaitingPredictions) = (2, 1) }
         let client = try toy.client()
-        for robot in 0..<4 { #expect(try client.stop(id("r\(robot)")) == 1) }
+        for robot in 0..<4 { #expect(try client.stop(id("r\(robot)")).robots == 1) }
         func code(_ ask: () throws -> Void) -> String? {
             do {
                 try ask()

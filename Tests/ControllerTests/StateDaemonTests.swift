@@ -34,15 +34,35 @@ import Wire
         try RobotClient.answer(to: request, from: toy.endpoints.requests, context: toy.daemon.context)
     }
 
+    /// What a stop's answer says of robots and disk.
+    struct Stopped: Equatable {
+        let robots: Int
+        let keeping: Reply.Keeping
+
+        init(_ robots: Int, _ keeping: Reply.Keeping) { (self.robots, self.keeping) = (robots, keeping) }
+    }
+
+    /// Stops as `denoised stop` does.
+    static func stop(robot: RobotID?, _ toy: ToyDaemon) throws -> Stopped? {
+        guard case .stop(let stop) = try answer(.stop(robot: robot), toy) else { return nil }
+        return Stopped(stop.robots, stop.keeping)
+    }
+
+    /// Resumes as `denoised resume` does.
+    static func resume(robot: RobotID?, _ toy: ToyDaemon) throws -> Reply {
+        guard case .info(let info) = try answer(.info, toy) else { throw StateFileError("info", "no answer") }
+        return try answer(.resume(robot: robot, seen: info.stop), toy)
+    }
+
     @Test func stopsAndResumesOutliveTheDaemon() throws {
         let folder = try StateFileTests.Folder()
         let (arm1, arm2) = try (id("arm1"), id("arm2"))
         do {
             let toy = try Self.daemon(StateFile(folder.file))
-            #expect(try Self.answer(.stop(robot: arm1), toy) == .stop(robots: 1, keeping: .kept))
-            #expect(try Self.answer(.stop(robot: arm1), toy) == .stop(robots: 0, keeping: .kept))
-            #expect(try Self.answer(.stop(robot: arm2), toy) == .stop(robots: 1, keeping: .kept))
-            #expect(try Self.answer(.resume(robot: arm2), toy) == .resume(robots: 1, keeping: .kept))
+            #expect(try Self.stop(robot: arm1, toy) == Stopped(1, .kept))
+            #expect(try Self.stop(robot: arm1, toy) == Stopped(0, .kept))
+            #expect(try Self.stop(robot: arm2, toy) == Stopped(1, .kept))
+            #expect(try Self.resume(robot: arm2, toy) == .resume(robots: 1, keeping: .kept))
         }
         for _ in 0..<2 {
             let toy = try Self.daemon(StateFile(folder.file))
@@ -60,7 +80,7 @@ import Wire
         }
         do {
             let toy = try Self.daemon(StateFile(folder.file))
-            #expect(try Self.answer(.resume(robot: arm1), toy) == .resume(robots: 1, keeping: .kept))
+            #expect(try Self.resume(robot: arm1, toy) == .resume(robots: 1, keeping: .kept))
         }
         let toy = try Self.daemon(StateFile(folder.file))
         #expect(try Self.refusal(toy, "arm1") == nil)
@@ -71,8 +91,8 @@ import Wire
         do {
             let toy = try Self.daemon(StateFile(folder.file))
             #expect(try Self.refusal(toy, "arm1") == nil)
-            #expect(try Self.answer(.stop(robot: nil), toy) == .stop(robots: 1, keeping: .kept))
-            #expect(try Self.answer(.resume(robot: id("arm1")), toy) == .resume(robots: 1, keeping: .kept))
+            #expect(try Self.stop(robot: nil, toy) == Stopped(1, .kept))
+            #expect(try Self.resume(robot: id("arm1"), toy) == .resume(robots: 1, keeping: .kept))
             #expect(try Self.refusal(toy, "arm2") != nil)
         }
         for _ in 0..<2 {
@@ -84,7 +104,7 @@ import Wire
         }
         do {
             let toy = try Self.daemon(StateFile(folder.file))
-            guard case .resume(_, .kept) = try Self.answer(.resume(robot: nil), toy) else {
+            guard case .resume(_, .kept) = try Self.resume(robot: nil, toy) else {
                 Issue.record("not kept")
                 return
             }
@@ -126,7 +146,7 @@ import Wire
                     $0.hasPrefix("error: ") && $0.contains("is damaged, so every robot is stopped")
                 }
             )
-            _ = try Self.answer(.resume(robot: nil), toy)
+            _ = try Self.resume(robot: nil, toy)
             #expect(try Self.refusal(toy, "arm1", 1) == nil)
         }
         let toy = try Self.daemon(StateFile(folder.file))
@@ -142,8 +162,7 @@ import Wire
             endpoint: toy.endpoints.chunks,
             context: toy.daemon.context
         )
-        let answer = try Self.answer(.stop(robot: id("arm1")), toy)
-        #expect(answer == .stop(robots: 1, keeping: .failed("disk: no room")))
+        #expect(try Self.stop(robot: id("arm1"), toy) == Stopped(1, .failed("disk: no room")))
         #expect(try Self.refusal(toy, "arm1") != nil)
         func warnings(where isFound: ([String]) -> Bool) throws -> Bool {
             for _ in 0..<100 {
@@ -164,8 +183,8 @@ import Wire
     @Test func nobodyWaitsForADiskThatDoesNotAnswer() throws {
         let disk = StateFileTests.Disk(isSlow: true)
         let toy = try Self.daemon(disk.file())
-        let answer = try Self.answer(.stop(robot: id("arm1")), toy)
-        #expect(answer == .stop(robots: 1, keeping: .failed("the disk has not answered within 1 s")))
+        let answer = try Self.stop(robot: id("arm1"), toy)
+        #expect(answer == Stopped(1, .failed("the disk has not answered within 1 s")))
         #expect(try Self.refusal(toy, "arm1") != nil)
         #expect(try Self.refusal(toy, "arm2") == nil)
         disk.goOn()
@@ -173,6 +192,6 @@ import Wire
 
     @Test func withoutAFileTheAnswerSaysThatAStopIsForgotten() throws {
         let toy = try ToyDaemon()
-        #expect(try Self.answer(.stop(robot: nil), toy) == .stop(robots: 0, keeping: .forgotten))
+        #expect(try Self.stop(robot: nil, toy) == Stopped(0, .forgotten))
     }
 }

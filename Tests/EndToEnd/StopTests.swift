@@ -26,7 +26,10 @@ extension EndToEnd {
             #expect(try refusal(of: "arm1", 2) == nil)
 
             // Every robot: also one that nobody has heard of yet.
-            #expect(try await succeed(["stop"] + there).output == "2 robots stopped\n")
+            #expect(
+                try await succeed(["stop"] + there).output
+                    == "2 robots stopped; it is for all, and the daemon has heard of 2\n"
+            )
             #expect(try refusal(of: "arm3", 0) == "stopped")
             #expect(try await succeed(["resume", "--all"] + there).output == "3 robots released\n")
             #expect(try refusal(of: "arm3", 1) == nil)

@@ -22,7 +22,8 @@ import Testing
             kind: isPosition ? .position : .velocity,
             position: hasRange ? (middle - width)...(middle + width) : nil,
             velocity: Int.random(in: 0..<3, using: &random) > 0 ? magnitude(-3...4, &random) : nil,
-            acceleration: Int.random(in: 0..<3, using: &random) > 0 ? magnitude(-3...5, &random) : nil
+            acceleration: Int.random(in: 0..<3, using: &random) > 0 ? magnitude(-3...5, &random) : nil,
+            deceleration: Int.random(in: 0..<3, using: &random) == 0 ? magnitude(-3...5, &random) : nil
         )
     }
 
@@ -42,8 +43,19 @@ import Testing
     }
 
     /// What rounding to a `Float` may add to a speed: half a step of the number at each end.
-    static func rounding(_ values: Float..., interval: Float) -> Double {
-        Double(values.map(\.magnitude).map { $0.ulp }.max() ?? 0) / Double(interval)
+    static func rounding(_ values: Float..., interval: Double) -> Double {
+        Double(values.map(\.magnitude).map { $0.ulp }.max() ?? 0) / interval
+    }
+
+    /// How long a change of speed takes, braked and gained as fast as the limits allow.
+    static func timeNeeded(from before: Double, to after: Double, _ dimension: ActionLimits.Dimension)
+        -> Double
+    {
+        let gain = Double(dimension.acceleration ?? .infinity)
+        let loss = Double(dimension.deceleration ?? dimension.acceleration ?? .infinity)
+        guard before != 0, (before < 0) == (after < 0) else { return abs(before) / loss + abs(after) / gain }
+        return abs(after) > abs(before)
+            ? (abs(after) - abs(before)) / gain : (abs(before) - abs(after)) / loss
     }
 
     @Test(arguments: 0..<40)
@@ -51,7 +63,7 @@ import Testing
         var random = SplitMix64(seed: seed)
         for _ in 0..<60 {
             let dimensions = (0..<Int.random(in: 1...3, using: &random)).map { Self.dimension($0, &random) }
-            let period = 1 / Float.random(in: 5...1000, using: &random)
+            let period = 1 / Double.random(in: 5...1000, using: &random)
             var limiter = CommandLimiter(ActionLimits(dimensions: dimensions), period: period)
             var last: [Float]?
             var speeds = [Double](repeating: 0, count: dimensions.count)
@@ -98,11 +110,16 @@ import Testing
                         "\(dimension): speed \(speed) from \(last?[index] ?? .nan) to \(value)"
                     )
                     let wasOutside = last.map { !dimension.range.contains($0[index]) } ?? false
-                    if let acceleration = dimension.acceleration, !wasOutside {
-                        let change = Double(acceleration) * Double(interval)
+                    if !wasOutside {
+                        let needed = Self.timeNeeded(from: speeds[index], to: speed, dimension)
+                        // What rounding adds may be a gain or a loss.
+                        let rounding = newBlur + blur[index] + 1e-6 * abs(speed)
+                        let slack = max(
+                            Self.timeNeeded(from: 0, to: rounding, dimension),
+                            Self.timeNeeded(from: rounding, to: 0, dimension)
+                        )
                         #expect(
-                            abs(speed - speeds[index]) <= change * 1.001 + newBlur + blur[index]
-                                + 1e-6 * abs(speed),
+                            needed <= interval * 1.001 + slack,
                             "\(dimension): speed \(speed) after \(speeds[index]), at \(value)"
                         )
                     }
@@ -122,7 +139,7 @@ import Testing
         for _ in 0..<20 {
             var dimension = Self.dimension(0, &random)
             dimension.velocity = dimension.velocity ?? 1000
-            let period = 1 / Float.random(in: 5...200, using: &random)
+            let period = 1 / Double.random(in: 5...200, using: &random)
             var limiter = CommandLimiter(ActionLimits(dimensions: [dimension]), period: period)
             var last: Float = 0
             for _ in 0..<40 {
@@ -131,7 +148,10 @@ import Testing
             }
             guard limiter.lastAction != nil else { continue }
             // As long as it takes from full speed, and a tick for the rest.
-            let ticks = dimension.acceleration.map { (dimension.velocity ?? 0) / ($0 * period) } ?? 0
+            let ticks =
+                (dimension.deceleration ?? dimension.acceleration).map {
+                    Double(dimension.velocity ?? 0) / (Double($0) * period)
+                } ?? 0
             guard ticks < 1e6 else { continue }
             for _ in 0..<Int(ticks * 1.001) + 2 { _ = limiter.brake(after: period) }
             #expect(limiter.isAtRest, "\(dimension)")
@@ -145,7 +165,7 @@ import Testing
     @Test(arguments: 0..<40)
     func targetWithinTheLimitsPassesUnchanged(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
-        let period: Float = [0.1, 0.02, 0.01].randomElement(using: &random) ?? 0.1
+        let period = [0.1, 0.02, 0.01].randomElement(using: &random) ?? 0.1
         let (velocity, acceleration) = (Self.magnitude(-1...2, &random), Self.magnitude(0...3, &random))
         let edge = Self.magnitude(-1...2, &random)
         let dimension = ActionLimits.Dimension(

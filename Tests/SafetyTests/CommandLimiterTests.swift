@@ -28,8 +28,8 @@ import Testing
         #expect(limiter.next(towards: [1, 3], after: 0.1)?.action == [1, 3])
     }
 
-    @Test(arguments: [Float.nan, .infinity, 0, -1])
-    func noCommandAfterNoTime(interval: Float) {
+    @Test(arguments: [Double.nan, .infinity, 0, -1])
+    func noCommandAfterNoTime(interval: Double) {
         var limiter = Self.limiter(Dimension(name: "x"))
         #expect(limiter.next(towards: [1], after: interval) == nil)
         _ = limiter.next(towards: [1], after: 0.1)

@@ -10,7 +10,9 @@ import Testing
         chunkJoined           running  .        running  .        .
         chunkMissing          .        holding  .        .        .
         observationsStopped   .        holding  .        .        .
-        clockWentBack         .        holding  .        .        .
+        clockWasSet           .        holding  .        .        .
+        commandsPaused        .        holding  .        .        .
+        feedbackFar           .        stopped  stopped  .        .
         limitBroken           stopped  stopped  stopped  .        .
         heldTooLong           .        .        stopped  .        .
         policyFailed          faulted  faulted  faulted  .        .

@@ -17,4 +17,9 @@ public struct SplitMix64: RandomNumberGenerator {
 
     /// A number in 0 ..< `bound`, which is at least 1.
     public mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+
+    /// One of the elements of a list that is not empty.
+    public mutating func one<Element>(of elements: [Element]) -> Element {
+        elements[Int.random(in: elements.indices, using: &self)]
+    }
 }

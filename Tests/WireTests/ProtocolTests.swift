@@ -131,7 +131,7 @@ import Testing
             ("ping", 1, .ping(timeNs: 1_000_000_000)),
             ("reset", 2, .reset(robot: arm1, episode: .number(7))),
             ("stop", 4, .stop(robot: arm1)),
-            ("resume", 5, .resume(robot: arm1)),
+            ("resume", 5, .resume(robot: arm1, seen: 1_700_000_000_000_000_000)),
         ]
         for (name, number, request) in requests {
             let bytes = try ProtocolPage.bytes(name)
@@ -154,7 +154,11 @@ import Testing
             wallNs: 1_700_000_000_000_000_000
         )
         let replies: [(String, UInt64, Reply)] = [
-            ("pong", 1, pong), ("error", 3, .error(error)), ("stopped", 4, .stop(robots: 1, keeping: .kept)),
+            ("pong", 1, pong), ("error", 3, .error(error)),
+            (
+                "stopped", 4,
+                .stop(StopReply(robots: 1, known: 1, number: 1_700_000_000_000_000_000, keeping: .kept))
+            ),
         ]
         for (name, number, reply) in replies {
             let bytes = try ProtocolPage.bytes(name)
@@ -260,7 +264,9 @@ import Testing
     @Test(arguments: [0, 1, Int.max])
     func stopAndResumeRepliesSurvive(robots: Int) throws {
         for reply in [
-            Reply.stop(robots: robots), .resume(robots: robots), .stop(robots: robots, keeping: .kept),
+            Reply.stop(StopReply(robots: robots, known: robots, number: 0)), .resume(robots: robots),
+            .stop(StopReply(robots: robots, known: 3, number: .max, keeping: .kept)),
+            .stop(StopReply(robots: 1, known: 0, number: 7, knownNames: ["arm1", "b"])),
             .resume(robots: robots, keeping: .failed("no room")),
         ] {
             let decoded = try Reply.decode(reply.encoded(number: 9))
@@ -315,7 +321,8 @@ import Testing
 
     @Test(arguments: [
         Request.info, .ping(timeNs: nil), .stop(robot: nil), .stop(robot: RobotID("b")!), .resume(robot: nil),
-        .resume(robot: RobotID("b")!),
+        .resume(robot: RobotID("b")!), .resume(robot: nil, seen: 0),
+        .resume(robot: RobotID("b")!, seen: .max),
         .reset(robot: RobotID("b:2.c_d-E")!, episode: nil), .reset(robot: RobotID("b")!, episode: .name("x")),
     ])
     func requestSurvives(request: Request) throws {

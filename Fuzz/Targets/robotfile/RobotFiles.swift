@@ -27,7 +27,7 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     require(file.controlHz > 0 && file.commandHz >= file.controlHz, "\(file.controlHz), \(file.commandHz)")
     require((file.commandHz / file.controlHz).isFinite, "\(file.commandHz) / \(file.controlHz)")
 
-    let period = Float(1 / file.commandHz)
+    let period = 1 / file.commandHz
     var limiter = CommandLimiter(file.limits, period: period)
     // From one end to the other, and to where no limit reaches.
     let targets: [Float] = [0, 1, -1, 1e30, -1e30, .nan, 0.5, .infinity, 100]
