@@ -20,6 +20,9 @@ struct Pilot: Sendable {
     private var chunks: UInt64 = 0
     private var commands: UInt64 = 0
     private var toldState = RobotState.idle
+    /// Whether the last command that was published says that the robot is brought to rest, or none was. A robot that no longer
+    /// runs is told so at least once, also if it rests already.
+    private var hasBeenHeld = true
     private(set) var limitViolations: UInt64 = 0
     /// The robot's own stop; nil where it is not stopped, or only with every other one.
     private(set) var stop: Stop?
@@ -244,11 +247,13 @@ struct Pilot: Sendable {
         }
         if state != .running {
             let isMoving = stream.map { !$0.isAtRest } ?? false
-            tick = state == .holding || isMoving ? stream?.brake(period) : nil
+            tick = state == .holding || isMoving || !hasBeenHeld ? stream?.brake(period) : nil
+            hasBeenHeld = true
         }
         guard case .command(let command, let number, let step, let timeNs) = tick, let stream else {
             return nil
         }
+        if state == .running { hasBeenHeld = false }
         if command.violation != nil { limitViolations += 1 }
         commands += 1
         return CommandMessage(
@@ -270,7 +275,7 @@ struct Pilot: Sendable {
     /// Has commands go out while the robot is told anything, and ends them when it rests and is told nothing.
     private mutating func updateCommands(_ nowNs: UInt64) {
         guard let stream else { return }
-        if state == .running || state == .holding || !stream.isAtRest {
+        if state == .running || state == .holding || !stream.isAtRest || !hasBeenHeld {
             self.stream?.startCommands(at: nowNs)
         } else {
             self.stream?.stopCommands()

@@ -24,10 +24,16 @@ struct Ride {
     var nowNs = Ride.startNs
     /// For how long the robot's clock has stood still.
     var lostNs: UInt64 = 0
+    /// By how much the robot's clock was set forward.
+    var aheadNs: UInt64 = 0
+    /// Whether the robot stamps with the daemon's clock.
+    var usesDaemonClock = false
     var step: UInt64 = 0
     var episode = EpisodeID.number(1)
     var session: UInt64? = 1
     var planningNs: UInt64 = 30_000_000
+    /// From one observation to the next; by the robot file it is 100 ms.
+    var stepNs: UInt64 = 100_000_000
     var doesObserve = true
     var doesPlan = true
     var state: Float = 0
@@ -40,7 +46,7 @@ struct Ride {
         let text = """
             control_hz: 10
             command_hz: \(commandHz)
-            interpolation: hold
+            \(lines.contains { $0.hasPrefix("interpolation") } ? "" : "interpolation: hold")
             \(lines.joined(separator: "\n"))
             """
         let file = try RobotFile(text.contains("actions:") ? text : text + "\nactions: [{name: x}]")
@@ -65,7 +71,7 @@ struct Ride {
             robot: try id("arm1"),
             episode: episode,
             sequence: step,
-            timeNs: timeNs ?? nowNs - Ride.behindNs - lostNs,
+            timeNs: timeNs ?? nowNs - (usesDaemonClock ? 0 : Ride.behindNs) - lostNs + aheadNs,
             values: ["observation.state": [state]],
             replan: nil,
             session: session
@@ -96,7 +102,25 @@ struct Ride {
         return pilot.observe(observation, isNew: true, receivedNs: nowNs) && pilot.mayMove
     }
 
-    /// Goes on for a time: observes every 100 ms, plans, and takes each command when it is due.
+    /// The daemon does not run for a time. The robot observes, and its observations are read afterwards.
+    mutating func pause(forMs milliseconds: UInt64) throws {
+        let endNs = nowNs + milliseconds * 1_000_000
+        var missed: [ObservationMessage] = []
+        while doesObserve, nextObservationNs < endNs {
+            nowNs = nextObservationNs
+            missed.append(try observation(step))
+            step += 1
+            nextObservationNs += stepNs
+        }
+        nowNs = endNs
+        dueChunks = []
+        if let command = pilot.tick(nowNs: nowNs) { commands.append(command) }
+        for observation in missed where try observe(observation) && doesPlan {
+            dueChunks.append((try chunk(observation.sequence), nowNs + planningNs))
+        }
+    }
+
+    /// Goes on for a time: observes every `stepNs`, plans, and takes each command when it is due.
     mutating func go(forMs milliseconds: UInt64) throws {
         let endNs = nowNs + milliseconds * 1_000_000
         while true {
@@ -121,7 +145,7 @@ struct Ride {
                     dueChunks.append((try chunk(step), nowNs + planningNs))
                 }
                 step += 1
-                nextObservationNs += 100_000_000
+                nextObservationNs += stepNs
             }
             if nowNs >= endNs { return }
         }

@@ -135,6 +135,67 @@ import Wire
         try #require(try Self.drive(client, listener, from: &sequence, until: isRunning))
     }
 
+    /// A resume that stands behind its own client's requests, and a stop that another client sends later: whichever is read
+    /// first, the stop holds.
+    @Test(arguments: 0..<10)
+    func aStopThatIsSentLaterHoldsWhicheverIsReadFirst(attempt: Int) throws {
+        let toy = try ToyDaemon()
+        let (slow, other, arm1) = try (toy.client(), toy.client("arm2"), id("arm1"))
+        let seen = try slow.stop(arm1).number
+        let socket = try ZeroMQSocket(.dealer, context: toy.daemon.context)
+        _ = try socket.connect(toy.endpoints.requests)
+        for _ in 0..<900 { try socket.send([Request.info.encoded(number: 1)]) }
+        try socket.send([Request.resume(robot: arm1, seen: seen).encoded(number: 2)])
+        let stop = try other.stop(attempt.isMultiple(of: 2) ? arm1 : nil)
+        #expect(stop.number > seen)
+        // The answer to the resume, behind those to the others.
+        var answer: Reply?
+        while answer == nil {
+            _ = try ZeroMQSocket.wait(for: [socket], timeout: .seconds(5))
+            let frames = try #require(try socket.receive(maximumFrames: 2))
+            let (number, reply) = try Reply.decode(try #require(frames.last))
+            if number == 2 { answer = reply }
+        }
+        let refused = #expect(throws: RobotClientError.self) { try slow.predict(Self.seen(0)) }
+        guard case .refused(let error) = refused else {
+            Issue.record("expected a refusal, got \(String(describing: refused))")
+            return
+        }
+        #expect(error.code == "stopped")
+        #expect(try slow.resume(nil) >= 1, "whoever has looked may resume")
+    }
+
+    @Test func aResumeThatNamesNoStopIsRefusedUnlessItsConnectionStopped() throws {
+        let toy = try ToyDaemon()
+        let (client, arm1) = try (toy.client(), id("arm1"))
+        func answer(_ request: Request) throws -> Reply {
+            try RobotClient.answer(to: request, from: toy.endpoints.requests, context: toy.daemon.context)
+        }
+        let number = try client.stop(arm1).number
+        let refused = #expect(throws: RobotClientError.self) { try answer(.resume(robot: arm1)) }
+        guard case .refused(let error) = refused else {
+            Issue.record("expected a refusal, got \(String(describing: refused))")
+            return
+        }
+        #expect(error.code == "missing_field" && error.field == "stop")
+        #expect(try answer(.resume(robot: arm1, seen: number)) == .resume(robots: 1))
+        #expect(try client.info().stop == number)
+    }
+
+    @Test func aStopOfAnUnknownNameSaysSoAndIsKept() throws {
+        let toy = try ToyDaemon()
+        let client = try toy.client()
+        _ = try client.predict(Self.seen(0))
+        let stop = try client.stop(id("amr1"))
+        #expect(stop.robots == 1 && stop.known == 0 && stop.knownNames == ["arm1"])
+        #expect(try client.stop(id("arm1")).known == 1)
+        #expect(try client.stop(nil).known == 1, "a name that only a stop has used is no robot")
+        let refused = #expect(throws: RobotClientError.self) {
+            try client.predict(Self.seen(0, robot: "amr1"))
+        }
+        #expect("\(String(describing: refused))".contains("stopped"))
+    }
+
     @Test(arguments: [Float(-1), -2])
     func failedPolicyIsAFaultAndNoCommandFollows(first: Float) throws {
         let toy = try Self.daemon(Self.file())
