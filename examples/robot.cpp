@@ -502,6 +502,7 @@ private:
 
     void takeInfo(Value info) {
         const Policy found(info["policy"]);
+        newestStop = info["stop"].number();
         const std::string to = info["endpoints"]["observations"].text(), from = info["endpoints"]["chunks"].text();
         if (published && !(found == policy)) throw Failure("the daemon runs another policy now: " + found.name);
         policy = found;
@@ -556,7 +557,10 @@ private:
 
     std::uint64_t request(const char *type, bool namesRobot, bool namesEpisode) {
         Packed packed;
-        packed.message(type, 1u + namesRobot + namesEpisode).text("request").number(++requestNumber);
+        // A resume names the newest stop that this robot knows of, so that one that comes meanwhile holds.
+        const bool namesStop = std::string(type) == "resume";
+        packed.message(type, 1u + namesRobot + namesEpisode + namesStop).text("request").number(++requestNumber);
+        if (namesStop) packed.text("stop").number(newestStop);
         if (namesRobot) packed.text("robot").text(robot);
         if (namesEpisode) packed.text("episode").number(episode);
         requests->send({packed.bytes()});
@@ -576,7 +580,7 @@ private:
     std::unique_ptr<Socket> requests, observations, published;
     std::string observationsAt, publishedAt;
     Policy policy;
-    std::uint64_t requestNumber = 0;
+    std::uint64_t requestNumber = 0, newestStop = 0;
     std::optional<std::uint64_t> awaited;
     std::string refusal;
 

@@ -436,7 +436,8 @@ def main():
         policy = daemon.connect(options.timeout)
         say(f"policy {policy['name']}: {policy['n_action_steps']} actions of {policy['action_dim']} numbers a chunk")
         if options.resume:
-            daemon.ask("resume", options.timeout, robot=options.robot)
+            # The newest stop that this robot knows of: one that comes meanwhile holds.
+            daemon.ask("resume", options.timeout, robot=options.robot, stop=daemon.info["stop"])
         body = Body(policy["features"], policy["action_dim"])
         planned, beyond, held = run(daemon, body, options.steps)
         # An episode that ends is no silence: without this the daemon would hold, and then stop, a robot that it commands.

@@ -249,7 +249,11 @@ def robot_files():
         "narrow": one % (b", position: [0, 1e-6], velocity: 1e9, acceleration: 1e-6", b"command_hz: 1000\n"),
         "box": one % (b", position: [-1, 1]", b"workspace: {axes: [x], minimum: [0], maximum: [1]}\n"),
         "names": one % (b"", b"gr00t: {observations: {s: [a.b]}, actions: {arm: [x]}, lookback: calls}\n"),
-        "watchdogs": one % (b"", b"watchdogs: {observation_ms: 1, stop_after_ms: never}\nclock: wall\n"),
+        "smooth": one % (
+            b", velocity: 1, acceleration: 2, deceleration: 3, jerk: 40",
+            b"feedback: {feature: observation.state, following_error: [0.5]}\n",
+        ),
+        "watchdogs": one % (b"", b"watchdogs: {observation_ms: 150, stop_after_ms: never}\nclock: wall\n"),
         "not-a-number": one % (b", velocity: .nan, position: [-.inf, .inf]", b""),
         "anchors": b"a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
         "deep": b"[" * 200 + b"]" * 200,
@@ -278,7 +282,7 @@ def dictionaries():
     robots = [
         b"control_hz: ", b"command_hz: ", b"interpolation: ", b"clock: ", b"strategy: ", b"actions: ", b"workspace: ",
         b"on_violation: ", b"feedback: ", b"watchdogs: ", b"gr00t: ", b"name: ", b"kind: velocity", b"position: [0, 1]",
-        b"velocity: ", b"acceleration: ", b"axes: [x]", b"joints: [{d: 1}]", b"minimum: ", b"maximum: ", b".nan", b".inf",
+        b"velocity: ", b"acceleration: ", b"deceleration: ", b"jerk: ", b"following_error: ", b"axes: [x]", b"joints: [{d: 1}]", b"minimum: ", b"maximum: ", b".nan", b".inf",
         b"linear", b"cubic", b"monotonic", b"stop", b"never", b"observation_ms: ", b"stop_after_ms: ", b"&a ", b"*a", b"!!",
     ]
     return {

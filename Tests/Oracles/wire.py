@@ -97,8 +97,16 @@ MESSAGES = {
     },
     "reset": {"v": 1, "type": "reset", "request": 2, "robot": "arm1", "episode": 7},
     "stop": {"v": 1, "type": "stop", "request": 4, "robot": "arm1"},
-    "stopped": {"v": 1, "type": "stop", "request": 4, "robots": 1, "kept": True},
-    "resume": {"v": 1, "type": "resume", "request": 5, "robot": "arm1"},
+    "stopped": {
+        "v": 1,
+        "type": "stop",
+        "request": 4,
+        "robots": 1,
+        "known": 1,
+        "stop": 1_700_000_000_000_000_000,
+        "kept": True,
+    },
+    "resume": {"v": 1, "type": "resume", "request": 5, "robot": "arm1", "stop": 1_700_000_000_000_000_000},
     "error": {
         "v": 1,
         "type": "error",

@@ -72,6 +72,34 @@ import Testing
         #expect(file.watchdogs.stopAfterNs == 5_000_000_000)
     }
 
+    @Test func limitsOfMotionAreRead() throws {
+        let file = try RobotFile(
+            """
+            control_hz: 10
+            actions: [{name: a, acceleration: 2, deceleration: 3, jerk: 40}, {name: b}]
+            feedback: {feature: observation.state, following_error: [0.5, 7]}
+            """
+        )
+        #expect(
+            file.limits.dimensions
+                == [.init(name: "a", acceleration: 2, deceleration: 3, jerk: 40), .init(name: "b")]
+        )
+        #expect(file.feedback?.followingError == [0.5, 7])
+        let one = try RobotFile(
+            "control_hz: 10\nactions: [{name: a}, {name: b}]\nfeedback: {feature: s, following_error: 2}"
+        )
+        #expect(one.feedback?.followingError == [2, 2])
+    }
+
+    /// A robot may lose one observation and is still fresh.
+    @Test(arguments: [(0.1, 25_000), (1, 2500), (2, 1250), (5, 500), (50, 500)])
+    func freshnessFollowsTheControlRate(controlHz: Double, milliseconds: UInt64) throws {
+        for watchdogs in ["", "watchdogs: {stop_after_ms: never}"] {
+            let file = try RobotFile("control_hz: \(controlHz)\nactions: [{name: a}]\n\(watchdogs)")
+            #expect(file.watchdogs.observationNs == milliseconds * 1_000_000)
+        }
+    }
+
     @Test func jointsAreRead() throws {
         let file = try RobotFile(
             """
@@ -167,6 +195,19 @@ import Testing
         ("[4, 0, 2]", "[4, 0, -1]", "feedback.indices[2]", ["-1", "index"]),
         ("[4, 0, 2]", "[4, 0.5, 1]", "feedback.indices[1]", ["0.5", "index"]),
         ("[4, 0, 2]", "[4, 1e20, 1]", "feedback.indices[1]", ["index"]),
+        ("acceleration: 3e1", "deceleration: 0", "actions[0].deceleration", ["\"0\""]),
+        ("acceleration: 3e1", "jerk: -1", "actions[0].jerk", ["-1"]),
+        ("[4, 0, 2]", "[4, 0, 2]\n  following_error: 0", "feedback.following_error", ["\"0\""]),
+        (
+            "[4, 0, 2]", "[4, 0, 2]\n  following_error: [1, 2]", "feedback.following_error",
+            ["a list of 2", "of 3"]
+        ),
+        ("[4, 0, 2]", "[4, 0, 2]\n  following_error: [1, 2, x]", "feedback.following_error[2]", ["\"x\""]),
+        ("[4, 0, 2]", "[4, 0, 2]\n  following_error: {x: 1}", "feedback.following_error", ["a mapping of 1"]),
+        (
+            "observation_ms: 250", "observation_ms: 100", "watchdogs.observation_ms",
+            ["100.0", "more than a control step"]
+        ),
         ("observation_ms: 250", "observation_ms: never", "watchdogs.observation_ms", ["never"]),
         ("observation_ms: 250", "observation_ms: 0", "watchdogs.observation_ms", ["\"0\""]),
         ("observation_ms: 250", "observation_ms: 1e10", "watchdogs.observation_ms", ["1e10"]),
