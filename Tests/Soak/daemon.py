@@ -22,6 +22,18 @@ feedback: {{feature: observation.state, indices: [0, 1]}}
 """
 
 
+# A robot that is stopped again and again: its commands come five times as often as the others'.
+STOPPABLE_FILE = """
+robot: stoppable
+control_hz: {hz}
+command_hz: {command_hz}
+clock: monotonic
+actions:
+  - {{name: x, position: [0, 512], velocity: 300, acceleration: 2000}}
+  - {{name: y, position: [0, 512], velocity: 300, acceleration: 2000}}
+"""
+
+
 class Failed(Exception):
     """What was to hold does not."""
 

@@ -7,8 +7,12 @@ measure themselves, from an observation made to its chunk read, so that waiting 
 process of its own, at a bounded rate and with the lowest priority, because it shares the processors with the daemon: what is
 measured is the daemon, not how the system divides the processors.
 
+One more robot is stopped and resumed all the time, and the time is taken from a stop sent to the first command read that
+brings it to rest.
+
 Holds, or exits 1: with a flood no more chunks are late than alone, but for 1 in 1,000; every robot gets its chunks and its
-commands; the daemon counts what it refused of the flood by the right reasons, and nothing of the robots.
+commands; a stop reaches its robot within one command period and 5 ms at the 99th percentile; the daemon counts what it refused
+of the flood by the right reasons, and nothing of the robots.
 """
 
 import itertools
@@ -25,7 +29,7 @@ import msgpack
 import zmq
 
 import report
-from daemon import ROBOT_FILE, Daemon, free_ports, observation
+from daemon import ROBOT_FILE, STOPPABLE_FILE, Daemon, Failed, free_ports, observation
 from robots import missed
 
 
@@ -102,6 +106,98 @@ class Robots:
             "late": sum(latency > budget_ms for latency in latencies),
             "commands": min(len(ticks) for ticks in self.ticks.values()),
             "missed_ticks": sum(missed(ticks) for ticks in self.ticks.values() if ticks),
+        }
+
+
+class Stopped:
+    """A robot that is stopped as soon as it moves, and resumed, and how long each stop took to reach it."""
+
+    NAME = "stoppable"
+
+    def __init__(self, daemon, hz):
+        self.daemon = daemon
+        self.hz = hz
+        self.sent = 0
+        self.milliseconds = []
+        self.ending = threading.Event()
+        self.failure = None
+        self.threads = [threading.Thread(target=self.publish), threading.Thread(target=self.stop_and_resume)]
+        for thread in self.threads:
+            thread.start()
+
+    def publish(self):
+        socket = self.daemon.context.socket(zmq.PUB)
+        socket.connect(f"tcp://127.0.0.1:{self.daemon.ports[0]}")
+        time.sleep(0.5)
+        due = time.monotonic()
+        for sequence in itertools.count():
+            message = observation(self.NAME, 1, sequence)
+            socket.send_multipart([f"observation.{self.NAME}".encode(), msgpack.packb(message)])
+            self.sent += 1
+            due += 1 / self.hz
+            time.sleep(max(due - time.monotonic(), 0))
+            if self.ending.is_set():
+                break
+        socket.close(100)
+
+    def stop_and_resume(self):
+        commands = self.daemon.context.socket(zmq.SUB)
+        commands.connect(f"tcp://127.0.0.1:{self.daemon.ports[1]}")
+        commands.subscribe(f"command.{self.NAME}")
+        requests = self.daemon.context.socket(zmq.DEALER)
+        requests.connect(f"tcp://127.0.0.1:{self.daemon.ports[2]}")
+        generator = random.Random(2)
+        try:
+            while self.await_state(commands, "running"):
+                time.sleep(generator.uniform(0.05, 0.15))
+                while commands.poll(0):
+                    commands.recv_multipart()
+                sent = time.monotonic_ns()
+                requests.send(msgpack.packb({"v": 1, "type": "stop", "robot": self.NAME}))
+                read = self.await_state(commands, "holding")
+                if read is None:
+                    break
+                self.milliseconds.append((read - sent) / 1e6)
+                stop = self.answer(requests)
+                requests.send(msgpack.packb({"v": 1, "type": "resume", "robot": self.NAME, "stop": stop["stop"]}))
+                self.answer(requests)
+        except Failed as failure:
+            self.failure = str(failure)
+        commands.close(0)
+        requests.close(0)
+
+    def await_state(self, commands, state):
+        """When a command of that state was read; None at the end."""
+        while not self.ending.is_set():
+            if not commands.poll(100):
+                continue
+            message = msgpack.unpackb(commands.recv_multipart()[1], strict_map_key=False)
+            if message["state"] == state:
+                return time.monotonic_ns()
+        return None
+
+    @staticmethod
+    def answer(requests):
+        if not requests.poll(10_000):
+            raise Failed("a stop or resume was not answered within 10 s")
+        reply = msgpack.unpackb(requests.recv(), strict_map_key=False)
+        if reply["type"] == "error":
+            raise Failed(f"a stop or resume was refused: {reply['message']}")
+        return reply
+
+    def end(self):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join()
+
+    def figures(self):
+        milliseconds = sorted(self.milliseconds) or [float("nan")]
+        return {
+            "stoppable_sent": self.sent,
+            "stops": len(self.milliseconds),
+            "stop_p50_ms": milliseconds[len(milliseconds) // 2],
+            "stop_p99_ms": milliseconds[len(milliseconds) * 99 // 100],
+            "stop_failure": self.failure,
         }
 
 
@@ -233,10 +329,13 @@ def measure(arguments, name):
     with tempfile.TemporaryDirectory(prefix="denoised-flood-") as folder:
         robot_file = pathlib.Path(folder) / "robot.yaml"
         robot_file.write_text(ROBOT_FILE.format(hz=arguments.hz))
+        stoppable_file = pathlib.Path(folder) / "stoppable.yaml"
+        stoppable_file.write_text(STOPPABLE_FILE.format(hz=arguments.hz, command_hz=5 * arguments.hz))
         daemon = Daemon(
             arguments.binary,
             arguments.policy,
-            *["--robot", str(robot_file), "--budget-ms", str(arguments.budget_ms), "--window", "auto"],
+            *["--robot", str(robot_file), "--robot", str(stoppable_file)],
+            *["--budget-ms", str(arguments.budget_ms), "--window", "auto"],
             *["--precision", "auto"],
             *(["--priority", str(arguments.priority)] if arguments.priority else []),
             ports=free_ports(3),
@@ -250,7 +349,9 @@ def measure(arguments, name):
         flooder.start()
         time.sleep(1)
     robots = Robots(daemon, arguments.robots, arguments.hz)
+    stopped = Stopped(daemon, arguments.hz)
     time.sleep(arguments.seconds)
+    stopped.end()
     robots.end()
     if flooder:
         ending.set()
@@ -258,6 +359,7 @@ def measure(arguments, name):
     statistics = json.loads(daemon.stop())
     return {
         **robots.figures(arguments.budget_ms),
+        **stopped.figures(),
         "flood_per_second": sent.value / arguments.seconds,
         "flood_sent": sent.value,
         "statistics": statistics,
@@ -278,6 +380,15 @@ def check(outcome, name, found, alone, arguments):
         found["commands"] >= expected and found["missed_ticks"] == 0,
         f"{name}: a robot got {found['commands']} commands, expected {expected:.0f}; {found['missed_ticks']} ticks missed",
     )
+    most_ms = 1000 / (5 * arguments.hz) + 5
+    outcome.expect(
+        found["stop_failure"] is None and found["stops"] >= arguments.seconds / 2,
+        f"{name}: {found['stops']} stops, expected {arguments.seconds / 2:.0f}; {found['stop_failure']}",
+    )
+    outcome.expect(
+        found["stop_p99_ms"] <= most_ms,
+        f"{name}: a stop took {found['stop_p99_ms']:.1f} ms at the 99th percentile, expected {most_ms:.1f}",
+    )
     if name == "alone":
         outcome.expect(not rejected, f"alone: messages were rejected: {rejected}")
         return
@@ -288,7 +399,7 @@ def check(outcome, name, found, alone, arguments):
     )
     if name == "observations":
         # Under one topic the daemon reads 1,000 messages a second, and 1,000 more at first.
-        read = found["statistics"]["observations"] - found["sent"]
+        read = found["statistics"]["observations"] - found["sent"] - found["stoppable_sent"]
         most = 1000 * (arguments.seconds + 4)
         outcome.expect(read <= most, f"{name}: {read} of the flooder's were read, expected at most {most:.0f}")
 
@@ -315,9 +426,11 @@ def main(outcome):
             [name, f"{found['flood_per_second']:.0f}"]
             + [f"{found[key]:.1f}" for key in ("p50_ms", "p99_ms", "longest_ms")]
             + [found["chunks"], found["late"], dropped, found["missed_ticks"]]
+            + [found["stops"], f"{found['stop_p50_ms']:.1f}", f"{found['stop_p99_ms']:.1f}"]
             + [" ".join(f"{reason} {count}" for reason, count in sorted(refused.items()))]
         )
-    header = ["flood", "a second", "p50 ms", "p99", "longest", "chunks", "late", "dropped", "missed ticks", "rejected"]
+    header = ["flood", "a second", "p50 ms", "p99", "longest", "chunks", "late", "dropped", "missed ticks"]
+    header += ["stops", "p50 ms", "p99", "rejected"]
     print("\n".join(report.table(header, rows)))
     return outcome.end()
 
