@@ -24,6 +24,8 @@ struct DaemonOptions: ParsableArguments {
                 context: ZeroMQContext(),
                 security: security
             )
+        } catch RobotClientError.refused(let refusal) {
+            throw Failure.run("the daemon refused: \(refusal)")
         } catch {
             throw Failure.run("\(error); is `denoised serve` running there?")
         }

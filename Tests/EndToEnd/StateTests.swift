@@ -35,6 +35,7 @@ extension EndToEnd {
 
         @Test func aStopAndItsEndOutliveAKill() async throws {
             var daemon = try await daemon()
+            #expect(try refusal(daemon, "arm1") == nil)
             let stopped = try await succeed(["stop", "arm1", "--connect", daemon.endpoints.requests])
             #expect(stopped.output == "1 robot stopped\n")
             #expect(stopped.error == "")

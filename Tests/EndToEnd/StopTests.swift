@@ -36,6 +36,19 @@ extension EndToEnd {
             _ = try await daemon.stop()
         }
 
+        @Test func aStopOfANameThatWasNeverHeardOfFails() async throws {
+            let daemon = try await RunningDaemon(policy: SourceTree.tinyPolicy("processors"))
+            let there = ["--connect", daemon.endpoints.requests]
+            _ = try daemon.client("arm1").predict(observation(0))
+            let ended = try await RunningProgram(["stop", "amr1"] + there).end()
+            #expect(ended.exitCode == 1 && ended.output == "1 robot stopped\n", "\(ended)")
+            #expect(ended.error.contains("never heard of amr1"), "\(ended)")
+            #expect(ended.error.contains("it has heard of arm1"), "\(ended)")
+            // The stop is kept: the robot may come.
+            #expect(try await succeed(["resume", "amr1"] + there).output == "1 robot released\n")
+            _ = try await daemon.stop()
+        }
+
         @Test(arguments: [
             (["resume"], "either a robot or --all"),
             (["resume", "arm1", "--all"], "either a robot or --all"),
