@@ -238,9 +238,10 @@ struct CommandStream: Sendable {
 
     /// The period that has begun; nil if none has since this was asked last. It gets one command at most.
     mutating func takePeriod(at nowNs: UInt64) -> Period? {
-        guard pacer.take(at: nowNs), let step = step(at: nowNs) else { return nil }
+        guard pacer.take(at: nowNs) else { return nil }
         let elapsed = sent.lastNs.map { Double(max(nowNs - min($0, nowNs), 1)) / 1e9 }
-        return Period(step: max(step, 0), timeNs: nowNs, elapsed: elapsed)
+        // A robot is braked also if its clock says nothing.
+        return Period(step: max(step(at: nowNs) ?? 0, 0), timeNs: nowNs, elapsed: elapsed)
     }
 
     /// The command of a period: on with the plan.
@@ -268,6 +269,7 @@ struct CommandStream: Sendable {
             return .refused("there is no command towards \(target) that keeps the limits")
         }
         if let violation = command.violation, file.limits.onViolation == .stop { return .refused(violation) }
+        planClock.follow(step: period.step, timeNs: period.timeNs)
         return publish(command, moved, period, begins: begins)
     }
 
@@ -311,6 +313,9 @@ struct CommandStream: Sendable {
         return begun
     }
 
+    /// Makes a limiter's command the robot's motion.
+    ///
+    /// The robot's clock is set when a motion begins, unless the motion before has only just ended.
     private mutating func publish(
         _ command: CommandLimiter.Command,
         _ moved: CommandLimiter,
@@ -318,18 +323,19 @@ struct CommandStream: Sendable {
         begins: Bool
     ) -> Tick {
         let elapsedNs = (period.elapsed ?? .infinity) * 1e9
-        let mayBeSet =
-            begins
-            ? elapsedNs > CommandTime.mostDifference || time.clockStepNs(clock.offset) != nil
-            : limiter.isAtRest && moved.isAtRest
-        if mayBeSet { time.set(clock.offset) } else { time.follow(clock.offset, elapsedNs: elapsedNs) }
+        if begins, elapsedNs > CommandTime.mostDifference || time.clockStepNs(clock.offset) != nil {
+            time.set(clock.offset)
+        } else if limiter.isAtRest, moved.isAtRest {
+            time.settle(clock.offset, elapsedNs: elapsedNs)
+        } else {
+            time.follow(clock.offset, elapsedNs: elapsedNs)
+        }
         if begins {
             sent.beginMotion()
             start.isPending = false
         }
         limiter = moved
         sent.add(command.action, timeNs: period.timeNs)
-        planClock.follow(step: period.step, timeNs: period.timeNs)
         let first = (period.step * file.commandHz / file.controlHz).rounded()
         let number =
             tick.map { $0 + UInt64(min(max((elapsedNs / pacer.periodNs).rounded(), 1), 1e12)) }

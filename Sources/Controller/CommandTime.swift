@@ -14,6 +14,8 @@ struct CommandTime: Sendable {
 
     /// Clocks' crystals are no worse.
     private static let mostDrift = 200e-6
+    /// While the robot stands, times need only rise.
+    private static let mostDriftAtRest = 0.1
     /// By how much the drift may change from one command to the next.
     private static let mostDriftChange = 1e-6
     /// The drift makes up for a difference within so long, in nanoseconds.
@@ -21,10 +23,20 @@ struct CommandTime: Sendable {
     /// A larger difference is a clock that was set, in nanoseconds.
     static let mostDifference = 250e6
 
-    /// Takes the offset as it is known: the robot rests.
+    /// Takes the offset as it is known: a motion begins.
     mutating func set(_ known: Int64) { (base, shift, drift) = (known, 0, 0) }
 
-    /// Follows the offset as it is known, over the time since the last command.
+    /// Follows the offset as it is known, over the time since the last command, while the robot stands.
+    mutating func settle(_ known: Int64, elapsedNs: Double) {
+        guard let difference = difference(to: known), abs(difference) <= Self.mostDifference else {
+            return set(known)
+        }
+        let most = Self.mostDriftAtRest * elapsedNs
+        shift += min(max(difference, -most), most)
+        drift = 0
+    }
+
+    /// Follows the offset as it is known, over the time since the last command, while the robot moves.
     mutating func follow(_ known: Int64, elapsedNs: Double) {
         guard let difference = difference(to: known) else { return set(known) }
         let wanted = min(max(difference / Self.settlingNs, -Self.mostDrift), Self.mostDrift)

@@ -117,6 +117,17 @@ import Wire
         #expect(rate.unexpectedHz == nil && rate.periodNs == 1e8, "near enough")
     }
 
+    @Test func timesFollowFasterWhileTheRobotStands() {
+        var time = CommandTime()
+        time.settle(0, elapsedNs: .infinity)
+        time.settle(90_000_000, elapsedNs: 1e7)
+        #expect(time.robotTime(Self.t0) == Self.t0 - 1_000_000)
+        for _ in 0..<100 { time.settle(90_000_000, elapsedNs: 1e7) }
+        #expect(time.robotTime(Self.t0) == Self.t0 - 90_000_000)
+        time.settle(3_000_000_000, elapsedNs: 1e7)
+        #expect(time.robotTime(Self.t0) == Self.t0 - 3_000_000_000, "a clock that was set")
+    }
+
     /// Whatever is learnt of the clock, two times differ by what passed between them, to within 200 millionths.
     @Test func timesOfCommandsGoOnEvenly() {
         var time = CommandTime()
