@@ -63,14 +63,15 @@ let package = Package(
         .systemLibrary(name: "CMessagePack", providers: [.apt(["libmsgpack-dev"])]),
 
         module("NumPyRandom", settings: computing),
-        module("Safetensors"),
+        module("Files"),
+        module("Safetensors", ["Files"]),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         module("Denoiser", ["CKernels", "CLinux", "COpenBLAS", "NumPyRandom"], settings: computing),
         module("Sampling", ["NumPyRandom"], settings: computing),
-        module("Policy", ["COpenBLAS", "Denoiser", "Sampling", "Safetensors"], settings: computing),
-        module("Wire", ["CLinux", "CMessagePack", "CZeroMQ"]),
-        module("Safety", [yams], settings: computing),
-        module("Recording"),
+        module("Policy", ["COpenBLAS", "Denoiser", "Files", "Sampling", "Safetensors"], settings: computing),
+        module("Wire", ["CLinux", "CMessagePack", "CZeroMQ", "Files"]),
+        module("Safety", ["Files", yams], settings: computing),
+        module("Recording", ["Files"]),
         module(
             "Controller",
             [
@@ -84,7 +85,8 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Controller", "Denoiser", "Monitoring", "NumPyRandom", "Policy", "PushT", "RealTime",
+                "Controller", "Denoiser", "Files", "Monitoring", "NumPyRandom", "Policy", "PushT",
+                "RealTime",
                 "Recording",
                 "Safetensors", "Safety", "Sampling", "Wire", argumentParser, logging,
             ],
@@ -93,6 +95,7 @@ let package = Package(
 
         .target(name: "TestRandom", path: "Tests/TestRandom", swiftSettings: settings),
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
+        tests("Files", ["Files"]),
         tests("Safetensors", ["Safetensors", "TestRandom"], resources: [.copy("Fixtures")]),
         tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Safetensors
 
@@ -18,12 +19,15 @@ extension PolicyBundle {
             .sorted { $0.lastPathComponent < $1.lastPathComponent }
             for file in files {
                 hash.add(Array(file.lastPathComponent.utf8))
-                let handle = try FileHandle(forReadingFrom: file)
-                defer { try? handle.close() }
-                while let block = try handle.read(upToCount: 1 << 20), !block.isEmpty {
-                    hash.add(Array(block))
-                }
+                let content = try RegularFile(file.path(percentEncoded: false))
+                var block: [UInt8]
+                repeat {
+                    block = try content.read(upTo: 1 << 20)
+                    if !block.isEmpty { hash.add(block) }
+                } while !block.isEmpty
             }
+        } catch let error as FileRefusal {
+            throw PolicyError(name, found: "cannot be read (\(error))", expected: "readable files")
         } catch {
             throw PolicyError(
                 name,

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// Where a recording's bytes lie: a file, or what a test puts in its place.
@@ -40,11 +41,10 @@ final class RecordingFile: RecordingStorage {
     /// - Throws: ``RecordingError`` `inputOutput`, also for what is no regular file.
     init(reading path: String) throws(RecordingError) {
         name = path
-        // Non-blocking, so that a named pipe in place of the file is refused and not waited for.
-        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw RecordingError(.inputOutput, file: path, systemReason) }
-        guard try status().st_mode & S_IFMT == S_IFREG else {
-            throw RecordingError(.inputOutput, file: path, "not a regular file")
+        do throws(FileRefusal) {
+            descriptor = try RegularFile(path).take()
+        } catch {
+            throw RecordingError(.inputOutput, file: path, error.description)
         }
     }
 

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// A regular file mapped into memory for reading; unmapped when the last reference goes.
@@ -12,41 +13,38 @@ final class MappedFile: @unchecked Sendable {
 
     let name: String
     let byteCount: Int
-    private let descriptor: CInt
+    private let file: RegularFile
     private let bytes: UnsafeRawBufferPointer
 
     init(_ url: URL) throws(SafetensorsError) {
         let name = url.lastPathComponent
-        func failure(_ found: String) -> SafetensorsError {
-            SafetensorsError(.inputOutput, file: name, found: found, expected: "a readable file")
+        func failure(_ found: String, expected: String = "a readable file") -> SafetensorsError {
+            SafetensorsError(.inputOutput, file: name, found: found, expected: expected)
         }
-        // Non-blocking, so that a named pipe in place of the file is refused below and not waited for.
-        let descriptor = open(url.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw failure("cannot be opened (\(String(cString: strerror(errno))))") }
-        var isKept = false
-        defer { if !isKept { close(descriptor) } }
-
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
-            throw failure("cannot be examined (\(String(cString: strerror(errno))))")
+        let file: RegularFile
+        do throws(FileRefusal) {
+            file = try RegularFile(url.path)
+        } catch {
+            switch error {
+            case .system: throw failure("cannot be opened (\(error))")
+            case .notRegular(let kind): throw failure(kind, expected: "a regular file")
+            }
         }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw failure("not a regular file") }
-        let byteCount = Int(status.st_size)
+        let byteCount = file.byteCount
         guard byteCount > 0 else { throw failure("the file is empty") }
-        guard let address = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED
+        guard let address = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, file.descriptor, 0),
+            address != MAP_FAILED
         else {
             throw failure("cannot be mapped into memory (\(String(cString: strerror(errno))))")
         }
-        isKept = true
         self.name = name
         self.byteCount = byteCount
-        self.descriptor = descriptor
+        self.file = file
         bytes = UnsafeRawBufferPointer(start: address, count: byteCount)
     }
 
     deinit {
         munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
-        close(descriptor)
     }
 
     /// Calls `body` with a range of the file's bytes, which must lie inside it.
@@ -56,7 +54,7 @@ final class MappedFile: @unchecked Sendable {
     ) throws(SafetensorsError) -> Result {
         precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "range outside the file")
         var status = stat()
-        guard fstat(descriptor, &status) == 0, Int(status.st_size) == byteCount else {
+        guard fstat(file.descriptor, &status) == 0, Int(status.st_size) == byteCount else {
             throw SafetensorsError(
                 .inputOutput,
                 file: name,

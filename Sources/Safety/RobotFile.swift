@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Yams
 
@@ -94,13 +95,11 @@ public struct RobotFile: Sendable, Hashable {
     /// Reads and checks a file.
     /// - Throws: ``RobotFileError`` that names the field, the value found and what was expected.
     public init(contentsOf url: URL) throws(RobotFileError) {
-        let data: Data
-        do {
-            let handle = try FileHandle(forReadingFrom: url)
-            defer { try? handle.close() }
-            data = try handle.read(upToCount: Self.longestFile + 1) ?? Data()
+        let data: [UInt8]
+        do throws(FileRefusal) {
+            data = try RegularFile(url.path(percentEncoded: false)).read(upTo: Self.longestFile + 1)
         } catch {
-            throw RobotFileError(nil, "cannot be read: \(error.localizedDescription)")
+            throw RobotFileError(nil, error.description)
         }
         guard data.count <= Self.longestFile else {
             throw RobotFileError(

@@ -1,3 +1,4 @@
+import Files
 import Glibc
 
 /// Certificate files in the form that czmq and pyzmq read and write (ZPL, ZeroMQ RFC 4): `NAME.key` holds a public key,
@@ -157,34 +158,19 @@ private struct SmallFile {
     let mode: UInt32
 
     init(_ path: String) throws(CurveCertificateError) {
-        // Without O_NONBLOCK a pipe would hold the program up before it is seen to be one.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw CurveCertificateError(path, .unreadable(systemReason(errno))) }
-        defer { close(descriptor) }
-        // The mode of what was opened: by the path it could be another file's.
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else {
-            throw CurveCertificateError(path, .unreadable(systemReason(errno)))
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw CurveCertificateError(path, .notAFile) }
-        mode = status.st_mode & 0o7777
-        var buffer = [UInt8](repeating: 0, count: CurveCertificate.maximumBytes + 1)
-        var count = 0
-        while count < buffer.count {
-            let capacity = buffer.count - count
-            let got = buffer.withUnsafeMutableBytes { bytes in
-                read(descriptor, bytes.baseAddress.map { $0 + count }, capacity)
+        do throws(FileRefusal) {
+            let file = try RegularFile(path)
+            mode = file.mode
+            bytes = try file.read(upTo: CurveCertificate.maximumBytes + 1)
+        } catch {
+            switch error {
+            case .system(let code): throw CurveCertificateError(path, .unreadable(systemReason(code)))
+            case .notRegular(let kind): throw CurveCertificateError(path, .notAFile(kind))
             }
-            guard got >= 0 || errno == EINTR else {
-                throw CurveCertificateError(path, .unreadable(systemReason(errno)))
-            }
-            if got == 0 { break }
-            count += max(0, got)
         }
-        guard count <= CurveCertificate.maximumBytes else {
-            throw CurveCertificateError(path, .tooLarge(count))
+        guard bytes.count <= CurveCertificate.maximumBytes else {
+            throw CurveCertificateError(path, .tooLarge(bytes.count))
         }
-        bytes = Array(buffer.prefix(count))
     }
 
     /// Writes a file that must not be there yet, and leaves none behind where that fails.

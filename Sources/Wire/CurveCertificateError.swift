@@ -10,8 +10,8 @@ public struct CurveCertificateError: Error, Sendable, Hashable, CustomStringConv
         case unwritable(String)
         /// The file is there already.
         case exists
-        /// It is a folder, a device or a pipe.
-        case notAFile
+        /// It is something else than a regular file, such as `a folder` or `a named pipe`.
+        case notAFile(String)
         /// The file has this many bytes or more.
         case tooLarge(Int)
         /// A secret file with this mode lets others than its owner in.
@@ -51,7 +51,7 @@ public struct CurveCertificateError: Error, Sendable, Hashable, CustomStringConv
             case .unreadable(let why): "cannot be read (\(why))"
             case .unwritable(let why): "cannot be written (\(why))"
             case .exists: "exists already, expected no such file"
-            case .notAFile: "is no regular file, expected a certificate"
+            case .notAFile(let kind): "is \(kind), expected a certificate"
             case .tooLarge(let bytes):
                 "has at least \(bytes) bytes, expected a certificate of at most \(CurveCertificate.maximumBytes)"
             case .secretIsOpen(let mode):

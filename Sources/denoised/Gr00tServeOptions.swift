@@ -1,7 +1,6 @@
 import ArgumentParser
 import Controller
-import Foundation
-import Glibc
+import Files
 
 /// The options of `serve` for robots that were written against a GR00T policy server.
 struct Gr00tServeOptions: ParsableArguments {
@@ -41,19 +40,15 @@ struct Gr00tServeOptions: ParsableArguments {
 
     /// The one line of the file.
     private static func token(in path: String) throws -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw Failure.input("\(path): \(String(cString: strerror(errno)))") }
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw Failure.input("\(path): no regular file, expected one that holds the token")
+        let (mode, bytes) = try Failure.asInput(path: path) {
+            let file = try RegularFile(path)
+            return (file.mode, try file.read(upTo: longestToken + 2))
         }
-        guard status.st_mode & 0o077 == 0 else {
+        guard mode & 0o077 == 0 else {
             throw Failure.input(
-                "\(path): mode \(String(status.st_mode & 0o777, radix: 8)), expected 600: others may read or change the token"
+                "\(path): mode \(String(mode & 0o777, radix: 8)), expected 600: others may read or change the token"
             )
         }
-        let bytes = try Failure.asInput(path: path) { try file.read(upToCount: longestToken + 2) } ?? Data()
         let line = bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes
         guard (1...longestToken).contains(line.count), line.allSatisfy({ (0x21...0x7e).contains($0) }) else {
             throw Failure.input(

@@ -307,9 +307,14 @@ import Testing
         )
         #expect(try error("binary.yaml", Data((0...255).map(UInt8.init)))?.message == "not UTF-8 text")
         #expect(try error("empty.yaml", Data())?.message == "the file is empty")
-        #expect(try error("missing.yaml", nil)?.message.contains("cannot be read") == true)
+        #expect(try error("missing.yaml", nil)?.message == "No such file or directory")
         let folderError = #expect(throws: RobotFileError.self) { try RobotFile(contentsOf: folder) }
-        #expect(folderError?.message.contains("cannot be read") == true)
+        #expect(folderError?.message == "a folder, expected a regular file")
+        // Nobody ever writes to this pipe.
+        let pipe = folder.appending(path: "pipe.yaml")
+        mkfifo(pipe.path(percentEncoded: false), 0o600)
+        let pipeError = #expect(throws: RobotFileError.self) { try RobotFile(contentsOf: pipe) }
+        #expect(pipeError?.message == "a named pipe, expected a regular file")
     }
 
     /// Bytes of the good file changed at random: every outcome but a crash will do.

@@ -165,7 +165,8 @@ import Testing
         let pipe = "\(folder.path)/pipe"
         mkfifo(pipe, 0o600)
         for (path, reason) in [
-            (pipe, .notAFile), (folder.path, .notAFile), ("/dev/zero", .notAFile),
+            (pipe, .notAFile("a named pipe")), (folder.path, .notAFile("a folder")),
+            ("/dev/zero", .notAFile("a device")),
             ("\(folder.path)/none", .unreadable("No such file or directory")),
         ] as [(String, Reason)] {
             let error = #expect(throws: CurveCertificateError.self) { try CurveCertificate.readSecret(path) }
@@ -239,7 +240,7 @@ import Testing
         #expect(reason() == .holdsSecret)
         unlink("\(folder.path)/c.key")
         mkdir("\(folder.path)/d.key", 0o700)
-        #expect(reason() == .notAFile)
+        #expect(reason() == .notAFile("a folder"))
     }
 
     @Test func folderMustBeOneThatNotEverybodyWrites() throws {
