@@ -64,6 +64,7 @@ let package = Package(
 
         module("NumPyRandom", settings: computing),
         module("Files"),
+        module("Logs", ["CLinux", "Files", logging]),
         module("Safetensors", ["Files"]),
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         module("Denoiser", ["CKernels", "CLinux", "COpenBLAS", "NumPyRandom"], settings: computing),
@@ -85,7 +86,7 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Controller", "Denoiser", "Files", "Monitoring", "NumPyRandom", "Policy", "PushT",
+                "Controller", "Denoiser", "Files", "Logs", "Monitoring", "NumPyRandom", "Policy", "PushT",
                 "RealTime",
                 "Recording",
                 "Safetensors", "Safety", "Sampling", "Wire", argumentParser, logging,
@@ -96,6 +97,7 @@ let package = Package(
         .target(name: "TestRandom", path: "Tests/TestRandom", swiftSettings: settings),
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
         tests("Files", ["Files"]),
+        tests("Logs", ["Logs", logging]),
         tests("Safetensors", ["Safetensors", "TestRandom"], resources: [.copy("Fixtures")]),
         tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),

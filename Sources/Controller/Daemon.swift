@@ -24,6 +24,7 @@ public final class Daemon: Sendable {
     private let stopFlag = Flag()
     private let startFlag = Flag()
     private let facts = Mutex<PlannerFacts?>(nil)
+    private let plannerReady = OneShot<Result<PlannerFacts, any Error>>()
     private let plannerEnded = OneShot<Void>()
     private let socketsEnded = OneShot<ZeroMQError?>()
 
@@ -41,7 +42,7 @@ public final class Daemon: Sendable {
     ) throws(ZeroMQError) {
         if let context { self.context = context } else { self.context = try ZeroMQContext() }
         self.configuration = configuration
-        telemetry = Telemetry(tap: configuration.tap)
+        telemetry = Telemetry(tap: configuration.tap, lostLogLines: configuration.lostLogLines)
         wakeUp = try WakeUp()
         mailbox = PlannerMailbox(wakeUp: wakeUp)
         admission = try ClientAdmission(
@@ -95,11 +96,10 @@ public final class Daemon: Sendable {
     /// - Returns: the endpoints, with wildcard ports resolved.
     /// - Throws: what `makePlanner` throws; ``Gr00tMappingError`` where a mapping does not go with the policy;
     ///   ``ZeroMQError`` where an endpoint cannot be bound or connected; ``RealTimePriorityError`` where the priority is not
-    ///   to be had any more.
+    ///   to be had any more; ``DaemonStopped`` where the daemon is asked to end before it serves.
     @discardableResult
     public func start() throws -> InfoMessage.Endpoints {
         precondition(startFlag.set(), "a daemon starts once")
-        let plannerReady = OneShot<Result<PlannerFacts, any Error>>()
         startPlanner(mailbox, plannerReady, plannerEnded)
         let facts: PlannerFacts
         do {
@@ -133,9 +133,14 @@ public final class Daemon: Sendable {
     @discardableResult
     public func reloadClients() -> Bool { admission?.reload() ?? false }
 
-    /// Asks the daemon to end, and returns at once. May be called from any thread and more than once.
+    /// Whether the daemon has brought its robots to rest and sends nothing any more. May be asked from any thread.
+    public var isAtRest: Bool { socketsEnded.hasValue }
+
+    /// Asks the daemon to end, and returns at once. May be called from any thread and more than once. A daemon that has not
+    /// its planner yet does not wait for it: ``start()`` throws.
     public func requestStop() {
         stopFlag.set()
+        plannerReady.set(.failure(DaemonStopped()))
         wakeUp.signal()
     }
 
@@ -195,6 +200,12 @@ public final class Daemon: Sendable {
         }
         thread.start()
     }
+}
+
+/// The daemon was asked to end before it served anybody.
+public struct DaemonStopped: Error, CustomStringConvertible {
+    /// In words.
+    public var description: String { "the daemon was asked to end before it served" }
 }
 
 /// A flag that any thread may set, and none clears.

@@ -60,6 +60,8 @@ public struct DaemonConfiguration: Sendable {
     public var tap: (any MessageTap)?
     /// Where the daemon tells what it does and what it rejects.
     public var logger = Logger(label: "denoised")
+    /// How many lines of that log have been lost so far. Asked on the socket thread, so it must not wait for anything.
+    public var lostLogLines: @Sendable () -> UInt64 = { 0 }
 
     /// The defaults.
     public init() {}

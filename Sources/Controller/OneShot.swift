@@ -16,6 +16,9 @@ final class OneShot<Value: Sendable>: Sendable {
         if isFirst { isSet.signal() }
     }
 
+    /// Whether the value is there.
+    var hasValue: Bool { value.withLock { $0 != nil } }
+
     /// Waits for the value.
     func wait() -> Value {
         while true {

@@ -70,12 +70,16 @@ final class Telemetry: Sendable {
     private let startNs: UInt64
     private let state: Mutex<State>
     private let tap: (any MessageTap)?
+    private let lostLogLines: @Sendable () -> UInt64
     /// Apart from the counters, so that whoever reads it never makes the socket thread wait for percentiles.
     private let latestStatus = Mutex<StatusMessage?>(nil)
 
-    /// - Parameter tap: tells how many messages it could not keep.
-    init(tap: (any MessageTap)? = nil) {
+    /// - Parameters:
+    ///   - tap: tells how many messages it could not keep.
+    ///   - lostLogLines: how many lines the log has lost so far.
+    init(tap: (any MessageTap)? = nil, lostLogLines: @escaping @Sendable () -> UInt64 = { 0 }) {
         self.tap = tap
+        self.lostLogLines = lostLogLines
         startNs = Clock.monotonicNs()
         // 128 ns is fine enough for every stage, and keeps a histogram under 200 KB.
         let empty = Histogram<UInt64>(
@@ -124,10 +128,12 @@ final class Telemetry: Sendable {
     func snapshot() -> DaemonStatistics {
         let nowNs = Clock.monotonicNs()
         let unrecorded = tap?.lostMessages ?? 0
+        let lostLines = lostLogLines()
         return state.withLock { state in
             var statistics = state.counters
             statistics.uptimeNs = nowNs - startNs
             statistics.unrecordedMessages = unrecorded
+            statistics.lostLogLines = lostLines
             // Whoever asks again and again must not have them found each time.
             for stage in state.told.indices where state.told[stage]?.recorded != state.recorded {
                 state.find(stage, nowNs: nowNs)
@@ -140,10 +146,12 @@ final class Telemetry: Sendable {
     /// The counters as they are now, and percentiles that are a second old or little more.
     func heartbeat(nowNs: UInt64) -> DaemonStatistics {
         let unrecorded = tap?.lostMessages ?? 0
+        let lostLines = lostLogLines()
         return state.withLock { state in
             var statistics = state.counters
             statistics.uptimeNs = nowNs - startNs
             statistics.unrecordedMessages = unrecorded
+            statistics.lostLogLines = lostLines
             if let stage = state.stageToFind(nowNs: nowNs, oldestNs: Self.percentilesHoldNs) {
                 state.find(stage, nowNs: nowNs)
             }

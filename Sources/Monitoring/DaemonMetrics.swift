@@ -68,6 +68,7 @@ enum DaemonMetrics {
             ("predictions", "Action chunks sent in reply to predict.", statistics.predictions),
             ("late_chunks", "Chunks ready later than the budget allows.", statistics.lateChunks),
             ("unrecorded_messages", "Messages lost to the recording.", statistics.unrecordedMessages),
+            ("lost_log_lines", "Lines lost to the log.", statistics.lostLogLines),
             ("coarse_chunks", "Chunks finished in long steps to be in time.", statistics.coarseChunks),
             ("commands", "Commands published.", statistics.commands),
             (

@@ -63,6 +63,8 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
     public var plannerErrors: UInt64 = 0
     /// Messages that were to be recorded and found no room; see docs/RECORDING.md.
     public var unrecordedMessages: UInt64 = 0
+    /// Lines of the daemon's log that were lost, because nobody read them or they could not be written.
+    public var lostLogLines: UInt64 = 0
     /// The latency of each stage of a chunk: `decode`, `queue`, `condition`, `sample`, `encode`, `total`, and
     /// `overhead`, which is `total` less `queue`, `condition` and `sample`.
     public var latencyNs: [String: Latency] = [:]
@@ -88,6 +90,7 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
         case limitViolations = "limit_violations"
         case plannerErrors = "planner_errors"
         case unrecordedMessages = "unrecorded_messages"
+        case lostLogLines = "lost_log_lines"
         case latencyNs = "latency_ns"
     }
 }
@@ -128,6 +131,7 @@ extension DaemonStatistics {
                 "limit_violations": .unsigned(limitViolations),
                 "planner_errors": .unsigned(plannerErrors),
                 "unrecorded_messages": .unsigned(unrecordedMessages),
+                "lost_log_lines": .unsigned(lostLogLines),
                 "latency_ns": .map(MessagePackMap(sorted: latencies)),
             ])
         )
@@ -155,6 +159,8 @@ extension DaemonStatistics {
         limitViolations = try fields.unsigned("limit_violations")
         plannerErrors = try fields.unsigned("planner_errors")
         unrecordedMessages = try fields.unsigned("unrecorded_messages")
+        // Daemons of before do not count them.
+        lostLogLines = try fields.optional("lost_log_lines") == nil ? 0 : fields.unsigned("lost_log_lines")
         for stage in try fields.map("latency_ns").keys {
             let latency = try fields.fields("latency_ns").fields(stage)
             latencyNs[stage] = try Latency(

@@ -111,7 +111,7 @@ struct BenchBudgetCommand: ParsableCommand {
         options.budgetMs = budget
         var configuration = DaemonConfiguration.embedded()
         configuration.budget = options.budget
-        configuration.logger = .standardError(level: .warning)
+        configuration.logger = Logger(level: .warning, writer: Console.log)
         let planner = try PolicyPlanner.factory(bundle: bundle, sampler: options)
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         defer { daemon.stop() }

@@ -24,20 +24,29 @@ struct Denoised: ParsableCommand {
     )
 
     static func main() {
+        StandardStreams.prepare()
+        let exitCode = run(Array(CommandLine.arguments.dropFirst()))
+        Console.flushErrors()
+        // Without what libraries do at the end: OpenBLAS waits for its threads, which may wait for memory.
+        _exit(exitCode)
+    }
+
+    /// Runs a command, and returns the exit code.
+    private static func run(_ arguments: [String]) -> Int32 {
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(arguments)
             try command.run()
         } catch let failure as Failure {
             Console.error(failure.description)
-            Foundation.exit(failure.exitCode)
+            return failure.exitCode
         } catch {
-            let code = exitCode(for: error)
-            guard code != .success else {
-                print(fullMessage(for: error))
-                return
+            guard exitCode(for: error) != .success else {
+                Console.result(fullMessage(for: error))
+                return EXIT_SUCCESS
             }
             Console.error(fullMessage(for: error), prefixed: false)
-            Foundation.exit(Failure.badInput)
+            return Failure.badInput
         }
+        return EXIT_SUCCESS
     }
 }

@@ -1,23 +1,37 @@
 import Glibc
 
-/// SIGINT and SIGTERM, and where asked for SIGHUP, for a thread that waits for them.
+/// SIGINT, SIGTERM and SIGHUP, for a thread that waits for them.
 ///
 /// A handler, because it catches them on whichever thread they arrive: libraries (OpenBLAS for one) start threads before
 /// `main`, and a mask set in `main` does not reach those.
 struct EndingSignals: Sendable {
+    /// What SIGHUP does.
+    enum HangUp {
+        /// What it does to any program.
+        case asEver
+        /// It ends the program, as SIGTERM does, unless whoever started it had it ignored, as nohup does.
+        case ends
+        /// It makes a daemon read its keys again.
+        case reloads
+    }
+
     private let readEnd: Int32
+    private let hangUp: HangUp
 
     /// Where the handler writes the signal's number. Set before the handler is, and not changed while it is.
     private nonisolated(unsafe) static var writeEnd: Int32 = -1
 
-    /// Catches the signals from now on; made once in a process. SIGHUP is left as it was unless `catchingHangUp`.
-    init(catchingHangUp: Bool = false) throws {
+    /// Catches the signals from now on; made once in a process.
+    init(hangUp: HangUp = .asEver) throws {
+        self.hangUp = hangUp
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else {
             throw Failure.run("no pipe for signals: \(String(cString: strerror(errno)))")
         }
         readEnd = ends[0]
         Self.writeEnd = ends[1]
+        // A handler may run on a thread that nobody may keep waiting.
+        _ = fcntl(Self.writeEnd, F_SETFL, O_NONBLOCK)
         var action = sigaction()
         action.__sigaction_handler.sa_handler = { number in
             let saved = errno
@@ -30,22 +44,39 @@ struct EndingSignals: Sendable {
         // Whoever started the program may have left them blocked, and one thread that takes them is enough.
         var signals = sigset_t()
         sigemptyset(&signals)
-        for number in [SIGINT, SIGTERM] + (catchingHangUp ? [SIGHUP] : []) {
+        for number in [SIGINT, SIGTERM] + (Self.catchesHangUp(hangUp) ? [SIGHUP] : []) {
             sigaction(number, &action, nil)
             sigaddset(&signals, number)
         }
         pthread_sigmask(SIG_UNBLOCK, &signals, nil)
     }
 
-    /// Waits for SIGINT or SIGTERM, and returns its name.
+    private static func catchesHangUp(_ hangUp: HangUp) -> Bool {
+        switch hangUp {
+        case .asEver: return false
+        case .reloads: return true
+        case .ends:
+            var present = sigaction()
+            sigaction(SIGHUP, nil, &present)
+            // Handlers cannot be compared as functions.
+            return unsafeBitCast(present.__sigaction_handler, to: Int.self)
+                != unsafeBitCast(SIG_IGN, to: Int.self)
+        }
+    }
+
+    /// Waits for a signal that ends the program, and returns its name.
     ///
-    /// - Parameter hangUp: is called for each SIGHUP until then.
-    func wait(hangUp: () -> Void = {}) -> String {
+    /// - Parameter reload: is called for each SIGHUP until then, where SIGHUP reloads.
+    func wait(reload: () -> Void = {}) -> String {
         while true {
             var byte: UInt8 = 0
             while read(readEnd, &byte, 1) < 0 && errno == EINTR {}
-            guard Int32(byte) == SIGHUP else { return Int32(byte) == SIGINT ? "SIGINT" : "SIGTERM" }
-            hangUp()
+            switch Int32(byte) {
+            case SIGHUP where hangUp == .reloads: reload()
+            case SIGHUP: return "SIGHUP"
+            case SIGINT: return "SIGINT"
+            default: return "SIGTERM"
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
 import Controller
 import Foundation
-import Glibc
 import Logging
 import Policy
 import Sampling
@@ -8,25 +7,22 @@ import Wire
 
 /// What `--record` asks for.
 enum RecordingOptions {
-    /// Starts to record.
-    ///
-    /// - Parameter path: where `{time}` stands for now.
-    /// - Throws: `Failure` where the file cannot be created, or is there already.
-    static func recorder(
-        _ path: String,
-        policy: PolicyBundle,
-        sampler: SamplerOptions,
-        logger: Logger
-    ) throws -> Recorder {
-        // A file that reaches the system's size limit is to be an error, not the daemon's end.
-        signal(SIGXFSZ, SIG_IGN)
-        let setup = RecordingSession.Setup(
+    /// What a recording begins with. Reads all of the policy's files.
+    static func setup(policy: PolicyBundle, sampler: SamplerOptions) throws -> RecordingSession.Setup {
+        RecordingSession.Setup(
             fingerprint: try Failure.asInput { try policy.fileFingerprint() },
             seed: sampler.firstSeed,
             threads: sampler.threadCount,
             startsWarm: sampler.warmStart
         )
-        return try Failure.asInput {
+    }
+
+    /// Starts to record.
+    ///
+    /// - Parameter path: where `{time}` stands for now.
+    /// - Throws: `Failure` where the file cannot be created, or is there already.
+    static func recorder(_ path: String, setup: RecordingSession.Setup, logger: Logger) throws -> Recorder {
+        try Failure.asInput {
             try Recorder(path: path.replacing("{time}", with: timeStamp), setup: setup, logger: logger)
         }
     }

@@ -1,7 +1,10 @@
 import ArgumentParser
 import Controller
 import Foundation
+import Glibc
 import Logging
+import Logs
+import Monitoring
 import Policy
 import RealTime
 import Safety
@@ -13,7 +16,8 @@ struct ServeCommand: ParsableCommand {
         abstract: "Run the daemon: observations in, action chunks out, over ZeroMQ.",
         discussion: """
             Robots publish observations and subscribe to chunks; docs/PROTOCOL.md describes both, and \
-            examples/ has robots in Python and C++. SIGINT and SIGTERM end the daemon; it then prints what it did.
+            examples/ has robots in Python and C++. SIGINT, SIGTERM and SIGHUP end the daemon: it brings its robots to rest and \
+            prints what it did. With --curve-key SIGHUP reads the client keys again, under nohup it does nothing.
 
             Endpoints that other machines reach need keys: --curve-key and --curve-clients; docs/SECURITY.md has the \
             steps.
@@ -166,10 +170,20 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         try http.check(isInsecure: security.insecure)
-        let ending = try Failure.asRun { try EndingSignals(catchingHangUp: security.curveKey != nil) }
-        let logger = Logger.standardError(level: logLevel)
+        // A background job of a terminal that stops those that write to it must not be stopped while robots move.
+        signal(SIGTTOU, SIG_IGN)
+        let log = Console.writeInBackground()
+        let logger = Logger(level: logLevel, writer: log)
         let manager = serviceManager(logger: logger)
+        let ending = try Failure.asRun {
+            try ServeEnding(
+                hangUp: security.curveKey == nil ? .ends : .reloads,
+                logger: logger,
+                manager: manager
+            )
+        }
         var configuration = try configuration(logger: logger, manager: manager)
+        configuration.lostLogLines = { log.lostLines }
         let unprotected = try security.unprotected(configuration.endpoints)
         let policy = try PolicyOptions.load(policy)
         configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
@@ -184,47 +198,52 @@ struct ServeCommand: ParsableCommand {
         configuration.state = try state.map { path in try StateOptions.open(path) }
 
         let recorder = try record.map { path in
-            try RecordingOptions.recorder(path, policy: policy, sampler: sampler, logger: logger)
+            let setup = try RecordingOptions.setup(policy: policy, sampler: sampler)
+            return try ending.open { try RecordingOptions.recorder(path, setup: setup, logger: logger) }
         }
         defer { recorder?.finish() }
 
         configuration.tap = recorder
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
+        ending.take(daemon)
         let server = try http.start(for: daemon)
         defer { server?.stop() }
-        let endpoints = try Failure.asRun { try daemon.start() }
+        let endpoints = try start(daemon, ending)
         if let server { logger.info("metrics and health at \(server.address)") }
         manager?.tell(.ready, .status("serves \(policy.name), observations at \(endpoints.observations)"))
-        if !json {
-            Console.result("denoised serves \(policy.name)")
-            Console.result("  observations  \(endpoints.observations)")
-            Console.result("  chunks        \(endpoints.chunks)")
-            Console.result("  requests      \(endpoints.requests)")
-            if let gr00t = endpoints.gr00t { Console.result("  gr00t         \(gr00t)") }
-            if let recorder { Console.result("  recording     \(recorder.path)") }
-            if let server { Console.result("  http          \(server.address)") }
-        }
-
-        let waiter = Thread {
-            let signal = ending.wait {
-                logger.notice("SIGHUP: reading the client keys again")
-                daemon.reloadClients()
-            }
-            logger.notice("\(signal): ending")
-            manager?.tell(.stopping, .status("ending after \(signal)"))
-            daemon.requestStop()
-        }
-        waiter.start()
+        if !json { show(policy.name, endpoints, recording: recorder?.path, http: server?.address) }
 
         let warning = SecurityOptions.warning(about: unprotected).map { RecurringWarning($0, logger: logger) }
         try withExtendedLifetime(warning) { try Failure.asRun { try daemon.waitUntilStopped() } }
         recorder?.finish()
         let statistics = daemon.statistics
-        if json {
-            try Console.json(statistics)
-        } else {
-            statistics.show()
+        try Console.complete { if json { try Console.json(statistics) } else { statistics.show() } }
+    }
+
+    /// Starts the daemon, or ends the program where a signal comes before.
+    private func start(_ daemon: Daemon, _ ending: ServeEnding) throws -> InfoMessage.Endpoints {
+        try Failure.asRun {
+            do {
+                return try daemon.start()
+            } catch is DaemonStopped {
+                ending.leave()
+            }
         }
+    }
+
+    private func show(
+        _ policy: String,
+        _ endpoints: InfoMessage.Endpoints,
+        recording: String?,
+        http: HTTPAddress?
+    ) {
+        Console.result("denoised serves \(policy)")
+        Console.result("  observations  \(endpoints.observations)")
+        Console.result("  chunks        \(endpoints.chunks)")
+        Console.result("  requests      \(endpoints.requests)")
+        if let gr00t = endpoints.gr00t { Console.result("  gr00t         \(gr00t)") }
+        if let recording { Console.result("  recording     \(recording)") }
+        if let http { Console.result("  http          \(http)") }
     }
 
     /// The service manager that started the daemon. A daemon that cannot reach it serves all the same.
@@ -273,42 +292,10 @@ extension DaemonConfiguration {
 extension Logger.Level: @retroactive ExpressibleByArgument {}
 
 extension Logger {
-    /// The program's log, on standard error.
-    static func standardError(level: Logger.Level) -> Logger {
-        Logger(label: "denoised") { label in
-            var handler = StreamLogHandler.standardError(label: label)
-            handler.logLevel = level
-            return handler
+    /// The program's log.
+    init(level: Logger.Level, writer: LineWriter) {
+        self.init(label: "denoised") { label in
+            LineLogHandler(label: label, level: level, writer: writer)
         }
-    }
-}
-
-extension DaemonStatistics {
-    /// Prints what the daemon did, for people.
-    fileprivate func show() {
-        Console.result(
-            "\(chunks) chunks and \(predictions) predictions in \(fixed(Double(uptimeNs) / 1e9, 1)) s; "
-                + "\(observations) observations, \(supersededObservations) superseded, "
-                + "\(staleObservations) stale, \(plannerErrors) planner errors"
-        )
-        Console.result(
-            "\(commands) commands, \(limitViolations) limit violations; "
-                + "\(lateChunks) late chunks, \(coarseChunks) coarse; \(droppedObservations) observations dropped"
-        )
-        if unrecordedMessages > 0 { Console.result("\(unrecordedMessages) messages not recorded") }
-        for (reason, count) in rejectedMessages.sorted(by: { $0.key < $1.key }) {
-            Console.result("rejected, \(reason): \(count)")
-        }
-        guard chunks + predictions > 0 else { return }
-        Console.result("")
-        var table = Table("latency, ms", "p50", "p90", "p99", "max")
-        for stage in DaemonStatistics.stages {
-            guard let latency = latencyNs[stage] else { continue }
-            let cells = [latency.p50, latency.p90, latency.p99, latency.max].map {
-                fixed(Double($0) / 1e6, 2)
-            }
-            table.add(stage, cells[0], cells[1], cells[2], cells[3])
-        }
-        table.print()
     }
 }

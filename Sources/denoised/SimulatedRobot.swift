@@ -32,7 +32,7 @@ final class SimulatedRobot {
         var configuration = DaemonConfiguration.embedded()
         configuration.seed = sampler.firstSeed
         configuration.budget = sampler.budget
-        configuration.logger = .standardError(level: .warning)
+        configuration.logger = Logger(level: .warning, writer: Console.log)
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         let endpoints = try Failure.asRun { try daemon.start() }
         self.daemon = daemon

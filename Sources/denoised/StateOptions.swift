@@ -1,5 +1,4 @@
 import Controller
-import Glibc
 
 /// What `--state` asks for.
 enum StateOptions {
@@ -7,8 +6,6 @@ enum StateOptions {
     ///
     /// - Throws: `Failure` where another daemon has it, or it cannot be read or written.
     static func open(_ path: String) throws -> StateFile {
-        // A file that reaches the system's size limit is to be an error, not the daemon's end.
-        signal(SIGXFSZ, SIG_IGN)
         do throws(StateFileError) {
             return try StateFile(path)
         } catch {

@@ -42,6 +42,27 @@ import Wire
         #expect(toy.log.lines.count == 1, "a good episode is not worth a line")
     }
 
+    /// The planner is made for as long as it takes; who asks the daemon to end does not wait for that.
+    @Test(arguments: [false, true])
+    func aDaemonEndsWhileItsPlannerIsMade(beforeItStarts: Bool) throws {
+        let making = OneShot<Void>()
+        let letThrough = OneShot<Void>()
+        let daemon = try Daemon(configuration: .embedded(name: "ends-\(beforeItStarts)")) {
+            making.set(())
+            letThrough.wait()
+            return ToyPlanner()
+        }
+        let asking = Thread {
+            if !beforeItStarts { making.wait() }
+            daemon.requestStop()
+        }
+        if beforeItStarts { daemon.requestStop() } else { asking.start() }
+        #expect(throws: DaemonStopped.self) { try daemon.start() }
+        #expect(daemon.isAtRest)
+        // Who drops the daemon waits for its planner.
+        letThrough.set(())
+    }
+
     @Test func committedActionsReachThePlannerAndComeBackAsFrozen() throws {
         let toy = try ToyDaemon()
         let client = try toy.client()

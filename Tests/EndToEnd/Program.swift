@@ -47,8 +47,16 @@ final class RunningProgram {
     private let errorFile: URL
     private let commandLine: String
 
-    /// - Parameter environment: variables to set besides this process's own.
-    init(_ arguments: [String], environment: [String: String] = [:], executable: URL = program) throws {
+    /// - Parameters:
+    ///   - environment: variables to set besides this process's own.
+    ///   - output, error: the standard streams; nil: files, whose contents are ``output`` and ``error``.
+    init(
+        _ arguments: [String],
+        environment: [String: String] = [:],
+        executable: URL = program,
+        output: FileHandle? = nil,
+        error: FileHandle? = nil
+    ) throws {
         folder = try TemporaryFolder()
         outputFile = folder.file("output")
         errorFile = folder.file("error")
@@ -60,8 +68,8 @@ final class RunningProgram {
             ["XDG_CACHE_HOME": Self.caches.path(percentEncoded: false)]
         ) { $1 }.merging(environment) { $1 }
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try Self.newFile(outputFile)
-        process.standardError = try Self.newFile(errorFile)
+        process.standardOutput = try output ?? Self.newFile(outputFile)
+        process.standardError = try error ?? Self.newFile(errorFile)
         try process.run()
     }
 

@@ -15,7 +15,7 @@ import Wire
             ("observations", 3), ("duplicate_observations", 4), ("stale_observations", 5),
             ("superseded_observations", 6), ("dropped_observations", 7), ("chunks", 12), ("predictions", 13),
             ("late_chunks", 14), ("coarse_chunks", 15), ("commands", 16), ("limit_violations", 17),
-            ("planner_errors", 18),
+            ("planner_errors", 18), ("lost_log_lines", 19),
         ]
         for (name, count) in counters {
             #expect(try metrics.value("denoised_\(name)_total") == count)

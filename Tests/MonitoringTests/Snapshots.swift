@@ -21,6 +21,7 @@ func statistics(uptimeNs: UInt64 = 751_000_000_000) -> DaemonStatistics {
     statistics.commands = 16
     statistics.limitViolations = 17
     statistics.plannerErrors = 18
+    statistics.lostLogLines = 19
     statistics.latencyNs = [
         "sample": .init(
             count: 25,

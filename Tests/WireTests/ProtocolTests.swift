@@ -297,6 +297,7 @@ import Testing
     @Test func infoSurvives() throws {
         var statistics = DaemonStatistics()
         statistics.observations = 12
+        statistics.lostLogLines = 13
         statistics.rejectedMessages = ["bad_array": 2, "not_finite": 1]
         statistics.requests = ["info": 1]
         statistics.latencyNs = ["total": .init(count: 5, p50: 1, p90: 2, p99: 3, max: 4)]
