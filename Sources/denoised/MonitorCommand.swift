@@ -10,8 +10,8 @@ struct MonitorCommand: ParsableCommand {
         abstract: "Watch a running daemon: robots, rates, latencies, errors.",
         discussion: """
             Asks the daemon where it publishes, and shows each of its heartbeats (ten a second) until SIGINT or SIGTERM. A \
-            daemon that falls silent is waited for. Where standard output is no terminal, a page of plain text follows \
-            another once a second. Rates are over the last 5 s. The daemon does not notice.
+            daemon that falls silent is waited for. Where standard output is no terminal, or TERM is unset or dumb, a page of \
+            plain text follows another once a second. Rates are over the last 5 s. The daemon does not notice.
             """
     )
 
@@ -87,7 +87,7 @@ struct MonitorCommand: ParsableCommand {
         var connection = start
         var history = MonitorHistory()
         history.receive(try firstHeartbeat(of: connection, by: deadline), nowNs: Clock.monotonicNs())
-        var screen: any MonitorScreen = Console.isTerminal ? TerminalScreen() : PlainScreen()
+        var screen: any MonitorScreen = Terminal.movesCursor ? TerminalScreen() : PlainScreen()
         defer { screen.leave() }
         var shown = ContinuousClock.now - screen.interval
         var asked = ContinuousClock.now

@@ -40,7 +40,7 @@ struct TerminalScreen: MonitorScreen {
     private func text(of line: StyledLine) -> String { Terminal.hasColor ? line.colored : line.plain }
 }
 
-/// Plain text, page after page: for a file or a pipe.
+/// Plain text, page after page: for a file, a pipe or a terminal whose cursor cannot be moved.
 struct PlainScreen: MonitorScreen {
     private var hasShown = false
 

@@ -49,7 +49,11 @@ struct SimCommand: ParsableCommand {
     )
     var trace = false
 
-    @Flag(help: "Watch the episodes in the terminal. Nothing where standard output is none.")
+    @Flag(
+        help: """
+            Watch the episodes in the terminal. Without pictures where standard output is none, or TERM is unset or dumb.
+            """
+    )
     var watch = false
 
     @Flag(

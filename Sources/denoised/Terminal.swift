@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Glibc
 
@@ -10,14 +11,21 @@ enum Terminal {
         return isKnown ? (Int(size.ws_row), Int(size.ws_col)) : (24, 80)
     }
 
+    /// Whether standard output is a terminal whose cursor can be moved: one that TERM names, and that is not `dumb`.
+    static let movesCursor = Console.isTerminal && isKnown
+
+    private static let isKnown: Bool = {
+        let name = ProcessInfo.processInfo.environment["TERM", default: ""]
+        return !name.isEmpty && name != "dumb"
+    }()
+
     /// Whether it shows colours, and they are wanted (https://no-color.org).
     static let hasColor: Bool = {
-        let environment = ProcessInfo.processInfo.environment
-        return environment["NO_COLOR", default: ""].isEmpty && environment["TERM"] != "dumb"
+        isKnown && ProcessInfo.processInfo.environment["NO_COLOR", default: ""].isEmpty
     }()
 
     /// Writes text as it is. A terminal that is gone is no reason to end.
     static func write(_ text: String) {
-        try? FileHandle.standardOutput.write(contentsOf: Data(text.utf8))
+        _ = writeAll(Array(text.utf8), to: STDOUT_FILENO)
     }
 }

@@ -19,7 +19,7 @@ struct TerminalView {
 
     /// A view that fits the terminal on standard output; nil where nobody looks at one.
     init?() {
-        guard Console.isTerminal else { return nil }
+        guard Terminal.movesCursor else { return nil }
         let (rows, columns) = Terminal.size
         // The frame takes two rows and columns, the cursor's line one row.
         let fitting = min(rows - 3, (columns - 2) / 2)
