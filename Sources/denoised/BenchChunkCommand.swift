@@ -59,7 +59,10 @@ struct BenchChunkCommand: ParsableCommand {
     )
     var warmStart = false
 
-    @Option(help: ArgumentHelp("Seed of the first run's noise.", valueName: "s"))
+    @Option(
+        help: ArgumentHelp("Seed of the first run's noise. Default: 0.", valueName: "s"),
+        transform: Seed.read
+    )
     var seed: UInt64 = 0
 
     @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))

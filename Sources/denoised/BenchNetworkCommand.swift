@@ -40,7 +40,10 @@ struct BenchNetworkCommand: ParsableCommand {
     @Flag(help: "Measure OpenBLAS as well, the path of processors without packed kernels.")
     var openblas = false
 
-    @Option(help: ArgumentHelp("Seed of the random weights and samples.", valueName: "s"))
+    @Option(
+        help: ArgumentHelp("Seed of the random weights and samples. Default: 0.", valueName: "s"),
+        transform: Seed.read
+    )
     var seed: UInt64 = 0
 
     @OptionGroup

@@ -42,7 +42,13 @@ struct BenchPaperCommand: ParsableCommand {
     )
     var tolerance: Float = ParallelMethod.quasiNewton.defaultTolerance
 
-    @Option(help: ArgumentHelp("Seed of the first episode and its noise.", valueName: "s"))
+    @Option(
+        help: ArgumentHelp(
+            "Seed of the first episode and its noise. Default: \(SeedSuite.evaluation.firstSeed).",
+            valueName: "s"
+        ),
+        transform: Seed.read
+    )
     var seed: UInt64 = SeedSuite.evaluation.firstSeed
 
     @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))

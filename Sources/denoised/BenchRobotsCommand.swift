@@ -50,7 +50,10 @@ struct BenchRobotsCommand: ParsableCommand {
     @Option(help: ArgumentHelp("Denoising steps. Default: the policy's own.", valueName: "n"))
     var steps: Int?
 
-    @Option(help: ArgumentHelp("Seed of the first chunk's noise.", valueName: "s"))
+    @Option(
+        help: ArgumentHelp("Seed of the first chunk's noise. Default: 0.", valueName: "s"),
+        transform: Seed.read
+    )
     var seed: UInt64 = 0
 
     @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))

@@ -25,7 +25,7 @@ struct Denoised: ParsableCommand {
 
     static func main() {
         StandardStreams.prepare()
-        let exitCode = run(Array(CommandLine.arguments.dropFirst()))
+        let exitCode = run(NegativeValues.joined(Array(CommandLine.arguments.dropFirst())))
         Console.flushErrors()
         // Without what libraries do at the end: OpenBLAS waits for its threads, which may wait for memory.
         _exit(exitCode)

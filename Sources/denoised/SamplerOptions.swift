@@ -65,7 +65,10 @@ struct SamplerOptions: ParsableArguments {
     )
     var warmStart = false
 
-    @Option(help: ArgumentHelp("Seed of the noise. Default: 0.", valueName: "s"))
+    @Option(
+        help: ArgumentHelp("Seed of the noise. Default: 0.", valueName: "s"),
+        transform: Seed.read
+    )
     var seed: UInt64?
 
     @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))

@@ -101,7 +101,8 @@ struct SimCommand: ParsableCommand {
     var output: String?
 
     @Option(
-        help: ArgumentHelp("Print the 5-number observation after a reset with this seed.", valueName: "seed")
+        help: ArgumentHelp("Print the 5-number observation after a reset with this seed.", valueName: "seed"),
+        transform: Seed.read
     )
     var printReset: UInt64?
 
