@@ -1,5 +1,7 @@
 import Denoiser
+import Files
 import Foundation
+import Safetensors
 import Sampling
 
 /// Calibrations kept in a folder, a JSON file for each policy, way of sampling and machine.
@@ -9,19 +11,30 @@ import Sampling
 public struct CalibrationCache: Sendable {
     /// Where the files are.
     public let folder: URL
+    /// The largest file that is read, in bytes.
+    private static let largestFile = 64 << 20
+    /// Gets a sentence that names the folder and the reason when a calibration could not be kept.
+    private let warn: @Sendable (String) -> Void
 
     /// A cache in a folder, which need not exist.
-    public init(folder: URL) {
+    ///
+    /// - Parameter warn: gets a sentence when a calibration could not be kept, so that it is measured again at each start.
+    public init(folder: URL, warn: @escaping @Sendable (String) -> Void = { _ in }) {
         self.folder = folder
+        self.warn = warn
     }
 
     /// The user's: `$XDG_CACHE_HOME/denoised`, by default `~/.cache/denoised`.
-    public static var standard: CalibrationCache {
+    ///
+    /// - Parameter warn: as for ``init(folder:warn:)``.
+    public static func standard(
+        warn: @escaping @Sendable (String) -> Void = { _ in }
+    ) -> CalibrationCache {
         let environment = ProcessInfo.processInfo.environment
         let caches =
             environment["XDG_CACHE_HOME"].flatMap { $0.hasPrefix("/") ? URL(filePath: $0) : nil }
             ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache")
-        return CalibrationCache(folder: caches.appending(path: "denoised"))
+        return CalibrationCache(folder: caches.appending(path: "denoised"), warn: warn)
     }
 
     /// What a calibration holds for.
@@ -92,21 +105,29 @@ public struct CalibrationCache: Sendable {
 
     /// The calibration of `key`, if there is one.
     public func calibration(for key: Key) -> Calibration? {
-        guard let data = try? Data(contentsOf: folder.appending(path: key.fileName)),
-            let file = try? JSONDecoder().decode(File.self, from: data),
+        let path = folder.appending(path: key.fileName).path(percentEncoded: false)
+        guard let bytes = try? RegularFile(path).read(upTo: Self.largestFile),
+            let file = try? JSONDecoder().decode(File.self, from: Data(bytes)),
             file.key == key,
             file.calibration.isUsable(for: key)
         else { return nil }
         return file.calibration
     }
 
-    /// Keeps a calibration, if it can.
+    /// Keeps a calibration, or warns that it cannot.
     func keep(_ calibration: Calibration, for key: Key) {
-        try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        try? JSONEncoder().encode(File(key: key, calibration: calibration)).write(
-            to: folder.appending(path: key.fileName),
-            options: .atomic
-        )
+        do {
+            try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+            try JSONEncoder().encode(File(key: key, calibration: calibration)).write(
+                to: folder.appending(path: key.fileName),
+                options: .atomic
+            )
+        } catch {
+            warn(
+                "what was measured of this machine cannot be kept in \(folder.path(percentEncoded: false)) "
+                    + "(\(error.systemReason)), and is measured again at each start"
+            )
+        }
     }
 }
 

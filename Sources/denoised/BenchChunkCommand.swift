@@ -136,7 +136,7 @@ struct BenchChunkCommand: ParsableCommand {
                         bundle: bundle,
                         settings: settings,
                         network: network,
-                        calibrations: .standard
+                        calibrations: .standard(warn: Console.warn)
                     )
                 }
                 kinds.append(Kind(policy: policy))

@@ -128,7 +128,7 @@ struct BenchPaperCommand: ParsableCommand {
                                 method: method
                             ),
                             network: network,
-                            calibrations: .standard
+                            calibrations: .standard(warn: Console.warn)
                         ),
                         published: published
                     )

@@ -130,7 +130,7 @@ struct BenchRobotsCommand: ParsableCommand {
                         threads: threads,
                         kernel: kernel,
                         maximumGroup: max(robots.max() ?? 1, 2),
-                        calibrations: .standard
+                        calibrations: .standard(warn: Console.warn)
                     )
                 }
                 planners.append(planner)

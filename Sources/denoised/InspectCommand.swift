@@ -143,7 +143,7 @@ struct InspectCommand: ParsableCommand {
                 kernel: kernel,
                 threads: threads
             ),
-            let calibration = CalibrationCache.standard.calibration(for: key),
+            let calibration = CalibrationCache.standard().calibration(for: key),
             let window = calibration.windows.first(where: { $0.window == calibration.fastestWindow })
         else { return nil }
         return Report.CalibratedWindow(

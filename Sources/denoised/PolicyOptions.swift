@@ -15,12 +15,15 @@ enum PolicyOptions {
 extension PolicyPlanner {
     /// What makes a bundle's planner on the daemon's planning thread.
     ///
-    /// - Parameter maximumGroup: the most chunks of several robots that are planned together.
+    /// - Parameters:
+    ///   - maximumGroup: the most chunks of several robots that are planned together.
+    ///   - warn: gets what the user should know and keeps nothing from working.
     static func factory(
         bundle: PolicyBundle,
         sampler: SamplerOptions,
         locksWeights: Bool = false,
-        maximumGroup: Int = 1
+        maximumGroup: Int = 1,
+        warn: @escaping @Sendable (String) -> Void = Console.warn
     ) throws -> @Sendable () throws -> PolicyPlanner {
         let settings = sampler.settings(for: bundle.configuration)
         let threads = sampler.threadCount
@@ -35,7 +38,7 @@ extension PolicyPlanner {
                 keepsDeadlines: sampler.budgetMs != nil,
                 startsWarm: sampler.warmStart,
                 maximumGroup: maximumGroup,
-                calibrations: .standard
+                calibrations: .standard(warn: warn)
             )
         }
     }

@@ -62,7 +62,7 @@ struct PredictCommand: ParsableCommand {
                 settings: sampler.settings(for: bundle.configuration),
                 threads: sampler.threadCount,
                 kernel: sampler.kernel(),
-                calibrations: .standard
+                calibrations: .standard(warn: Console.warn)
             )
         }
         let (history, noise) = try Failure.asInput(path: input) {

@@ -192,7 +192,8 @@ struct ServeCommand: ParsableCommand {
             bundle: policy,
             sampler: sampler,
             locksWeights: lockWeights,
-            maximumGroup: Grouping.largest
+            maximumGroup: Grouping.largest,
+            warn: { logger.warning("\($0)") }
         )
 
         configuration.state = try state.map { path in try StateOptions.open(path) }

@@ -364,7 +364,7 @@ struct CalibrationTests {
     }
 
     @Test func `The user's cache is where caches belong`() {
-        let folder = CalibrationCache.standard.folder
+        let folder = CalibrationCache.standard().folder
         #expect(folder.lastPathComponent == "denoised")
         let caches = ProcessInfo.processInfo.environment["XDG_CACHE_HOME"].map { URL(filePath: $0).path }
         let expected = caches ?? FileManager.default.homeDirectoryForCurrentUser.path + "/.cache"
