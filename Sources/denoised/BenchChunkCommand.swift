@@ -111,7 +111,7 @@ struct BenchChunkCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.load(policy)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: threads, networks: precision.count + 1)
         if warmStart, let refusal = bundle.pushTRefusal { throw refusal }
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         var own = bundle.configuration.defaultSettings

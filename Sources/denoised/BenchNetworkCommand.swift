@@ -182,6 +182,7 @@ struct BenchNetworkCommand: ParsableCommand {
         let maximumBatch = batch.max() ?? 1
         if architecture == "paper" {
             let shape = UNet1DArchitecture.paper
+            try AddressSpace.check(for: shape, threads: threads, networks: kernels.count)
             return kernels.map { kernel in
                 UNet1D(
                     architecture: shape,
@@ -193,7 +194,7 @@ struct BenchNetworkCommand: ParsableCommand {
                 )
             }
         }
-        let bundle = try PolicyOptions.load(architecture)
+        let bundle = try PolicyOptions.loadToRun(architecture, threads: threads, networks: kernels.count)
         return try Failure.asInput(path: architecture) {
             try kernels.map { kernel in
                 try bundle.network(

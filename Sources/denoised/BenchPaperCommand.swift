@@ -70,7 +70,7 @@ struct BenchPaperCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.load(policy)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: threads)
         if let refusal = bundle.pushTRefusal { throw refusal }
         Console.note("preparing the network and calibrating the samplers")
         var players = try makePlayers(bundle)

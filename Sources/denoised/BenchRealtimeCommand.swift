@@ -185,7 +185,7 @@ struct BenchRealtimeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.load(policy)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads)
         if let draw { try DrawingFile.check(draw) }
         var results: [Report.Result] = []
         for scenario in scenarios {

@@ -112,7 +112,7 @@ struct BenchRobotsCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.load(policy)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: threads, networks: 2 * precision.count + 1)
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         var planners: [PolicyPlanner] = []
         var kernels: [Kernel] = []

@@ -10,6 +10,22 @@ enum PolicyOptions {
             try PolicyBundle(directory: URL(filePath: path, directoryHint: .isDirectory))
         }
     }
+
+    /// Reads and checks a bundle that is to be run.
+    ///
+    /// - Parameters:
+    ///   - threads: the threads for a network; nil: one for each core.
+    ///   - networks: how many networks are made of it.
+    /// - Throws: `Failure`, also where there is no room for that.
+    static func loadToRun(_ path: String, threads: Int?, networks: Int = 1) throws -> PolicyBundle {
+        let bundle = try load(path)
+        try AddressSpace.check(
+            for: bundle.configuration.architecture,
+            threads: threads,
+            networks: networks
+        )
+        return bundle
+    }
 }
 
 extension PolicyPlanner {

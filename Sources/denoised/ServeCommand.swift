@@ -170,6 +170,7 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         try http.check(isInsecure: security.insecure)
+        try AddressSpace.checkForDaemon()
         // A background job of a terminal that stops those that write to it must not be stopped while robots move.
         signal(SIGTTOU, SIG_IGN)
         let log = Console.writeInBackground()
@@ -185,7 +186,7 @@ struct ServeCommand: ParsableCommand {
         var configuration = try configuration(logger: logger, manager: manager)
         configuration.lostLogLines = { log.lostLines }
         let unprotected = try security.unprotected(configuration.endpoints)
-        let policy = try PolicyOptions.load(policy)
+        let policy = try PolicyOptions.loadToRun(policy, threads: sampler.threads)
         configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
         configuration.gr00t?.mapping = try RobotOptions.gr00tMapping(configuration.robots, for: policy)
         let planner = try PolicyPlanner.factory(

@@ -213,7 +213,8 @@ struct SimCommand: ParsableCommand {
         if let connect {
             robot = try SimulatedRobot(connectingTo: connect, keys: keys.load())
         } else {
-            robot = try SimulatedRobot(policy: PolicyOptions.load(policy ?? ""), sampler: sampler)
+            let bundle = try PolicyOptions.loadToRun(policy ?? "", threads: sampler.threads)
+            robot = try SimulatedRobot(policy: bundle, sampler: sampler)
         }
         let episodes = episodes ?? 1
         let seeds = (0..<UInt64(episodes)).map { sampler.firstSeed &+ $0 }
