@@ -96,7 +96,7 @@ public final class Daemon: Sendable {
     /// - Returns: the endpoints, with wildcard ports resolved.
     /// - Throws: what `makePlanner` throws; ``Gr00tMappingError`` where a mapping does not go with the policy;
     ///   ``ZeroMQError`` where an endpoint cannot be bound or connected; ``RealTimePriorityError`` where the priority is not
-    ///   to be had any more; ``DaemonStopped`` where the daemon is asked to end before it serves.
+    ///   to be had any more; ``DaemonStopped`` if the daemon is asked to end before it serves.
     @discardableResult
     public func start() throws -> InfoMessage.Endpoints {
         precondition(startFlag.set(), "a daemon starts once")

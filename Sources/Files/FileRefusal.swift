@@ -7,7 +7,7 @@ package enum FileRefusal: Error, Hashable, CustomStringConvertible {
     /// The path leads to something else: `a folder`, `a named pipe`.
     case notRegular(String)
 
-    /// What was found, and what was expected where that is not plain.
+    /// What was found, and what was expected unless that is plain.
     package var description: String {
         switch self {
         case .system(let code): String(cString: strerror(code))

@@ -11,7 +11,7 @@ package struct RegularFile: ~Copyable, Sendable {
     /// The permission bits when the file was opened.
     package let mode: UInt32
 
-    /// - Throws: ``FileRefusal`` where there is no such file, or it is not a regular one.
+    /// - Throws: ``FileRefusal`` if there is no such file, or it is not a regular one.
     package init(_ path: String) throws(FileRefusal) {
         // Non-blocking, so that opening a named pipe does not wait for its writer.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -38,7 +38,7 @@ package struct RegularFile: ~Copyable, Sendable {
         return descriptor
     }
 
-    /// The next bytes, fewer than `count` only where the file ends.
+    /// The next bytes, fewer than `count` only when the file ends.
     package borrowing func read(upTo count: Int) throws(FileRefusal) -> [UInt8] {
         var done = 0
         var code: CInt = 0

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Writes all bytes to a descriptor, and waits where it takes none at the moment.
+/// Writes all bytes to a descriptor, and waits while it takes none.
 ///
 /// - Returns: how many were written, and the `errno` that kept the rest; 0: there is none.
 package func writeAll(_ bytes: borrowing [UInt8], to descriptor: CInt) -> (written: Int, error: CInt) {

@@ -26,7 +26,7 @@ public struct LineLogHandler: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    /// Hands a line over; it is lost where too many wait.
+    /// Hands a line over; it is lost if too many wait.
     public func log(event: LogEvent) {
         var metadata = metadata.merging(metadataProvider?.get() ?? [:]) { $1 }
         metadata.merge(event.metadata ?? [:]) { $1 }

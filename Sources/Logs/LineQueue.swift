@@ -6,7 +6,7 @@ import Synchronization
 final class LineQueue: Sendable {
     /// What the thread is to do, in order.
     enum Entry {
-        /// A line, and the second at which it was handed over where it is to tell.
+        /// A line, and the second at which it was handed over if it is to tell.
         case line(String, second: time_t?)
         /// So many lines found no room here.
         case lost(UInt64)
@@ -43,7 +43,7 @@ final class LineQueue: Sendable {
         self.mostBytes = mostBytes
     }
 
-    /// Adds a line, which is lost where there is no room.
+    /// Adds a line, which is lost if there is no room.
     func add(_ text: String, second: time_t?) {
         let size = text.utf8.count
         let isFirst = state.withLock { state in

@@ -47,7 +47,7 @@ public final class LineWriter: Sendable {
     /// Lines that were lost so far. May be asked from any thread.
     public var lostLines: UInt64 { queue.lost.load(ordering: .relaxed) }
 
-    /// Why the line that failed last could not be written; nil where none failed.
+    /// Why the line that failed last could not be written; nil if none failed.
     public var failure: String? {
         let code = queue.lastError.load(ordering: .relaxed)
         return code == 0 ? nil : String(cString: strerror(code))
@@ -63,7 +63,7 @@ public final class LineWriter: Sendable {
     /// Waits until what was handed over before is written or lost.
     ///
     /// - Parameter limit: waits no longer than that; nil: as long as it takes.
-    /// - Returns: false where the time was over before.
+    /// - Returns: false if the time was over before.
     @discardableResult
     public func flush(within limit: Duration? = nil) -> Bool {
         let isDone = queue.addMark()

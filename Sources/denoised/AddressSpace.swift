@@ -4,7 +4,7 @@ import Glibc
 
 /// The address space that the process may have (`ulimit -v`), which libraries take for granted.
 ///
-/// Where there is none left OpenBLAS asks for its buffer for ever, libzmq aborts, a thread is never started. So a command
+/// When there is none left, OpenBLAS asks for its buffer for ever, libzmq aborts, a thread is never started. So a command
 /// that runs a policy looks beforehand, and ends with an error that says what is missing.
 enum AddressSpace {
     private static let mebibyte = 1 << 20
@@ -13,9 +13,16 @@ enum AddressSpace {
     /// What the C library reserves for each thread that allocates, as far as there is room, and for how many.
     private static let arena = 64 << 20
     private static let arenasPerCore = 8
-    /// Threads that are started later, besides those that compute: planner, sockets, two of libzmq's, recorder, state, HTTP,
-    /// keys or a warning.
-    private static let otherThreads = 8
+    /// What surrounds a network, by the threads that are started besides those that compute.
+    enum Surroundings: Int {
+        /// Nothing; OpenBLAS may start a thread.
+        case nothing = 1
+        /// A daemon in this process: planner, sockets, two of libzmq's, log.
+        case embeddedDaemon = 5
+        /// `serve`: planner, sockets, two of libzmq's, recorder, state, HTTP, keys or a warning.
+        case daemon = 8
+    }
+
     /// Packed weights of each layer begin at a multiple of this.
     private static let hugePage = 2 << 20
 
@@ -24,17 +31,23 @@ enum AddressSpace {
     /// - Parameters:
     ///   - threads: that compute; nil: one for each core.
     ///   - networks: how many networks there are at a time.
-    /// - Throws: ``Failure`` where there is not.
-    static func check(for architecture: UNet1DArchitecture, threads: Int?, networks: Int = 1) throws {
+    /// - Throws: ``Failure`` if there is not.
+    static func check(
+        for architecture: UNet1DArchitecture,
+        threads: Int?,
+        networks: Int = 1,
+        in surroundings: Surroundings = .nothing
+    ) throws {
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
-        try check(bytes(for: architecture, threads: threads, networks: networks), for: "the policy")
+        let count = networks * (threads - 1) + surroundings.rawValue
+        try check(bytes(for: architecture, networks: networks, threads: count), for: "the policy")
     }
 
     /// Checks that a daemon can start the threads by which it says what is wrong.
     ///
-    /// - Throws: ``Failure`` where it cannot.
+    /// - Throws: ``Failure`` if it cannot.
     static func checkForDaemon() throws {
-        try check(openBLASBuffer + otherThreads * stack, for: "a daemon")
+        try check(openBLASBuffer + Surroundings.daemon.rawValue * stack, for: "a daemon")
     }
 
     private static func check(_ need: Int, for what: String) throws {
@@ -50,19 +63,18 @@ enum AddressSpace {
         )
     }
 
-    /// What networks and their threads map, in bytes: measured, and rounded up.
-    private static func bytes(for architecture: UNet1DArchitecture, threads: Int, networks: Int) -> Int {
+    /// What networks and so many threads map, in bytes: measured, and rounded up.
+    private static func bytes(for architecture: UNet1DArchitecture, networks: Int, threads: Int) -> Int {
         let counts = architecture.parameters.map { ($0.shape.count, $0.count * MemoryLayout<Float>.stride) }
         let packed = counts.filter { $0.0 == 3 }.map { _, bytes in
             (bytes + hugePage - 1) / hugePage * hugePage + hugePage
         }
         // The values as they are read, and those that are not packed.
         let values = 2 * counts.map(\.1).reduce(0, +)
-        let count = networks * (threads - 1) + otherThreads
-        let arenas = min(count, arenasPerCore * ProcessInfo.processInfo.activeProcessorCount)
+        let arenas = min(threads, arenasPerCore * ProcessInfo.processInfo.activeProcessorCount)
         // While an arena is made it is twice as large.
         let network = packed.reduce(0, +) + values
-        return openBLASBuffer + networks * network + count * stack + (arenas + 1) * arena
+        return openBLASBuffer + networks * network + threads * stack + (arenas + 1) * arena
     }
 
     /// A thread's stack.

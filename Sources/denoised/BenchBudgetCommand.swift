@@ -81,7 +81,7 @@ struct BenchBudgetCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads, in: .embeddedDaemon)
         let network = try Failure.asInput {
             try bundle.network(
                 timesteps: Array(0..<bundle.configuration.numTrainTimesteps),

@@ -185,7 +185,7 @@ struct BenchRealtimeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads, in: .embeddedDaemon)
         if let draw { try DrawingFile.check(draw) }
         var results: [Report.Result] = []
         for scenario in scenarios {

@@ -75,7 +75,7 @@ enum Console {
         writeResult(line + "\n")
     }
 
-    /// Writes text to standard output as it is, and ends the program where that fails.
+    /// Writes text to standard output as it is, and ends the program if that fails.
     static func writeResult(_ text: String) {
         let (_, error) = writeAll(Array(text.utf8), to: STDOUT_FILENO)
         guard error != 0 else { return }

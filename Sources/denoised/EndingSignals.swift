@@ -66,7 +66,7 @@ struct EndingSignals: Sendable {
 
     /// Waits for a signal that ends the program, and returns its name.
     ///
-    /// - Parameter reload: is called for each SIGHUP until then, where SIGHUP reloads.
+    /// - Parameter reload: is called for each SIGHUP until then, if SIGHUP reloads.
     func wait(reload: () -> Void = {}) -> String {
         while true {
             var byte: UInt8 = 0

@@ -10,7 +10,7 @@ struct MonitorCommand: ParsableCommand {
         abstract: "Watch a running daemon: robots, rates, latencies, errors.",
         discussion: """
             Asks the daemon where it publishes, and shows each of its heartbeats (ten a second) until SIGINT or SIGTERM. A \
-            daemon that falls silent is waited for. Where standard output is no terminal, or TERM is unset or dumb, a page of \
+            daemon that falls silent is waited for. When standard output is no terminal, or TERM is unset or dumb, a page of \
             plain text follows another once a second. Rates are over the last 5 s. The daemon does not notice.
             """
     )

@@ -16,13 +16,19 @@ enum PolicyOptions {
     /// - Parameters:
     ///   - threads: the threads for a network; nil: one for each core.
     ///   - networks: how many networks are made of it.
-    /// - Throws: `Failure`, also where there is no room for that.
-    static func loadToRun(_ path: String, threads: Int?, networks: Int = 1) throws -> PolicyBundle {
+    /// - Throws: `Failure`, also if there is no room for that.
+    static func loadToRun(
+        _ path: String,
+        threads: Int?,
+        networks: Int = 1,
+        in surroundings: AddressSpace.Surroundings = .nothing
+    ) throws -> PolicyBundle {
         let bundle = try load(path)
         try AddressSpace.check(
             for: bundle.configuration.architecture,
             threads: threads,
-            networks: networks
+            networks: networks,
+            in: surroundings
         )
         return bundle
     }

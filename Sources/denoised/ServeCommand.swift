@@ -186,7 +186,7 @@ struct ServeCommand: ParsableCommand {
         var configuration = try configuration(logger: logger, manager: manager)
         configuration.lostLogLines = { log.lostLines }
         let unprotected = try security.unprotected(configuration.endpoints)
-        let policy = try PolicyOptions.loadToRun(policy, threads: sampler.threads)
+        let policy = try PolicyOptions.loadToRun(policy, threads: sampler.threads, in: .daemon)
         configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
         configuration.gr00t?.mapping = try RobotOptions.gr00tMapping(configuration.robots, for: policy)
         let planner = try PolicyPlanner.factory(
@@ -222,7 +222,7 @@ struct ServeCommand: ParsableCommand {
         try Console.complete { if json { try Console.json(statistics) } else { statistics.show() } }
     }
 
-    /// Starts the daemon, or ends the program where a signal comes before.
+    /// Starts the daemon, or ends the program if a signal comes before.
     private func start(_ daemon: Daemon, _ ending: ServeEnding) throws -> InfoMessage.Endpoints {
         try Failure.asRun {
             do {

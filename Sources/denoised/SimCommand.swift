@@ -51,7 +51,7 @@ struct SimCommand: ParsableCommand {
 
     @Flag(
         help: """
-            Watch the episodes in the terminal. Without pictures where standard output is none, or TERM is unset or dumb.
+            Watch the episodes in the terminal. No pictures when standard output is none, or TERM is unset or dumb.
             """
     )
     var watch = false
@@ -213,7 +213,11 @@ struct SimCommand: ParsableCommand {
         if let connect {
             robot = try SimulatedRobot(connectingTo: connect, keys: keys.load())
         } else {
-            let bundle = try PolicyOptions.loadToRun(policy ?? "", threads: sampler.threads)
+            let bundle = try PolicyOptions.loadToRun(
+                policy ?? "",
+                threads: sampler.threads,
+                in: .embeddedDaemon
+            )
             robot = try SimulatedRobot(policy: bundle, sampler: sampler)
         }
         let episodes = episodes ?? 1

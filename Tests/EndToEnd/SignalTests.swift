@@ -39,7 +39,7 @@ extension EndToEnd {
 
         /// Loading takes as long as calibrating: nothing has been calibrated in the new folder.
         @Test(arguments: [SIGINT, SIGTERM, SIGHUP])
-        func aSignalWhileLoadingEndsThePromptly(signal: Int32) async throws {
+        func aSignalWhileLoadingEndsTheProgramPromptly(signal: Int32) async throws {
             let folder = try TemporaryFolder()
             let policy = try PolicyCopy(of: "processors")
             try policy.edit("config.json") { $0["num_train_timesteps"] = 10_000 }

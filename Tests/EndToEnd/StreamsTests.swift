@@ -45,7 +45,7 @@ extension EndToEnd {
             #expect(try await daemon.program.end(seconds: 20).exitCode == 0)
         }
 
-        @Test func aLogThatIsNotReadToTheEndDelaysTheEndByATenthsOfASecond() async throws {
+        @Test func aLogThatIsNotReadDelaysTheEndByAMoment() async throws {
             let error = try ProgramPipe(isFull: true)
             let daemon = try LocalDaemon(error: error.writing)
             _ = try await daemon.client()

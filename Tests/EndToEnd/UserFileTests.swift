@@ -58,7 +58,7 @@ extension EndToEnd {
             }
         }
 
-        /// A pipe in a policy's folder, also where only its fingerprint reads it.
+        /// A pipe in a policy's folder, also if only its fingerprint reads it.
         @Test(arguments: ["config.json", "model.safetensors", "other.json"])
         func aPipeInAPolicyIsRefused(name: String) async throws {
             let policy = try PolicyCopy(of: "processors")
@@ -91,7 +91,7 @@ extension EndToEnd {
             #expect(read(reader, &buffer, buffer.count) > 100)
         }
 
-        /// What was measured is measured again where it cannot be kept, and the user is told.
+        /// What was measured is measured again when it cannot be kept, and the user is told.
         @Test func aCacheThatCannotBeWrittenIsAWarning() async throws {
             let folder = try TemporaryFolder()
             try Data().write(to: folder.file("file"))
