@@ -50,6 +50,13 @@ enum AddressSpace {
         try check(openBLASBuffer + Surroundings.daemon.rawValue * stack, for: "a daemon")
     }
 
+    /// Checks that there is room for what any policy needs, before one is read.
+    ///
+    /// - Throws: ``Failure`` if there is not.
+    static func checkForAnyPolicy() throws {
+        try check(openBLASBuffer, for: "any policy")
+    }
+
     private static func check(_ need: Int, for what: String) throws {
         guard !canReserve(need) else { return }
         var limit = rlimit()

@@ -23,6 +23,7 @@ enum PolicyOptions {
         networks: Int = 1,
         in surroundings: AddressSpace.Surroundings = .nothing
     ) throws -> PolicyBundle {
+        try AddressSpace.checkForAnyPolicy()
         let bundle = try load(path)
         try AddressSpace.check(
             for: bundle.configuration.architecture,
