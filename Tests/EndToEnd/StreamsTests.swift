@@ -34,7 +34,7 @@ extension EndToEnd {
             let client = try await daemon.client()
             try daemon.provokeALine()
             _ = try client.chunk(for: observation(0))
-            guard case .stop(robots: 1, _) = try daemon.send(.stop(robot: client.robot)) else {
+            guard case .stop(let stop) = try daemon.send(.stop(robot: client.robot)), stop.robots == 1 else {
                 Issue.record("a stop was not answered")
                 return
             }
