@@ -61,7 +61,10 @@ public final class ZeroMQSocket {
 
     /// Binds, and returns the endpoint with its wildcard resolved (`tcp://127.0.0.1:*` gets a port).
     public func bind(_ endpoint: String) throws(ZeroMQError) -> String {
-        guard zmq_bind(handle, endpoint) == 0 else { throw ZeroMQError("bind", endpoint: endpoint) }
+        let bind = { () throws(ZeroMQError) in
+            guard zmq_bind(self.handle, endpoint) == 0 else { throw ZeroMQError("bind", endpoint: endpoint) }
+        }
+        if let path = IPCPath(endpoint) { try path.bind(bind) } else { try bind() }
         return try lastEndpoint()
     }
 
@@ -73,6 +76,7 @@ public final class ZeroMQSocket {
 
     /// Asks for the messages whose first frame begins with `prefix`.
     public func subscribe(to prefix: [UInt8]) throws(ZeroMQError) {
+        try IPCPath(endpoint)?.checkLength(to: "connect")
         guard zmq_setsockopt(handle, ZMQ_SUBSCRIBE, prefix, prefix.count) == 0 else {
             throw ZeroMQError("subscribe")
         }
