@@ -7,7 +7,9 @@ import Wire
 ///   history, padded with its first observation.
 /// - Of the published observations of a robot that ask for a chunk, only the newest waits. Requests to predict wait one
 ///   and all, up to a bound.
-/// - Robots take turns: each turn plans one chunk, or those of several robots together.
+/// - Robots take turns: each turn plans one chunk, or those of several robots together. Robots that get commands come first,
+///   and a robot's own observation comes before predictions for it; see ``Turns``.
+/// - A robot without commands takes turns with the predictions for it.
 struct Agenda {
     /// What became of an observation that was accepted.
     enum Reception: Hashable {
@@ -27,7 +29,8 @@ struct Agenda {
         var previousEpisode: EpisodeID?
         var waiting: PlanningJob?
         var predictions: [PlanningJob] = []
-        var hasTurn = false
+        /// The last turn was its observation's, so that a prediction is next.
+        var isPredictionNext = false
     }
 
     /// While an episode has been heard within so long, the one before does not begin again.
@@ -37,9 +40,11 @@ struct Agenda {
     private let maximumRobots: Int
     private let maximumWaitingPredictions: Int
     private let seed: UInt64
+    private let commandedRobots: Set<String>
+    private let isEveryRobotCommanded: Bool
     private var robots: [RobotID: Robot] = [:]
-    /// The robots that have something to plan, in the order in which they come up.
-    private var turns: [RobotID] = []
+    /// The robots that have something to plan.
+    private var turns = Turns()
     private var heard: UInt64 = 0
     private var waitingPredictions = 0
     /// What is being planned, by robot, and whether anybody still wants it.
@@ -59,6 +64,8 @@ struct Agenda {
         maximumRobots = configuration.maximumRobots
         maximumWaitingPredictions = configuration.maximumWaitingPredictions
         seed = configuration.seed
+        commandedRobots = Set(configuration.robots.compactMap(\.robot))
+        isEveryRobotCommanded = configuration.robots.contains { $0.robot == nil }
     }
 
     /// The number of robots whose history is kept.
@@ -126,16 +133,16 @@ struct Agenda {
     ///
     /// - Parameter groupSize: of so many that wait, how many to plan together.
     mutating func next(groupSize: (_ waiting: Int) -> Int = { _ in 1 }) -> [PlanningJob] {
-        guard inFlight.isEmpty, !turns.isEmpty else { return [] }
-        let count = groupSize(turns.count)
+        guard inFlight.isEmpty, let line = turns.nextLine() else { return [] }
+        let count = groupSize(turns.count(line))
         var jobs: [PlanningJob] = []
         repeat {
-            guard let job = takeTurn() else { break }
+            guard let job = takeTurn(in: line) else { break }
             jobs.append(job)
             inFlight[job.robot] = (job, true)
-        } while jobs.count < count && !turns.isEmpty && inFlight[turns[0]] == nil
+        } while jobs.count < count && turns.first(line).map { inFlight[$0] == nil } ?? false
         // Those that still wait need their part of the time as well.
-        let groups = 1 + (turns.count + jobs.count - 1) / max(jobs.count, 1)
+        let groups = 1 + (turns.count(waitingFor: line) + jobs.count - 1) / max(jobs.count, 1)
         return jobs.map { job in
             var job = job
             job.groupsWaiting = groups - 1
@@ -143,19 +150,31 @@ struct Agenda {
         }
     }
 
-    private mutating func takeTurn() -> PlanningJob? {
-        let id = turns.removeFirst()
-        guard var robot = robots[id] else { return nil }
+    /// Whether a robot gets commands.
+    private func isCommanded(_ robot: RobotID) -> Bool {
+        isEveryRobotCommanded || commandedRobots.contains(robot.text)
+    }
+
+    /// Where a robot waits whose observation asks for a chunk.
+    private func line(of robot: RobotID) -> Turns.Line { isCommanded(robot) ? .commanded : .others }
+
+    private mutating func takeTurn(in line: Turns.Line) -> PlanningJob? {
+        guard let id = turns.takeFirst(line), var robot = robots[id] else { return nil }
+        let observationLine = self.line(of: id)
+        let mayObserve = line == observationLine && robot.waiting != nil
+        let mayPredict = line == .others && !robot.predictions.isEmpty
         let job: PlanningJob?
-        if robot.predictions.isEmpty {
-            job = robot.waiting
-            robot.waiting = nil
-        } else {
+        if mayPredict, !mayObserve || robot.isPredictionNext {
             job = robot.predictions.removeFirst()
             waitingPredictions -= 1
+            robot.isPredictionNext = false
+        } else {
+            job = robot.waiting
+            robot.waiting = nil
+            robot.isPredictionNext = line == .others
         }
-        robot.hasTurn = robot.waiting != nil || !robot.predictions.isEmpty
-        if robot.hasTurn { turns.append(id) }
+        if robot.waiting != nil { turns.add(id, to: observationLine) }
+        if !robot.predictions.isEmpty { turns.add(id, to: .others) }
         robots[id] = robot
         return job
     }
@@ -238,10 +257,8 @@ struct Agenda {
         if robot.waiting != nil {
             robot.waiting = nil
             superseded += 1
-            if robot.predictions.isEmpty {
-                robot.hasTurn = false
-                turns.removeAll { $0 == id }
-            }
+            let line = line(of: id)
+            if line == .commanded || robot.predictions.isEmpty { turns.remove(id, from: line) }
         }
         if robot.episode != observation.episode { robot.previousEpisode = robot.episode }
         robot.episode = observation.episode
@@ -259,6 +276,7 @@ struct Agenda {
         case .client, .gr00t:
             robot.predictions.append(job)
             waitingPredictions += 1
+            turns.add(job.robot, to: .others)
         case .topic:
             // The chunk in flight will answer a repeat as well.
             if let planned = inFlight[job.robot], planned.isWanted, job.isRepeat(of: planned.job) { return }
@@ -268,10 +286,7 @@ struct Agenda {
                 superseded += 1
             }
             robot.waiting = job
-        }
-        if !robot.hasTurn {
-            robot.hasTurn = true
-            turns.append(job.robot)
+            turns.add(job.robot, to: line(of: job.robot))
         }
         robots[job.robot] = robot
     }
@@ -293,6 +308,7 @@ struct Agenda {
 
     private mutating func forget(_ id: RobotID) {
         robots[id] = nil
-        turns.removeAll { $0 == id }
+        turns.remove(id, from: .commanded)
+        turns.remove(id, from: .others)
     }
 }

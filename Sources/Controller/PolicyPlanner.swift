@@ -9,7 +9,8 @@ public struct PolicyPlanner: ChunkPlanner {
     public let policy: InfoMessage.Policy
     /// How it samples.
     public let sampler: InfoMessage.Sampler
-    /// When chunks are planned together: measured when the planner is made.
+    /// When chunks are planned together, from times measured when the planner is made; nil: never. That is so where chunks are
+    /// sampled in parallel and no budget is kept.
     public private(set) var grouping: Grouping?
     /// What there is of the chunk being planned, where it has a deadline.
     public var interim: (any InterimChunk)? { description }
@@ -74,7 +75,11 @@ public struct PolicyPlanner: ChunkPlanner {
         var history = makeHistory()
         try? history.append(bundle.middleObservation)
         _ = try? diffusion.actionChunk(for: history, seed: 0)
-        guard let group = diffusion.group else { return }
+        // In a group every chunk is sampled step by step. A chunk that is otherwise sampled in parallel would depend on who else
+        // asks at the moment; with a budget it depends on the moment anyway.
+        guard let group = diffusion.group, diffusion.settings.method == .sequential || keepsDeadlines else {
+            return
+        }
         grouping = Grouping(
             aloneNs: passesAlone(for: history, of: group) * group.passNanoseconds[0],
             passNs: group.passNanoseconds,

@@ -1,3 +1,4 @@
+import Safety
 import Testing
 import Wire
 
@@ -5,8 +6,14 @@ import Wire
 
 /// The rules of histories, staleness, superseding and turns, without sockets.
 @Suite struct AgendaTests {
-    static func agenda(nObsSteps: Int = 3, robots: Int = 4, predictions: Int = 3) -> Agenda {
+    static func agenda(
+        nObsSteps: Int = 3,
+        robots: Int = 4,
+        predictions: Int = 3,
+        files: [RobotFile] = []
+    ) -> Agenda {
         var configuration = DaemonConfiguration()
+        configuration.robots = files
         configuration.maximumRobots = robots
         configuration.maximumWaitingPredictions = predictions
         return Agenda(emptyHistory: emptyHistory(nObsSteps: nObsSteps), configuration: configuration)
@@ -218,6 +225,87 @@ import Wire
             _ = agenda.finish(job)
         }
         #expect(planned == ["a0", "b0", "a1", "a2"])
+    }
+
+    /// Plans until nothing waits; a job is told by robot and sequence number. `after` is called when one is done.
+    static func order(
+        _ agenda: inout Agenda,
+        most: Int = 100,
+        after: (inout Agenda, PlanningJob) throws -> Void = { _, _ in }
+    ) rethrows -> [String] {
+        var planned: [String] = []
+        while planned.count < most, let job = agenda.next().first {
+            planned.append("\(job.robot)\(job.sequence)")
+            _ = agenda.finish(job)
+            try after(&agenda, job)
+        }
+        return planned
+    }
+
+    @Test(arguments: [false, true])
+    func aRobotsOwnObservationComesBeforePredictionsForIt(hasFile: Bool) throws {
+        var agenda = Self.agenda(files: hasFile ? [try RobotDaemonTests.file("robot: a")] : [])
+        for sequence in 0..<UInt64(3) {
+            try Self.receive(&agenda, observation(sequence, first: 0, robot: "a"), for: Self.client)
+        }
+        try Self.receive(&agenda, observation(3, first: 0, robot: "a"))
+        // Each chunk that the robot gets has it ask for the next one.
+        let planned = try Self.order(&agenda, most: 8) { agenda, job in
+            guard job.destination == .topic else { return }
+            try Self.receive(&agenda, observation(job.sequence + 1, first: 0, robot: "a"))
+        }
+        let expected =
+            hasFile
+            ? ["a3", "a4", "a5", "a6", "a7", "a8", "a9", "a10"]
+            : ["a3", "a0", "a4", "a1", "a5", "a2", "a6", "a7"]
+        #expect(planned == expected)
+    }
+
+    @Test func robotsWithCommandsComeBeforeOthers() throws {
+        var agenda = Self.agenda(robots: 6, files: [try RobotDaemonTests.file("robot: c")])
+        for robot in ["a", "b"] { try Self.receive(&agenda, observation(0, first: 0, robot: robot)) }
+        try Self.receive(&agenda, observation(0, first: 0, robot: "c"), for: Self.client)
+        try Self.receive(&agenda, observation(1, first: 0, robot: "c"))
+        try Self.receive(&agenda, observation(0, first: 0, robot: "d"), for: Self.client)
+        // Those behind it take no part of its time.
+        let first = agenda.next { $0 }
+        #expect(first.map(\.robot.text) == ["c"])
+        #expect(first.map(\.destination) == [.topic])
+        #expect(first.map(\.groupsWaiting) == [0])
+        for job in first { _ = agenda.finish(job) }
+        #expect(try Self.order(&agenda) == ["a0", "b0", "c0", "d0"])
+
+        // A file without an id is for every robot.
+        agenda = Self.agenda(files: [try RobotDaemonTests.file()])
+        try Self.receive(&agenda, observation(0, first: 0, robot: "a"), for: Self.client)
+        try Self.receive(&agenda, observation(0, first: 0, robot: "b"))
+        #expect(try Self.order(&agenda) == ["b0", "a0"])
+    }
+
+    @Test func robotsWithCommandsDoNotStarveOthersForEver() throws {
+        var agenda = Self.agenda(files: [try RobotDaemonTests.file("robot: a")])
+        try Self.receive(&agenda, observation(0, first: 0, robot: "a"))
+        for sequence in 0..<UInt64(2) {
+            try Self.receive(&agenda, observation(sequence, first: 0, robot: "b"), for: Self.client)
+        }
+        let planned = try Self.order(&agenda, most: 20) { agenda, job in
+            guard job.robot.text == "a" else { return }
+            try Self.receive(&agenda, observation(job.sequence + 1, first: 0, robot: "a"))
+        }
+        let others = planned.indices.filter { planned[$0].hasPrefix("b") }
+        #expect(others == [Turns.mostInARow, 2 * Turns.mostInARow + 1])
+    }
+
+    @Test func whatANewEpisodeOvertakesHasNoTurn() throws {
+        var agenda = Self.agenda(files: [try RobotDaemonTests.file("robot: a")])
+        for robot in ["a", "b"] {
+            try Self.receive(&agenda, observation(0, first: 0, robot: robot), for: Self.client)
+            try Self.receive(&agenda, observation(1, first: 0, robot: robot))
+            let next = try observation(0, first: 0, robot: robot, episode: .number(2), replan: false)
+            try Self.receive(&agenda, next)
+        }
+        #expect(try Self.order(&agenda) == ["a0", "b0"])
+        #expect(agenda.next().isEmpty)
     }
 
     @Test func predictionsAreAllAnsweredUpToABound() throws {
