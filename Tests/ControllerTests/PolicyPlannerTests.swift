@@ -66,6 +66,32 @@ import Wire
         #expect(try plan(seed: 3).actions == free.actions)
     }
 
+    @Test(
+        arguments: [
+            (.sequential, false, true), (.quasiNewton(window: 3, tolerance: 0.05), false, false),
+            (.paradigms(window: 3, tolerance: 0.1), false, false),
+            (.quasiNewton(window: 3, tolerance: 0.05), true, true),
+        ] as [(SamplerSettings.Method, Bool, Bool)]
+    )
+    func whoElseAsksChangesNoChunkWithoutABudget(
+        method: SamplerSettings.Method,
+        keepsDeadlines: Bool,
+        isGrouped: Bool
+    ) throws {
+        let bundle = try PolicyBundle(directory: Self.folder)
+        var settings = bundle.configuration.defaultSettings
+        settings.method = method
+        let planner = try PolicyPlanner(
+            bundle: bundle,
+            settings: settings,
+            threads: 1,
+            keepsDeadlines: keepsDeadlines,
+            maximumGroup: 3
+        )
+        // In a group chunks are sampled step by step.
+        #expect((planner.grouping != nil) == isGrouped)
+    }
+
     @Test(arguments: [SamplerSettings.Method.sequential, .quasiNewton(window: 3, tolerance: 0.05)])
     func chunksPlannedTogetherAreComputedAgain(method: SamplerSettings.Method) throws {
         let bundle = try PolicyBundle(directory: Self.folder)
