@@ -57,10 +57,12 @@ final class ClientAdmission: Sendable {
     }
 
     private func tell(_ clients: CurveAllowList) {
+        let folder = printable(folder, limit: 1024)
         if clients.names.isEmpty {
             logger.warning("\(folder) has no client keys: nobody is let in")
         } else {
-            let shown = clients.names.values.sorted().prefix(16).joined(separator: ", ")
+            let shown = clients.names.values.sorted().prefix(16).map { printable($0, limit: 64) }
+                .joined(separator: ", ")
             let more = clients.names.count > 16 ? ", ..." : ""
             logger.info("\(folder) lets in \(clients.names.count): \(shown)\(more)")
         }

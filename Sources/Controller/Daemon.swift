@@ -116,10 +116,14 @@ public final class Daemon: Sendable {
         startSockets(facts, ready: socketsReady)
         do {
             let endpoints = try socketsReady.wait().get()
-            let gr00t = endpoints.gr00t.map { ", gr00t \($0)" } ?? ""
-            configuration.logger.info(
-                "observations \(endpoints.observations), chunks \(endpoints.chunks), requests \(endpoints.requests)\(gr00t)"
-            )
+            let named = [
+                ("observations", endpoints.observations), ("chunks", endpoints.chunks),
+                ("requests", endpoints.requests), ("gr00t", endpoints.gr00t),
+            ]
+            let shown = named.compactMap { name, endpoint in
+                endpoint.map { "\(name) \(printable($0, limit: 256))" }
+            }
+            configuration.logger.info("\(shown.joined(separator: ", "))")
             return endpoints
         } catch {
             throw error

@@ -74,11 +74,16 @@ struct RecordingLog {
             statistics.writeErrors += 1
             // The messages may be there and the summary not; a reader finds that out by itself.
             statistics.lost += UInt64(writer.bufferedMessages)
-            logger.error("the recording has no summary, and ends with its last whole chunk: \(error)")
+            logger.error(
+                "the recording has no summary, and ends with its last whole chunk: \(Self.text(of: error))"
+            )
         }
         statistics.recorded += UInt64(waiting - writer.bufferedMessages)
         statistics.bytes = writer.flushedBytes
     }
+
+    /// An error as a line of the log: it names the file, which may have any name.
+    private static func text(of error: RecordingError) -> String { printable("\(error)", limit: 1024) }
 
     private mutating func append(_ json: RecordedJSON, timeNs: UInt64) {
         guard let schema = schemas[json.kind] else { return }
@@ -93,7 +98,9 @@ struct RecordingLog {
             } catch {
                 // No gap in the others' messages, so the file need not tell.
                 statistics.lost += 1
-                if !hasWarnedOfChannels { logger.error("some robots are not recorded: \(error)") }
+                if !hasWarnedOfChannels {
+                    logger.error("some robots are not recorded: \(Self.text(of: error))")
+                }
                 hasWarnedOfChannels = true
             }
         }
@@ -108,7 +115,7 @@ struct RecordingLog {
         } catch {
             statistics.writeErrors += 1
             if retryDueNs == nil {
-                logger.error("recording pauses and is tried again every second: \(error)")
+                logger.error("recording pauses and is tried again every second: \(Self.text(of: error))")
             }
             retryDueNs = now() + Self.retryIntervalNs
             return

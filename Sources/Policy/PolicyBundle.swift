@@ -10,8 +10,8 @@ import Safetensors
 public struct PolicyBundle: Sendable {
     /// The folder.
     public let directory: URL
-    /// What people call the policy: its folder's name.
-    public var name: String { directory.standardizedFileURL.lastPathComponent }
+    /// What people call the policy: its folder's name, in a form that any log can hold.
+    public var name: String { directory.standardizedFileURL.lastPathComponent.inOneLine }
     /// What `config.json` says.
     public let configuration: PolicyConfiguration
     /// What the policy observes, under the names the robot sends, in condition order.

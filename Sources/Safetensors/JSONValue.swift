@@ -74,6 +74,11 @@ extension String {
         return text + "\""
     }
 
+    /// The string with `?` in the place of control characters and line breaks.
+    package var inOneLine: String {
+        String(String.UnicodeScalarView(unicodeScalars.map { $0.breaksLines ? "?" : $0 }))
+    }
+
     /// Whether the string may stand in a line of a log as it is: short, and without control characters and line breaks.
     package var isPlain: Bool {
         utf8.count <= 120 && !unicodeScalars.contains(where: \.breaksLines)

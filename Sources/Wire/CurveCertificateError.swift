@@ -64,11 +64,12 @@ public struct CurveCertificateError: Error, Sendable, Hashable, CustomStringConv
                 "\(field) has \(characters) characters and is no key, expected 40 characters of Z85"
             case .keysDoNotMatch: "public-key is not the one that belongs to secret-key"
             case .holdsSecret: "holds a secret key, expected a public certificate (NAME.key)"
-            case .sameKey(let other): "holds the same key as \(other), expected one file for each key"
+            case .sameKey(let other):
+                "holds the same key as \(printable(other, limit: 64)), expected one file for each key"
             case .tooManyFiles(let count):
                 "has \(count) certificates, expected at most \(CurveAllowList.maximumClients)"
             }
-        return "\(path): \(text)"
+        return "\(printable(path, limit: 1024)): \(text)"
     }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import Policy
+import Wire
 
 /// Why a command ended without doing what it was asked to, and the exit code that says whose fault it was.
 struct Failure: Error, CustomStringConvertible {
@@ -12,11 +13,11 @@ struct Failure: Error, CustomStringConvertible {
     let description: String
 
     static func input(_ description: String) -> Failure {
-        Failure(exitCode: badInput, description: description)
+        Failure(exitCode: badInput, description: printable(description, limit: 4096))
     }
 
     static func run(_ description: String) -> Failure {
-        Failure(exitCode: failedRun, description: description)
+        Failure(exitCode: failedRun, description: printable(description, limit: 4096))
     }
 
     /// Runs `body`; whatever it throws is the input's fault.

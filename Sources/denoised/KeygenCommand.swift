@@ -54,8 +54,8 @@ struct KeygenCommand: ParsableCommand {
                 )
             )
         } else {
-            Console.result("public  \(files.publicFile)")
-            Console.result("secret  \(files.secretFile)")
+            Console.result("public  \(printable(files.publicFile, limit: 4096))")
+            Console.result("secret  \(printable(files.secretFile, limit: 4096))")
         }
     }
 }

@@ -64,7 +64,7 @@ struct SecurityOptions: ParsableArguments {
     /// What is to be logged for as long as `endpoints` are open, or nil where there are none.
     static func warning(about endpoints: [String]) -> String? {
         guard !endpoints.isEmpty else { return nil }
-        let list = endpoints.joined(separator: ", ")
+        let list = endpoints.map { printable($0, limit: 256) }.joined(separator: ", ")
         return "--insecure: whoever reaches \(list) can read along and drive the robot"
     }
 }

@@ -63,6 +63,18 @@ import Wire
         #expect(toy.log.lines.first == "info: \(keys.clientFolder) lets in 1: arm1")
     }
 
+    @Test func aFilesNameForgesNoLineOfTheLog() throws {
+        try keys.allow("arm2", as: "b\u{1b}[2J\ninfo: forged")
+        #expect(toy.daemon.reloadClients())
+        #expect(toy.log.lines.last == "info: \(keys.clientFolder) lets in 2: arm1, b?[2J?info: forged")
+        // The same key again, under the names of which one is in the error.
+        try keys.allow("arm2", as: "c\u{1b}[2J")
+        #expect(!toy.daemon.reloadClients())
+        let line = try #require(toy.log.lines.last)
+        #expect(line.contains("/c?[2J.key: holds the same key as b?[2J?info: forged.key"), "\(line)")
+        #expect(line.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control })
+    }
+
     @Test func unknownClientGetsNothingAndIsCounted() throws {
         try expectNothing(for: client("arm2", keys: keys.client("arm2")))
         // One for each socket.
@@ -217,8 +229,12 @@ final class KeyFolder: Sendable {
         try CurveClientKeys(secretFile: "\(root)/\(name).key_secret", serverFile: "\(root)/server.key")
     }
 
-    func allow(_ name: String) throws {
-        try FileManager.default.copyItem(atPath: "\(root)/\(name).key", toPath: "\(clientFolder)/\(name).key")
+    /// Lets in a client, whose file gets another name where that is given.
+    func allow(_ name: String, as file: String? = nil) throws {
+        try FileManager.default.copyItem(
+            atPath: "\(root)/\(name).key",
+            toPath: "\(clientFolder)/\(file ?? name).key"
+        )
     }
 
     func remove(_ name: String) throws {

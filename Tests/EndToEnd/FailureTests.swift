@@ -315,6 +315,31 @@ extension EndToEnd {
             )
         }
 
+        @Test(arguments: [
+            "--robot", "--state", "--record", "--curve-key", "--gr00t-token-file", "--policy", "replay",
+            "keygen",
+        ])
+        func namesDoNotForgeLines(of what: String) async throws {
+            let folder = try TemporaryFolder()
+            // There is no such folder.
+            let name = folder.path("a\u{1b}[2Jb\ndenoised: forged/file")
+            let serve = ["serve", "--policy", Self.policy]
+            let arguments =
+                switch what {
+                case "--policy": ["serve", "--policy", name]
+                case "replay": ["replay", name, "--policy", Self.policy]
+                case "keygen": ["keygen", name]
+                case "--curve-key": serve + [what, name, "--curve-clients", folder.path("")]
+                case "--gr00t-token-file": serve + ["--gr00t", "tcp://127.0.0.1:*", what, name]
+                default: serve + [what, name]
+                }
+            let ended = try await RunningProgram(arguments).end()
+            #expect(ended.exitCode != 0)
+            #expect(ended.error.contains("a?[2Jb?denoised: forged/"), "\(ended)")
+            #expect(ended.error.unicodeScalars.count { $0.properties.generalCategory == .control } == 1)
+            #expect(ended.error.hasSuffix("\n"))
+        }
+
         @Test func portInUseIsOne() async throws {
             let socket = try ZeroMQSocket(.router, context: ZeroMQContext())
             let endpoint = try socket.bind("tcp://127.0.0.1:*")
