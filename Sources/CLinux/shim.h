@@ -1,4 +1,5 @@
 #include <linux/sched.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -8,6 +9,10 @@
 /// Names the thread that calls, in at most 15 bytes, as `ps -L` and `top -H` show it. Foundation's `Thread.name` reaches the
 /// system only where the thread that started this one has already noted its handle.
 static inline void dn_name_this_thread(const char *name) { prctl(PR_SET_NAME, name, 0L, 0L, 0L); }
+
+/// Has memory blocks of so many bytes and more taken from the system one by one, and given back when they are freed. Without, the
+/// C library raises the size as it sees larger blocks freed, and keeps most of what they took. False where it refuses.
+static inline bool dn_give_back_blocks_from(int bytes) { return mallopt(M_MMAP_THRESHOLD, bytes) == 1; }
 
 // The C library declares its functions for this as GNU extensions, which modules imported to Swift do not have.
 

@@ -49,7 +49,8 @@ struct Gr00tEndpoint {
         guard let configuration = daemon.gr00t else { return nil }
         var options = ZeroMQSocket.Options()
         options.maximumFrameBytes = configuration.limits.messageBytes
-        options.highWaterMark = Self.highWaterMark
+        options.receiveHighWaterMark = Self.highWaterMark
+        options.sendHighWaterMark = Self.highWaterMark
         // Clients of that protocol know no keys; on the same machine they need none.
         if !EndpointScope.isLocal(configuration.endpoint) {
             options.security = daemon.security.map { .server($0.keys) } ?? .none

@@ -1,3 +1,4 @@
+import Dispatch
 import Logging
 import Wire
 
@@ -35,7 +36,9 @@ final class SocketLoop {
     var rates: RateLimiter<[UInt8]>
     let state: StateFile?
     var keeper: StateKeeper?
+    var keeperDeadline: DispatchTime?
     var unkeptReplies: [UnkeptReply] = []
+    var descriptors = DescriptorWatch()
     var errorLog = LogLimiter<MessageError.Code>()
     var stateLog = LogBudget()
     /// The warnings about robots that were logged last, and when they are logged again.
@@ -48,12 +51,13 @@ final class SocketLoop {
         mailbox: PlannerMailbox,
         telemetry: Telemetry
     ) throws(ZeroMQError) {
-        var options = ZeroMQSocket.Options()
-        options.maximumFrameBytes = configuration.limits.messageBytes
-        options.security = configuration.security.map { .server($0.keys) } ?? .none
-        observations = try ZeroMQSocket(.subscribe, context: context, options: options)
-        chunks = try ZeroMQSocket(.publish, context: context, options: options)
-        requests = try ZeroMQSocket(.router, context: context, options: options)
+        observations = try ZeroMQSocket(
+            .subscribe,
+            context: context,
+            options: SocketBounds.observations(configuration)
+        )
+        chunks = try ZeroMQSocket(.publish, context: context, options: SocketBounds.chunks(configuration))
+        requests = try ZeroMQSocket(.router, context: context, options: SocketBounds.requests(configuration))
         try observations.subscribe(to: Array(Topic.observation.utf8))
         gr00t = try Gr00tEndpoint(configuration: configuration, policy: planner.policy, context: context)
         endpoints = try InfoMessage.Endpoints(

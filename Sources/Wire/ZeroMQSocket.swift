@@ -31,8 +31,12 @@ public final class ZeroMQSocket {
     public struct Options: Sendable {
         /// The longest frame accepted from another process, in bytes; a peer that sends a longer one is disconnected.
         public var maximumFrameBytes = MessagePackLimits.standard.messageBytes
-        /// The most messages that wait in each direction for each peer.
-        public var highWaterMark = 1000
+        /// The most messages of each peer that have come in and wait to be read. Beyond, the peer has to wait, or what it
+        /// publishes is dropped.
+        public var receiveHighWaterMark = 1000
+        /// The most messages for each peer that wait to be sent. Beyond, they are dropped, or ``ZeroMQSocket/send(_:)`` says
+        /// that it would wait.
+        public var sendHighWaterMark = 1000
         /// How long messages not yet sent hold up the end of the context, in milliseconds.
         public var lingerMilliseconds = 100
         /// Whom the socket talks to.
@@ -51,8 +55,8 @@ public final class ZeroMQSocket {
         self.context = context
         self.handle = handle
         try set(ZMQ_LINGER, Int32(clamping: options.lingerMilliseconds))
-        try set(ZMQ_SNDHWM, Int32(clamping: options.highWaterMark))
-        try set(ZMQ_RCVHWM, Int32(clamping: options.highWaterMark))
+        try set(ZMQ_SNDHWM, Int32(clamping: options.sendHighWaterMark))
+        try set(ZMQ_RCVHWM, Int32(clamping: options.receiveHighWaterMark))
         try set(ZMQ_MAXMSGSIZE, Int64(options.maximumFrameBytes))
         try secure(options.security)
     }
@@ -60,6 +64,8 @@ public final class ZeroMQSocket {
     deinit { zmq_close(handle) }
 
     /// Binds, and returns the endpoint with its wildcard resolved (`tcp://127.0.0.1:*` gets a port).
+    /// - Throws: ``ZeroMQError`` where another socket listens there; at the path of an `ipc` endpoint, also where something
+    ///   lies that is no socket, which is left as it is.
     public func bind(_ endpoint: String) throws(ZeroMQError) -> String {
         let bind = { () throws(ZeroMQError) in
             guard zmq_bind(self.handle, endpoint) == 0 else { throw ZeroMQError("bind", endpoint: endpoint) }
@@ -70,13 +76,13 @@ public final class ZeroMQSocket {
 
     /// Connects; libzmq makes the connection, and makes it again when it is lost, in the background.
     public func connect(_ endpoint: String) throws(ZeroMQError) -> String {
+        try IPCPath(endpoint)?.checkLength(to: "connect")
         guard zmq_connect(handle, endpoint) == 0 else { throw ZeroMQError("connect", endpoint: endpoint) }
         return try lastEndpoint()
     }
 
     /// Asks for the messages whose first frame begins with `prefix`.
     public func subscribe(to prefix: [UInt8]) throws(ZeroMQError) {
-        try IPCPath(endpoint)?.checkLength(to: "connect")
         guard zmq_setsockopt(handle, ZMQ_SUBSCRIBE, prefix, prefix.count) == 0 else {
             throw ZeroMQError("subscribe")
         }

@@ -12,7 +12,7 @@ import Wire
 
     static func subscriber(_ toy: ToyDaemon) throws -> ZeroMQSocket {
         var options = ZeroMQSocket.Options()
-        options.highWaterMark = ownMark
+        options.receiveHighWaterMark = ownMark
         let socket = try ZeroMQSocket(.subscribe, context: toy.daemon.context, options: options)
         try socket.subscribe(to: id("arm1").chunkTopic)
         _ = try socket.connect(toy.endpoints.chunks)

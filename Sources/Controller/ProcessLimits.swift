@@ -1,0 +1,55 @@
+import CLinux
+import Glibc
+import Logging
+
+/// What a process that serves asks of the system for itself.
+public enum ProcessLimits {
+    /// Blocks from this size on, in bytes, go back to the system when they are freed. Long messages are such blocks.
+    private static let largestKeptBlock = 128 << 10
+
+    /// Makes the process ready to serve many connections: memory that their messages took is given back, and it may have as many
+    /// file descriptors as the system allows it.
+    public static func prepareToServe(logger: Logger) {
+        if !dn_give_back_blocks_from(Int32(largestKeptBlock)) {
+            logger.warning("the C library keeps memory that long messages took")
+        }
+        do throws(DescriptorLimit.Refusal) {
+            let limit = try DescriptorLimit.raise()
+            logger.debug("\(limit) file descriptors at most")
+        } catch {
+            logger.warning("the limit of file descriptors stays at \(error.limit): \(error.reason)")
+        }
+    }
+}
+
+/// How many file descriptors the process may have. Each connection takes one.
+enum DescriptorLimit {
+    /// The system does not let the limit be raised.
+    struct Refusal: Error {
+        /// The limit as it stays.
+        let limit: rlim_t
+        /// What the system says.
+        let reason: String
+    }
+
+    /// The limit that is in force.
+    static var current: rlim_t { limits.rlim_cur }
+
+    private static var limits: rlimit {
+        var limits = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limits)
+        return limits
+    }
+
+    /// Raises the limit to the highest that needs no privilege. Returns what it is then.
+    static func raise() throws(Refusal) -> rlim_t {
+        let before = limits
+        guard before.rlim_cur < before.rlim_max else { return before.rlim_cur }
+        var raised = before
+        raised.rlim_cur = raised.rlim_max
+        guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &raised) == 0 else {
+            throw Refusal(limit: before.rlim_cur, reason: String(cString: strerror(errno)))
+        }
+        return raised.rlim_cur
+    }
+}
