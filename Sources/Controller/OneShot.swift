@@ -19,6 +19,15 @@ final class OneShot<Value: Sendable>: Sendable {
     /// Whether the value is there.
     var hasValue: Bool { value.withLock { $0 != nil } }
 
+    /// Waits for the value until a time; nil where it is not set by then.
+    func wait(until time: DispatchTime) -> Value? {
+        while true {
+            if let value = value.withLock({ $0 }) { return value }
+            guard isSet.wait(timeout: time) == .success else { return value.withLock { $0 } }
+            isSet.signal()
+        }
+    }
+
     /// Waits for the value.
     func wait() -> Value {
         while true {

@@ -40,6 +40,8 @@ public final class Recorder: MessageTap {
     /// Signalled only where the thread should not sleep on: signalling costs the socket thread a system call.
     private let news = DispatchSemaphore(value: 0)
     private let ended = OneShot<Void>()
+    private let endDeadline = Mutex<DispatchTime?>(nil)
+    private let logger: Logger
     /// Set once the start is in the file, or cannot be.
     private let began = OneShot<Void>()
 
@@ -72,6 +74,7 @@ public final class Recorder: MessageTap {
     ) throws(RecordingError) {
         self.path = path
         self.capacity = capacity
+        self.logger = logger
         let ready = OneShot<Result<Void, RecordingError>>()
         let thread = Thread { [self] in
             dn_name_this_thread("recorder")
@@ -118,11 +121,24 @@ public final class Recorder: MessageTap {
         }
     }
 
-    /// Writes out what waits, ends the file with its summary, and waits for that. What is taken afterwards is lost.
+    /// The longest that ``finish()`` waits for the disk.
+    static let longestEnd = DispatchTimeInterval.seconds(5)
+
+    /// Writes out what waits, ends the file with its summary, and waits for that, but not for a disk that does not answer. What
+    /// is taken afterwards is lost.
     public func finish() {
-        queue.withLock { $0.isClosed = true }
+        let wasClosed = queue.withLock { queue in
+            defer { queue.isClosed = true }
+            return queue.isClosed
+        }
         news.signal()
-        ended.wait()
+        let deadline = endDeadline.withLock { deadline in
+            let end = deadline ?? .now() + Self.longestEnd
+            deadline = end
+            return end
+        }
+        guard ended.wait(until: deadline) == nil, !wasClosed else { return }
+        logger.error("\(printable(path, limit: 1024)) has no summary: the disk does not answer")
     }
 
     private func work(_ log: inout RecordingLog) {

@@ -1,3 +1,4 @@
+import Dispatch
 import Wire
 
 /// A reply to `stop` or `resume` that waits for the disk.
@@ -16,12 +17,15 @@ extension SocketLoop {
     static let longestKeepingNs: UInt64 = 1_000_000_000
     /// The most clients that wait for it.
     static let mostUnkeptReplies = 256
+    /// The longest that the end of the daemon waits for the disk.
+    static let longestEndKeeping = DispatchTimeInterval.seconds(5)
 
     /// Begins to write down which robots are stopped, where there is a file for it.
     func startKeeping(wakeUp: WakeUp) {
         guard let state else { return }
+        let path = printable(state.path, limit: 1024)
         if let damage = state.damage {
-            logger.error("\(state.path) is damaged, so every robot is stopped: \(damage)")
+            logger.error("\(path) is damaged, so every robot is stopped: \(damage)")
         } else if let stop = state.stops.everyRobot {
             let released = state.stops.released.count
             let but = released == 0 ? "" : "; \(released) were released"
@@ -32,6 +36,7 @@ extension SocketLoop {
             problem: state.problem.map { "\($0)" },
             logger: logger,
             tell: { wakeUp.signal() },
+            check: { () throws(StateFileError) in try state.checkOwnership() },
             write: { stops throws(StateFileError) in try state.write(stops) }
         )
     }
@@ -88,22 +93,46 @@ extension SocketLoop {
         unkeptReplies = waiting
     }
 
-    /// Waits for the disk and answers who waits for it. That the end of the daemon stops every robot is not kept: the next
-    /// daemon is to go on.
+    /// Waits for the disk, no longer than ``longestEndKeeping``, and answers who waits for it. That the end of the daemon stops
+    /// every robot is not kept: the next daemon is to go on.
     func endKeeping() throws(ZeroMQError) {
-        keeper?.finish()
+        guard let keeper else { return }
+        let deadline = closeKeeper(keeper)
+        while DispatchTime.now() < deadline, !keeper.waitForEnd(until: .now() + .milliseconds(50)) {
+            try answerWhatIsKept()
+        }
         try answerWhatIsKept()
     }
 
-    /// Ends the writing, however the loop ended, and lets another daemon have the file.
+    /// Ends the writing, however the loop ended, and lets another daemon have the file. While the disk still has a write to do,
+    /// nobody else may have it.
     func releaseState() {
-        keeper?.finish()
-        state?.release()
+        guard let state else { return }
+        guard let keeper else { return state.release() }
+        let hasEnded = keeper.waitForEnd(until: closeKeeper(keeper))
+        if let problem = keeper.problem(nowNs: Clock.monotonicNs()) {
+            state.unkept = problem
+            logger.error(
+                "\(printable(state.path, limit: 1024)) does not hold which robots are stopped: \(problem)"
+            )
+        }
+        if hasEnded { state.release() }
+    }
+
+    /// Has the keeper end. Returns until when to wait for it, however often it is asked.
+    private func closeKeeper(_ keeper: StateKeeper) -> DispatchTime {
+        keeper.close()
+        let deadline = keeperDeadline ?? .now() + Self.longestEndKeeping
+        keeperDeadline = deadline
+        return deadline
     }
 
     /// What is wrong with the daemon or with a robot, and keeps no robot waiting.
     var warnings: [String] {
-        let stops = keeper?.problem.map { ["a restart would forget which robots are stopped: \($0)"] } ?? []
-        return stops + pilots.warnings
+        let nowNs = Clock.monotonicNs()
+        let unkept = keeper?.problem(nowNs: nowNs).map {
+            "a restart would forget which robots are stopped: \($0)"
+        }
+        return [unkept, descriptors.warning(nowNs: nowNs, logger: logger)].compactMap { $0 } + pilots.warnings
     }
 }

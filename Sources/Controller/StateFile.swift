@@ -28,15 +28,16 @@ public struct StateFileError: Error, Sendable, Hashable, CustomStringConvertible
     }
 
     /// The file and what went wrong.
-    public var description: String { "\(path): \(problem)" }
+    public var description: String { "\(printable(path, limit: 1024)): \(problem)" }
 }
 
 /// The file in which a daemon keeps which robots are stopped, so that a stop outlives the daemon.
 ///
 /// It is read once, when the value is made, and written whole: to `PATH.new`, which takes the file's place once it is on the
-/// disk. Until the daemon has ended `PATH.lock` is locked, so that no two daemons have one file.
+/// disk. Until the daemon has ended `PATH.lock` is locked, so that no two daemons have one file. When another file takes the
+/// lock's place, or its folder's, nothing more is written: another daemon may have locked that one.
 public final class StateFile: Sendable {
-    /// The file.
+    /// The file: where a symbolic link leads, if one was given.
     public let path: String
     /// What was wrong with the file's text, for people; nil where nothing was.
     public let damage: String?
@@ -45,7 +46,9 @@ public final class StateFile: Sendable {
     /// Which robots were stopped when the file was opened: every one, where it was damaged.
     let stops: Stops
     private let lock: Mutex<CInt?>
+    private let unkeptReason = Mutex<String?>(nil)
     private let replace: @Sendable (Stops) throws(StateFileError) -> Void
+    private let owns: @Sendable () throws(StateFileError) -> Void
 
     /// A file of every stop that a daemon can have is smaller.
     static let mostBytes = 8 << 20
@@ -53,13 +56,20 @@ public final class StateFile: Sendable {
     /// Opens a file, which need not be there yet, and writes it anew, which shows that it can be written.
     ///
     /// A damaged file is kept as `PATH.damaged`.
-    /// - Throws: ``StateFileError`` where the file is another daemon's, where it is there and cannot be read, and where it
-    ///   cannot be written for another reason than a full disk.
-    public init(_ path: String) throws(StateFileError) {
+    /// - Parameter given: the file's path, or that of a symbolic link to it, which stays.
+    /// - Throws: ``StateFileError`` where the path can be no file's, where the file is another daemon's, where it is there and
+    ///   cannot be read, and where it cannot be written for another reason than a full disk.
+    public init(_ given: String) throws(StateFileError) {
+        let path = try Self.resolved(given)
         self.path = path
         let lock = try Self.locked(path)
         self.lock = Mutex(lock)
-        replace = { stops throws(StateFileError) in try Self.write(stops, to: path) }
+        let owns = { @Sendable () throws(StateFileError) in try Self.checkThat(lock, isTheLockOf: path) }
+        self.owns = owns
+        replace = { stops throws(StateFileError) in
+            try owns()
+            try Self.write(stops, to: path)
+        }
         do throws(StateFileError) {
             (stops, damage) = try Self.opened(path)
             problem = try Self.problem(of: replace, with: stops)
@@ -70,14 +80,24 @@ public final class StateFile: Sendable {
     }
 
     /// What stands in the place of a file in tests.
-    init(holding stops: Stops, replace: @escaping @Sendable (Stops) throws(StateFileError) -> Void) {
+    init(
+        holding stops: Stops,
+        owns: @escaping @Sendable () throws(StateFileError) -> Void = {},
+        replace: @escaping @Sendable (Stops) throws(StateFileError) -> Void
+    ) {
         path = "nowhere"
         (damage, problem) = (nil, nil)
         lock = Mutex(nil)
-        (self.stops, self.replace) = (stops, replace)
+        (self.stops, self.owns, self.replace) = (stops, owns, replace)
     }
 
     deinit { release() }
+
+    /// Why the file does not hold which robots are stopped, now that the daemon has ended; nil where it does.
+    public internal(set) var unkept: String? {
+        get { unkeptReason.withLock { $0 } }
+        set { unkeptReason.withLock { $0 = newValue } }
+    }
 
     /// Lets another daemon have the file; nothing is to be written from then on.
     func release() {
@@ -90,7 +110,61 @@ public final class StateFile: Sendable {
     /// Writes which robots are stopped. Returns when that outlives a power failure.
     func write(_ stops: Stops) throws(StateFileError) { try replace(stops) }
 
+    /// Checks that the file is still this daemon's.
+    func checkOwnership() throws(StateFileError) { try owns() }
+
     // MARK: Opening
+
+    /// Where a path leads, also where nothing is there yet. Checked before anything is made there.
+    private static func resolved(_ given: String) throws(StateFileError) -> String {
+        var path = given
+        for _ in 0..<40 {
+            guard !path.isEmpty, !path.hasSuffix("/") else {
+                let found = path.isEmpty ? "nothing" : "the name of a folder"
+                throw StateFileError(
+                    given.isEmpty ? "\"\"" : given,
+                    "found \(found), expected the name of a file"
+                )
+            }
+            var status = stat()
+            guard lstat(path, &status) == 0 else {
+                guard errno != ENOENT else { return path }
+                throw StateFileError(path, cannot: "opened", code: errno)
+            }
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: return path
+            case S_IFLNK: path = try target(ofLink: path)
+            default: throw StateFileError(path, "not a regular file")
+            }
+        }
+        throw StateFileError(given, cannot: "opened", code: ELOOP)
+    }
+
+    private static func target(ofLink path: String) throws(StateFileError) -> String {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink(path, &buffer, buffer.count)
+        guard count >= 0 else { throw StateFileError(path, cannot: "read", code: errno) }
+        let target = String(decoding: buffer[..<count].map(UInt8.init(bitPattern:)), as: UTF8.self)
+        guard !target.hasPrefix("/"), let slash = path.lastIndex(of: "/") else { return target }
+        return path[...slash] + target
+    }
+
+    /// Checks that the locked file is the one that another daemon would lock.
+    private static func checkThat(_ lock: CInt, isTheLockOf path: String) throws(StateFileError) {
+        let name = path + ".lock"
+        var (locked, there) = (stat(), stat())
+        guard fstat(lock, &locked) == 0 else { throw StateFileError(name, cannot: "read", code: errno) }
+        let found = lstat(name, &there) == 0
+        guard !found || locked.st_dev != there.st_dev || locked.st_ino != there.st_ino else { return }
+        guard found || errno == ENOENT || errno == ENOTDIR else {
+            throw StateFileError(name, cannot: "read", code: errno)
+        }
+        throw StateFileError(
+            name,
+            "was \(found ? "replaced" : "removed"), so that another daemon may keep its state there; nothing is written until "
+                + "this daemon is started again"
+        )
+    }
 
     private static func locked(_ path: String) throws(StateFileError) -> CInt {
         let name = path + ".lock"
@@ -177,8 +251,13 @@ public final class StateFile: Sendable {
         var code = put(text, to: descriptor)
         if code == 0, fsync(descriptor) != 0 { code = errno }
         if close(descriptor) != 0, code == 0 { code = errno }
-        guard code == 0 else { throw StateFileError(new, cannot: "written", code: code) }
-        guard rename(new, path) == 0 else { throw StateFileError(path, cannot: "replaced", code: errno) }
+        do throws(StateFileError) {
+            guard code == 0 else { throw StateFileError(new, cannot: "written", code: code) }
+            guard rename(new, path) == 0 else { throw StateFileError(path, cannot: "replaced", code: errno) }
+        } catch {
+            unlink(new)
+            throw error
+        }
 
         // The name is the folder's, which has to be on the disk as well.
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."

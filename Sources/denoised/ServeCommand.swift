@@ -221,6 +221,9 @@ struct ServeCommand: ParsableCommand {
         recorder?.finish()
         let statistics = daemon.statistics
         try Console.complete { if json { try Console.json(statistics) } else { statistics.show() } }
+        if let problem = configuration.state?.unkept {
+            throw Failure.run("--state: the next daemon may not know which robots are stopped: \(problem)")
+        }
     }
 
     /// Starts the daemon, or ends the program if a signal comes before.

@@ -206,6 +206,29 @@ import Wire
 
 /// A recorder that cannot keep up, and one whose disk is full.
 @Suite(.timeLimit(.minutes(1))) struct RecorderPressureTests {
+    @Test func theEndDoesNotWaitForEverForADiskThatDoesNotAnswer() throws {
+        let file = RecorderTests.RecordingPath()
+        let disk = Gate()
+        let log = LogLines()
+        let recorder = try Recorder(
+            path: file.path,
+            setup: RecorderTests.setup,
+            logger: log.logger,
+            capacity: 4
+        ) {
+            () throws(RecordingError) in
+            try MCAPWriter(storage: GatedFile(path: file.path, gate: disk), library: "test")
+        }
+        recorder.take(TappedMessage(.reset(try id("first"))))
+        disk.waitForEntry()
+        let began = ContinuousClock.now
+        recorder.finish()
+        recorder.finish()
+        #expect(ContinuousClock.now - began < .seconds(9), "once 5 s")
+        #expect(log.lines == ["error: \(file.path) has no summary: the disk does not answer"])
+        disk.pass(100)
+    }
+
     @Test func aFullQueueLosesMessagesAndSaysSo() throws {
         let file = RecorderTests.RecordingPath()
         let disk = Gate()

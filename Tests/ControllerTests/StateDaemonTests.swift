@@ -190,6 +190,53 @@ import Wire
         disk.goOn()
     }
 
+    @Test func aDiskThatDoesNotAnswerIsAWarningAndTheDaemonEndsAllTheSame() throws {
+        let disk = StateFileTests.Disk(isSlow: true)
+        let file = disk.file()
+        let toy = try Self.daemon(file)
+        _ = try Self.answer(.stop(robot: id("arm1")), toy)
+        let deadline = ContinuousClock.now + .seconds(20)
+        let warned = { toy.daemon.status?.warnings ?? [] }
+        while warned().isEmpty, ContinuousClock.now < deadline { usleep(10_000) }
+        let warning = try #require(warned().first)
+        #expect(
+            warning.hasPrefix(
+                "a restart would forget which robots are stopped: the disk has not answered for "
+            ),
+            "\(warning)"
+        )
+        #expect(toy.daemon.health.isWorking)
+        #expect(file.unkept == nil)
+        let began = ContinuousClock.now
+        toy.daemon.stop()
+        #expect(ContinuousClock.now - began < .seconds(15), "not for ever")
+        #expect(file.unkept?.hasPrefix("the disk has not answered for ") == true)
+        #expect(
+            toy.log.lines.contains { $0.hasPrefix("error: nowhere does not hold which robots are stopped") }
+        )
+        disk.goOn()
+    }
+
+    @Test func aLockThatIsReplacedIsAWarning() throws {
+        let folder = try StateFileTests.Folder()
+        let toy = try Self.daemon(StateFile(folder.file))
+        try FileManager.default.removeItem(atPath: folder.file + ".lock")
+        let second = try StateFile(folder.file)
+        let answer = try Self.answer(.stop(robot: id("arm1")), toy)
+        guard case .stop(1, .failed(let problem)) = answer else {
+            Issue.record("\(answer)")
+            return
+        }
+        #expect(problem.hasPrefix("\(folder.file).lock: was replaced"))
+        let deadline = ContinuousClock.now + .seconds(10)
+        while toy.daemon.status?.warnings.isEmpty != false, ContinuousClock.now < deadline { usleep(10_000) }
+        #expect(
+            toy.daemon.status?.warnings.first?.contains("another daemon may keep its state there") == true
+        )
+        second.release()
+        #expect(try StateFile(folder.file).stops == Stops(), "the first has left it alone")
+    }
+
     @Test func withoutAFileTheAnswerSaysThatAStopIsForgotten() throws {
         let toy = try ToyDaemon()
         #expect(try Self.stop(robot: nil, toy) == Stopped(0, .forgotten))

@@ -94,6 +94,90 @@ import Wire
         #expect(try StateFile(folder.file).stops == before)
     }
 
+    @Test(arguments: ["", "/", "state/"])
+    func aPathThatIsNoFilesLeavesNothingBehind(name: String) throws {
+        let folder = try Folder()
+        let path = name.isEmpty ? "" : folder.path + "/" + name
+        let error = #expect(throws: StateFileError.self) { try StateFile(path) }
+        #expect(
+            error?.description.hasSuffix("expected the name of a file") == true,
+            "\(String(describing: error))"
+        )
+        try FileManager.default.createDirectory(atPath: folder.file, withIntermediateDirectories: true)
+        #expect(throws: StateFileError.self) { try StateFile(folder.file) }
+        #expect(try folder.names == ["state.json"])
+        if name.isEmpty {
+            #expect(!FileManager.default.fileExists(atPath: ".lock"))
+            #expect(error?.description == "\"\": found nothing, expected the name of a file")
+        }
+    }
+
+    @Test(arguments: [true, false])
+    func aSymbolicLinkStaysAndItsTargetIsReplaced(isThere: Bool) throws {
+        let folder = try Folder()
+        try FileManager.default.createDirectory(
+            atPath: folder.path + "/kept",
+            withIntermediateDirectories: true
+        )
+        if isThere { try folder.put(String(decoding: Stops().text(), as: UTF8.self), "kept/real.json") }
+        for (link, target) in [("state.json", "second"), ("second", "kept/real.json")] {
+            try FileManager.default.createSymbolicLink(
+                atPath: folder.path + "/" + link,
+                withDestinationPath: target
+            )
+        }
+        let stops = try Stops(robots: [id("arm1"): StopsTests.stop("x")])
+        do {
+            let file = try StateFile(folder.file)
+            #expect(file.path == folder.path + "/kept/real.json")
+            try file.write(stops)
+            // The file is one daemon's by whatever name.
+            let other = #expect(throws: StateFileError.self) {
+                try StateFile(folder.path + "/kept/real.json")
+            }
+            #expect(other?.isTaken == true)
+        }
+        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: folder.file) == "second")
+        #expect(try folder.names == ["kept", "second", "state.json"])
+        #expect(try StateFile(folder.path + "/kept/real.json").stops == stops)
+
+        try FileManager.default.createSymbolicLink(
+            atPath: folder.path + "/loop",
+            withDestinationPath: "loop"
+        )
+        #expect(throws: StateFileError.self) { try StateFile(folder.path + "/loop") }
+    }
+
+    @Test(arguments: ["lock", "folder"])
+    func whatAnotherDaemonMayOwnIsNotWritten(replaced: String) throws {
+        let folder = try Folder()
+        let inner = folder.path + "/state"
+        let path = inner + "/state.json"
+        try FileManager.default.createDirectory(atPath: inner, withIntermediateDirectories: true)
+        let first = try StateFile(path)
+        try first.checkOwnership()
+        if replaced == "lock" {
+            try FileManager.default.removeItem(atPath: path + ".lock")
+        } else {
+            try FileManager.default.moveItem(atPath: inner, toPath: folder.path + "/old")
+            try FileManager.default.createDirectory(atPath: inner, withIntermediateDirectories: true)
+        }
+        let removed = #expect(throws: StateFileError.self) { try first.checkOwnership() }
+        #expect(
+            removed?.description.hasPrefix("\(path).lock: was removed, so that another daemon may") == true
+        )
+
+        let second = try StateFile(path)
+        let stops = try Stops(robots: [id("arm1"): StopsTests.stop("x")])
+        try second.write(stops)
+        let error = #expect(throws: StateFileError.self) { try first.write(Stops()) }
+        #expect(error?.description.hasPrefix("\(path).lock: was replaced") == true)
+        #expect(throws: StateFileError.self) { try first.checkOwnership() }
+        try second.checkOwnership()
+        second.release()
+        #expect(try StateFile(path).stops == stops, "the second's, which the first has left")
+    }
+
     /// What stands for a disk: it takes what it is given, fails, or waits.
     final class Disk: Sendable {
         private let state = Mutex<(fails: Bool, written: [Stops])>((false, []))
@@ -140,17 +224,80 @@ import Wire
         disk.goOn()
         told.wait()
         #expect(keeper.keeping(of: third) == .failed("disk: no room"))
-        #expect(keeper.problem == "disk: no room")
+        #expect(keeper.problem(nowNs: Clock.monotonicNs()) == "disk: no room")
         disk.fail(false)
         // It is tried again without being asked.
         disk.goOn()
         told.wait()
         #expect(keeper.keeping(of: third) == .kept)
-        #expect(keeper.problem == nil)
+        #expect(keeper.problem(nowNs: Clock.monotonicNs()) == nil)
         #expect(disk.written.last == (try stops("c")))
         #expect(disk.written.count == 1)
-        keeper.finish()
+        keeper.close()
+        #expect(keeper.waitForEnd(until: .now() + .seconds(10)))
         #expect(log.lines.contains { $0.contains("no room") })
         #expect(log.lines.contains { $0.contains("kept again") })
+    }
+
+    @Test func aDiskThatDoesNotAnswerIsAProblemThatPasses() throws {
+        let disk = Disk(isSlow: true)
+        let log = LogLines()
+        let told = DispatchSemaphore(value: 0)
+        let keeper = StateKeeper(Stops(), logger: log.logger, tell: { told.signal() }) {
+            stops throws(StateFileError) in try disk.write(stops)
+        }
+        _ = keeper.keep(Stops(robots: [try id("a"): StopsTests.stop("x")]))
+        let second: UInt64 = 1_000_000_000
+        let beganNs = Clock.monotonicNs()
+        // Up to the moment at which the keeper took it up.
+        while keeper.problem(nowNs: beganNs + 3 * second + second / 2) == nil {
+            try #require(Clock.monotonicNs() < beganNs + 10 * second)
+            usleep(1000)
+        }
+        #expect(keeper.problem(nowNs: beganNs + second / 2) == nil)
+        #expect(
+            keeper.problem(nowNs: beganNs + 9 * second + second / 2) == "the disk has not answered for 9 s"
+        )
+        func lines() -> Int { log.lines.count { $0.contains("the disk has not answered") } }
+        #expect(lines() == 1)
+        #expect(keeper.problem(nowNs: beganNs + 70 * second) != nil)
+        #expect(lines() == 2, "again each minute")
+        #expect(!keeper.waitForEnd(until: .now() + .milliseconds(20)))
+        keeper.close()
+        #expect(!keeper.waitForEnd(until: .now() + .milliseconds(50)))
+        disk.goOn()
+        told.wait()
+        #expect(keeper.problem(nowNs: Clock.monotonicNs()) == nil)
+        #expect(log.lines.contains { $0.contains("the disk answers again") })
+        #expect(keeper.waitForEnd(until: .now() + .seconds(10)))
+    }
+
+    @Test func aFileThatIsNotTheDaemonsAnyMoreIsAProblem() throws {
+        let disk = Disk()
+        let log = LogLines()
+        let isLost = Mutex(false)
+        let keeper = StateKeeper(
+            Stops(),
+            logger: log.logger,
+            tell: {},
+            check: { () throws(StateFileError) in
+                if isLost.withLock({ $0 }) { throw StateFileError("x.lock", "was replaced") }
+            },
+            write: { stops throws(StateFileError) in try disk.write(stops) }
+        )
+        usleep(50_000)
+        #expect(keeper.problem(nowNs: Clock.monotonicNs()) == nil)
+        isLost.withLock { $0 = true }
+        // Without a robot that is stopped, within about a second.
+        let deadline = ContinuousClock.now + .seconds(20)
+        while keeper.problem(nowNs: Clock.monotonicNs()) == nil {
+            try #require(ContinuousClock.now < deadline)
+            usleep(10_000)
+        }
+        #expect(
+            log.lines.contains { $0.contains("restart would forget") && $0.contains("x.lock: was replaced") }
+        )
+        keeper.close()
+        #expect(keeper.waitForEnd(until: .now() + .seconds(10)))
     }
 }

@@ -83,7 +83,16 @@ extension EndToEnd {
                 "\(ended)"
             )
             #expect(try refusal(daemon, "arm1") == "stopped")
-            _ = try await daemon.stop()
+            // Whoever ends the daemon is told as well.
+            daemon.program.send(SIGTERM)
+            let end = try await daemon.program.end()
+            #expect(end.exitCode == 1)
+            #expect(
+                end.error.contains(
+                    "denoised: --state: the next daemon may not know which robots are stopped: \(file).new: cannot be"
+                ),
+                "\(end)"
+            )
         }
 
         @Test func oneFileIsOneDaemons() async throws {
