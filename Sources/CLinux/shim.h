@@ -10,9 +10,8 @@
 /// system only where the thread that started this one has already noted its handle.
 static inline void dn_name_this_thread(const char *name) { prctl(PR_SET_NAME, name, 0L, 0L, 0L); }
 
-/// Has memory blocks of so many bytes and more taken from the system one by one, and given back when they are freed. Without, the
-/// C library raises the size as it sees larger blocks freed, and keeps most of what they took. False where it refuses.
-static inline bool dn_give_back_blocks_from(int bytes) { return mallopt(M_MMAP_THRESHOLD, bytes) == 1; }
+/// Gives the system back what the C library keeps of memory that was freed.
+static inline void dn_give_back_memory(void) { malloc_trim(0); }
 
 // The C library declares its functions for this as GNU extensions, which modules imported to Swift do not have.
 

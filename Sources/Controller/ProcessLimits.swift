@@ -1,18 +1,10 @@
-import CLinux
 import Glibc
 import Logging
 
 /// What a process that serves asks of the system for itself.
 public enum ProcessLimits {
-    /// Blocks from this size on, in bytes, go back to the system when they are freed. Long messages are such blocks.
-    private static let largestKeptBlock = 128 << 10
-
-    /// Makes the process ready to serve many connections: memory that their messages took is given back, and it may have as many
-    /// file descriptors as the system allows it.
-    public static func prepareToServe(logger: Logger) {
-        if !dn_give_back_blocks_from(Int32(largestKeptBlock)) {
-            logger.warning("the C library keeps memory that long messages took")
-        }
+    /// Lets the process have as many file descriptors as the system allows it.
+    public static func raiseDescriptors(logger: Logger) {
         do throws(DescriptorLimit.Refusal) {
             let limit = try DescriptorLimit.raise()
             logger.debug("\(limit) file descriptors at most")

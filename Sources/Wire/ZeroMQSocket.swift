@@ -1,4 +1,5 @@
 import CZeroMQ
+import Synchronization
 
 /// A ZeroMQ socket, for the thread that made it. No call waits except ``wait(for:wakeUp:alarm:timeout:)``.
 public final class ZeroMQSocket {
@@ -45,6 +46,13 @@ public final class ZeroMQSocket {
         /// The defaults.
         public init() {}
     }
+
+    /// From so many bytes on a frame is long: the C library may keep the memory that it took.
+    private static let longFrameBytes = 64 << 10
+    private static let longBytes = Atomic<UInt64>(0)
+
+    /// The bytes of all long frames that this process's sockets have read so far.
+    package static var longBytesReceived: UInt64 { longBytes.load(ordering: .relaxed) }
 
     private let context: ZeroMQContext
     private let handle: UnsafeMutableRawPointer
@@ -123,9 +131,11 @@ public final class ZeroMQSocket {
                 }
             }
             isMore = zmq_msg_more(&frame) != 0
+            let count = zmq_msg_size(&frame)
+            if count >= Self.longFrameBytes { Self.longBytes.wrappingAdd(UInt64(count), ordering: .relaxed) }
             if frames.count <= maximumFrames {
                 frames.append(
-                    [UInt8](UnsafeRawBufferPointer(start: zmq_msg_data(&frame), count: zmq_msg_size(&frame)))
+                    [UInt8](UnsafeRawBufferPointer(start: zmq_msg_data(&frame), count: count))
                 )
             }
         }

@@ -175,7 +175,7 @@ struct ServeCommand: ParsableCommand {
         signal(SIGTTOU, SIG_IGN)
         let log = Console.writeInBackground()
         let logger = Logger(level: logLevel, writer: log)
-        ProcessLimits.prepareToServe(logger: logger)
+        ProcessLimits.raiseDescriptors(logger: logger)
         let manager = serviceManager(logger: logger)
         let ending = try Failure.asRun {
             try ServeEnding(
@@ -217,7 +217,9 @@ struct ServeCommand: ParsableCommand {
         if !json { show(policy.name, endpoints, recording: recorder?.path, http: server?.address) }
 
         let warning = SecurityOptions.warning(about: unprotected).map { RecurringWarning($0, logger: logger) }
-        try withExtendedLifetime(warning) { try Failure.asRun { try daemon.waitUntilStopped() } }
+        try withExtendedLifetime((warning, MemoryReturn())) {
+            try Failure.asRun { try daemon.waitUntilStopped() }
+        }
         recorder?.finish()
         let statistics = daemon.statistics
         try Console.complete { if json { try Console.json(statistics) } else { statistics.show() } }
