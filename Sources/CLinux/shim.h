@@ -10,6 +10,13 @@
 /// system only where the thread that started this one has already noted its handle.
 static inline void dn_name_this_thread(const char *name) { prctl(PR_SET_NAME, name, 0L, 0L, 0L); }
 
+/// Has the C library keep what is freed, as far as it has so many bytes of it in one piece, and take no smaller blocks from the
+/// system one by one. By itself it learns sizes from what is freed, and may then give back and take again the same pages for each
+/// long message. False where it refuses.
+static inline bool dn_keep_freed_blocks(int bytes) {
+    return mallopt(M_MMAP_THRESHOLD, bytes) == 1 && mallopt(M_TRIM_THRESHOLD, bytes) == 1;
+}
+
 /// Gives the system back what the C library keeps of memory that was freed.
 static inline void dn_give_back_memory(void) { malloc_trim(0); }
 

@@ -1,10 +1,16 @@
+import CLinux
 import Glibc
 import Logging
 
 /// What a process that serves asks of the system for itself.
 public enum ProcessLimits {
-    /// Lets the process have as many file descriptors as the system allows it.
-    public static func raiseDescriptors(logger: Logger) {
+    /// More than what a message of the longest takes while it is read: what is kept of it serves the next.
+    private static let keptBytes: Int32 = 8 << 20
+
+    /// Makes the process ready to serve many connections: long messages cost no new memory each, and it may have as many file
+    /// descriptors as the system allows it. ``MemoryReturn`` gives back what is kept.
+    public static func prepareToServe(logger: Logger) {
+        if !dn_keep_freed_blocks(keptBytes) { logger.debug("the C library keeps its own rule of memory") }
         do throws(DescriptorLimit.Refusal) {
             let limit = try DescriptorLimit.raise()
             logger.debug("\(limit) file descriptors at most")

@@ -175,7 +175,7 @@ struct ServeCommand: ParsableCommand {
         signal(SIGTTOU, SIG_IGN)
         let log = Console.writeInBackground()
         let logger = Logger(level: logLevel, writer: log)
-        ProcessLimits.raiseDescriptors(logger: logger)
+        ProcessLimits.prepareToServe(logger: logger)
         let manager = serviceManager(logger: logger)
         let ending = try Failure.asRun {
             try ServeEnding(
