@@ -223,7 +223,7 @@ import Wire
         try FileManager.default.removeItem(atPath: folder.file + ".lock")
         let second = try StateFile(folder.file)
         let answer = try Self.answer(.stop(robot: id("arm1")), toy)
-        guard case .stop(1, .failed(let problem)) = answer else {
+        guard case .stop(let stop) = answer, case .failed(let problem) = stop.keeping, stop.robots == 1 else {
             Issue.record("\(answer)")
             return
         }
