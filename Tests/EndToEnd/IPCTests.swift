@@ -39,8 +39,8 @@ extension EndToEnd {
                 ),
                 "\(second)"
             )
-            let stopped = try await succeed(["stop", "arm1", "--connect", endpoints[2]])
-            #expect(stopped.output == "1 robot stopped\n", "the first has it")
+            let stopped = try await RunningProgram(["stop", "arm1", "--connect", endpoints[2]]).end()
+            #expect(stopped.output == "1 robot stopped\n", "the first has it: \(stopped)")
             first.send(SIGTERM)
             #expect(try await first.end().exitCode == 0)
 
