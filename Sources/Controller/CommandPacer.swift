@@ -38,6 +38,12 @@ struct CommandPacer: Sendable {
         (dueNs, sinceNs) = (firstNs, firstNs)
     }
 
+    /// Brings the next command forward to the earliest time at which it may come; the robot is to be braked.
+    mutating func hasten(at nowNs: UInt64) {
+        guard let dueNs, let lastNs else { return }
+        self.dueNs = min(dueNs, max(nowNs, lastNs &+ leastNs))
+    }
+
     /// Has no command go out from now on.
     mutating func stop() { dueNs = nil }
 

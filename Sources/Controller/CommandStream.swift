@@ -209,6 +209,9 @@ struct CommandStream: Sendable {
         pacer.start(at: nowNs, originNs: clock.newestNs ?? nowNs)
     }
 
+    /// Brings the next command forward to the earliest time at which it may come; the robot is to be braked.
+    mutating func hastenCommand(at nowNs: UInt64) { pacer.hasten(at: nowNs) }
+
     /// Has no command go out from now on.
     mutating func stopCommands() { pacer.stop() }
 

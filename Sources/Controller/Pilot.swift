@@ -353,6 +353,7 @@ struct Pilot: Sendable {
         // What was planned before is not carried out after a rest: the next observation asks anew.
         if supervisor.state != .running { stream?.forgetPlan() }
         updateCommands(nowNs)
+        if !mayMove { stream?.hastenCommand(at: nowNs) }
         return true
     }
 

@@ -50,6 +50,18 @@ import Wire
         #expect(pacer.dueNs == Self.ms(11), "it goes on already")
     }
 
+    @Test func aCommandThatBrakesComesAsSoonAsItMay() {
+        var pacer = CommandPacer(hz: 100)
+        pacer.hasten(at: Self.t0)
+        #expect(pacer.dueNs == nil)
+        pacer.start(at: Self.t0, originNs: Self.t0)
+        let first = pacer.take(at: Self.t0)
+        pacer.hasten(at: Self.ms(2))
+        #expect(first && pacer.dueNs == Self.ms(9))
+        pacer.hasten(at: Self.ms(9.5))
+        #expect(pacer.dueNs == Self.ms(9), "it is due already")
+    }
+
     @Test(arguments: [(1000.0, 20.0), (100, 30), (10, 300)])
     func aGapOfThreePeriodsAndTwentyMillisecondsIsAPause(hz: Double, longestMs: Double) {
         var pacer = CommandPacer(hz: hz)

@@ -110,59 +110,63 @@ class Robots:
 
 
 class Stopped:
-    """A robot that is stopped as soon as it moves, and resumed, and how long each stop took to reach it."""
+    """A robot that is stopped as soon as it moves, and resumed, and how long each stop took to reach it.
+
+    It lives in a process of its own, as robots do, so that nothing but the daemon delays what it reads.
+    """
 
     NAME = "stoppable"
 
-    def __init__(self, daemon, hz):
-        self.daemon = daemon
-        self.hz = hz
-        self.sent = 0
-        self.milliseconds = []
-        self.ending = threading.Event()
-        self.failure = None
-        self.threads = [threading.Thread(target=self.publish), threading.Thread(target=self.stop_and_resume)]
-        for thread in self.threads:
-            thread.start()
+    def __init__(self, ports, hz):
+        self.ending, self.results = multiprocessing.Event(), multiprocessing.Queue()
+        self.process = multiprocessing.Process(target=self.live, args=(ports, hz))
+        self.process.start()
 
-    def publish(self):
-        socket = self.daemon.context.socket(zmq.PUB)
-        socket.connect(f"tcp://127.0.0.1:{self.daemon.ports[0]}")
+    def live(self, ports, hz):
+        context = zmq.Context()
+        publisher = threading.Thread(target=self.publish, args=(context, ports, hz))
+        publisher.start()
+        milliseconds, failure = [], None
+        try:
+            self.stop_and_resume(context, ports, milliseconds)
+        except Failed as reason:
+            failure = str(reason)
+        publisher.join()
+        self.results.put((self.sent, milliseconds, failure))
+
+    def publish(self, context, ports, hz):
+        socket = context.socket(zmq.PUB)
+        socket.connect(f"tcp://127.0.0.1:{ports[0]}")
         time.sleep(0.5)
-        due = time.monotonic()
-        for sequence in itertools.count():
-            message = observation(self.NAME, 1, sequence)
+        due, self.sent = time.monotonic(), 0
+        while not self.ending.is_set():
+            message = observation(self.NAME, 1, self.sent)
             socket.send_multipart([f"observation.{self.NAME}".encode(), msgpack.packb(message)])
             self.sent += 1
-            due += 1 / self.hz
+            due += 1 / hz
             time.sleep(max(due - time.monotonic(), 0))
-            if self.ending.is_set():
-                break
         socket.close(100)
 
-    def stop_and_resume(self):
-        commands = self.daemon.context.socket(zmq.SUB)
-        commands.connect(f"tcp://127.0.0.1:{self.daemon.ports[1]}")
+    def stop_and_resume(self, context, ports, milliseconds):
+        commands = context.socket(zmq.SUB)
+        commands.connect(f"tcp://127.0.0.1:{ports[1]}")
         commands.subscribe(f"command.{self.NAME}")
-        requests = self.daemon.context.socket(zmq.DEALER)
-        requests.connect(f"tcp://127.0.0.1:{self.daemon.ports[2]}")
+        requests = context.socket(zmq.DEALER)
+        requests.connect(f"tcp://127.0.0.1:{ports[2]}")
         generator = random.Random(2)
-        try:
-            while self.await_state(commands, "running"):
-                time.sleep(generator.uniform(0.05, 0.15))
-                while commands.poll(0):
-                    commands.recv_multipart()
-                sent = time.monotonic_ns()
-                requests.send(msgpack.packb({"v": 1, "type": "stop", "robot": self.NAME}))
-                read = self.await_state(commands, "holding")
-                if read is None:
-                    break
-                self.milliseconds.append((read - sent) / 1e6)
-                stop = self.answer(requests)
-                requests.send(msgpack.packb({"v": 1, "type": "resume", "robot": self.NAME, "stop": stop["stop"]}))
-                self.answer(requests)
-        except Failed as failure:
-            self.failure = str(failure)
+        while self.await_state(commands, "running"):
+            time.sleep(generator.uniform(0.05, 0.15))
+            while commands.poll(0):
+                commands.recv_multipart()
+            sent = time.monotonic_ns()
+            requests.send(msgpack.packb({"v": 1, "type": "stop", "robot": self.NAME}))
+            read = self.await_state(commands, "holding")
+            if read is None:
+                break
+            milliseconds.append((read - sent) / 1e6)
+            stop = self.answer(requests)
+            requests.send(msgpack.packb({"v": 1, "type": "resume", "robot": self.NAME, "stop": stop["stop"]}))
+            self.answer(requests)
         commands.close(0)
         requests.close(0)
 
@@ -186,18 +190,17 @@ class Stopped:
         return reply
 
     def end(self):
+        """Ends the robot, and returns its figures."""
         self.ending.set()
-        for thread in self.threads:
-            thread.join()
-
-    def figures(self):
-        milliseconds = sorted(self.milliseconds) or [float("nan")]
+        sent, milliseconds, failure = self.results.get()
+        self.process.join()
+        ordered = sorted(milliseconds) or [float("nan")]
         return {
-            "stoppable_sent": self.sent,
-            "stops": len(self.milliseconds),
-            "stop_p50_ms": milliseconds[len(milliseconds) // 2],
-            "stop_p99_ms": milliseconds[len(milliseconds) * 99 // 100],
-            "stop_failure": self.failure,
+            "stoppable_sent": sent,
+            "stops": len(milliseconds),
+            "stop_p50_ms": ordered[len(ordered) // 2],
+            "stop_p99_ms": ordered[len(ordered) * 99 // 100],
+            "stop_failure": failure,
         }
 
 
@@ -349,9 +352,9 @@ def measure(arguments, name):
         flooder.start()
         time.sleep(1)
     robots = Robots(daemon, arguments.robots, arguments.hz)
-    stopped = Stopped(daemon, arguments.hz)
+    stopped = Stopped(daemon.ports, arguments.hz)
     time.sleep(arguments.seconds)
-    stopped.end()
+    stops = stopped.end()
     robots.end()
     if flooder:
         ending.set()
@@ -359,7 +362,7 @@ def measure(arguments, name):
     statistics = json.loads(daemon.stop())
     return {
         **robots.figures(arguments.budget_ms),
-        **stopped.figures(),
+        **stops,
         "flood_per_second": sent.value / arguments.seconds,
         "flood_sent": sent.value,
         "statistics": statistics,
