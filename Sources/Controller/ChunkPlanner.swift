@@ -8,6 +8,8 @@ public protocol ChunkPlanner: SendableMetatype {
     var policy: InfoMessage.Policy { get }
     /// How chunks are sampled.
     var sampler: InfoMessage.Sampler { get }
+    /// Features that a robot may send besides those of `policy`, and that are not read.
+    var ignoredFeatures: Set<String> { get }
 
     /// An empty history for a robot: of `policy.nObsSteps` observations with exactly the features of `policy`.
     func makeHistory() -> ObservationHistory
@@ -42,6 +44,9 @@ public protocol ChunkPlanner: SendableMetatype {
 }
 
 extension ChunkPlanner {
+    /// A robot sends the policy's features and no others.
+    public var ignoredFeatures: Set<String> { [] }
+
     /// A chunk is there when it is done.
     public var interim: (any InterimChunk)? { nil }
 

@@ -186,6 +186,9 @@ struct CommandStream: Sendable {
     /// Control steps a second as measured, if they are not those of the robot file.
     var unexpectedHz: Double? { clock.unexpectedHz }
 
+    /// What is wrong with the time stamps of observations, in words; nil if nothing is.
+    var stampFault: String? { clock.stampFault }
+
     /// What is wrong with the feedback of the newest observation, in words: the robot is not where it was told to be, or outside
     /// its range; nil if nothing is.
     var feedbackFault: String? {

@@ -57,6 +57,16 @@ extension InfoMessage.Policy {
     }
 }
 
+extension ObservationMessage {
+    /// The observation without features that are not read.
+    func leavingOut(_ ignored: Set<String>) -> ObservationMessage {
+        guard !ignored.isEmpty else { return self }
+        var rest = self
+        rest.values = values.filter { !ignored.contains($0.key) }
+        return rest
+    }
+}
+
 extension ObservationHistory {
     /// Adds an observation that has passed the policy's check.
     /// - Throws: ``MessageError`` where the policy's features are not the history's.

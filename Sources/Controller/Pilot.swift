@@ -299,9 +299,10 @@ struct Pilot: Sendable {
             }
         }
         if state == .running, !isFresh(nowNs) {
+            let stamps = stream?.stampFault.map { "; \($0)" } ?? ""
             handle(
                 .observationsStopped,
-                "no fresh observation for \(watchdogs.observationNs / 1_000_000) ms",
+                "no fresh observation for \(watchdogs.observationNs / 1_000_000) ms\(stamps)",
                 nowNs: nowNs
             )
         }
@@ -330,11 +331,9 @@ struct Pilot: Sendable {
 
     /// What is wrong with the robot and does not keep it from moving; nil if nothing is.
     var warning: String? {
-        guard let file, let hertz = stream?.unexpectedHz else { return nil }
-        guard hertz.isFinite else {
-            return
-                "\(robot): the time stamps of its observations stand still; expected them to rise by a control step's time"
-        }
+        guard let file, let stream else { return nil }
+        if let fault = stream.stampFault { return "\(robot): \(fault)" }
+        guard let hertz = stream.unexpectedHz else { return nil }
         let found = (hertz * 100).rounded() / 100
         return
             "\(robot): \(found) control steps a second by its time stamps, expected control_hz, \(file.controlHz)"

@@ -7,6 +7,8 @@ import Wire
 struct PlannerFacts: Sendable {
     let policy: InfoMessage.Policy
     let sampler: InfoMessage.Sampler
+    /// What a robot may send besides the policy's features.
+    let ignoredFeatures: Set<String>
     /// What a robot's history begins as.
     let emptyHistory: ObservationHistory
     /// When chunks are planned together.
@@ -38,6 +40,7 @@ enum PlannerThread {
                 let facts = PlannerFacts(
                     policy: planner.policy,
                     sampler: planner.sampler,
+                    ignoredFeatures: planner.ignoredFeatures,
                     emptyHistory: planner.makeHistory(),
                     grouping: planner.grouping,
                     interim: planner.interim

@@ -9,6 +9,8 @@ public struct PolicyPlanner: ChunkPlanner {
     public let policy: InfoMessage.Policy
     /// How it samples.
     public let sampler: InfoMessage.Sampler
+    /// Inputs that the policy's configuration names and that its model does not read.
+    public let ignoredFeatures: Set<String>
     /// When chunks are planned together, from times measured when the planner is made; nil: never. That is so where chunks are
     /// sampled in parallel and no budget is kept.
     public private(set) var grouping: Grouping?
@@ -70,6 +72,7 @@ public struct PolicyPlanner: ChunkPlanner {
             actionDim: configuration.actionDim
         )
         self.sampler = InfoMessage.Sampler(diffusion.settings, kernel: kernel)
+        ignoredFeatures = bundle.ignoredFeatures
         description = ChunkDescription(policy: policy, sampler: sampler, interim: diffusion.interim)
         // What comes of these chunks does not matter, not even whether they are finite. The first finds memory untouched.
         var history = makeHistory()

@@ -53,11 +53,12 @@ extension SocketLoop {
     }
 
     func accept(
-        _ observation: ObservationMessage,
+        _ received: ObservationMessage,
         preceding: [[String: [Float]]] = [],
         for destination: PlanningJob.Destination,
         receivedNs: UInt64
     ) throws(MessageError) {
+        let observation = received.leavingOut(planner.ignoredFeatures)
         let robot = observation.robot
         for values in preceding { try planner.policy.check(values) }
         try planner.policy.check(observation.values)

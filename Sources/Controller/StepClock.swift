@@ -14,6 +14,10 @@ struct StepClock: Sendable {
 
     private let clock: RobotFile.RobotClock
     private var rate: StepRate
+    /// The first observation's time stamp and receipt.
+    private var first: (timeNs: UInt64, receivedNs: UInt64)?
+    /// For how long observations have been received since.
+    private var receivedForNs: UInt64 = 0
     /// Of the newest observations, receipt minus time stamp, as signed nanoseconds.
     private var differences: [Int64] = []
     private var oldest = 0
@@ -37,6 +41,26 @@ struct StepClock: Sendable {
     /// Control steps a second as measured by the robot's time stamps, if they are not those of the robot file.
     var unexpectedHz: Double? { rate.unexpectedHz }
 
+    /// What is wrong with the time stamps, in words, if they do not advance as nanoseconds do; nil if nothing is.
+    var stampFault: String? {
+        guard let first, let newest, receivedForNs >= Self.leastReceivedNs else { return nil }
+        let stampedNs = newest.timeNs &- first.timeNs
+        guard stampedNs > 0 else { return "its time_ns stands still, expected nanoseconds" }
+        let times = Double(receivedForNs) / Double(stampedNs)
+        guard times > Self.mostTimesSlow else { return nil }
+        let unit: (name: String, ratio: Double)? = [
+            ("microseconds", 1e3), ("milliseconds", 1e6), ("seconds", 1e9),
+        ]
+        .first { (0.5...2).contains(times / $0.1) }
+        let found = unit.map { "as \($0.name) do" } ?? "\((times * 10).rounded() / 10) times too slowly"
+        return "its time_ns advances \(found), expected nanoseconds"
+    }
+
+    /// Only after so long, in nanoseconds, is anything said of the speed of time stamps.
+    private static let leastReceivedNs: UInt64 = 250_000_000
+    /// Stamps that are slower than this are not those of nanoseconds.
+    private static let mostTimesSlow = 5.0
+
     /// Whether a later observation has an earlier time stamp.
     func goesBack(to timeNs: UInt64) -> Bool { newest.map { timeNs < $0.timeNs } ?? false }
 
@@ -54,6 +78,9 @@ struct StepClock: Sendable {
             oldest = (oldest + 1) % Self.remembered
         }
         newest = (sequence, timeNs)
+        let first = first ?? (timeNs, receivedNs)
+        self.first = first
+        receivedForNs = receivedNs &- first.receivedNs
         rate.observe(sequence: sequence, timeNs: timeNs)
         offset =
             switch clock {

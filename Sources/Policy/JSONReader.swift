@@ -71,6 +71,33 @@ struct JSONReader {
         }
     }
 
+    /// The members that are not named here, if their values say nothing: null, false, or empty. Others are refused.
+    func emptyKeys(otherThan known: Set<String>) throws(PolicyError) -> [String] {
+        var empty: [String] = []
+        for (key, reader) in try members() where !known.contains(key) {
+            guard reader.isEmpty else {
+                throw PolicyError(
+                    file,
+                    reader.path,
+                    found: "an unknown key, \(reader.value.summary)",
+                    expected:
+                        "only keys whose meaning for inference is known, or a value of null, false or empty"
+                )
+            }
+            empty.append(key)
+        }
+        return empty
+    }
+
+    private var isEmpty: Bool {
+        switch value {
+        case .null, .boolean(false), .string(""): true
+        case .array(let values): values.isEmpty
+        case .object(let object): object.members.isEmpty
+        default: false
+        }
+    }
+
     func elements() throws(PolicyError) -> [JSONReader] {
         guard case .array(let values) = value else { throw error(expected: "a list") }
         return values.enumerated().map {

@@ -16,6 +16,8 @@ public struct PolicyBundle: Sendable {
     public let configuration: PolicyConfiguration
     /// What the policy observes, under the names the robot sends, in condition order.
     public let observationFeatures: [ObservationFeature]
+    /// What the robot may send besides: inputs that the configuration names and that the model does not read.
+    public let ignoredFeatures: Set<String>
     /// How each feature is normalised, by LeRobot feature name; `action` is among them.
     public let normalizationModes: [String: NormalizationMode]
     /// Element types in which the weights are stored.
@@ -24,6 +26,8 @@ public struct PolicyBundle: Sendable {
     let inputNormalization: [AffineMap]
     let actionUnnormalization: AffineMap
     private let checkpoint: SafetensorsCheckpoint
+    /// The name under which the checkpoint has each tensor of the network, by LeRobot's name.
+    private let storedNames: [String: String]
 
     /// LeRobot's name of the network inside the policy.
     private static let networkPrefix = "diffusion.unet."
@@ -46,6 +50,7 @@ public struct PolicyBundle: Sendable {
             checkpoint: checkpoint
         )
         observationFeatures = normalization.features
+        ignoredFeatures = normalization.ignoredFeatures
         inputNormalization = normalization.inputs.map(AffineMap.init(normalizing:))
         actionUnnormalization = AffineMap(unnormalizing: normalization.action)
         var modes = ["action": normalization.action.mode]
@@ -53,11 +58,13 @@ public struct PolicyBundle: Sendable {
             modes[feature.checkpointName] = statistics.mode
         }
         normalizationModes = modes
+        storedNames = try Self.storedNames(checkpoint)
+        let hasProcessors = PolicyNormalization.hasProcessors(directory)
         weightDTypes = try Self.checkWeights(
             checkpoint,
+            storedNames,
             architecture: configuration.architecture,
-            otherNames: PolicyNormalization.hasProcessors(directory)
-                ? [] : PolicyNormalization.bufferNames(configuration)
+            isOther: { !hasProcessors && PolicyNormalization.isBufferName($0) }
         )
     }
 
@@ -120,7 +127,7 @@ public struct PolicyBundle: Sendable {
 
     /// The values of one of the network's parameters, all of them finite.
     private func values(of parameter: UNet1DArchitecture.Parameter) throws(PolicyError) -> [Float] {
-        let name = Self.networkPrefix + parameter.name
+        let name = storedNames[Self.networkPrefix + parameter.name] ?? Self.networkPrefix + parameter.name
         let (file, values) = try withPolicyError { () throws(SafetensorsError) in
             (try checkpoint.file(of: name).name, try checkpoint.floats(name))
         }
@@ -135,21 +142,45 @@ public struct PolicyBundle: Sendable {
         return values
     }
 
-    /// Compares the checkpoint's tensors with the ones the architecture has.
-    private static func checkWeights(
-        _ checkpoint: SafetensorsCheckpoint,
-        architecture: UNet1DArchitecture,
-        otherNames: Set<String>
-    ) throws(PolicyError) -> Set<DType> {
-        var expectedNames = otherNames
-        var dtypes: Set<DType> = []
-        for parameter in architecture.parameters {
-            let name = networkPrefix + parameter.name
-            expectedNames.insert(name)
-            guard checkpoint.contains(name) else {
+    /// The checkpoint's tensors by LeRobot's names. A policy that was trained with `compile_model` has `_orig_mod` in the
+    /// place at which `torch.compile` wrapped a module.
+    private static func storedNames(_ checkpoint: SafetensorsCheckpoint) throws(PolicyError) -> [String:
+        String]
+    {
+        var stored: [String: String] = [:]
+        for name in checkpoint.names {
+            let plain = name.split(separator: ".", omittingEmptySubsequences: false)
+                .filter { $0 != "_orig_mod" }.joined(separator: ".")
+            if let other = stored.updateValue(name, forKey: plain) {
                 throw PolicyError(
                     checkpoint.name,
                     "tensor \(name.quoted)",
+                    found: "\(other.quoted) as well",
+                    expected: "one tensor that is \(plain.quoted) without _orig_mod"
+                )
+            }
+        }
+        return stored
+    }
+
+    /// Compares the checkpoint's tensors with the ones the architecture has.
+    ///
+    /// - Parameter isOther: whether a tensor that is not the network's may be there.
+    private static func checkWeights(
+        _ checkpoint: SafetensorsCheckpoint,
+        _ storedNames: [String: String],
+        architecture: UNet1DArchitecture,
+        isOther: (String) -> Bool
+    ) throws(PolicyError) -> Set<DType> {
+        var expectedNames: Set<String> = []
+        var dtypes: Set<DType> = []
+        for parameter in architecture.parameters {
+            let plain = networkPrefix + parameter.name
+            expectedNames.insert(plain)
+            guard let name = storedNames[plain] else {
+                throw PolicyError(
+                    checkpoint.name,
+                    "tensor \(plain.quoted)",
                     found: "missing",
                     expected: "shape \(parameter.shape), as \(PolicyConfiguration.fileName) has it"
                 )
@@ -175,7 +206,7 @@ public struct PolicyBundle: Sendable {
             }
             dtypes.insert(tensor.dtype)
         }
-        if let extra = checkpoint.names.first(where: { !expectedNames.contains($0) }) {
+        if let extra = storedNames.keys.filter({ !expectedNames.contains($0) && !isOther($0) }).min() {
             throw PolicyError(
                 checkpoint.name,
                 "tensor \(extra.quoted)",

@@ -6,7 +6,7 @@ import Sampling
 /// A LeRobot diffusion policy's `config.json`, checked: everything in it that changes the policy's output.
 ///
 /// Keys that are absent have LeRobot 0.4.4's defaults (`DiffusionConfig`). Keys that only concern training or image
-/// encoders are accepted and not read; a key that is neither is an error.
+/// encoders are accepted and not read. A key that is neither is an error, unless its value is null, false or empty.
 public struct PolicyConfiguration: Sendable, Hashable {
     /// The file's name in a bundle.
     public static let fileName = "config.json"
@@ -32,6 +32,10 @@ public struct PolicyConfiguration: Sendable, Hashable {
     public let horizon: Int
     /// Actions to execute, from the current step on.
     public let nActionSteps: Int
+    /// Inputs that the file names and that LeRobot's model does not read. A robot need not send them.
+    public let ignoredInputs: [String]
+    /// What the file says that has no effect, and what was taken differently than it says, in words: one line each.
+    public let notes: [String]
     /// How each feature type is normalised. A type that is not here is not normalised.
     public let normalizationMapping: [FeatureType: NormalizationMode]
     /// The network.
@@ -58,18 +62,7 @@ public struct PolicyConfiguration: Sendable, Hashable {
         } else if try root.optional("noise_scheduler_type") == nil {
             _ = try root.required("type", expected: "\"diffusion\"")
         }
-        for key in [
-            "input_shapes", "output_shapes", "input_normalization_modes", "output_normalization_modes",
-        ] {
-            guard let old = try root.optional(key) else { continue }
-            throw PolicyError(
-                root.file,
-                old.path,
-                found: "a key of the layout before input_features",
-                expected: "a checkpoint whose config.json has input_features and output_features"
-            )
-        }
-        try root.refuseOtherKeys(than: Self.keysOfInference.union(Self.keysWithoutEffect))
+        let unread = try root.emptyKeys(otherThan: Self.keysOfInference.union(Self.keysWithoutEffect))
         if let peft = try root.optional("use_peft"), try peft.boolean() {
             throw peft.error(expected: "false: adapters are not supported, merge them into the weights")
         }
@@ -82,8 +75,11 @@ public struct PolicyConfiguration: Sendable, Hashable {
             try root.optional(key)?.boolean() ?? value
         }
 
-        inputs = try Self.inputs(root)
-        actionDim = try Self.actionDim(root)
+        let features = try PolicyFeatures(root)
+        inputs = features.inputs.map { Input(name: $0.name, type: $0.type, count: $0.count) }
+        actionDim = features.action.count
+        normalizationMapping = features.normalizationMapping
+        ignoredInputs = features.ignoredInputs
         nObsSteps = try integer("n_obs_steps", 1...256, default: 2)
         horizon = try integer("horizon", 1...4096, default: 16)
         guard horizon * actionDim <= Self.maximumSampleCount else {
@@ -94,16 +90,17 @@ public struct PolicyConfiguration: Sendable, Hashable {
                 expected: "at most \(Self.maximumSampleCount) numbers in one prediction"
             )
         }
-        nActionSteps = try integer("n_action_steps", 1...4096, default: 8)
-        guard nActionSteps <= horizon - nObsSteps + 1 else {
+        let asked = try integer("n_action_steps", 1...4096, default: 8)
+        guard horizon >= nObsSteps else {
             throw PolicyError(
                 root.file,
-                "n_action_steps",
-                found: "\(nActionSteps)",
-                expected: "at most horizon - n_obs_steps + 1, which is \(horizon - nObsSteps + 1)"
+                "n_obs_steps",
+                found: "\(nObsSteps)",
+                expected: "at most horizon, which is \(horizon)"
             )
         }
-        normalizationMapping = try Self.normalizationMapping(root)
+        nActionSteps = min(asked, horizon - nObsSteps + 1)
+        notes = Self.notes(features, unread: unread, asked: asked, nActionSteps: nActionSteps)
         architecture = try Self.architecture(
             root,
             actionDim: actionDim,
@@ -160,17 +157,20 @@ public struct PolicyConfiguration: Sendable, Hashable {
         var solver: Solver { self == .ddpm ? .ddpm : .ddim }
     }
 
-    private static let keysOfInference: Set<String> = [
-        "type", "n_obs_steps", "horizon", "n_action_steps", "input_features", "output_features",
-        "normalization_mapping", "down_dims", "kernel_size", "n_groups", "diffusion_step_embed_dim",
+    /// What decides the policy's output.
+    static let keysOfInference = Set([
+        "type", "n_obs_steps", "horizon", "n_action_steps", "down_dims", "kernel_size", "n_groups",
+        "diffusion_step_embed_dim",
         "use_film_scale_modulation", "noise_scheduler_type", "num_train_timesteps", "beta_schedule",
         "beta_start",
         "beta_end", "prediction_type", "clip_sample", "clip_sample_range", "num_inference_steps", "use_peft",
-    ]
+    ])
+    .union(PolicyFeatures.keys).union(PolicyFeatures.keysBefore2025)
 
     /// Where and how it is trained and stored, and image encoders, which a policy without images does not have.
-    private static let keysWithoutEffect: Set<String> = [
+    static let keysWithoutEffect: Set<String> = [
         "device", "use_amp", "push_to_hub", "repo_id", "private", "tags", "license", "pretrained_path",
+        "pretrained_revision", "gradient_checkpointing",
         "drop_n_last_frames", "do_mask_loss_for_padding", "compile_model", "compile_mode", "optimizer_lr",
         "optimizer_betas", "optimizer_eps", "optimizer_weight_decay", "scheduler_name",
         "scheduler_warmup_steps",
@@ -179,72 +179,22 @@ public struct PolicyConfiguration: Sendable, Hashable {
         "use_separate_rgb_encoder_per_camera",
     ]
 
-    private static func inputs(_ root: JSONReader) throws(PolicyError) -> [Input] {
-        let features = try root.required("input_features", expected: "an object that names the inputs")
-        var found: [String: Input] = [:]
-        for (name, feature) in try features.members() {
-            let type = try feature.required("type", expected: "a feature type").choice(FeatureType.self)
-            if type == .visual || name.hasPrefix("observation.image") {
-                throw PolicyError(
-                    root.file,
-                    feature.path,
-                    found: "an image input, not supported yet",
-                    expected: "low-dimensional inputs only"
-                )
-            }
-            let isKnown =
-                switch name {
-                case "observation.state": type == .state
-                case "observation.environment_state": type == .environment
-                default: false
-                }
-            guard isKnown else {
-                throw PolicyError(
-                    root.file,
-                    feature.path,
-                    found: "an input of type \(type.rawValue)",
-                    expected: "observation.state (STATE) and observation.environment_state (ENV) only"
-                )
-            }
-            found[name] = Input(name: name, type: type, count: try dimension(feature, limit: 16_384))
-        }
-        guard let state = found["observation.state"] else {
-            throw PolicyError(
-                root.file,
-                "\(features.path).observation.state",
-                found: "missing",
-                expected: "a feature of type STATE"
+    private static func notes(
+        _ features: PolicyFeatures,
+        unread: [String],
+        asked: Int,
+        nActionSteps: Int
+    ) -> [String] {
+        var notes: [String] = []
+        if asked != nActionSteps {
+            notes.append(
+                "n_action_steps is \(asked), and a prediction has only \(nActionSteps) actions from the current step on"
             )
         }
-        return [state] + [found["observation.environment_state"]].compactMap(\.self)
-    }
-
-    private static func actionDim(_ root: JSONReader) throws(PolicyError) -> Int {
-        let features = try root.required("output_features", expected: "an object with \"action\"")
-        for (name, feature) in try features.members() where name != "action" {
-            throw PolicyError(root.file, feature.path, found: "an output", expected: "\"action\" only")
-        }
-        let action = try features.required("action", expected: "a feature of type ACTION")
-        let type = try action.required("type", expected: "\"ACTION\"")
-        guard try type.choice(FeatureType.self) == .action else { throw type.error(expected: "\"ACTION\"") }
-        return try dimension(action, limit: 4096)
-    }
-
-    /// The only dimension of a feature's shape.
-    private static func dimension(_ feature: JSONReader, limit: Int) throws(PolicyError) -> Int {
-        let shape = try feature.required("shape", expected: "a list of one whole number")
-        let dimensions = try shape.elements()
-        guard dimensions.count == 1 else { throw shape.error(expected: "a list of one whole number") }
-        return try dimensions[0].integer(in: 1...limit)
-    }
-
-    private static func normalizationMapping(
-        _ root: JSONReader
-    ) throws(PolicyError) -> [FeatureType: NormalizationMode] {
-        guard let mapping = try root.optional("normalization_mapping") else {
-            return [.visual: .meanStd, .state: .minMax, .action: .minMax]
-        }
-        return try mapping.normalizationMapping()
+        notes += features.ignoredInputs.map { "the model does not read \($0.quoted), which need not be sent" }
+        notes += features.ignoredOutputs.map { "the model does not write \($0.quoted)" }
+        notes += unread.map { "\($0.quoted) is an unknown key; its value is null, false or empty" }
+        return notes
     }
 
     private static func architecture(

@@ -9,6 +9,8 @@ struct PolicyNormalization: Sendable, Hashable {
     /// One for each of `features`.
     let inputs: [NormalizationStatistics]
     let action: NormalizationStatistics
+    /// What the robot may send and the model does not read, under the names the robot sends.
+    let ignoredFeatures: Set<String>
 
     /// Reads the statistics.
     ///
@@ -91,6 +93,11 @@ struct PolicyNormalization: Sendable, Hashable {
         self.inputs = inputs
         action = try unnormalizer.statisticsOfAction(configuration: configuration)
         features = try Self.features(configuration, renameMap: renameMap, file: before.file)
+        ignoredFeatures = Set(
+            configuration.ignoredInputs.map { name in
+                renameMap.first { $0.value == name }?.key ?? name
+            }
+        )
     }
 
     /// The layout before LeRobot 0.4: buffers of the policy's own `normalize_inputs` and `unnormalize_outputs` modules.
@@ -120,20 +127,16 @@ struct PolicyNormalization: Sendable, Hashable {
             count: configuration.actionDim
         )
         features = try Self.features(configuration, renameMap: [:], file: PolicyConfiguration.fileName)
+        ignoredFeatures = Set(configuration.ignoredInputs)
     }
 
-    /// The tensors that the older layout may have beside the weights, used or not.
-    static func bufferNames(_ configuration: PolicyConfiguration) -> Set<String> {
-        let buffers =
-            configuration.inputs.map { ("normalize_inputs", $0.name) }
-            + [("normalize_targets", "action"), ("unnormalize_outputs", "action")]
-        return Set(
-            buffers.flatMap { module, feature in
-                ["min", "max", "mean", "std"].map {
-                    bufferName(module: module, feature: feature, statistic: $0)
-                }
+    /// Whether a tensor is one of those that the older layout may have beside the weights, used or not.
+    static func isBufferName(_ name: String) -> Bool {
+        ["normalize_inputs", "normalize_targets", "unnormalize_outputs"].contains { module in
+            ["min", "max", "mean", "std"].contains { statistic in
+                name.hasPrefix("\(module).buffer_") && name.hasSuffix(".\(statistic)")
             }
-        )
+        }
     }
 
     private static func bufferName(module: String, feature: String, statistic: String) -> String {

@@ -66,7 +66,7 @@ public struct RobotFile: Sendable, Hashable {
     public var robot: String?
     /// Control steps a second, as the policy was trained.
     public var controlHz: Double
-    /// Commands a second, a whole multiple of `controlHz`.
+    /// Commands a second, at least `controlHz`.
     public var commandHz: Double
     /// How commands follow from actions.
     public var interpolation: Interpolation
@@ -220,14 +220,13 @@ public struct RobotFile: Sendable, Hashable {
         }
     }
 
-    /// Checks that commands fall on control steps.
-    /// - Throws: ``RobotFileError`` where `commandHz` is not a whole multiple of `controlHz`.
+    /// Checks that every control step has a command.
+    /// - Throws: ``RobotFileError`` if `commandHz` is below `controlHz`.
     public static func checkRates(controlHz: Double, commandHz: Double) throws(RobotFileError) {
-        let ratio = commandHz / controlHz
-        guard ratio >= 1, abs(ratio - ratio.rounded()) < 1e-9 * ratio else {
+        guard commandHz >= controlHz else {
             throw RobotFileError(
                 "command_hz",
-                "found \(commandHz), expected a whole multiple of control_hz, \(controlHz)"
+                "found \(commandHz), expected at least control_hz, \(controlHz)"
             )
         }
     }

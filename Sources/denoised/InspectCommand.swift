@@ -62,6 +62,8 @@ struct InspectCommand: ParsableCommand {
         let nActionSteps: Int
         let network: Network
         let schedule: Schedule
+        /// What `config.json` says that has no effect, or was taken differently.
+        let notes: [String]
         /// What `--window auto` takes on this machine, for each kernel that has been calibrated with the policy's own solver.
         let autoWindows: [CalibratedWindow]
     }
@@ -125,6 +127,7 @@ struct InspectCommand: ParsableCommand {
                 predictionType: configuration.predictionType.rawValue,
                 clipSampleRange: configuration.clipSampleRange
             ),
+            notes: configuration.notes,
             autoWindows: Precision.allCases.compactMap { precision in
                 Kernel(best: precision).flatMap { calibratedWindow(bundle, kernel: $0) }
             }
@@ -168,35 +171,37 @@ struct InspectCommand: ParsableCommand {
         let network = report.network
         let schedule = report.schedule
         let clip = schedule.clipSampleRange.map { "clipped to +-\($0)" } ?? "not clipped"
-        let lines = [
-            (
-                "time",
-                "horizon \(report.horizon), \(report.nObsSteps) observation steps in, "
-                    + "\(report.nActionSteps) action steps out"
-            ),
-            (
-                "network",
-                "UNet \(network.downDims.map(String.init).joined(separator: "-")), "
-                    + "kernel \(network.kernelSize), \(network.nGroups) groups, "
-                    + "timestep embedding \(network.diffusionStepEmbedDim), "
-                    + "FiLM \(network.useFilmScaleModulation ? "scale and bias" : "bias only"), "
-                    + "condition of \(network.conditionDim) numbers"
-            ),
-            (
-                "size",
-                "\(fixed(Double(network.parameters) / 1e6, 2)) M parameters stored as "
-                    + "\(network.weightDtypes.joined(separator: ", ")), "
-                    + "\(fixed(network.gflopPerSample, 3)) GFLOP a forward pass"
-            ),
-            (
-                "schedule",
-                "\(schedule.noiseSchedulerType), \(schedule.numInferenceSteps) of "
-                    + "\(schedule.numTrainTimesteps) timesteps, \(schedule.betaSchedule), predicts "
-                    + "\(schedule.predictionType), \(clip)"
-            ),
-            ("runs on", network.kernels.joined(separator: "; ")),
-            ("window", windows(report.autoWindows)),
-        ]
+        let lines =
+            [
+                (
+                    "time",
+                    "horizon \(report.horizon), \(report.nObsSteps) observation steps in, "
+                        + "\(report.nActionSteps) action steps out"
+                ),
+                (
+                    "network",
+                    "UNet \(network.downDims.map(String.init).joined(separator: "-")), "
+                        + "kernel \(network.kernelSize), \(network.nGroups) groups, "
+                        + "timestep embedding \(network.diffusionStepEmbedDim), "
+                        + "FiLM \(network.useFilmScaleModulation ? "scale and bias" : "bias only"), "
+                        + "condition of \(network.conditionDim) numbers"
+                ),
+                (
+                    "size",
+                    "\(fixed(Double(network.parameters) / 1e6, 2)) M parameters stored as "
+                        + "\(network.weightDtypes.joined(separator: ", ")), "
+                        + "\(fixed(network.gflopPerSample, 3)) GFLOP a forward pass"
+                ),
+                (
+                    "schedule",
+                    "\(schedule.noiseSchedulerType), \(schedule.numInferenceSteps) of "
+                        + "\(schedule.numTrainTimesteps) timesteps, \(schedule.betaSchedule), predicts "
+                        + "\(schedule.predictionType), \(clip)"
+                ),
+                ("runs on", network.kernels.joined(separator: "; ")),
+                ("window", windows(report.autoWindows)),
+            ]
+            + report.notes.map { ("note", $0) }
         for (name, text) in lines {
             Console.result("  " + name.padding(toLength: 10, withPad: " ", startingAt: 0) + text)
         }

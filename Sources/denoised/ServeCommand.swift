@@ -70,7 +70,7 @@ struct ServeCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Commands a second, a whole multiple of the control rate. Default: what --robot says.",
+            "Commands a second, at least the control rate. Default: what --robot says.",
             valueName: "hz"
         )
     )

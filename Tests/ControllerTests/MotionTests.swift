@@ -169,13 +169,47 @@ import Wire
         #expect(moved > 3_600_000_000_000)
     }
 
-    @Test func stampsThatStandStillAreNamed() throws {
+    @Test(arguments: [
+        (UInt64(0), "stands still"), (1000, "as microseconds do"), (1_000_000, "as milliseconds do"),
+        (1_000_000_000, "as seconds do"), (20, "20.0 times too slowly"),
+    ])
+    func stampsThatAreNoNanosecondsAreNamed(unitNs: UInt64, words: String) throws {
         var ride = try Ride(Self.limits)
-        for step in 0..<20 as Range<UInt64> {
-            try ride.observe(ride.observation(step, timeNs: 5))
-            ride.nowNs += 100_000_000
+        let last = UInt64(unitNs == 1_000_000_000 ? 40 : 20)
+        for step in 0..<last {
+            let timeNs = unitNs == 0 ? 5 : step * 100_000_000 / unitNs
+            if try ride.observe(ride.observation(step, timeNs: timeNs)) {
+                var chunk = try ride.chunk(step)
+                try ride.pilot.receive(&chunk, isCarriedOut: true, nowNs: ride.nowNs)
+            }
+            for _ in 0..<10 {
+                ride.nowNs += 10_000_000
+                if let command = ride.pilot.tick(nowNs: ride.nowNs) { ride.commands.append(command) }
+            }
         }
-        #expect(ride.pilot.warning?.contains("stand still") == true)
+        let reason = ride.pilot.status(nowNs: ride.nowNs).reason
+        #expect(ride.pilot.state == .holding, "\(reason)")
+        #expect(ride.pilot.warning?.contains(words) == true, "\(ride.pilot.warning ?? "")")
+        #expect(
+            reason.hasPrefix("no fresh observation for 500 ms; its time_ns")
+                && reason.contains("expected nanoseconds")
+        )
+    }
+
+    /// Commands at a rate that is no multiple of the control rate: each has its own place between two steps.
+    @Test(arguments: [(10.0, 125.0), (15, 100), (30, 500), (10, 33.3)])
+    func everyRateOfCommandsGoes(controlHz: Double, commandHz: Double) throws {
+        var ride = try Ride("interpolation: linear", controlHz: controlHz, commandRate: commandHz)
+        ride.stepNs = UInt64(1e9 / controlHz)
+        ride.value = { Float($0) * 3 }
+        try ride.go(forMs: 3000)
+        #expect(ride.pilot.state == .running && ride.pilot.warning == nil)
+        #expect(Double(ride.commands.count) > 2.5 * commandHz)
+        for (last, next) in zip(ride.commands, ride.commands.dropFirst()) {
+            #expect(abs(Double(next.timeNs - last.timeNs) - 1e9 / commandHz) <= 3)
+            #expect(abs(next.step - last.step - controlHz / commandHz) < 1e-4)
+            #expect(abs(Double(next.action[0]) - 3 * next.step) < 1e-3)
+        }
     }
 }
 

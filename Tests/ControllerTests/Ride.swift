@@ -42,10 +42,10 @@ struct Ride {
     private var dueChunks: [(chunk: ChunkMessage, atNs: UInt64)] = []
     private var nextObservationNs = Ride.startNs
 
-    init(_ lines: String..., commandHz: Int = 50) throws {
+    init(_ lines: String..., controlHz: Double = 10, commandHz: Int = 50, commandRate: Double? = nil) throws {
         let text = """
-            control_hz: 10
-            command_hz: \(commandHz)
+            control_hz: \(controlHz)
+            command_hz: \(commandRate ?? Double(commandHz))
             \(lines.contains { $0.hasPrefix("interpolation") } ? "" : "interpolation: hold")
             \(lines.joined(separator: "\n"))
             """

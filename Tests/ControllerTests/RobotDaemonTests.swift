@@ -223,6 +223,21 @@ import Wire
         #expect(toy.log.lines.contains { $0.hasPrefix("warning: arm1 is faulted") })
     }
 
+    /// What the policy names and its model does not read may come, in any size, or not.
+    @Test func featuresThatAreNotReadMayBeSent() throws {
+        let toy = try ToyDaemon()
+        let client = try toy.client()
+        let plain = try client.predict(Self.seen(0))
+        _ = try client.reset()
+        var more = try Self.seen(0)
+        more.values["observation.velocity"] = [1, 2, 3, 4, 5]
+        #expect(try client.predict(more).actions == plain.actions)
+        more.sequence = 1
+        more.values["observation.effort"] = [1]
+        let refused = #expect(throws: RobotClientError.self) { try client.predict(more) }
+        #expect("\(String(describing: refused))".contains("observation.effort"))
+    }
+
     @Test func secondProcessUnderOneIDIsRefused() throws {
         let toy = try Self.daemon(Self.file())
         let client = try toy.client()

@@ -27,6 +27,7 @@ struct ToyPlanner: ChunkPlanner {
         actionDim: 2
     )
     let sampler = InfoMessage.Sampler(solver: "ddim", steps: 5, method: "sequential", kernel: "toy")
+    let ignoredFeatures: Set<String> = ["observation.velocity"]
     /// Where set, each chunk waits to be let through.
     var gate: Gate?
     /// What there is of a chunk meanwhile.

@@ -93,7 +93,7 @@ struct PolicyConfigurationTests {
         ("horizon", "null", "horizon", "null"),
         ("horizon", "1000000000000", "horizon", "1000000000000"),
         ("n_obs_steps", "0", "n_obs_steps", "1 to 256"),
-        ("n_action_steps", "8", "n_action_steps", "which is 7"),
+        ("n_obs_steps", "9", "n_obs_steps", "which is 8"),
         ("n_action_steps", "-1", "n_action_steps", "-1"),
         ("down_dims", "[]", "down_dims", "1 to 12"),
         ("down_dims", "[8, 18]", "down_dims", "multiple of n_groups"),
@@ -144,7 +144,7 @@ struct PolicyConfigurationTests {
         ),
         (
             "input_features", #"{"observation.effort": {"type": "STATE", "shape": [2]}}"#,
-            "input_features.observation.effort", "observation.state"
+            "input_features.observation.state", "missing"
         ),
         (
             "input_features",
@@ -156,14 +156,12 @@ struct PolicyConfigurationTests {
             "output_features", #"{"action": {"type": "STATE", "shape": [2]}}"#, "output_features.action.type",
             "ACTION"
         ),
-        (
-            "output_features",
-            #"{"action": {"type": "ACTION", "shape": [2]}, "reward": {"type": "REWARD", "shape": [1]}}"#,
-            "output_features.reward", "only"
-        ),
         ("use_peft", "true", "use_peft", "adapters"),
         ("n_action_step", "4", "n_action_step", "unknown key"),
-        ("input_shapes", "{}", "input_shapes", "input_features"),
+        ("n_action_step", "true", "n_action_step", "true"),
+        ("n_action_step", "0", "n_action_step", "null, false or empty"),
+        ("n_action_step", "[1]", "n_action_step", "unknown key"),
+        ("input_shapes", "{}", "input_features", "beside input_shapes"),
     ]
 
     @Test(arguments: mistakes.indices)
