@@ -65,6 +65,8 @@ extension SocketLoop {
             }
             switch outcome {
             case .success(var stop):
+                // Before anything else is read: the robot's next command may be due already.
+                try sendCommands()
                 try answerOnceKept(client) {
                     stop.keeping = $0
                     return .stop(stop)
