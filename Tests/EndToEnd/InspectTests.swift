@@ -31,7 +31,7 @@ extension EndToEnd {
             #expect(
                 Set(report.keys) == [
                     "name", "input_features", "output_features", "horizon", "n_obs_steps", "n_action_steps",
-                    "network", "schedule", "auto_windows",
+                    "network", "schedule", "auto_windows", "notes",
                 ]
             )
             #expect(report["name"] as? String == "processors")
