@@ -10,8 +10,8 @@ import Safetensors
 public struct PolicyBundle: Sendable {
     /// The folder.
     public let directory: URL
-    /// What people call the policy: its folder's name, in a form that any log can hold.
-    public var name: String { directory.standardizedFileURL.lastPathComponent.inOneLine }
+    /// What people call the policy: its run's, repository's or folder's name; see ``PolicyFolder/name``.
+    public let name: String
     /// What `config.json` says.
     public let configuration: PolicyConfiguration
     /// What the policy observes, under the names the robot sends, in condition order.
@@ -35,9 +35,13 @@ public struct PolicyBundle: Sendable {
     /// Reads and checks a bundle: the configuration, the statistics, and name, shape and dtype of every weight. The
     /// weights themselves are read when a `DiffusionPolicy` is made.
     ///
+    /// - Parameter given: the policy's folder, or one that a ``PolicyFolder`` finds it from.
     /// - Throws: `PolicyError` with file, field or tensor, what was found and what was expected.
-    public init(directory: URL) throws(PolicyError) {
+    public init(directory given: URL) throws(PolicyError) {
+        let folder = try PolicyFolder(resolving: given)
+        let directory = folder.url
         self.directory = directory
+        name = folder.name
         configuration = try PolicyConfiguration(
             contentsOf: directory.appendingPathComponent(PolicyConfiguration.fileName)
         )

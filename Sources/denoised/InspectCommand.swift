@@ -3,6 +3,7 @@ import Denoiser
 import Foundation
 import Policy
 import Sampling
+import Wire
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -55,6 +56,8 @@ struct InspectCommand: ParsableCommand {
             let ms: Double
         }
         let name: String
+        /// The folder that was taken.
+        let folder: String
         let inputFeatures: [Feature]
         let outputFeatures: [Feature]
         let horizon: Int
@@ -74,7 +77,8 @@ struct InspectCommand: ParsableCommand {
         if json {
             try Console.json(report)
         } else {
-            Self.show(report)
+            let isGiven = bundle.directory == PolicyOptions.url(policy)
+            Self.show(report, found: isGiven ? nil : report.folder)
         }
     }
 
@@ -86,6 +90,7 @@ struct InspectCommand: ParsableCommand {
         }
         return Report(
             name: bundle.name,
+            folder: bundle.directory.path(percentEncoded: false),
             inputFeatures: bundle.observationFeatures.map {
                 Report.Feature(
                     name: $0.name,
@@ -159,8 +164,10 @@ struct InspectCommand: ParsableCommand {
         )
     }
 
-    private static func show(_ report: Report) {
+    /// - Parameter found: the folder that was taken, if it is not the one that was given.
+    private static func show(_ report: Report, found: String?) {
         Console.result(report.name)
+        if let found { Console.result("  found in \(printable(found, limit: 1024))") }
         Console.result("")
         var features = Table("feature", "type", "shape", "normalisation")
         for feature in report.inputFeatures + report.outputFeatures {

@@ -4,11 +4,12 @@ import Policy
 
 /// Opening the policy that a command was given.
 enum PolicyOptions {
-    /// Reads and checks the bundle in a folder.
+    /// The folder that was given.
+    static func url(_ path: String) -> URL { URL(filePath: path, directoryHint: .isDirectory) }
+
+    /// Reads and checks the bundle in a folder, or that it leads to.
     static func load(_ path: String) throws -> PolicyBundle {
-        try Failure.asInput(path: path) {
-            try PolicyBundle(directory: URL(filePath: path, directoryHint: .isDirectory))
-        }
+        try Failure.asInput(path: path) { try PolicyBundle(directory: url(path)) }
     }
 
     /// Reads and checks a bundle that is to be run.

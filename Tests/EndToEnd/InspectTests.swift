@@ -30,8 +30,8 @@ extension EndToEnd {
             let report = try await succeed(["inspect", SourceTree.tinyPolicy("processors"), "--json"]).json()
             #expect(
                 Set(report.keys) == [
-                    "name", "input_features", "output_features", "horizon", "n_obs_steps", "n_action_steps",
-                    "network", "schedule", "auto_windows", "notes",
+                    "name", "folder", "input_features", "output_features", "horizon", "n_obs_steps",
+                    "n_action_steps", "network", "schedule", "auto_windows", "notes",
                 ]
             )
             #expect(report["name"] as? String == "processors")
