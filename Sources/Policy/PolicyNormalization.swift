@@ -21,10 +21,56 @@ struct PolicyNormalization: Sendable, Hashable {
         checkpoint: SafetensorsCheckpoint
     ) throws(PolicyError) {
         if Self.hasProcessors(directory) {
+            try Self.checkFiles(in: directory)
             try self.init(processorsIn: directory, configuration: configuration)
         } else {
+            // A checkpoint with neither statistics inside nor processors beside it is one that lacks files.
+            if !checkpoint.names.contains(where: {
+                $0.hasPrefix("normalize_") || $0.hasPrefix("unnormalize_")
+            }),
+                configuration.normalizationMode(of: .action) != .identity
+            {
+                throw Self.missing(
+                    [ProcessorPipeline.preprocessorName, ProcessorPipeline.postprocessorName],
+                    in: directory
+                )
+            }
             try self.init(buffersIn: checkpoint, configuration: configuration)
         }
+    }
+
+    /// Throws an error that names all missing files: the two processors and the statistics that they name.
+    private static func checkFiles(in directory: URL) throws(PolicyError) {
+        func isMissing(_ name: String) -> Bool {
+            // Also if there is a symbolic link that leads nowhere.
+            !FileManager.default.fileExists(
+                atPath: directory.appending(path: name).path(percentEncoded: false)
+            )
+        }
+        var missingFiles: [String] = []
+        for name in [ProcessorPipeline.preprocessorName, ProcessorPipeline.postprocessorName] {
+            guard !isMissing(name) else {
+                missingFiles.append(name)
+                continue
+            }
+            let pipeline = try ProcessorPipeline(contentsOf: directory.appending(path: name))
+            for step in pipeline.steps {
+                guard case .string(let file)? = try step.reader.optional("state_file")?.value,
+                    file.isSafetensorsFileName, isMissing(file)
+                else { continue }
+                missingFiles.append(file)
+            }
+        }
+        guard missingFiles.isEmpty else { throw missing(missingFiles, in: directory) }
+    }
+
+    private static func missing(_ files: [String], in directory: URL) -> PolicyError {
+        PolicyError(
+            files[0],
+            found: "No such file"
+                + (files.count == 1 ? "" : "; missing as well: \(files.dropFirst().joined(separator: ", "))"),
+            expected: "all files that LeRobot wrote with \(PolicyConfiguration.fileName)"
+        )
     }
 
     /// Whether the folder has the layout with processor files, of LeRobot 0.4 and later.

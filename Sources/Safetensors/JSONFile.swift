@@ -18,13 +18,16 @@ extension JSONValue {
         let text = try mapping.withBytes(in: 0..<mapping.byteCount) { bytes throws(SafetensorsError) in
             bytes.withUnsafeBytes { Array($0) }
         }
+        // RFC 8259, section 8.1: a reader may ignore a byte order mark.
+        let mark: [UInt8] = [0xef, 0xbb, 0xbf]
+        let markCount = text.starts(with: mark) ? mark.count : 0
         do throws(JSONSyntaxError) {
-            try self.init(parsing: text)
+            try self.init(parsing: Array(text.dropFirst(markCount)))
         } catch {
             throw SafetensorsError(
                 error.reason == .duplicateName ? .duplicateName : .headerSyntax,
                 file: mapping.name,
-                found: "\(error.problem) (byte \(error.offset))",
+                found: "\(error.problem) (byte \(error.offset + markCount))",
                 expected: error.reason == .duplicateName ? "each name once" : "JSON"
             )
         }

@@ -11,6 +11,9 @@ import Foundation
 final class MappedFile: @unchecked Sendable {
     // Sendable holds because every member is a constant and the mapped pages are never written through it.
 
+    /// Git LFS writes no pointer of this size or more.
+    private static let longestPointer = 1024
+
     let name: String
     let byteCount: Int
     private let file: RegularFile
@@ -36,6 +39,14 @@ final class MappedFile: @unchecked Sendable {
             address != MAP_FAILED
         else {
             throw failure("cannot be mapped into memory (\(String(cString: strerror(errno))))")
+        }
+        let pointer = Array("version https://git-lfs.github.com/spec/".utf8)
+        let isPointer =
+            byteCount <= Self.longestPointer && byteCount >= pointer.count
+            && UnsafeRawBufferPointer(start: address, count: pointer.count).elementsEqual(pointer)
+        guard !isPointer else {
+            munmap(address, byteCount)
+            throw failure("a Git LFS pointer; run git lfs pull", expected: "the file that it stands for")
         }
         self.name = name
         self.byteCount = byteCount
