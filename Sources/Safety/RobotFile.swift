@@ -118,6 +118,9 @@ public struct RobotFile: Sendable, Hashable {
     public init(_ text: String) throws(RobotFileError) {
         let top: Node
         do {
+            // A byte order mark is no part of the text.
+            let text =
+                text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
             try Self.checkForm(of: text)
             guard let node = try Yams.compose(yaml: text) else {
                 throw RobotFileError(nil, "the file is empty")

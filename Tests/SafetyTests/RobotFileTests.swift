@@ -38,6 +38,12 @@ import Testing
         }
     }
 
+    @Test func aByteOrderMarkIsReadOver() throws {
+        for text in [Self.good, "%YAML 1.2\n---\n" + Self.good] {
+            #expect(try RobotFile("\u{FEFF}" + text).limits == RobotFile(text).limits)
+        }
+    }
+
     @Test func everyFieldIsRead() throws {
         let file = try RobotFile(Self.good)
         #expect(file.robot == "arm1")
