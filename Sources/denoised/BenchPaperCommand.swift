@@ -20,7 +20,12 @@ struct BenchPaperCommand: ParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
+            valueName: "dir"
+        )
+    )
     var policy: String
 
     @Option(help: ArgumentHelp("Episodes to play with each way of sampling.", valueName: "n"))

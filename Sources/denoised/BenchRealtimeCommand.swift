@@ -25,7 +25,12 @@ struct BenchRealtimeCommand: ParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
+            valueName: "dir"
+        )
+    )
     var policy: String
 
     @Option(help: ArgumentHelp("Episodes of each kind, from seed S on.", valueName: "n"))

@@ -12,7 +12,12 @@ struct InspectCommand: ParsableCommand {
         discussion: "Reads and checks the whole folder, as every command that runs a policy does."
     )
 
-    @Argument(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    @Argument(
+        help: ArgumentHelp(
+            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
+            valueName: "dir"
+        )
+    )
     var policy: String
 
     @Flag(help: "Print one JSON object.")

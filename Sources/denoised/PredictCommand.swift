@@ -18,7 +18,12 @@ struct PredictCommand: ParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
+            valueName: "dir"
+        )
+    )
     var policy: String
 
     @Option(help: ArgumentHelp("Observations, as safetensors.", valueName: "file"))

@@ -26,7 +26,12 @@ struct ReplayCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The recording.", valueName: "file"))
     var recording: String
 
-    @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
+            valueName: "dir"
+        )
+    )
     var policy: String
 
     @OptionGroup

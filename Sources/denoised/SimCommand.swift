@@ -20,7 +20,12 @@ struct SimCommand: ParsableCommand {
             """
     )
 
-    @Option(help: ArgumentHelp("The policy: a LeRobot diffusion checkpoint folder.", valueName: "dir"))
+    @Option(
+        help: ArgumentHelp(
+            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
+            valueName: "dir"
+        )
+    )
     var policy: String?
 
     @Option(
