@@ -1,5 +1,6 @@
 import FlyingSocks
 import Glibc
+import Wire
 
 /// Where an HTTP server listens: a numeric address and a port.
 public struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
@@ -42,8 +43,8 @@ public struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
 
     private var isIPv6: Bool { host.contains(":") }
 
-    /// Whether only this machine reaches it: 127.0.0.0/8 or ::1.
-    public var isLoopback: Bool { isIPv6 ? host == "::1" : host.hasPrefix("127.") }
+    /// Whether only this machine reaches it: 127.0.0.0/8, also as IPv6 writes it, or ::1.
+    public var isLoopback: Bool { EndpointScope.isLocal("tcp://\(isIPv6 ? "[\(host)]" : host):\(port)") }
 
     /// The address as a URL.
     public var description: String { isIPv6 ? "http://[\(host)]:\(port)" : "http://\(host):\(port)" }

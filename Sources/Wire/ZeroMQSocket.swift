@@ -75,6 +75,7 @@ public final class ZeroMQSocket {
     /// - Throws: ``ZeroMQError`` where another socket listens there; at the path of an `ipc` endpoint, also where something
     ///   lies that is no socket, which is left as it is.
     public func bind(_ endpoint: String) throws(ZeroMQError) -> String {
+        try allowIPv6(for: endpoint)
         let bind = { () throws(ZeroMQError) in
             guard zmq_bind(self.handle, endpoint) == 0 else { throw ZeroMQError("bind", endpoint: endpoint) }
         }
@@ -85,6 +86,7 @@ public final class ZeroMQSocket {
     /// Connects; libzmq makes the connection, and makes it again when it is lost, in the background.
     public func connect(_ endpoint: String) throws(ZeroMQError) -> String {
         try IPCPath(endpoint)?.checkLength(to: "connect")
+        try allowIPv6(for: endpoint)
         guard zmq_connect(handle, endpoint) == 0 else { throw ZeroMQError("connect", endpoint: endpoint) }
         return try lastEndpoint()
     }
@@ -162,6 +164,12 @@ public final class ZeroMQSocket {
         if let wakeUp, items[sockets.count].revents != 0 { wakeUp.clear() }
         if let alarm, items[items.count - 1].revents != 0 { alarm.clear() }
         return sockets.indices.map { items[$0].revents & Int16(ZMQ_POLLIN) != 0 }
+    }
+
+    /// An endpoint is bound or connected with the options that the socket has at that moment. With IPv6 allowed, libzmq would
+    /// name IPv4 addresses as IPv6 writes them, and take `localhost` for ::1 alone; so it is allowed where it is needed.
+    private func allowIPv6(for endpoint: String) throws(ZeroMQError) {
+        try set(ZMQ_IPV6, Int32(EndpointScope.needsIPv6(endpoint) ? 1 : 0))
     }
 
     private func lastEndpoint() throws(ZeroMQError) -> String {

@@ -13,9 +13,13 @@ enum Endpoint {
         if text.hasPrefix("tcp://"), let colon = text.lastIndex(of: ":") {
             let port = text[text.index(after: colon)...]
             let host = text[..<colon].dropFirst("tcp://".count)
-            if !host.isEmpty, Int(port).map({ ports.contains($0) }) ?? (String(port) == any) { return text }
+            // The colons of an IPv6 address are none of the endpoint's.
+            let isHost = !host.isEmpty && (host.hasPrefix("[") && host.hasSuffix("]") || !host.contains(":"))
+            if isHost, Int(port).map({ ports.contains($0) }) ?? (String(port) == any) { return text }
         }
         let port = any.map { "a port up to 65535 or \($0)" } ?? "a port from 1 to 65535"
-        throw ValidationError("expected tcp://HOST:PORT with \(port), or ipc://PATH")
+        throw ValidationError(
+            "expected tcp://HOST:PORT with \(port), an IPv6 address in brackets as [::1], or ipc://PATH"
+        )
     }
 }

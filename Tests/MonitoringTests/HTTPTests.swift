@@ -8,6 +8,9 @@ import Testing
         ("localhost:80", "http://127.0.0.1:80", true), ("[::1]:80", "http://[::1]:80", true),
         ("0.0.0.0:80", "http://0.0.0.0:80", false), ("[::]:80", "http://[::]:80", false),
         ("10.0.0.1:65535", "http://10.0.0.1:65535", false),
+        ("[::ffff:127.0.0.1]:80", "http://[::ffff:127.0.0.1]:80", true),
+        ("[::ffff:10.0.0.1]:80", "http://[::ffff:10.0.0.1]:80", false),
+        ("[0:0:0:0:0:0:0:1]:80", "http://[0:0:0:0:0:0:0:1]:80", true),
     ])
     func addressIsRead(text: String, expected: String, isLoopback: Bool) throws {
         let address = try #require(HTTPAddress(text))

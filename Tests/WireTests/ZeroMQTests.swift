@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Wire
@@ -24,6 +25,57 @@ import Testing
         try router.send([frames[0], [9]])
         #expect(try ZeroMQSocket.wait(for: [dealer], timeout: .seconds(10)) == [true])
         #expect(try dealer.receive(maximumFrames: 4) == [[9]])
+    }
+
+    /// Whether the machine has IPv6 on its loopback interface.
+    static let hasIPv6: Bool = {
+        let descriptor = socket(AF_INET6, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_addr = in6addr_loopback
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in6>.size)) == 0
+            }
+        }
+    }()
+
+    /// Whether a message gets from a socket that connects at `reached` (with the port in place of `*`) to one bound at
+    /// `bound`, and the endpoint as bound.
+    private func exchange(bound: String, reached: String) throws -> (arrives: Bool, endpoint: String) {
+        let router = try ZeroMQSocket(.router, context: context)
+        let endpoint = try router.bind(bound)
+        let dealer = try ZeroMQSocket(.dealer, context: context)
+        let port = endpoint.split(separator: ":").last.map(String.init) ?? ""
+        _ = try dealer.connect(reached.replacingOccurrences(of: "*", with: port))
+        try dealer.send([[7]])
+        let arrives = try ZeroMQSocket.wait(for: [router], timeout: .seconds(5))[0]
+        return (arrives, endpoint)
+    }
+
+    @Test(
+        .enabled(if: hasIPv6, "this machine has no IPv6 on its loopback interface"),
+        arguments: [
+            ("tcp://[::1]:*", "tcp://[::1]:*", "tcp://[::1]:"),
+            ("tcp://[::]:*", "tcp://[::1]:*", "tcp://[::]:"),
+            ("tcp://[::]:*", "tcp://127.0.0.1:*", "tcp://[::]:"),
+            ("tcp://[::ffff:127.0.0.1]:*", "tcp://127.0.0.1:*", "tcp://[::ffff:127.0.0.1]:"),
+            ("tcp://127.0.0.1:*", "tcp://[::ffff:127.0.0.1]:*", "tcp://127.0.0.1:"),
+        ]
+    )
+    func messagesGoOverIPv6(bound: String, reached: String, shown: String) throws {
+        let (arrives, endpoint) = try exchange(bound: bound, reached: reached)
+        #expect(arrives)
+        #expect(endpoint.hasPrefix(shown), "\(endpoint)")
+    }
+
+    /// `localhost` is 127.0.0.1, also if it is ::1 as well; and IPv4 addresses are named as they were given.
+    @Test func iPv4IsAsBefore() throws {
+        let (arrives, endpoint) = try exchange(bound: "tcp://127.0.0.1:*", reached: "tcp://localhost:*")
+        #expect(arrives)
+        #expect(endpoint.hasPrefix("tcp://127.0.0.1:"))
     }
 
     @Test func framesBeyondTheMaximumAreCutAndTheNextMessageIsWhole() throws {
