@@ -29,10 +29,24 @@ struct HTTPRequest: Sendable, Hashable {
         )
         guard words.count == 3, ["HTTP/1.0", "HTTP/1.1"].contains(words[2]),
             (1...16).contains(words[0].utf8.count), words[0].allSatisfy({ $0.isASCII && $0.isUppercase }),
-            words[1].hasPrefix("/")
+            let path = Self.path(of: words[1])
         else { return nil }
         method = String(words[0])
-        path = String(words[1].prefix { $0 != "?" })
+        self.path = path
+    }
+
+    /// The path of a target, which is a path or, as a server has to accept (RFC 9112, section 3.2.2), a whole URL; nil for
+    /// anything else.
+    private static func path(of target: Substring) -> String? {
+        func withoutQuery(_ text: Substring) -> String { String(text.prefix { $0 != "?" }) }
+        if target.hasPrefix("/") { return withoutQuery(target) }
+        let scheme = "http://"
+        guard target.lowercased().hasPrefix(scheme) else { return nil }
+        let rest = target.dropFirst(scheme.count)
+        let authority = rest.prefix { $0 != "/" && $0 != "?" }
+        guard !authority.isEmpty else { return nil }
+        let path = withoutQuery(rest.dropFirst(authority.count))
+        return path.isEmpty ? "/" : path
     }
 }
 

@@ -35,6 +35,16 @@ import Testing
     }
 
     @Test(arguments: [
+        ("http://127.0.0.1:9464/metrics", "/metrics"), ("HTTP://robot/healthz?x=/y", "/healthz"),
+        ("http://[::1]:80", "/"), ("http://robot?a", "/"),
+    ])
+    func wholeURLsArePathsToo(target: String, path: String) throws {
+        let request = try #require(HTTPRequest(head: Array("GET \(target) HTTP/1.1\r\n\r\n".utf8)))
+        #expect(request.path == path)
+    }
+
+    @Test(arguments: [
+        "GET http:///metrics HTTP/1.1\r\n", "GET https://robot/ HTTP/1.1\r\n", "GET http: HTTP/1.1\r\n",
         "", "\r\n", "GET\r\n", "GET /\r\n", "GET  / HTTP/1.1\r\n", "GET / HTTP/2\r\n", "get / HTTP/1.1\r\n",
         "GET metrics HTTP/1.1\r\n", "GET / HTTP/1.1 more\r\n", "GET /\u{0} HTTP/1.1\r\n",
         "GET /é HTTP/1.1\r\n", "AMETHODWITHOUTEND / HTTP/1.1\r\n",
