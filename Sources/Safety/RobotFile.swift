@@ -138,7 +138,7 @@ public struct RobotFile: Sendable, Hashable {
         if let robot, !Self.isID(robot) {
             throw RobotFileError(
                 "robot",
-                "found \(Node(robot).summary), expected 1 to 64 ASCII letters, digits, _ - . or :"
+                "found \(Node(robot).summary), expected 1 to 64 ASCII letters, digits, _ - . : or /"
             )
         }
         guard let controlHz = try reader.number("control_hz", in: .between(0.1, 1000)) else {
@@ -188,7 +188,7 @@ public struct RobotFile: Sendable, Hashable {
             && text.unicodeScalars.allSatisfy {
                 $0.isASCII
                     && ($0.properties.isAlphabetic || ("0"..."9").contains($0)
-                        || "_-.:".unicodeScalars.contains($0))
+                        || "_-.:/".unicodeScalars.contains($0))
             }
     }
 

@@ -1,4 +1,4 @@
-/// A robot's id: 1 to 64 of the ASCII letters, digits, `_`, `-`, `.` and `:`.
+/// A robot's id: 1 to 64 of the ASCII letters, digits, `_`, `-`, `.`, `:` and `/`.
 public struct RobotID: Sendable, Hashable, CustomStringConvertible {
     /// The id's text.
     public let text: String
@@ -8,6 +8,9 @@ public struct RobotID: Sendable, Hashable, CustomStringConvertible {
         guard isName(text) else { return nil }
         self.text = text
     }
+
+    /// What an id may be, in words for an error message.
+    public static let rule = "1 to 64 ASCII letters, digits, _ - . : or /"
 
     /// The id's text.
     public var description: String { text }
@@ -54,15 +57,14 @@ private func isName(_ text: String) -> Bool {
             switch byte {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
                 UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"),
-                UInt8(ascii: "."),
-                UInt8(ascii: ":"):
+                UInt8(ascii: "."), UInt8(ascii: ":"), UInt8(ascii: "/"):
                 true
             default: false
             }
         }
 }
 
-private let nameRule = "1 to 64 ASCII letters, digits, _ - . or :"
+private let nameRule = RobotID.rule
 
 extension FieldReader {
     func robot() throws(MessageError) -> RobotID {

@@ -37,7 +37,7 @@ struct DaemonOptions: ParsableArguments {
     static func robot(_ text: String) throws -> RobotID {
         guard let robot = RobotID(text) else {
             throw Failure.input(
-                "the robot is \"\(text)\", expected 1 to 64 ASCII letters, digits, _ - . or :"
+                "the robot is \"\(text)\", expected \(RobotID.rule)"
             )
         }
         return robot

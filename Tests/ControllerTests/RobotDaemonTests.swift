@@ -223,6 +223,26 @@ import Wire
         #expect(toy.log.lines.contains { $0.hasPrefix("warning: arm1 is faulted") })
     }
 
+    /// A robot whose name is that of a ROS node: its topics are no other robot's, and a restart finds its stop again.
+    @Test func namesMayHaveSlashes() throws {
+        let folder = try StateFileTests.Folder()
+        do {
+            let file = try StateFile(folder.file)
+            let toy = try ToyDaemon { $0.state = file }
+            let (client, other) = try (toy.client("/ns/arm"), toy.client("/ns/arm/left"))
+            _ = try other.chunk(for: Self.seen(0, first: 5, robot: "/ns/arm/left"))
+            let chunk = try client.chunk(for: Self.seen(0, robot: "/ns/arm"))
+            #expect(chunk.robot.text == "/ns/arm" && chunk.sequence == 0)
+            #expect(try client.stop(id("/ns/arm")).known == 1)
+        }
+        let file = try StateFile(folder.file)
+        let toy = try ToyDaemon { $0.state = file }
+        #expect(throws: RobotClientError.self) {
+            try toy.client("/ns/arm").predict(Self.seen(0, robot: "/ns/arm"))
+        }
+        _ = try toy.client("/ns/arm/left").predict(Self.seen(0, robot: "/ns/arm/left"))
+    }
+
     /// What the policy names and its model does not read may come, in any size, or not.
     @Test func featuresThatAreNotReadMayBeSent() throws {
         let toy = try ToyDaemon()

@@ -70,6 +70,7 @@ import Testing
     @Test func whatIsLeftOutHasADefault() throws {
         let file = try RobotFile("control_hz: 20\nactions: [{name: a}]")
         #expect(file.robot == nil)
+        #expect(try RobotFile("robot: /ns/arm_1\ncontrol_hz: 20\nactions: [{name: a}]").robot == "/ns/arm_1")
         #expect(file.commandHz == 20)
         #expect((file.interpolation, file.clock, file.strategy) == (.linear, .own, nil))
         #expect(file.limits == ActionLimits(dimensions: [.init(name: "a")]))
