@@ -63,7 +63,8 @@ struct Gr00tObservationRows {
                 .badArray,
                 field: observation.field(steps?.key ?? ""),
                 "time steps: \(rows.count), expected at least \(policy.nObsSteps), one for each control step that the policy "
-                    + "looks back on, as get_modality_config says"
+                    + "looks back on, as get_modality_config says; for a client that sends one step at a time, set gr00t.lookback "
+                    + "in the robot file to repeated or calls"
             )
         }
     }

@@ -62,6 +62,7 @@ import Testing
         let error = try #require(try client.error("get_action", Gr00tClient.data([3])))
         #expect(error.hasPrefix("bad_array: data.observation."))
         #expect(error.contains("time steps: 1, expected at least 2"))
+        #expect(error.contains("gr00t.lookback") && error.contains("repeated or calls"))
     }
 
     @Test func firstTimeStepIsRepeatedWhereToldSo() throws {
