@@ -12,7 +12,7 @@ static inline void dn_name_this_thread(const char *name) { prctl(PR_SET_NAME, na
 
 /// Has the C library keep what is freed, as far as it has so many bytes of it in one piece, and take no smaller blocks from the
 /// system one by one. By itself it learns sizes from what is freed, and may then give back and take again the same pages for each
-/// long message. False where it refuses.
+/// long message. False if it refuses.
 static inline bool dn_keep_freed_blocks(int bytes) {
     return mallopt(M_MMAP_THRESHOLD, bytes) == 1 && mallopt(M_TRIM_THRESHOLD, bytes) == 1;
 }

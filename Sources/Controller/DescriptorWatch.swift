@@ -27,7 +27,7 @@ struct DescriptorWatch {
     /// Few are left when it is less: a twentieth of the limit, 32 at least.
     static func few(of limit: Int) -> Int { max(limit / 20, 32) }
 
-    /// What is wrong, in words; nil where nothing is.
+    /// What is wrong, in words; nil if nothing is.
     static func problem(_ finding: Finding, limit: Int) -> String? {
         let left: Int
         switch finding {

@@ -69,7 +69,7 @@ public final class MemoryReturn: Sendable {
 
     deinit { end.signal() }
 
-    /// What the process has in memory; 0 where the system does not say.
+    /// What the process has in memory; 0 if the system does not say.
     private static var residentBytes: UInt64 {
         let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
         let pages = text.split(separator: " ").dropFirst().first.flatMap { UInt64($0) } ?? 0

@@ -19,7 +19,7 @@ final class OneShot<Value: Sendable>: Sendable {
     /// Whether the value is there.
     var hasValue: Bool { value.withLock { $0 != nil } }
 
-    /// Waits for the value until a time; nil where it is not set by then.
+    /// Waits for the value until a time; nil if it is not set by then.
     func wait(until time: DispatchTime) -> Value? {
         while true {
             if let value = value.withLock({ $0 }) { return value }

@@ -11,7 +11,7 @@ public struct PolicyPlanner: ChunkPlanner {
     public let sampler: InfoMessage.Sampler
     /// Inputs that the policy's configuration names and that its model does not read.
     public let ignoredFeatures: Set<String>
-    /// When chunks are planned together, from times measured when the planner is made; nil: never. That is so where chunks are
+    /// When chunks are planned together, from times measured when the planner is made; nil: never. That is so if chunks are
     /// sampled in parallel and no budget is kept.
     public private(set) var grouping: Grouping?
     /// What there is of the chunk being planned, where it has a deadline.

@@ -57,8 +57,8 @@ public final class StateFile: Sendable {
     ///
     /// A damaged file is kept as `PATH.damaged`.
     /// - Parameter given: the file's path, or that of a symbolic link to it, which stays.
-    /// - Throws: ``StateFileError`` where the path can be no file's, where the file is another daemon's, where it is there and
-    ///   cannot be read, and where it cannot be written for another reason than a full disk.
+    /// - Throws: ``StateFileError`` if the path can be no file's, if the file is another daemon's, if it is there and
+    ///   cannot be read, and if it cannot be written for another reason than a full disk.
     public init(_ given: String) throws(StateFileError) {
         let path = try Self.resolved(given)
         self.path = path
@@ -93,7 +93,7 @@ public final class StateFile: Sendable {
 
     deinit { release() }
 
-    /// Why the file does not hold which robots are stopped, now that the daemon has ended; nil where it does.
+    /// Why the file does not hold which robots are stopped, now that the daemon has ended; nil if it does.
     public internal(set) var unkept: String? {
         get { unkeptReason.withLock { $0 } }
         set { unkeptReason.withLock { $0 = newValue } }
@@ -115,7 +115,7 @@ public final class StateFile: Sendable {
 
     // MARK: Opening
 
-    /// Where a path leads, also where nothing is there yet. Checked before anything is made there.
+    /// Where a path leads, even if nothing is there yet. Checked before anything is made there.
     private static func resolved(_ given: String) throws(StateFileError) -> String {
         var path = given
         for _ in 0..<40 {

@@ -16,9 +16,9 @@ final class StateKeeper: Sendable {
         var newest: UInt64 = 0
         /// The last of those that was tried to be written, or followed by one that was.
         var tried: UInt64 = 0
-        /// Why the last write or check failed; nil where it did not.
+        /// Why the last write or check failed; nil if it did not.
         var problem: String?
-        /// Since when the disk has been asked for something, by the monotonic clock; nil where it is not.
+        /// Since when the disk has been asked for something, by the monotonic clock; nil if it is not.
         var askedNs: UInt64?
         /// When the log was last told that the disk does not answer.
         var toldSlowNs: UInt64?
@@ -86,7 +86,7 @@ final class StateKeeper: Sendable {
         }
     }
 
-    /// Why the file does not hold which robots are stopped; nil where it does, or soon will. A disk that does not answer is told
+    /// Why the file does not hold which robots are stopped; nil if it does, or soon will. A disk that does not answer is told
     /// to the log as well, again each minute.
     ///
     /// - Parameter nowNs: the monotonic clock.

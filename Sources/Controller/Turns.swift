@@ -48,7 +48,7 @@ struct Turns {
     /// Takes out the robot that comes up in a line.
     mutating func takeFirst(_ line: Line) -> RobotID? { self[line].isEmpty ? nil : self[line].removeFirst() }
 
-    /// The line whose turn it is, which is counted; nil where nobody waits.
+    /// The line whose turn it is, which is counted; nil if nobody waits.
     mutating func nextLine() -> Line? {
         guard !commanded.isEmpty, !others.isEmpty else {
             inARow = 0

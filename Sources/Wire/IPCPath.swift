@@ -35,7 +35,7 @@ struct IPCPath {
         }
     }
 
-    /// Binds where nothing lies at the path, or a socket that nobody listens at. While it looks and binds, it keeps the path's
+    /// Binds if nothing lies at the path, or a socket that nobody listens at. While it looks and binds, it keeps the path's
     /// folder locked, so that of two processes that start at once, one finds the other's socket.
     func bind(_ bind: () throws(ZeroMQError) -> Void) throws(ZeroMQError) {
         try checkLength(to: "bind")
@@ -81,7 +81,7 @@ struct IPCPath {
     // MARK: The system
 
     private enum Answer {
-        /// Somebody listens: the process, where the system tells.
+        /// Somebody listens: the process, if the system tells.
         case answered(pid_t?)
         /// Nobody does.
         case refused
@@ -137,7 +137,7 @@ struct IPCPath {
         }
     }
 
-    /// The folder in which a path lies, locked until the descriptor is closed; -1 where it cannot be. A lock that somebody keeps
+    /// The folder in which a path lies, locked until the descriptor is closed; -1 if it cannot be. A lock that somebody keeps
     /// for longer than a second is not waited for.
     private static func lockedFolder(of path: String) -> Int32 {
         let folder = path.lastIndex(of: "/").map { String(path[...$0]) } ?? "."

@@ -8,7 +8,7 @@ public struct ZeroMQError: Error, Sendable, Hashable, CustomStringConvertible {
     public let endpoint: String?
     /// The error number.
     public let code: Int32
-    /// What was found and what was expected, where the error number does not say it.
+    /// What was found and what was expected, if the error number does not say it.
     public let detail: String?
 
     init(

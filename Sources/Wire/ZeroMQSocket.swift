@@ -72,7 +72,7 @@ public final class ZeroMQSocket {
     deinit { zmq_close(handle) }
 
     /// Binds, and returns the endpoint with its wildcard resolved (`tcp://127.0.0.1:*` gets a port).
-    /// - Throws: ``ZeroMQError`` where another socket listens there; at the path of an `ipc` endpoint, also where something
+    /// - Throws: ``ZeroMQError`` if another socket listens there; at the path of an `ipc` endpoint, also if something
     ///   lies that is no socket, which is left as it is.
     public func bind(_ endpoint: String) throws(ZeroMQError) -> String {
         try allowIPv6(for: endpoint)
@@ -167,7 +167,7 @@ public final class ZeroMQSocket {
     }
 
     /// An endpoint is bound or connected with the options that the socket has at that moment. With IPv6 allowed, libzmq would
-    /// name IPv4 addresses as IPv6 writes them, and take `localhost` for ::1 alone; so it is allowed where it is needed.
+    /// name IPv4 addresses as IPv6 writes them, and take `localhost` for ::1 alone; so it is allowed when it is needed.
     private func allowIPv6(for endpoint: String) throws(ZeroMQError) {
         try set(ZMQ_IPV6, Int32(EndpointScope.needsIPv6(endpoint) ? 1 : 0))
     }

@@ -19,8 +19,8 @@ enum RecordingOptions {
 
     /// Starts to record.
     ///
-    /// - Parameter path: where `{time}` stands for now.
-    /// - Throws: `Failure` where the file cannot be created, or is there already.
+    /// - Parameter path: in which `{time}` stands for now.
+    /// - Throws: `Failure` if the file cannot be created, or is there already.
     static func recorder(_ path: String, setup: RecordingSession.Setup, logger: Logger) throws -> Recorder {
         try Failure.asInput {
             try Recorder(path: path.replacing("{time}", with: timeStamp), setup: setup, logger: logger)
