@@ -121,6 +121,7 @@ struct Agenda {
                     noiseSeed: noiseSeed,
                     frozen: (observation.committed ?? committed())?.values ?? [],
                     destination: destination,
+                    arrayKeys: observation.arrayKeys ?? .binary,
                     receivedNs: receivedNs,
                     queuedNs: now()
                 )

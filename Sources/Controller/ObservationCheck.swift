@@ -43,6 +43,7 @@ extension InfoMessage.Policy {
     /// - Throws: ``MessageError`` with the shape found and the one expected.
     func check(_ committed: ActionRows) throws(MessageError) {
         let rows = horizon - nObsSteps + 1
+        guard committed.steps > 0 else { return }
         guard committed.actionDim == actionDim, committed.steps <= rows else {
             throw MessageError(
                 .badArray,

@@ -12,6 +12,8 @@ struct Pilot: Sendable {
     private var stream: CommandStream?
     private let file: RobotFile?
     private var session: UInt64?
+    /// How the robot wants the keys of arrays packed.
+    private(set) var arrayKeys = ArrayKeys.binary
     private var episode: EpisodeID
     /// Whether the next observation begins an episode, whatever it says.
     private var isForgotten = true
@@ -130,6 +132,7 @@ struct Pilot: Sendable {
         }
         (episode, session) = (observation.episode, observation.session)
         newestSequence = observation.sequence
+        if isPublished { arrayKeys = observation.arrayKeys ?? .binary }
         heardNs = receivedNs
         isKnown = true
         let mayAsk = isPublished && observation.replan != false && mayMove

@@ -180,13 +180,17 @@ struct Pilots {
 
     /// Hands out the commands that are due, each as soon as it is computed.
     ///
-    /// - Parameter now: the monotonic clock, asked for each robot: limits hold by the time at which a command is sent.
+    /// - Parameters:
+    ///   - now: the monotonic clock, asked for each robot: limits hold by the time at which a command is sent.
+    ///   - send: takes a command, and how its robot wants the keys of arrays packed.
     mutating func sendCommands(
         now: () -> UInt64,
-        _ send: (CommandMessage) throws(ZeroMQError) -> Void
+        _ send: (CommandMessage, ArrayKeys) throws(ZeroMQError) -> Void
     ) throws(ZeroMQError) {
         for place in pilots.indices {
-            if let command = pilots[place].tick(nowNs: now()) { try send(command) }
+            if let command = pilots[place].tick(nowNs: now()) {
+                try send(command, pilots[place].arrayKeys)
+            }
         }
     }
 

@@ -32,6 +32,8 @@ struct PlanningJob: Sendable {
     /// As in ``PlanningRequest``.
     let frozen: [Float]
     let destination: Destination
+    /// How the keys of the chunk's arrays are to be packed.
+    let arrayKeys: ArrayKeys
     /// The monotonic clock when the observation had been read from its socket.
     let receivedNs: UInt64
     /// The monotonic clock when the job was ready for the planner.
@@ -43,6 +45,7 @@ struct PlanningJob: Sendable {
     func isRepeat(of other: PlanningJob) -> Bool {
         robot == other.robot && episode == other.episode && sequence == other.sequence
             && noiseSeed == other.noiseSeed && frozen == other.frozen && destination == other.destination
+            && arrayKeys == other.arrayKeys
     }
 }
 

@@ -76,11 +76,12 @@ extension SocketLoop {
         // Counted before it is sent: whoever has the chunk finds it in the statistics.
         switch job.destination {
         case .topic:
-            let message = [job.robot.chunkTopic, chunk.encode(finish: finish)]
+            let message = [job.robot.chunkTopic, chunk.encode(arrayKeys: job.arrayKeys, finish: finish)]
             telemetry.record(chunk.timing.stages) { count(chunk, as: \.chunks, in: &$0) }
             try chunks.send(message)
         case .client(let route, let number):
-            let message = route + [chunk.encode(request: number, finish: finish)]
+            let packed = chunk.encode(request: number, arrayKeys: job.arrayKeys, finish: finish)
+            let message = route + [packed]
             telemetry.record(chunk.timing.stages) { count(chunk, as: \.predictions, in: &$0) }
             try requests.send(message)
         case .gr00t(let route, let form):

@@ -19,9 +19,9 @@ extension SocketLoop {
 
     /// Publishes the commands that are due.
     func sendCommands() throws(ZeroMQError) {
-        try pilots.sendCommands(now: Clock.monotonicNs) { (command) throws(ZeroMQError) in
+        try pilots.sendCommands(now: Clock.monotonicNs) { (command, arrayKeys) throws(ZeroMQError) in
             telemetry.count { $0.commands += 1 }
-            try chunks.send([command.robot.commandTopic, command.encoded()])
+            try chunks.send([command.robot.commandTopic, command.encoded(arrayKeys: arrayKeys)])
             tap?.take(TappedMessage(.command(command)))
         }
     }

@@ -18,7 +18,7 @@ public struct ActionRows: Sendable, Hashable {
         self.actionDim = actionDim
     }
 
-    /// Reads a field that may be left out.
+    /// Reads a field that may be left out: an array, or a list of actions. An empty list is no actions.
     ///
     /// - Parameter actionDim: the numbers that an action must have; nil: any from 1.
     static func decode(
@@ -27,6 +27,7 @@ public struct ActionRows: Sendable, Hashable {
         actionDim: Int? = nil
     ) throws(MessageError) -> ActionRows? {
         guard let value = fields.optional(name) else { return nil }
+        guard value != .array([]) else { return ActionRows([], actionDim: actionDim ?? 1) }
         let (elements, shape) = try NumericArray.decode(value, field: name)
         guard shape.count == 2, shape[1] > 0, actionDim == nil || shape[1] == actionDim else {
             throw MessageError(
@@ -38,7 +39,7 @@ public struct ActionRows: Sendable, Hashable {
         return ActionRows(elements, actionDim: shape[1])
     }
 
-    func encode(to encoder: borrowing MessagePackEncoder) {
-        NumericArray.encode(values, shape: [steps, actionDim], to: encoder)
+    func encode(keys: ArrayKeys = .binary, to encoder: borrowing MessagePackEncoder) {
+        NumericArray.encode(values, shape: [steps, actionDim], keys: keys, to: encoder)
     }
 }

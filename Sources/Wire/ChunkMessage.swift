@@ -239,11 +239,13 @@ public struct ChunkMessage: Sendable, Hashable {
     /// The message as published.
     ///
     /// - Parameters:
-    ///   - request: the number of the request that the chunk answers, where there is one.
+    ///   - request: the number of the request that the chunk answers; nil if it answers none.
+    ///   - arrayKeys: how the keys of arrays are packed.
     ///   - finish: called once everything but the timing has been packed, to complete the timing: so that the chunk
     ///     can tell how long its own packing took.
     public mutating func encode(
         request: UInt64? = nil,
+        arrayKeys: ArrayKeys = .binary,
         finish: (inout Timing) -> Void = { _ in }
     ) -> [UInt8] {
         let encoder = MessagePackEncoder()
@@ -264,14 +266,14 @@ public struct ChunkMessage: Sendable, Hashable {
         encoder.string("first_step")
         encoder.unsigned(firstStep)
         encoder.string("action")
-        NumericArray.encode(actions, shape: [actionSteps, actionDim], to: encoder)
+        NumericArray.encode(actions, shape: [actionSteps, actionDim], keys: arrayKeys, to: encoder)
         if !beyond.isEmpty {
             encoder.string("beyond")
-            ActionRows(beyond, actionDim: actionDim).encode(to: encoder)
+            ActionRows(beyond, actionDim: actionDim).encode(keys: arrayKeys, to: encoder)
         }
         if !frozen.isEmpty {
             encoder.string("frozen")
-            ActionRows(frozen, actionDim: actionDim).encode(to: encoder)
+            ActionRows(frozen, actionDim: actionDim).encode(keys: arrayKeys, to: encoder)
         }
         encoder.string("noise_seed")
         encoder.unsigned(noiseSeed)

@@ -73,7 +73,9 @@ public struct CommandMessage: Sendable, Hashable {
     }
 
     /// The message as published.
-    public func encoded() -> [UInt8] {
+    ///
+    /// - Parameter arrayKeys: how the keys of arrays are packed.
+    public func encoded(arrayKeys: ArrayKeys = .binary) -> [UInt8] {
         let encoder = MessagePackEncoder()
         encoder.message("command", fields: 11)
         encoder.string("robot")
@@ -87,7 +89,7 @@ public struct CommandMessage: Sendable, Hashable {
         encoder.string("time_ns")
         encoder.unsigned(timeNs)
         encoder.string("action")
-        NumericArray.encode(action, shape: [action.count], to: encoder)
+        NumericArray.encode(action, shape: [action.count], keys: arrayKeys, to: encoder)
         encoder.string("sequence")
         encoder.unsigned(sequence)
         encoder.string("state")

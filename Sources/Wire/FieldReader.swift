@@ -15,12 +15,12 @@ struct FieldReader {
         return path.isEmpty ? name : "\(path).\(name)"
     }
 
-    /// The value of a field that must be there.
+    /// The value of a field that must be there; of a NumPy scalar what it holds.
     func value(_ name: String) throws(MessageError) -> MessagePackValue {
         guard let value = map[name] else {
             throw MessageError(.missingField, field: path(of: name), "the field is missing")
         }
-        return value
+        return try NumPyScalar.unwrap(value, field: path(of: name))
     }
 
     /// The value of a field that may be left out or nil.
@@ -46,19 +46,16 @@ struct FieldReader {
         return bytes
     }
 
-    /// An integer from 0 to 2^64 - 1.
+    /// An integer from 0 to 2^64 - 1, also one that is packed as a float.
     func unsigned(_ name: String) throws(MessageError) -> UInt64 {
         let value = try value(name)
-        switch value {
-        case .unsigned(let integer): return integer
-        case .negative(let integer):
-            throw MessageError(
-                .outOfRange,
-                field: path(of: name),
-                "found \(integer), expected an integer from 0 up"
-            )
-        default: throw wrongType(name, value, "an integer from 0 up")
-        }
+        if let integer = value.wholeNumber { return integer }
+        guard let number = value.number else { throw wrongType(name, value, "an integer from 0 up") }
+        throw MessageError(
+            number == number.rounded() ? .outOfRange : .wrongType,
+            field: path(of: name),
+            "found \(value.summary), expected an integer from 0 to \(UInt64.max)"
+        )
     }
 
     /// An integer from 0 to 2^63 - 1.
@@ -117,7 +114,7 @@ struct FieldReader {
         }
         var shape: [Int] = []
         for extent in extents {
-            guard case .unsigned(let integer) = extent, let count = Int(exactly: integer) else {
+            guard let integer = extent.wholeNumber, let count = Int(exactly: integer) else {
                 throw MessageError(
                     .outOfRange,
                     field: path(of: name),
@@ -141,6 +138,16 @@ extension MessagePackValue {
         case .negative(let value): Double(value)
         case .unsigned(let value): Double(value)
         case .float(let value): value
+        default: nil
+        }
+    }
+
+    /// The value of an integer from 0 to 2^64 - 1; nil for any other value. JavaScript packs integers from 2^32 or 2^53 up as
+    /// floats.
+    var wholeNumber: UInt64? {
+        switch self {
+        case .unsigned(let value): value
+        case .float(let value): UInt64(exactly: value)
         default: nil
         }
     }

@@ -3,10 +3,18 @@ import CMessagePack
 /// Unpacks one MessagePack value with msgpack-c.
 enum MessagePackDecoder {
     /// The value that the bytes hold.
-    /// - Throws: ``MessageError`` where the bytes break the limits, or are not one value whose strings are UTF-8 and
+    /// - Throws: ``MessageError`` if the bytes break the limits, or are not one value whose strings are UTF-8 and
     ///   whose map keys are text and not repeated.
     static func decode(_ bytes: [UInt8], limits: MessagePackLimits) throws(MessageError) -> MessagePackValue {
-        try limits.check(bytes.span)
+        do throws(MessageError) {
+            try limits.check(bytes.span)
+        } catch {
+            guard error.code == .notMessagePack, let format = ForeignFormat(bytes.span) else { throw error }
+            throw MessageError(
+                .notMessagePack,
+                "the message is \(format.rawValue); expected one MessagePack map"
+            )
+        }
         return try bytes.withUnsafeBytes { raw in
             Result { () throws(MessageError) in try unpack(raw) }
         }.get()

@@ -81,9 +81,8 @@ extension FieldReader {
 
     func episode() throws(MessageError) -> EpisodeID {
         let value = try value("episode")
+        if let number = value.wholeNumber { return .number(number) }
         switch value {
-        case .unsigned(let number):
-            return .number(number)
         case .string(let name) where isName(name):
             return .name(name)
         default:

@@ -2,54 +2,106 @@
     #error("array data is little-endian on the wire and is read and written in place")
 #endif
 
-/// Arrays of numbers in the form that `openpi_client.msgpack_numpy` gives to NumPy arrays: a map of `__ndarray__`
-/// (true), `data` (the elements in row-major order), `dtype` (NumPy's type string) and `shape`, its keys packed as `bin`.
+/// Arrays of numbers. They are written in the form that `openpi_client.msgpack_numpy` gives to NumPy arrays: a map of
+/// `__ndarray__` (true), `data` (the elements in row-major order), `dtype` (NumPy's type string) and `shape`.
+///
+/// They are read in that form, in that of PyPI's `msgpack_numpy` (`nd`, `type`, `kind`, `shape`, `data`), and as lists, which may
+/// hold numbers, NumPy scalars, or lists and arrays of one shape.
 enum NumericArray {
     /// Packs `values` as a `<f4` array of the given shape.
-    static func encode(_ values: [Float], shape: [Int], to encoder: borrowing MessagePackEncoder) {
+    static func encode(
+        _ values: [Float],
+        shape: [Int],
+        keys: ArrayKeys = .binary,
+        to encoder: borrowing MessagePackEncoder
+    ) {
         encoder.map(4)
-        encoder.binary("__ndarray__")
+        encoder.key("__ndarray__", as: keys)
         encoder.bool(true)
-        encoder.binary("data")
+        encoder.key("data", as: keys)
         values.withUnsafeBytes { encoder.binary($0) }
-        encoder.binary("dtype")
+        encoder.key("dtype", as: keys)
         encoder.string("<f4")
-        encoder.binary("shape")
+        encoder.key("shape", as: keys)
         encoder.array(shape.count)
         for extent in shape { encoder.unsigned(UInt64(extent)) }
     }
 
-    /// The elements as 32-bit floats, and the shape. A plain MessagePack array of numbers reads as an array of rank 1.
-    /// - Throws: ``MessageError`` for a data type other than `<f4`, `<f8` and the integers of 1 to 8 bytes, for data
-    ///   that does not fill the shape, and for an element that is not finite as a 32-bit float.
+    /// The elements as 32-bit floats in row-major order, and the shape.
+    /// - Throws: ``MessageError`` for a value that is no array, for a data type other than `<f4`, `<f8` and the integers of 1 to
+    ///   8 bytes, for data that does not fill the shape, for lists of different shapes in one list, and for an element that is
+    ///   not finite as a 32-bit float.
     static func decode(
         _ value: MessagePackValue,
         field: String
     ) throws(MessageError) -> (elements: [Float], shape: [Int]) {
         switch value {
-        case .array(let numbers):
-            var elements: [Float] = []
-            elements.reserveCapacity(numbers.count)
-            for (index, number) in numbers.enumerated() {
-                guard let double = number.number else {
-                    throw MessageError(
-                        .wrongType,
-                        field: field,
-                        "element \(index) is \(number.summary), expected a number"
-                    )
-                }
-                elements.append(try finite(double, index: index, field: field))
-            }
-            return (elements, [elements.count])
-        case .map(let map):
-            return try decode(map, field: field)
+        case .array(let list) where list.first.map(isArray) ?? false:
+            return try decode(rows: list, field: field)
+        case .array(let list): return try decode(numbers: list, field: field)
+        case .map(let map) where !NumPyScalar.isScalar(map): return try decode(map, field: field)
         default:
+            let found =
+                if case .map = value { "a NumPy scalar" } else { value.summary }
             throw MessageError(
                 .wrongType,
                 field: field,
-                "found \(value.summary), expected an array: a map of __ndarray__, data, dtype and shape, or a list of numbers"
+                "found \(found), expected an array: a map of __ndarray__, data, dtype and shape, or a list of numbers"
             )
         }
+    }
+
+    /// Whether an element of a list is an array itself.
+    private static func isArray(_ value: MessagePackValue) -> Bool {
+        switch value {
+        case .array: true
+        case .map(let map): !NumPyScalar.isScalar(map)
+        default: false
+        }
+    }
+
+    private static func decode(
+        numbers list: [MessagePackValue],
+        field: String
+    ) throws(MessageError) -> ([Float], [Int]) {
+        var elements: [Float] = []
+        elements.reserveCapacity(list.count)
+        for (index, value) in list.enumerated() {
+            let element =
+                if case .map = value { try NumPyScalar.unwrap(value, field: "\(field)[\(index)]") } else {
+                    value
+                }
+            guard let number = element.number else {
+                throw MessageError(
+                    .wrongType,
+                    field: field,
+                    "element \(index) is \(element.summary), expected a number"
+                )
+            }
+            elements.append(try finite(number, index: index, field: field))
+        }
+        return (elements, [elements.count])
+    }
+
+    private static func decode(
+        rows list: [MessagePackValue],
+        field: String
+    ) throws(MessageError) -> ([Float], [Int]) {
+        var elements: [Float] = []
+        var rowShape: [Int] = []
+        for (index, value) in list.enumerated() {
+            let row = try decode(value, field: "\(field)[\(index)]")
+            guard index == 0 || row.shape == rowShape else {
+                throw MessageError(
+                    .badArray,
+                    field: "\(field)[\(index)]",
+                    "found shape \(row.shape), expected \(rowShape), which \(field)[0] has"
+                )
+            }
+            rowShape = row.shape
+            elements += row.elements
+        }
+        return (elements, [list.count] + rowShape)
     }
 
     private static func decode(
@@ -57,26 +109,32 @@ enum NumericArray {
         field: String
     ) throws(MessageError) -> ([Float], [Int]) {
         let reader = FieldReader(map, path: field)
-        guard try reader.bool("__ndarray__") else {
-            throw MessageError(.badArray, field: "\(field).__ndarray__", "found false, expected true")
+        let isOfMessagePackNumPy = map["nd"] != nil && map["__ndarray__"] == nil
+        let marker = isOfMessagePackNumPy ? "nd" : "__ndarray__"
+        guard try reader.bool(marker) else {
+            throw MessageError(.badArray, field: reader.path(of: marker), "found false, expected true")
         }
-        return (
-            try floats(
-                data: reader.binary("data"),
-                dtype: reader.string("dtype"),
-                shape: reader.shape("shape"),
-                field: field
-            ),
-            try reader.shape("shape")
+        let shape = try reader.shape("shape")
+        let typeName = isOfMessagePackNumPy ? "type" : "dtype"
+        let elements = try floats(
+            data: reader.binary("data"),
+            dtype: reader.string(typeName),
+            shape: shape,
+            field: field,
+            typeName: typeName
         )
+        return (elements, shape)
     }
 
     /// The elements of little-endian `data` as 32-bit floats. Nothing is allocated before `data` is known to fill `shape`.
+    ///
+    /// - Parameter typeName: the field that `dtype` comes from, for errors.
     static func floats(
         data: [UInt8],
         dtype: String,
         shape: [Int],
-        field: String
+        field: String,
+        typeName: String = "dtype"
     ) throws(MessageError) -> [Float] {
         var count = 1
         for extent in shape {
@@ -120,7 +178,7 @@ enum NumericArray {
         default:
             throw MessageError(
                 .badArray,
-                field: "\(field).dtype",
+                field: "\(field).\(typeName)",
                 "found \"\(printable(dtype, limit: 32))\", expected <f4, <f8, |i1, <i2, <i4, <i8, |u1, <u2, <u4 or <u8"
             )
         }

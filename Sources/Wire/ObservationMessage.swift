@@ -23,6 +23,8 @@ public struct ObservationMessage: Sendable, Hashable {
     /// What the robot will carry out at the control steps `sequence`, `sequence` + 1, ... before the chunk can take over: the
     /// chunk begins with these actions, and the rest of it fits them. Nil: nothing is assumed.
     public var committed: ActionRows?
+    /// How the keys of arrays are to be packed in the chunks and commands for the robot; nil: as openpi does.
+    public var arrayKeys: ArrayKeys?
 
     /// An observation that asks for a chunk, with the noise seed left to the daemon.
     public init(
@@ -34,7 +36,8 @@ public struct ObservationMessage: Sendable, Hashable {
         replan: Bool? = true,
         noiseSeed: UInt64? = nil,
         session: UInt64? = nil,
-        committed: ActionRows? = nil
+        committed: ActionRows? = nil,
+        arrayKeys: ArrayKeys? = nil
     ) {
         self.robot = robot
         self.episode = episode
@@ -45,6 +48,7 @@ public struct ObservationMessage: Sendable, Hashable {
         self.noiseSeed = noiseSeed
         self.session = session
         self.committed = committed
+        self.arrayKeys = arrayKeys
     }
 
     /// Reads a published observation.
@@ -63,6 +67,7 @@ public struct ObservationMessage: Sendable, Hashable {
         noiseSeed = fields.optional("noise_seed") == nil ? nil : try fields.unsigned("noise_seed")
         session = fields.optional("session") == nil ? nil : try fields.unsigned("session")
         committed = try ActionRows.decode(fields, "committed")
+        arrayKeys = try fields.arrayKeys()
 
         let observation = try fields.map("observation")
         var values = Dictionary<String, [Float]>(minimumCapacity: observation.count)
@@ -85,8 +90,11 @@ public struct ObservationMessage: Sendable, Hashable {
     }
 
     func encode(type: String, request: UInt64?, to encoder: borrowing MessagePackEncoder) {
-        let optional = [request != nil, replan != nil, noiseSeed != nil, session != nil, committed != nil]
-            .count { $0 }
+        let optional = [
+            request != nil, replan != nil, noiseSeed != nil, session != nil, committed != nil,
+            arrayKeys != nil,
+        ]
+        .count { $0 }
         encoder.message(type, fields: 5 + optional)
         if let request {
             encoder.string("request")
@@ -121,6 +129,10 @@ public struct ObservationMessage: Sendable, Hashable {
         if let committed {
             encoder.string("committed")
             committed.encode(to: encoder)
+        }
+        if let arrayKeys {
+            encoder.string("array_keys")
+            encoder.string(arrayKeys.rawValue)
         }
     }
 }

@@ -53,6 +53,23 @@ def array(dtype, data, shape):
     )
 
 
+def msgpack_numpy(dtype, data, shape):
+    return (
+        b"\x85" + text("nd") + b"\xc3" + text("type") + text(dtype) + text("kind") + b"\xc4\x00"
+        + text("shape") + bytes([0x90 | len(shape)]) + b"".join(shape) + text("data") + b"\xc4" + bytes([len(data)]) + data
+    )
+
+
+def scalar(dtype, data):
+    return (
+        b"\x83" + text("nd") + b"\xc2" + text("type") + text(dtype) + text("data") + b"\xc4" + bytes([len(data)]) + data
+    )
+
+
+def generic(value):
+    return b"\x83" + text("__npgeneric__") + b"\xc3" + text("data") + value + text("dtype") + text("<i8")
+
+
 def messages():
     seeds = dumps()
     two = array("<f4", struct.pack("<2f", 1, -2), [b"\x02"])
@@ -92,6 +109,17 @@ def messages():
         "not-utf8": observation(two, robot=b"\xa1\xff"),
         # What each key is compared with: all those before it.
         "many-keys": b"\xde\x01\x00" + b"".join(b"\xa2%02x\x00" % key for key in range(256)),
+        "msgpack-numpy": observation(msgpack_numpy("<f4", struct.pack("<2f", 1, -2), [b"\x02"])),
+        "msgpack-numpy-objects": observation(msgpack_numpy("|O", b"\x80\x04\x2e", [b"\x01"])),
+        "scalars": observation(two, sequence=generic(b"\x08"), episode=scalar("<i8", struct.pack("<q", 7))),
+        "scalar-short": observation(two, sequence=scalar("<i8", b"\x08")),
+        "scalar-of-map": observation(two, sequence=generic(b"\x80")),
+        "floats": observation(two, sequence=b"\xcb" + struct.pack(">d", 8), time_ns=b"\xcb" + struct.pack(">d", 2**63)),
+        "rows": observation(two, committed=b"\x92\x92\x01\x02\x92\x03\x04"),
+        "rows-ragged": observation(two, committed=b"\x92\x92\x01\x02\x91\x03"),
+        "rows-of-arrays": observation(two, committed=b"\x91" + two),
+        "str-keys": observation(two, array_keys=text("str")),
+        "json": b'{"v": 1}',
         "info": b"\x82" + text("v") + b"\x01" + text("type") + text("info"),
         # A chunk of 2^60 steps without a number in them.
         "chunk-of-nothing": chunk[:action] + steps + chunk[beyond:],
@@ -266,6 +294,7 @@ def dictionaries():
     """Words that a fuzzer would hardly hit upon."""
     keys = re.findall(rb"[\xa1-\xbf]([a-z_]{2,})", b"".join(dumps().values()))
     keys += [b"info", b"seed", b"noise_seed", b"statistics", b"daemon_version", b"sampler", b"endpoints", b"features"]
+    keys += [b"array_keys", b"__npgeneric__", b"nd", b"type", b"kind"]
     dtypes = [b"<f4", b"<f8", b"|i1", b"<i2", b"<i4", b"<i8", b"|u1", b"<u2", b"<u4", b"<u8"]
     syntax = [b'{"', b'":', b"[]", b"{}", b"null", b"true", b"false", b"-0", b"1e400", rb"\u0000", rb"\ud83d\ude00"]
     tensors = [b'"dtype":', b'"shape":[', b'"data_offsets":[', b'"__metadata__":{']

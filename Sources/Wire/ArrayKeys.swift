@@ -1,0 +1,33 @@
+/// How the keys of an array's map are packed. A reader takes both.
+public enum ArrayKeys: String, Sendable, Hashable, CaseIterable {
+    /// As MessagePack's `bin`, as openpi packs them and expects them.
+    case binary = "bin"
+    /// As MessagePack's `str`, for decoders that take no other keys, such as those for JavaScript.
+    case string = "str"
+}
+
+extension FieldReader {
+    /// The form that a robot asks for in `array_keys`; nil if it does not ask.
+    func arrayKeys() throws(MessageError) -> ArrayKeys? {
+        guard optional("array_keys") != nil else { return nil }
+        let text = try string("array_keys")
+        guard let keys = ArrayKeys(rawValue: text) else {
+            throw MessageError(
+                .outOfRange,
+                field: path(of: "array_keys"),
+                "found \"\(printable(text, limit: 32))\", expected \"bin\" or \"str\""
+            )
+        }
+        return keys
+    }
+}
+
+extension MessagePackEncoder {
+    /// A key of an array's map.
+    func key(_ name: StaticString, as keys: ArrayKeys) {
+        switch keys {
+        case .binary: binary(name)
+        case .string: string(name.description)
+        }
+    }
+}
