@@ -5,7 +5,6 @@ import Wire
 struct Gr00tEndpoint {
     /// A message and the way back to its sender.
     struct Message {
-        /// Empty where the way back is not known.
         var route: [[UInt8]]
         /// The monotonic clock when it had been read.
         var receivedNs: UInt64
@@ -26,9 +25,6 @@ struct Gr00tEndpoint {
 
     /// How many messages are read before other sockets get their turn: fewer than elsewhere, for they are larger.
     static let messagesAtATime = 4
-    private static let longestRoute = 8
-    /// A client waits for each answer; what goes beyond a few messages is a flood.
-    private static let highWaterMark = 16
 
     let socket: ZeroMQSocket
     /// Where it listens, with a wildcard port resolved.
@@ -47,10 +43,7 @@ struct Gr00tEndpoint {
         context: ZeroMQContext
     ) throws(ZeroMQError) {
         guard let configuration = daemon.gr00t else { return nil }
-        var options = ZeroMQSocket.Options()
-        options.maximumFrameBytes = configuration.limits.messageBytes
-        options.receiveHighWaterMark = Self.highWaterMark
-        options.sendHighWaterMark = Self.highWaterMark
+        var options = SocketBounds.gr00t(configuration)
         // Clients of that protocol know no keys; on the same machine they need none.
         if !EndpointScope.isLocal(configuration.endpoint) {
             options.security = daemon.security.map { .server($0.keys) } ?? .none
@@ -65,18 +58,20 @@ struct Gr00tEndpoint {
 
     /// Reads a message; nil where there is none.
     mutating func receive() throws(ZeroMQError) -> Message? {
-        guard var route = try socket.receive(maximumFrames: Self.longestRoute) else { return nil }
+        let longestRequest = configuration.limits.messageBytes
+        guard
+            let message = try socket.receive(
+                maximumFrames: RequestFrames.mostFrames,
+                maximumFrameBytes: longestRequest
+            )
+        else { return nil }
         let receivedNs = Clock.monotonicNs()
-        // REQ clients send ["", payload], DEALER clients may send [payload]; ROUTER puts the way back in front.
-        let payload = route.removeLast()
-        guard route.count < Self.longestRoute, route.count == 1 || route.last?.isEmpty == true else {
-            let error = MessageError(.badFrames, "a request is one frame, or an empty one and one")
-            return Message(route: [], receivedNs: receivedNs, demand: .failure(error))
-        }
+        let frames = RequestFrames(message, longestRequest: longestRequest)
+        let route = frames.route
         var endpoint: String?
         do throws(MessageError) {
             let request = try Gr00tRequest.decode(
-                payload,
+                frames.request.get(),
                 token: configuration.token,
                 limits: configuration.limits
             )
@@ -130,7 +125,6 @@ struct Gr00tEndpoint {
 
     /// Sends a reply; a client that is gone gets nothing, and holds nobody up.
     func send(_ reply: Gr00tReply, to route: [[UInt8]]) throws(ZeroMQError) {
-        guard !route.isEmpty else { return }
         try socket.send(route + [reply.encoded()])
     }
 

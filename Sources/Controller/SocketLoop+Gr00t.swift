@@ -3,8 +3,11 @@ import Wire
 /// Clients of a GR00T policy server.
 extension SocketLoop {
     func answerGr00t() throws(ZeroMQError) {
+        let beganNs = Clock.monotonicNs()
         for _ in 0..<Gr00tEndpoint.messagesAtATime {
-            guard let message = try gr00t?.receive() else { return }
+            guard Clock.monotonicNs() - beganNs <= Self.readingNs, let message = try gr00t?.receive() else {
+                return
+            }
             if let endpoint = message.endpoint {
                 telemetry.count { $0.requests["gr00t.\(endpoint)", default: 0] += 1 }
             }

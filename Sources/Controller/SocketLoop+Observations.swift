@@ -6,12 +6,17 @@ extension SocketLoop {
     func receiveObservations() throws(ZeroMQError) {
         let beganNs = Clock.monotonicNs()
         for _ in 0..<Self.messagesAtATime {
-            guard let frames = try observations.receive(maximumFrames: 2) else { return }
+            guard
+                let message = try observations.receive(
+                    maximumFrames: 2,
+                    maximumFrameBytes: limits.messageBytes
+                )
+            else { return }
             let receivedNs = Clock.monotonicNs()
             do throws(MessageError) {
+                let frames = try ObservationFrames(message, longestObservation: limits.messageBytes)
                 try admit(frames, nowNs: receivedNs)
-                let observation = try decode(frames)
-                try accept(observation, for: .topic, receivedNs: receivedNs)
+                try accept(frames.decode(limits: limits), for: .topic, receivedNs: receivedNs)
             } catch {
                 reject(error, from: "observations")
             }
@@ -19,37 +24,14 @@ extension SocketLoop {
         }
     }
 
-    /// Bounds what each topic has read, before anything of it is.
-    func admit(_ frames: [[UInt8]], nowNs: UInt64) throws(MessageError) {
-        // A topic is kept for a while, and none that long is a robot's.
-        guard let topic = frames.first, topic.count <= Self.longestTopic else {
-            throw MessageError(
-                .badFrames,
-                "the topic is longer than \(Self.longestTopic) bytes, as no robot's is"
-            )
-        }
-        let bytes = frames.reduce(0) { $0 + $1.count }
-        guard !rates.admit(topic, bytes: bytes, nowNs: nowNs) else { return }
+    /// Bounds how many messages each robot has unpacked.
+    private func admit(_ frames: ObservationFrames, nowNs: UInt64) throws(MessageError) {
+        guard !rates.admit(frames.sender, bytes: frames.bytes, nowNs: nowNs) else { return }
         telemetry.count { $0.droppedObservations += 1 }
         throw MessageError(
             .rateLimited,
             "more, or longer, messages under one topic than the daemon reads in a second"
         )
-    }
-
-    func decode(_ frames: [[UInt8]]) throws(MessageError) -> ObservationMessage {
-        guard frames.count == 2 else {
-            let found = frames.count > 2 ? "more than 2" : "\(frames.count)"
-            throw MessageError(.badFrames, "\(found) frames, expected 2: the topic and the observation")
-        }
-        let observation = try ObservationMessage(decoding: frames[1], limits: limits)
-        guard frames[0] == observation.robot.observationTopic else {
-            throw MessageError(
-                .badFrames,
-                "the topic is not \(Topic.observation)\(observation.robot), as the robot's id requires"
-            )
-        }
-        return observation
     }
 
     func accept(

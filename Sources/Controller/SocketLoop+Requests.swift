@@ -6,23 +6,23 @@ extension SocketLoop {
         let beganNs = Clock.monotonicNs()
         for _ in 0..<Self.messagesAtATime {
             guard Clock.monotonicNs() - beganNs <= Self.readingNs,
-                var route = try requests.receive(maximumFrames: Self.longestRoute)
+                let message = try requests.receive(
+                    maximumFrames: RequestFrames.mostFrames,
+                    maximumFrameBytes: limits.messageBytes
+                )
             else { return }
             let receivedNs = Clock.monotonicNs()
-            // DEALER clients send [payload], REQ clients ["", payload]; ROUTER puts the way back in front.
-            let payload = route.removeLast()
-            guard route.count < Self.longestRoute, route.count == 1 || route.last?.isEmpty == true else {
-                reject(
-                    MessageError(.badFrames, "a request is one frame, or an empty one and one"),
-                    from: "requests"
-                )
-                continue
-            }
-            let (number, request) = Request.decode(payload, limits: limits)
-            let client = PlanningJob.Destination.client(route: route, number: number)
-            switch request {
-            case .success(let request): try answer(request, to: client, receivedNs: receivedNs)
-            case .failure(let error): try refuse(error, to: client)
+            let frames = RequestFrames(message, longestRequest: limits.messageBytes)
+            switch frames.request {
+            case .success(let packed):
+                let (number, request) = Request.decode(packed, limits: limits)
+                let client = PlanningJob.Destination.client(route: frames.route, number: number)
+                switch request {
+                case .success(let request): try answer(request, to: client, receivedNs: receivedNs)
+                case .failure(let error): try refuse(error, to: client)
+                }
+            case .failure(let error):
+                try refuse(error, to: .client(route: frames.route, number: nil))
             }
         }
     }

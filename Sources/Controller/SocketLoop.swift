@@ -13,8 +13,6 @@ final class SocketLoop {
     static let messagesAtATime = 256
     /// For how long one socket is read before commands get their turn.
     static let readingNs: UInt64 = 2_000_000
-    static let longestTopic = Topic.observation.utf8.count + 64
-    static let longestRoute = 8
 
     let observations: ZeroMQSocket
     let chunks: ZeroMQSocket
@@ -58,7 +56,8 @@ final class SocketLoop {
         )
         chunks = try ZeroMQSocket(.publish, context: context, options: SocketBounds.chunks(configuration))
         requests = try ZeroMQSocket(.router, context: context, options: SocketBounds.requests(configuration))
-        try observations.subscribe(to: Array(Topic.observation.utf8))
+        // Also to what has another topic or none: a publisher drops what nobody subscribes to, and nobody would hear of it.
+        try observations.subscribe(to: [])
         gr00t = try Gr00tEndpoint(configuration: configuration, policy: planner.policy, context: context)
         endpoints = try InfoMessage.Endpoints(
             observations: observations.attach(configuration.observations),

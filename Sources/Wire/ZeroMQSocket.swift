@@ -116,10 +116,19 @@ public final class ZeroMQSocket {
         return true
     }
 
-    /// The next message, or nil where none is there. Of a message with more frames than `maximumFrames`, the first
+    /// The frames of the next message, or nil if there is none. Of a message with more frames than `maximumFrames`, the first
     /// `maximumFrames + 1` are returned, so that the caller sees that there were too many.
     public func receive(maximumFrames: Int) throws(ZeroMQError) -> [[UInt8]]? {
-        var frames: [[UInt8]] = []
+        try receive(maximumFrames: maximumFrames, maximumFrameBytes: .max)?.frames
+    }
+
+    /// The next message, as ``receive(maximumFrames:)`` returns it. The contents of frames longer than `maximumFrameBytes` are left
+    /// out.
+    public func receive(
+        maximumFrames: Int,
+        maximumFrameBytes: Int
+    ) throws(ZeroMQError) -> ReceivedMessage? {
+        var message = ReceivedMessage()
         var isMore = true
         var frame = zmq_msg_t()
         zmq_msg_init(&frame)
@@ -128,20 +137,21 @@ public final class ZeroMQSocket {
             guard zmq_msg_recv(&frame, handle, ZMQ_DONTWAIT) >= 0 else {
                 switch zmq_errno() {
                 case EINTR: continue
-                case EAGAIN where frames.isEmpty: return nil
+                case EAGAIN where message.frames.isEmpty: return nil
                 default: throw ZeroMQError("receive")
                 }
             }
             isMore = zmq_msg_more(&frame) != 0
             let count = zmq_msg_size(&frame)
             if count >= Self.longFrameBytes { Self.longBytes.wrappingAdd(UInt64(count), ordering: .relaxed) }
-            if frames.count <= maximumFrames {
-                frames.append(
-                    [UInt8](UnsafeRawBufferPointer(start: zmq_msg_data(&frame), count: count))
+            if message.frames.count <= maximumFrames {
+                message.append(
+                    UnsafeRawBufferPointer(start: zmq_msg_data(&frame), count: count),
+                    limit: maximumFrameBytes
                 )
             }
         }
-        return frames
+        return message
     }
 
     /// Waits until one of the sockets has a message, or `wakeUp` is signalled, or `alarm` rings, or the time is over. Returns

@@ -220,15 +220,29 @@ import Testing
         #expect(statistics.predictions == 0)
     }
 
-    @Test func wrongFramesAreDropped() throws {
+    @Test(
+        arguments: [[[1], [2], [3]], [[]], Array(repeating: [1], count: 50), [[], [1], [2]]] as [[[UInt8]]]
+    )
+    func wrongFramesAreAnswered(frames: [[UInt8]]) throws {
         let toy = try Self.toy()
         let socket = try ZeroMQSocket(.dealer, context: toy.daemon.context)
         _ = try socket.connect("inproc://gr00t")
-        try socket.send([[1], [2], [3]])
-        try socket.send(Array(repeating: [1], count: 50))
+        try socket.send(frames)
+        try #require(ZeroMQSocket.wait(for: [socket], timeout: .seconds(10))[0], "no answer")
+        let answer = try #require(try socket.receive(maximumFrames: 2)?.last)
+        #expect(String(decoding: answer, as: UTF8.self).contains("bad_frames"))
+        #expect(toy.daemon.statistics.rejectedMessages == ["bad_frames": 1])
+    }
+
+    /// A request longer than the limit, but no longer than libzmq takes, is told so.
+    @Test func tooLongARequestIsAnswered() throws {
+        let toy = try Self.toy()
         let client = try Gr00tClient(toy)
-        while toy.daemon.statistics.rejectedMessages["bad_frames"] != 2 { _ = try client.ask("ping") }
-        #expect(try socket.receive(maximumFrames: 1) == nil)
+        try client.send([UInt8](repeating: 0, count: Gr00tRequest.limits.messageBytes + 1))
+        let answer = try client.answer()
+        #expect(answer.errorText?.hasPrefix("too_large") == true)
+        #expect(toy.daemon.statistics.rejectedMessages == ["too_large": 1])
+        #expect(try client.ask("ping").errorText == nil)
     }
 
     @Test func tokenIsAskedFor() throws {

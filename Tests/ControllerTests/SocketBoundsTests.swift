@@ -9,15 +9,19 @@ import Wire
     @Test func optionsAreAsDocumented() throws {
         let configuration = DaemonConfiguration()
         let observations = SocketBounds.observations(configuration)
-        #expect(observations.receiveHighWaterMark == 64)
-        #expect(observations.maximumFrameBytes == 1 << 20)
+        #expect(observations.receiveHighWaterMark == 8)
+        #expect(observations.maximumFrameBytes == 16 << 20)
         let requests = SocketBounds.requests(configuration)
-        #expect(requests.receiveHighWaterMark == 16)
-        #expect(requests.maximumFrameBytes == 1 << 20)
+        #expect(requests.receiveHighWaterMark == 4)
+        #expect(requests.maximumFrameBytes == 16 << 20)
         #expect(requests.sendHighWaterMark == 1000)
         let chunks = SocketBounds.chunks(configuration)
         #expect(chunks.sendHighWaterMark == 1000)
         #expect(chunks.maximumFrameBytes == 1024)
+        let gr00t = SocketBounds.gr00t(Gr00tConfiguration(endpoint: "inproc://gr00t"))
+        #expect(gr00t.receiveHighWaterMark == 2)
+        #expect(gr00t.maximumFrameBytes == 2 * Gr00tRequest.limits.messageBytes)
+        #expect(gr00t.sendHighWaterMark == 16)
     }
 
     /// Whether a heartbeat comes to a subscriber who also asks for a topic of so many bytes.
