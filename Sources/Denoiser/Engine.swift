@@ -10,10 +10,11 @@ struct Engine {
     /// Whether the weights of layers whose inputs are bf16 become integers of 8 bits.
     var isQuantized: Bool { precision == .int8 }
 
-    /// What a layer's inputs hold, and its weights if they are not quantized, given its weights at one tap.
+    /// Number format of a layer's inputs, and of its weights if they are not quantized, by the size of its weights at one
+    /// tap.
     ///
-    /// Fewer bits save time where reading weights takes it. A small layer's weights stay in the cache, and it keeps
-    /// single precision.
+    /// Fewer bits save time if reading weights takes it. The weights of a small layer stay in the cache, so it keeps single
+    /// precision.
     func format(weights: Int) -> dn_format {
         precision == .f32 || weights < 4096 ? dn_f32 : dn_bf16
     }

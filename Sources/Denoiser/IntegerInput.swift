@@ -1,19 +1,18 @@
 import CKernels
 
-/// A convolution's packed input as integers, which weights of 8 bits are multiplied with exactly.
+/// A convolution's packed input as integers, whose products with 8-bit weights are exact.
 ///
-/// Each part of a stage makes its own: it takes about a fiftieth of the time of what the part then multiplies, and to
-/// share one would take another wait of all parts for each other.
+/// Each part of a stage converts its own copy. That takes about a fiftieth of the part's multiplications. A shared copy
+/// would need another barrier of all parts.
 struct IntegerInput {
     /// [rows][rowStride], two channels of 16 bits or four of 8 in a cell, as the instruction set multiplies them.
     let cells: UnsafeMutablePointer<UInt32>
-    /// What an integer of 1 stands for more than one of 0, at each position in each `dn_scaled_channels` channels:
-    /// [scaleRows][rowStride].
+    /// Scale of the integers, for each position and each `dn_scaled_channels` channels; [scaleRows][rowStride].
     let scales: UnsafeMutablePointer<Float>
-    /// What an integer of 0 stands for, likewise, where four channels share a cell.
+    /// Value of the integer 0, in the same layout, if four channels share a cell.
     let offsets: UnsafeMutablePointer<Float>
 
-    /// How many scales so many channels have at each position.
+    /// Number of scales at each position for so many channels.
     static func scaleRows(channels: Int) -> Int {
         (channels + Int(dn_scaled_channels) - 1) / Int(dn_scaled_channels)
     }

@@ -1,6 +1,6 @@
 import CKernels
 
-/// In which numbers a network keeps its weights and multiplies.
+/// Number format of weights and products.
 public enum Precision: String, Sendable, Hashable, CaseIterable {
     /// Single precision throughout.
     case f32
@@ -11,9 +11,9 @@ public enum Precision: String, Sendable, Hashable, CaseIterable {
     case int8
 }
 
-/// What computes a network: an instruction set and a precision.
+/// Code path of the network: an instruction set (or OpenBLAS) and a precision.
 public struct Kernel: Sendable, Hashable, CustomStringConvertible {
-    /// Where the convolutions are computed.
+    /// Code path of the convolutions. `openBLAS` stands for the portable path and is no instruction set.
     public enum InstructionSet: String, Sendable, Hashable, CaseIterable {
         /// OpenBLAS, on any processor; single precision only.
         case openBLAS = "openblas"
@@ -40,9 +40,9 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// Where the convolutions are computed.
+    /// Code path of the convolutions.
     public let instructionSet: InstructionSet
-    /// In which numbers.
+    /// Number format of weights and products.
     public let precision: Precision
 
     /// The best kernel on this processor in single precision.

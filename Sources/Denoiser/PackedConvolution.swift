@@ -1,7 +1,7 @@
 import CKernels
 
-/// Which output channels make up each part of a stage: whole vectors, and whole groups of the normalisation that follows,
-/// so that what computes a part can normalise it without waiting for another.
+/// Output channels of each part of a stage. A part has whole vectors, and whole groups of the normalisation that follows,
+/// so a thread can normalise it without waiting for another part.
 struct ChannelShare {
     /// The channels of each part; the last may reach past the real ones to the end of a vector.
     let ranges: [Range<Int>]
@@ -55,7 +55,8 @@ final class PackedConvolution {
     private let weightRows: Int
     /// Input channels in a row of weights.
     private let rowChannels: Int
-    /// What an integer weight of 1 stands for, [outChannels] up to the end of a vector; empty without quantization.
+    /// Scale of the 8-bit weights of each output channel, [outChannels] rounded up to a whole vector; empty without
+    /// quantization.
     private let scales: FloatBuffer
     /// For integers in fours: the sums of the quantized weights over the rows that share a scale of the input,
     /// [blocks][taps][scaleRows][vectors * lanes].

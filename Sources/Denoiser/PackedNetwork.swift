@@ -2,10 +2,10 @@ import CKernels
 
 /// The network on the packed kernels: a list of stages, worked through by a team of threads.
 ///
-/// Activations exist in two forms. A convolution writes floats [position, channel], which normalisation, FiLM and the
-/// residual work on in place; the next convolution reads packed rows [channel (pair), position]. A position is a (time,
-/// sample) pair, sample fastest, so that a tap is one range of positions whatever the batch, and ranges that meet only
-/// padding are never computed.
+/// Activations exist in two forms. A convolution writes floats [position, channel], on which normalisation, FiLM and the
+/// residual work in place. The next convolution reads packed rows [channel (pair), position]. A position is a (time,
+/// sample) pair, sample fastest. So a tap is one range of positions, whatever the batch, and ranges that meet only padding
+/// are skipped.
 ///
 /// `@unchecked Sendable`: the team's threads work on disjoint channels of a stage, and only while `forward` waits for
 /// them, which the owner calls from one thread at a time.
@@ -15,12 +15,12 @@ final class PackedNetwork: @unchecked Sendable {
     private let stages: [PackedStage]
     private let memory: PackedActivations
     private let orders: PositionOrders
-    /// Where the last stage leaves the result.
+    /// Address of the last stage's result.
     private let result: UnsafePointer<Float>
     private var team: ThreadTeam?
     private var job: Job?
 
-    /// What a forward pass was called with.
+    /// Arguments of the forward pass in progress.
     private struct Job {
         let batch: Int
         let film: UnsafePointer<Float>
@@ -137,15 +137,15 @@ final class PackedNetwork: @unchecked Sendable {
 
 /// The activations of a packed forward pass, sized for the largest batch and for single precision.
 final class PackedActivations {
-    /// Packed rows that layers read and write in turns.
+    /// Packed rows, used alternately as a layer's input and output.
     let packedA: CellBuffer
     let packedB: CellBuffer
-    /// Floats that blocks read and write in turns.
+    /// Floats, used alternately as a block's input and output.
     let streamA: FloatBuffer
     let streamB: FloatBuffer
     /// Between a block's two convolutions.
     let hidden: FloatBuffer
-    /// What a block adds to its output.
+    /// Residual that a block adds to its output.
     let residual: FloatBuffer
     /// The packed inputs of the decoder, level by level: what comes up, and below it what was skipped.
     private let joinedRows: CellBuffer

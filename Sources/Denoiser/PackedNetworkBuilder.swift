@@ -115,8 +115,8 @@ struct PackedNetworkBuilder {
 
     // MARK: - Formats
 
-    /// The network's ends are in single precision: what they round would go straight into the result, and they are too
-    /// small for time to be gained.
+    /// The first and the last layers compute in single precision. Their rounding would reach the result directly, and they
+    /// are too small to gain time.
     private static let endFormat = dn_f32
 
     /// What a block's packed input holds.
@@ -132,7 +132,7 @@ struct PackedNetworkBuilder {
 
     private func resampleFormat(_ channels: Int) -> dn_format { engine.format(weights: channels * channels) }
 
-    /// Where what comes up goes in a level's decoder.
+    /// Destination in a level's decoder of the upsampled activations.
     private func lower(_ level: Int, order: PositionOrder) -> PackedRows {
         let decoder = architecture.decoder[architecture.encoder.count - 1 - level]
         return PackedRows(
@@ -143,7 +143,7 @@ struct PackedNetworkBuilder {
         )
     }
 
-    /// Where what skips goes in a level's decoder: below what comes up, which has as many channels.
+    /// Destination in a level's decoder of the skip connection: the rows below the upsampled ones, which are as many.
     private func skip(_ level: Int) -> PackedRows {
         var rows = lower(level, order: .same)
         let channels = architecture.encoder[level].second.outChannels

@@ -1,10 +1,10 @@
 import CKernels
 
-/// One stage of a packed forward pass: a convolution and everything up to the next layer's need for channels that another
-/// part computes.
+/// One stage of a packed forward pass: a convolution, and everything up to the next point at which a thread needs channels
+/// from another thread.
 ///
-/// Its parts are independent of each other: a part convolves its output channels, normalises them, adds FiLM and the
-/// residual, and packs them where the next layers read.
+/// The parts of a stage are independent. A part convolves its output channels, normalises them, adds FiLM and the residual,
+/// and packs them for the layers that read them.
 final class PackedStage {
     /// Normalisation behind the convolution.
     struct Normalization {
@@ -12,7 +12,7 @@ final class PackedStage {
         /// Where this layer's FiLM numbers start in a sample's row of them; nil: it has none.
         let filmOffset: Int?
         let hasScale: Bool
-        /// What is added at the end.
+        /// Residual that is added at the end.
         let residual: UnsafeMutablePointer<Float>?
     }
 

@@ -8,18 +8,17 @@ import Synchronization
 /// threads.
 ///
 /// A thread takes its own part of a stage first, always the same one, so that each core streams its own weights. It then
-/// takes any part that nobody has begun: where another thread has been put off its core, or has not woken up yet, its
-/// parts are done without it. Then it waits, spinning, until the stage's parts are all done, because within a pass the
-/// next stage is microseconds away. Between passes threads go on spinning for a moment, unless told to `rest`, and then
-/// park. Nothing here allocates after the team was made, and within a pass there is no system call unless a thread that
-/// holds a part has lost its core.
+/// takes any part that nobody has begun: other threads may have lost their core or may not have woken up yet. Then it spins
+/// until all parts of the stage are done, because the next stage is microseconds away. Between passes threads spin for a
+/// moment, unless told to `rest`, and then park. The team allocates nothing after its creation. Within a pass there is no
+/// system call, unless a thread that holds a part has lost its core.
 ///
-/// A pass can be given up between two stages: the parts that are left are then taken and counted as always, but not worked at.
-/// Where a thread loses its core within a part, the pass lasts until it has it back; whoever waits for it when the time is over
-/// says so (`heldUp`), on a core that works.
+/// A pass can be given up between two stages. The remaining parts are then taken and counted as always, but not computed.
+/// If a thread loses its core within a part, the pass lasts until that thread runs again. A thread that waits for it
+/// reports that when the time is up (`heldUp`).
 ///
-/// Stages are numbered from the team's beginning to its end, so that a thread that was late by a stage or by many passes
-/// finds every part it missed taken, and catches up without having touched anything.
+/// Stages are numbered through the team's whole life. So a thread that is late, by one stage or by many passes, finds every
+/// part that it missed taken, and catches up without computing anything.
 ///
 /// `@unchecked Sendable`: everything is an atomic, a constant, or the mutex and condition that guard parking.
 final class ThreadTeam: @unchecked Sendable {
@@ -34,18 +33,19 @@ final class ThreadTeam: @unchecked Sendable {
     private let done = Atomic<Int>(0)
     /// For each part, the stages in which it has been taken, a cache line apart.
     private let taken: UnsafeMutablePointer<PaddedCounter>
-    /// The pass after which no other follows soon; as many passes as had begun.
+    /// Number of the pass after which `rest` was called: threads need not spin after it.
     private let restsAfter = Atomic<Int>(0)
     private let parked = Atomic<Int>(0)
     private let running = Atomic<Int>(0)
     private let isEnding = Atomic<Bool>(false)
     /// The present pass has been given up.
     private let isGivenUp = Atomic<Bool>(false)
-    /// When the present pass is to be given up, in nanoseconds from `origin`; `Int.max`: never, or nobody need say so any more.
+    /// When to give up the present pass, in nanoseconds from `origin`. `Int.max` if there is no deadline or the overrun was
+    /// already reported.
     private let dueNs = Atomic<Int>(.max)
     private let origin = ContinuousClock.now
-    /// Called by a thread that waits for another when the time of a pass is over, once at most in a pass. Set between passes and
-    /// before the first that has a time, whose beginning makes it known to the other threads; no other looks at it.
+    /// Called at most once in a pass, by a waiting thread, when the deadline passes while another thread has a part. Plain
+    /// storage: it is written before the pass starts, and the release store of the pass counter publishes it.
     var heldUp: (@Sendable () -> Void)?
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -103,7 +103,7 @@ final class ThreadTeam: @unchecked Sendable {
         taken.deallocate()
     }
 
-    /// Lets the threads park at once, for no pass follows soon, and others want the cores. The next pass finds them parked.
+    /// Lets the threads park at once, because no pass follows soon and other programs want the cores.
     func rest() { restsAfter.store(pass.load(ordering: .relaxed), ordering: .relaxed) }
 
     /// Runs a pass: every part of every stage, each stage after the one before it.
@@ -158,7 +158,7 @@ final class ThreadTeam: @unchecked Sendable {
 
     private func take(_ part: Int, of stage: Int) -> Bool {
         let counter = taken + part
-        // A plain look first: where the part is taken, which is nearly always, the cache line stays shared.
+        // Reads before it exchanges. The part is nearly always taken, and a read keeps the cache line shared.
         guard counter.pointee.stages.load(ordering: .relaxed) == stage else { return false }
         return counter.pointee.stages.compareExchange(
             expected: stage,

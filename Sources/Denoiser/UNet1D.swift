@@ -6,15 +6,15 @@ import Glibc
 /// All memory is taken when the network is built; a forward pass allocates nothing, except within OpenBLAS where that runs
 /// on several threads. One thread at a time may use it; it brings further threads itself.
 public final class UNet1D {
-    /// What this network is.
+    /// Shape of the network.
     public let architecture: UNet1DArchitecture
     /// The largest batch `predict` takes.
     public let maximumBatch: Int
-    /// How many conditions are kept at once, for batches of several observations' samples.
+    /// Number of conditions that are kept at once: a batch may hold samples of several observations.
     public let maximumConditions: Int
-    /// The timesteps `predict` takes.
+    /// Timesteps that `predict` accepts.
     public let timesteps: [Int]
-    /// What computes it.
+    /// Instruction set and precision used for every pass.
     public let kernel: Kernel
     /// Threads a forward pass runs on, the caller's included.
     public let threads: Int
@@ -155,7 +155,7 @@ public final class UNet1D {
         _ = predict(samples: samples, timesteps: batchTimesteps, until: nil, into: &outputs)
     }
 
-    /// The network's output for a batch of (sample, timestep) pairs under condition 0, unless it would come too late.
+    /// Predicts the outputs of (sample, timestep) pairs under condition 0, or gives up at `instant`.
     ///
     /// - Parameters:
     ///   - samples, batchTimesteps, outputs: as without a time; without an output, `outputs` is as it was.
@@ -210,17 +210,17 @@ public final class UNet1D {
         return forward(samples, batch: batch, until: instant, into: &outputs)
     }
 
-    /// Gives the cores of the further threads free at once, until the next prediction. Without, they go on spinning for a
-    /// moment after each, because the next one mostly follows.
+    /// Stops the worker threads from spinning; they wake on the next prediction. Without this call they spin for a moment
+    /// after each prediction, because another usually follows.
     public func rest() {
         // OpenBLAS keeps threads of its own.
         if case .packed(let network) = network { network.rest() }
     }
 
-    /// Says what is to happen where a prediction's time is over and it cannot be given up yet, because the machine has stopped one
-    /// of its threads within a layer. To be called once, before the first prediction that has a time.
+    /// Sets a callback for when the deadline passes while a worker is descheduled inside a layer, so that the pass cannot
+    /// be abandoned yet. Call it once, before the first prediction with a deadline.
     ///
-    /// - Parameter action: called at most once in a prediction, on a thread that is not stopped. On OpenBLAS it never is.
+    /// - Parameter action: called at most once for each prediction, on a thread that runs. Never called on OpenBLAS.
     public func whenHeldUp(_ action: @escaping @Sendable () -> Void) {
         if case .packed(let network) = network { network.whenHeldUp(action) }
     }

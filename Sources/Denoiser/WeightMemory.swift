@@ -1,10 +1,10 @@
 import Glibc
 
-/// Memory for packed weights: on huge pages where the system gives them, touched when it is made, so that no forward
-/// pass meets a page fault.
+/// Memory for packed weights: on huge pages if the system gives them, and touched when it is made, so that no forward pass
+/// meets a page fault.
 ///
-/// A forward pass streams all weights once. With 4 KiB pages it would look up tens of thousands of addresses on the way;
-/// 2 MiB pages take that cost away and let the processor fetch ahead across what would be page ends.
+/// A forward pass streams all weights once. With 4 KiB pages it would translate tens of thousands of addresses on the way.
+/// 2 MiB pages avoid that, and let the processor prefetch across what would be page ends.
 struct WeightMemory: ~Copyable {
     let pointer: UnsafeMutablePointer<UInt32>
     private let byteCount: Int

@@ -3,24 +3,25 @@ import Foundation
 /// Finishes a sample in few, long steps of DPM-Solver++ 2M (Lu et al., *DPM-Solver++*, arXiv 2211.01095, algorithm 2) over
 /// some of the solver's own timesteps, from wherever the solver had to stop.
 ///
-/// The noise level is an angle, alpha = cos(angle) and sigma = sin(angle), and k steps are laid so that its root falls evenly
-/// to that of the last of them, the larger of angle / k^2 and a tenth: each goes to the first timestep with at most
+/// The noise level is an angle: alpha = cos(angle), sigma = sin(angle). The root of the angle falls evenly, down to that of
+/// the last step, which starts from the larger of angle / k^2 and a tenth. With k steps left, the next one goes to the
+/// first timestep with at most
 ///
 ///     angle' = (sqrt(angle) - (sqrt(angle) - sqrt(last)) / (k - 1))^2
 ///
-/// with k the steps that are left. What x_0 is to be is decided at large angles, where the network changes its mind slowly, and
-/// made exact at small ones. Below a tenth the network takes what noise is left for the action: x_0 from there is better.
+/// At large angles x_0 is decided, and changes slowly; at small ones it is made exact. Below a tenth the network takes the
+/// noise that is left for the action, so the last step starts no later.
 struct CoarseSolve {
     private static let leastSignal: Float = 0.2
-    /// The least angle from which a step is taken, but for a first one.
+    /// Smallest angle at which a coarse step starts, unless it is the first.
     private static let leastAngle: Float = 0.1
 
     private let steps: [SolverStep]
     private let timesteps: [Int]
-    /// Of the sample that each step starts from, and of the result; [N + 1].
+    /// Noise level of the sample that each step starts from, and of the result; [N + 1].
     private let levels: [Level]
     private var modelOutput: [Float]
-    /// The clean sample of the last step.
+    /// Clean sample that the newest coarse step used; [sampleCount].
     private var cleanSample: [Float]
 
     private struct Level {
@@ -47,15 +48,16 @@ struct CoarseSolve {
         cleanSample = modelOutput
     }
 
-    /// The first step whose clean sample is more than an amplified rounding error.
+    /// Index of the first step with enough signal (alpha >= 0.2). Before it the clean sample is an amplified rounding
+    /// error.
     var firstMeaningfulStep: Int { levels.firstIndex { $0.alpha >= Self.leastSignal } ?? steps.count }
 
-    /// Takes `sample` from where the solver's steps have led to the result, in as many steps as there is time for.
+    /// Finishes `sample`, from where the solver stopped to the result, in as many steps as there is time for.
     ///
-    /// Each step but the last leaves its clean sample in `interim`: the result of as many steps as have been taken. It is the
-    /// result where the next step does not fit after all.
+    /// Each step but the last offers its clean sample to `interim`. If the next step turns out not to fit, that clean
+    /// sample is the result.
     ///
-    /// - Returns: the steps it took; 0 where there is no time for any and the result is what `interim` has.
+    /// - Returns: number of steps taken; 0 if there was no time for any. The result is then what `interim` has.
     mutating func finish(
         after progress: SamplingProgress,
         with predictor: borrowing some NoisePredictor,
@@ -68,8 +70,8 @@ struct CoarseSolve {
         var index = first
         var taken = 0
         var planned = deadline?.coarseSteps(limit: steps.count - first) ?? steps.count - first
-        // Where there is hardly any signal yet, the network's clean sample is an amplified rounding error, which a long step
-        // would carry far: 0 is a better one, and costs no pass.
+        // With hardly any signal the network's clean sample is an amplified rounding error. A long step would carry it far.
+        // 0 is a better guess and costs no pass.
         if planned < steps.count - first {
             while index + 1 < steps.count, levels[index].alpha < Self.leastSignal {
                 let scale = levels[index + 1].sigma / levels[index].sigma
@@ -117,7 +119,7 @@ struct CoarseSolve {
         return taken
     }
 
-    /// Where the first of `count` steps from a timestep goes.
+    /// Index of the step to which the first of `count` coarse steps goes.
     private func target(from index: Int, steps count: Int) -> Int {
         let angle = levels[index].angle
         guard count > 1, angle > Self.leastAngle else { return steps.count }
@@ -125,21 +127,21 @@ struct CoarseSolve {
         let lastRoot = max(root / Float(count), Self.leastAngle.squareRoot())
         let nextRoot = root - (root - lastRoot) / Float(count - 1)
         let goal = nextRoot * nextRoot
-        // The steps after it need a timestep each.
+        // Leaves at least one timestep for each step that follows.
         let farthest = steps.count - count + 1
         var next = index + 1
         while next < farthest && levels[next].angle > goal { next += 1 }
         return next
     }
 
-    /// Takes the step from the model's output; of first order where there is no step before, and to the result.
+    /// Applies one coarse step: first order if there is no step before it or it leads to the result, else second order.
     private mutating func step(from index: Int, to next: Int, before: Int?, sample: inout MutableSpan<Float>)
     {
         let (level, target) = (levels[index], levels[next])
         let sampleWeight = target.sigma / level.sigma
         let x0Weight = target.alpha - level.alpha * sampleWeight
         var differenceWeight: Float = 0
-        // A solver may visit a timestep twice.
+        // The difference needs two distinct noise levels; a solver may visit a timestep twice.
         if let before, next < steps.count, level.lambda > levels[before].lambda {
             differenceWeight = (target.lambda - level.lambda) / (2 * (level.lambda - levels[before].lambda))
         }

@@ -1,13 +1,12 @@
-/// When a sample must be there, and what the passes until then will take.
+/// The moment at which a sample is due, and estimates of what the passes until then take.
 struct Deadline {
     /// When the sample must be there.
     let due: ContinuousClock.Instant
     var times: ForwardTimes
-    /// What is kept back of the time, in nanoseconds, for the sample to be there even if its last pass stalls as the slowest
-    /// of the passes before did: other work on the machine may take its core.
+    /// Nanoseconds that are reserved for a stall of the last pass, as long as the worst stall of earlier passes.
     private let keptBack: Double
 
-    /// The part of the time left that is kept back for a stall at most, unless what is left then does for a sample worth having.
+    /// Largest share of the remaining time that is reserved for a stall. More is reserved if 8 coarse steps still fit.
     private static let stallPart = 0.125
 
     init(due: ContinuousClock.Instant, times: ForwardTimes) {
@@ -18,22 +17,22 @@ struct Deadline {
         keptBack = min(times.longestStall, max(left * Self.stallPart, spare))
     }
 
-    /// Coarse steps that give a sample worth having: PushT's score does not rise beyond.
+    /// Number of coarse steps beyond which PushT's score does not rise.
     static let sufficientSteps = 8
 
     private var remaining: Double { (due - .now) / .nanoseconds(1) }
 
-    /// Whether after a pass of `batch` there would be too little time left to finish from step `step` of `count` with as
-    /// many coarse steps as it takes.
+    /// Whether a pass of `batch` must not begin, because a coarse finish from step `step` of `count` would no longer fit
+    /// after it.
     func forbids(batch: Int, step: Int, of count: Int) -> Bool {
         // The pass itself gains a step at least.
         let finish = times.estimate(batch: 1, count: min(Self.sufficientSteps, count - step - 1))
         return remaining - keptBack < times.estimate(batch: batch) + finish
     }
 
-    /// The coarse steps there is time for, from 1 to `limit`, as passes mostly go: where one takes longer, the steps before it
-    /// have a result. Without the time kept back it is two at the most: those are much better than one, and need not be missed
-    /// for stalls that are rare.
+    /// Number of coarse steps that fit, from 1 to `limit`, by the typical time of a pass. If one takes longer, the result
+    /// of the step before it is used. The time reserved for stalls is used for up to two steps: two are much better than
+    /// one, and stalls are rare.
     func coarseSteps(limit: Int) -> Int {
         let remaining = remaining
         var steps = min(limit, max(Int(remaining / times.estimate(batch: 1, deviations: 0)), 1))
@@ -45,7 +44,7 @@ struct Deadline {
         return steps
     }
 
-    /// Whether a pass over one sample would not be done in time, as passes go.
+    /// Whether a pass over one sample would probably end too late.
     var isTooCloseForAPass: Bool { remaining < times.estimate(batch: 1, deviations: 0) }
 }
 
@@ -55,7 +54,7 @@ extension Deadline? {
         self?.forbids(batch: batch, step: step, of: count) ?? false
     }
 
-    /// The time at which a pass begins; nil where no time is kept.
+    /// Time at which a pass begins; nil without a deadline, when nothing is timed.
     func passBegins() -> ContinuousClock.Instant? { self.map { _ in .now } }
 
     /// Learns from the time that a pass took.
@@ -64,7 +63,7 @@ extension Deadline? {
         self?.times.record(batch: batch, nanoseconds: (ContinuousClock.now - begun) / .nanoseconds(1))
     }
 
-    /// Learns from the time that a pass took which was given up, as long as it is more than passes take.
+    /// Records the time of a pass that was given up, if it took longer than a typical pass.
     mutating func passGivenUp(batch: Int, begun: ContinuousClock.Instant?) {
         guard let begun, let typical = self?.times.estimate(batch: batch, deviations: 0) else { return }
         if (ContinuousClock.now - begun) / .nanoseconds(1) > typical { passEnded(batch: batch, begun: begun) }

@@ -1,16 +1,16 @@
-/// What a forward pass of the network takes on this machine, by batch size: measured when nothing else runs, and scaled
-/// while sampling by how much slower passes turn out to be.
+/// Times of forward passes on this machine, by batch size: measured without other load, then scaled by the current
+/// slowdown.
 ///
-/// The scale follows the passes as TCP follows round trips (Jacobson and Karels, *Congestion Avoidance and Control*,
-/// 1988): a mean and a mean deviation to the slower side, so that an estimate is one that passes seldom exceed.
+/// The slowdown is tracked as TCP tracks round trips (Jacobson and Karels, *Congestion Avoidance and Control*, 1988): a
+/// mean, and a mean deviation to the slower side. So few passes exceed an estimate.
 public struct ForwardTimes: Hashable, Sendable, Codable {
     /// What an undisturbed pass of each batch size from 1 on takes, in nanoseconds; shape [maximumBatch].
     public let nanoseconds: [Double]
-    /// The mean of a pass's time in units of `nanoseconds`, over the last dozen.
+    /// Mean time of recent passes (about a dozen) in units of `nanoseconds`.
     public private(set) var slowdown = 1.0
     private var deviation = 0.05
-    /// By how much the slowest of the passes exceeded its estimate, in nanoseconds; halved in about 22,700 passes, a minute or
-    /// two of uninterrupted work for a large network, and nothing to begin with.
+    /// Largest excess of a pass over its estimate, ns. It halves in about 22,700 passes: one or two minutes of
+    /// uninterrupted work of a large network. 0 at first.
     private(set) var longestStall = 0.0
 
     private static let stallDecay = 1.0 / 32768
@@ -28,7 +28,7 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
         self.nanoseconds = nanoseconds
     }
 
-    /// What passes take that nothing else on the machine disturbs.
+    /// Times of passes that no other load disturbed.
     ///
     /// - Parameter timings: with a pass of batch 1 and one of the largest batch.
     public init(of timings: PassTimings) {
@@ -52,14 +52,13 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
         return ForwardTimes(of: meter.timings)
     }
 
-    /// The nanoseconds of a pass, as they were measured with nothing else running; beyond the largest batch measured, in
-    /// proportion.
+    /// Nanoseconds of a pass without other load; in proportion beyond the largest batch that was measured.
     public func typical(batch: Int) -> Double {
         guard batch > nanoseconds.count else { return nanoseconds[batch - 1] }
         return nanoseconds[nanoseconds.count - 1] * Double(batch) / Double(nanoseconds.count)
     }
 
-    /// The nanoseconds that `count` passes in turn will seldom exceed, or with fewer `deviations` than three now and then.
+    /// Nanoseconds for `count` passes in turn: rarely exceeded with three deviations, sometimes with fewer.
     func estimate(batch: Int, count: Int = 1, deviations: Double = 3) -> Double {
         let passes = Double(count)
         return typical(batch: batch) * (slowdown * passes + deviations * deviation * passes.squareRoot())

@@ -4,10 +4,10 @@
 ///
 ///     m = (k / scale - fromSample x) / fromOutput        so that x_0 = k
 ///
-/// and the solver does the rest: its own recurrence takes the known part from the initial noise down through every noise
-/// level, and the network sees it there beside the part that is sampled. For DDPM each step then draws from
-/// q(x_t-1 | x_t, x_0 = k) (Ho et al., arXiv 2006.11239, equation 6), which is re-noising the known part to each timestep, as
-/// Lugmayr et al. do (*RePaint*, arXiv 2201.09865, equation 8), with noise that goes with that of the steps before.
+/// and the solver does the rest. Its recurrence takes the known part from the initial noise through every noise level, and
+/// the network sees it beside the part that is sampled. For DDPM each step then draws from q(x_t-1 | x_t, x_0 = k) (Ho et
+/// al., arXiv 2006.11239, equation 6). That re-noises the known part to each timestep, as in Lugmayr et al. (*RePaint*,
+/// arXiv 2201.09865, equation 8), but with noise that is consistent from step to step.
 struct FrozenElements {
     /// The elements, a contiguous part of the sample's; empty where none is known.
     private(set) var range = 0..<0
@@ -67,7 +67,7 @@ struct FrozenElements {
         }
     }
 
-    /// Gives the known elements of a result their values, free of what rounding left.
+    /// Overwrites the known elements of a result with their exact values.
     func restore(in sample: inout MutableSpan<Float>) {
         for element in range { sample[element] = x0[element] }
     }

@@ -1,15 +1,15 @@
 import Synchronization
 
-/// What a sampler with a deadline has so far: the clean sample that its last pass predicted, for another thread to take where
-/// the result itself would come too late. A pass is given up when its time is over, but the machine may stop the thread that
-/// is at it.
+/// The best result so far of a sampler with a deadline: the clean sample that its last pass predicted. Another thread takes
+/// it if the result itself would be late, for example because the machine has stopped the sampling thread in the middle of
+/// a pass.
 ///
-/// Neither thread waits for the other. There are two places for a sample: the sampling thread writes to the one that is not
-/// offered and then offers that instead; whoever claims what is offered has it for itself until it is copied.
+/// Neither thread waits for the other. There are two buffers. The sampling thread writes the one that is not offered, then
+/// offers it instead. A thread that claims the offered buffer owns it until it has copied it.
 ///
-/// Sendable is unchecked because of the places. The sampling thread writes a place only while it is not the offered one; the
-/// claiming thread reads it after an exchange that acquires what was written before the offer, and until it has read it `open`
-/// offers nothing. The other variables are the sampling thread's.
+/// `@unchecked Sendable` because of the buffers. The sampling thread writes a buffer only while it is not offered. The
+/// claiming thread reads it after an exchange with acquire semantics, and `open` offers nothing until that read is done.
+/// Only the sampling thread uses the other variables.
 public final class InterimSample: @unchecked Sendable {
     private struct Place {
         var x0: [Float]
@@ -27,7 +27,7 @@ public final class InterimSample: @unchecked Sendable {
 
     /// The number of the place that is offered, or a `State`.
     private let state = Atomic<Int>(State.closed)
-    // Two properties, no array: each is a memory of its own.
+    // Two properties instead of an array, so that each buffer is an allocation of its own.
     private var first: Place
     private var second: Place
     private var base = SamplingReport.nothing
@@ -40,9 +40,9 @@ public final class InterimSample: @unchecked Sendable {
         second = first
     }
 
-    /// Takes what is offered, which then is offered no longer; sampling goes on. For any thread.
+    /// Claims the offered sample, which is then no longer offered. Sampling continues. May be called from any thread.
     ///
-    /// - Returns: the sample, [sampleCount], and how it was computed; nil where nothing is offered.
+    /// - Returns: the sample, [sampleCount], and how it was computed; nil if none is offered.
     public func claim() -> (sample: [Float], report: SamplingReport)? {
         var offered = state.load(ordering: .relaxed)
         while offered >= 0 {
@@ -62,7 +62,7 @@ public final class InterimSample: @unchecked Sendable {
         return nil
     }
 
-    /// With an array of its own: were the place's shared, the next offer would have to allocate.
+    /// Copies into a new array. If the buffer's storage were shared, the next offer would have to allocate.
     private func copied(_ place: borrowing Place) -> (sample: [Float], report: SamplingReport) {
         (place.x0.map { $0 }, place.report)
     }
@@ -71,7 +71,7 @@ public final class InterimSample: @unchecked Sendable {
     ///
     /// - Parameters:
     ///   - base: the window and the tolerance of the sample.
-    ///   - firstStep: the first of the solver's steps whose clean sample is worth anything.
+    ///   - firstStep: index of the first step whose clean sample is meaningful.
     func open(as base: SamplingReport, from firstStep: Int) {
         latest = nil
         guard state.load(ordering: .acquiring) == State.closed else { return }
@@ -83,7 +83,7 @@ public final class InterimSample: @unchecked Sendable {
     /// Whether there is a sample to fall back on, claimed or not. For the sampling thread.
     var hasSample: Bool { latest != nil }
 
-    /// Offers the clean sample that a step predicts, in the place of the one before; before the first step that counts, nothing.
+    /// Offers the clean sample that a step predicts, and replaces the earlier offer. Ignored before `firstStep`.
     ///
     /// - Parameters:
     ///   - step: index of the solver's step.
@@ -107,7 +107,7 @@ public final class InterimSample: @unchecked Sendable {
             Self.fill(&first, with: x0, frozen: frozen, report: report)
         }
         latest = place
-        // Where it has been claimed meanwhile, the sample has been given up.
+        // A claim in the meantime means that this sample was given up.
         _ = state.compareExchange(expected: offered, desired: place, ordering: .acquiringAndReleasing)
     }
 

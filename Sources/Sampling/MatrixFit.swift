@@ -2,12 +2,12 @@ import Foundation
 
 /// d x_0 / d x over the horizon, step by step, in the mean over samples and action dimensions.
 ///
-/// A true sample is displaced by v, a cosine over the horizon, times a sign for each action dimension. Such cosines are
-/// orthogonal (the type-II discrete cosine transform), so that M in dx_0 = M v is the sum of what each of them says:
+/// A true sample is displaced by v: a cosine over the horizon, times a sign for each action dimension. Such cosines are
+/// orthogonal (type-II discrete cosine transform). So M in dx_0 = M v is the sum of one term for each cosine:
 ///
 ///     M = sum over k of  mean(dx_0 under v_k)  v_k^T / (v_k . v_k)
 ///
-/// What one dimension does to another has the product of two signs, and averages out.
+/// The effect of one dimension on another carries the product of two signs, and averages out.
 struct MatrixFit {
     private let steps: [SolverStep]
     private let horizon: Int
@@ -16,9 +16,9 @@ struct MatrixFit {
     private var sums: [Float]
     private var counts: [Int]
 
-    /// Displacements of each sample: as many of the horizon's cosines, others in the next sample.
+    /// Number of cosines along which each sample is displaced. The next sample takes the next ones.
     private static let displacements = 4
-    /// Their root mean square: that of the displacements that sweeps have to bridge.
+    /// Root mean square of a displacement: as large as those between two sweeps.
     private static let size: Float = 0.05
 
     init(steps: [SolverStep], horizon: Int, actionDim: Int) {
@@ -31,7 +31,7 @@ struct MatrixFit {
 
     /// Evaluates the network about a sample, under the predictor's present condition.
     ///
-    /// - Parameter sample: its index, which says what it is displaced along.
+    /// - Parameter sample: index of the sample, which selects its cosines.
     mutating func observe(
         _ reference: ReferenceTrajectory,
         sample: Int,

@@ -1,43 +1,42 @@
-/// Which steps of a sample have the network evaluated, its nodes; the clean samples of the steps between two nodes lie on the
-/// straight line between theirs.
+/// The steps at which the network is evaluated (*nodes*), and the *bridges* between them. On a bridge the clean samples lie
+/// on a straight line.
 ///
-/// The clean sample x_0 that the network predicts wanders from step to step as noise comes in. A step bridged between its
-/// two neighbours is off by its `volatility`, one number for each step of which `OutputLinearization` knows the typical
-/// size, and a bridge of m steps, whose errors are those of a random walk tied down at both ends, adds about
+/// The clean sample x_0 that the network predicts is a random walk, driven by the steps' noise. `volatility` is its typical
+/// distance from the middle between its two neighbours, one number for each step. A bridge of m steps, a random walk tied
+/// down at both ends, adds about
 ///
 ///     roughness volatility w sqrt((m^3 - m) / 6)                                        w as in `errorWeights`
 ///
-/// to the result. Bridges are as long as that stays within a share of the tolerance, `largestError`^2 m for the square of a
-/// bridge of m steps. The roughness is this sample's own: by how much its nodes lie off the line between the nodes
-/// before and after them, in units of what is typical. A bridge next to a node that lies too far off, or among such nodes, is
-/// given up, and all of its steps become nodes.
+/// to the error of the result. A bridge is as long as its squared error stays below `largestError`^2 m. The roughness
+/// belongs to the sample: the distance of its nodes from the line between their neighbours, in units of the volatility. If
+/// a node, or the nodes around it, are too far off that line, the bridges beside it are given up and all of their steps
+/// become nodes.
 struct NodeLayout {
-    /// The nodes laid so far, in order; the first is step 0, and the last one laid is step N - 1 in the end.
+    /// Nodes so far, as ascending step indices. The first is 0. When the layout is complete the last is N - 1.
     private(set) var nodes: [Int] = []
-    /// What an error in the clean sample of each step adds to the result, with what it adds through the bridges that end
-    /// there; [N].
+    /// Error of the result for each unit of error in a step's clean sample, including the bridges that end there; [N].
     private(set) var weights: [Float]
-    /// This sample's, 1 to begin with.
+    /// Roughness of this sample; 1 is typical, and the initial value.
     private(set) var roughness: Float = 1
-    /// Every step is a node from now on.
+    /// If true, every further step becomes a node.
     private(set) var isDense = false
     /// The sum of the squares of the errors that the bridges laid so far may cause in the result.
     private(set) var squaredErrors = 0.0
 
-    /// The node before and the node after each step, the step itself where it is one; [N].
+    /// Nearest node at or before each step, and at or after it; [N].
     private var before: [Int]
     private var after: [Int]
     private let errorWeights: [Float]
     private let volatility: [Float]
     private let largestError: Float
 
-    /// The most steps of a bridge, and the part of the process that it may span: over longer ones x_0 does not go straight.
+    /// Largest number of steps of a bridge, and the largest share of the process (1 / 12) that it may span. x_0 does not
+    /// move in a straight line for longer.
     private static let longestBridge = 8
     private static let largestPart = 12
     private static let roughnessRate: Float = 0.3
     private static let largestSurprise: Float = 5
-    /// By how much more than it was laid for a bridge may turn out to add, by the surprise of a single node, which says
-    /// little.
+    /// Factor by which a bridge may exceed its planned error, judged by a single node: one node is weak evidence.
     private static let largestExcess: Float = 1.75
 
     /// - Parameters:
@@ -60,7 +59,7 @@ struct NodeLayout {
     /// Whether the last node has been laid.
     var isComplete: Bool { nodes.last == errorWeights.count - 1 }
 
-    /// The nodes that step `step` lies between; equal where it is one itself.
+    /// Nodes at both ends of the bridge that holds `step`; both are `step` if it is a node.
     func bridge(of step: Int) -> (before: Int, after: Int) { (before[step], after[step]) }
 
     /// Forgets the nodes.
@@ -77,15 +76,15 @@ struct NodeLayout {
         }
     }
 
-    /// Forgets what is this sample's own, too.
+    /// Forgets the nodes and the roughness.
     mutating func startSample() {
         restart(dense: false)
         roughness = 1
     }
 
-    /// Lays nodes until there are `count`, or the last step is one.
+    /// Adds nodes until there are `count`, or until the last step is a node.
     ///
-    /// - Parameter caution: by how much more than typical an error may count, at least 1.
+    /// - Parameter caution: factor by which errors count more than typical, at least 1.
     mutating func extend(to count: Int, caution: Float) {
         if nodes.isEmpty { nodes.append(0) }
         while nodes.count < count && !isComplete {
@@ -121,7 +120,7 @@ struct NodeLayout {
 
     private func limit(length: Int) -> Float { largestError * largestError * Float(length) }
 
-    /// How far a node lies off the line between its neighbours, in units of what is typical.
+    /// Distance of a node from the line between its neighbours, in units of the typical distance.
     ///
     /// - Parameters:
     ///   - node: the index in `nodes` of the middle one of three.
@@ -150,7 +149,7 @@ struct NodeLayout {
         max(surprise / Self.largestExcess, nearby ?? 0)
     }
 
-    /// Makes every step of the bridges on both sides of a node a node as well, where these are too long for a roughness.
+    /// Turns the steps of both bridges beside a node into nodes, if the bridges are too long for `roughness`.
     ///
     /// - Parameter node: an index in `nodes`, neither the first nor the last.
     /// - Returns: how many nodes were inserted before the node, and after it.

@@ -12,7 +12,7 @@ public protocol NoisePredictor {
     ///   - outputs: Shape [batch, sampleCount]; every element is written.
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>)
 
-    /// The same, but given up where it would come too late. One that cannot be given up takes the time it takes.
+    /// As above, but gives up when the result would be late. A predictor that cannot give up always finishes.
     ///
     /// - Parameter instant: when to give up; nil: never.
     /// - Returns: Whether the outputs are there; without, they are unspecified.

@@ -1,24 +1,24 @@
-/// How the clean sample x_0 that the network predicts follows the sample x it is given, step by step, near the
-/// trajectories that a policy samples: dx_0 = gain dx, one number for all elements, or a matrix over the horizon for each
-/// action dimension; and what that misses.
+/// A linear model of the network at each step: how the clean sample x_0 follows the sample x, near the trajectories that a
+/// policy samples.
 ///
-/// The gain is close to 0 in the noisy steps, where the observation decides, and close to 1 in the last ones, where the
-/// sample does. A matrix says which of the sample's changes it is that x_0 follows: the slow ones, from one action to
-/// the next, long before the fast. A network output evaluated at a guess of x stays useful with it when the guess moves.
+/// dx_0 = gain dx, with one gain for all elements, or with a matrix over the horizon for each action dimension. The model
+/// also has the size of its error. The gain is near 0 in noisy steps, where the observation decides x_0, and near 1 in the
+/// last ones, where the sample decides. A matrix also tells slow changes of a sample, which x_0 follows early, from fast
+/// ones. With the model an output that was evaluated at a guess of x stays useful when the guess moves.
 public struct OutputLinearization: Hashable, Sendable, Codable {
     /// dx_0 / dx, not negative; shape [numInferenceSteps].
     public let gains: [Float]
-    /// The largest error of x_0 in a unit of the largest displacement of x, beside the rounding; positive; shape
+    /// Largest error of dx_0 for each unit of the largest element of dx, without rounding; positive; shape
     /// [numInferenceSteps].
     public let errors: [Float]
-    /// The largest change of x_0 that a displacement too small to matter brings about, by the rounding within the network;
-    /// shape [numInferenceSteps].
+    /// Largest change of x_0 through rounding in the network, measured with a negligible displacement; shape
+    /// [numInferenceSteps].
     public let rounding: [Float]
-    /// How far x_0 lies off the middle between those of the steps before and after, the largest element's distance; not
-    /// negative; shape [numInferenceSteps].
+    /// Distance of x_0 from the mean of the x_0 of the two neighbouring steps, in the largest element; not negative; shape
+    /// [numInferenceSteps].
     public let volatility: [Float]
-    /// dx_0 / dx over the horizon, the same for every action dimension, a row for each element of x_0; shape
-    /// [numInferenceSteps, horizon, horizon]. Empty where the gains stand for it.
+    /// Matrices dx_0 / dx over the horizon, the same for every action dimension; shape [numInferenceSteps, horizon,
+    /// horizon], a row for each element of x_0. Empty if the gains are used.
     public let matrices: [Float]
 
     /// The rows and columns of a matrix; 0 without.
@@ -26,7 +26,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
         gains.isEmpty ? 0 : Int(Double(matrices.count / gains.count).squareRoot())
     }
 
-    /// A linearisation from its parts, which have a number for each step, and a matrix if there are any.
+    /// Creates a linearisation. All arrays but `matrices` have one number for each step.
     public init(
         gains: [Float],
         errors: [Float],
@@ -71,7 +71,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
         }
     }
 
-    /// Where nothing was measured: x_0 does not follow, may be off by as much as x, and wanders without bound.
+    /// The model before any measurement: x_0 does not follow x, may be off as much as x is, and has unbounded volatility.
     static func unknown(steps: Int) -> OutputLinearization {
         OutputLinearization(
             gains: [Float](repeating: 0, count: steps),
@@ -83,13 +83,13 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
 
     /// Measures it on sequential samples under the predictor's present condition.
     ///
-    /// Each block of steps is guessed as the quasi-Newton sampler guesses steps that enter its window, from the x_0 before
-    /// the block; the network's outputs at the guesses and at the true samples then give pairs of displacement and
-    /// change. The gain is the least-squares fit over them, the error what all but one in twenty stay below, less the rounding.
-    /// The rounding is the largest change between the true samples and the same moved by a ten-thousandth. The volatility is
-    /// the root mean square over the samples.
+    /// Blocks of steps are guessed from the x_0 before the block, as the quasi-Newton sampler guesses steps that enter its
+    /// window. The network's outputs at the guesses and at the true samples give pairs of displacement and change. The gain
+    /// is the least-squares fit over the pairs. The error is the 95th percentile of what the fit misses, less the rounding.
+    /// The rounding is the largest change when true samples move by 0.0001. The volatility is the root mean square over the
+    /// samples.
     ///
-    /// With a horizon the matrices are measured as well, see `MatrixFit`, and the errors are theirs.
+    /// With a `horizon` the matrices are measured too (`MatrixFit`), and the errors are those of the matrices.
     ///
     /// - Parameters:
     ///   - noise: [samples, numInferenceSteps + 1, sampleCount].
@@ -167,7 +167,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
             sum.displacement > 1e-12 ? Float(max(sum.product / sum.displacement, 0)) : 0
         }
         var volatility = squaredDistances.map { ($0 / Float(max(samples, 1))).squareRoot() }
-        // The ends have one neighbour each, and wander like it.
+        // The first and the last step have one neighbour only, so they take its volatility.
         if volatility.count > 2 {
             volatility[0] = volatility[1]
             volatility[volatility.count - 1] = volatility[volatility.count - 2]
@@ -191,10 +191,10 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
         )
     }
 
-    /// What all but one in twenty of the errors of a step's pairs stay below, in units of the displacement.
+    /// 95th percentile of the errors of a step's pairs, in units of the displacement.
     ///
-    /// The rounding is taken off, and displacements shorter than it say nothing. Where all are short, the longest with its
-    /// rounding is the most that can be said.
+    /// Rounding is subtracted, and displacements shorter than the rounding are ignored. If all are that short, the longest
+    /// one counts with its rounding.
     private func largestError(of pairs: [(displacement: [Float], change: [Float])], step: Int) -> Float {
         let rounding = rounding[step]
         let missed = pairs.map { displacement, change in
@@ -214,7 +214,7 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
         return max(largest, longest.error / longest.displacement, Self.smallestError)
     }
 
-    /// The mean over the steps nearby: a few samples tell a step's own extremes badly, and neighbours of many steps are alike.
+    /// Mean over nearby steps. A few samples tell the extremes of a single step badly, and neighbouring steps behave alike.
     private static func smoothed(_ values: [Float]) -> [Float] {
         let reach = values.count / 50
         return values.indices.map { index in
@@ -223,9 +223,9 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
         }
     }
 
-    /// The blocks of steps that are guessed from one x_0 each.
+    /// Blocks of steps, each of which is guessed from one x_0.
     ///
-    /// A block's first sample is known, so it tells nothing: blocks begin elsewhere in every sample.
+    /// The first sample of a block is exact, so it gives no pair. Blocks therefore begin at other steps in each sample.
     private static func blocks(of steps: Int, sample: Int) -> [Range<Int>] {
         let starts = [0] + Array(stride(from: (5 * sample) % block, to: steps, by: block)).drop { $0 == 0 }
         return zip(starts, starts.dropFirst() + [steps]).map { $0..<$1 }
@@ -234,8 +234,8 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
     /// The most steps guessed from one x_0.
     private static let block = 16
     private static let nudge: Float = 1e-4
-    /// What is displaced less is not displaced.
+    /// Smaller displacements count as zero.
     private static let smallestDisplacement: Float = 1e-6
-    /// Keeps an error above zero where x_0 is clipped in every sample measured.
+    /// Lower bound of an error, for steps whose x_0 was clipped in every sample.
     private static let smallestError: Float = 0.02
 }

@@ -1,11 +1,11 @@
 /// A predictor that times its passes and counts them.
 public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
-    /// Of all the passes.
+    /// Times of all passes.
     public private(set) var timings: PassTimings
 
     private let predictor: Predictor
     private let now: () -> ContinuousClock.Instant
-    /// Since they were last asked for, by batch size, element i for i + 1.
+    /// Passes since `takePasses` was called last, by batch size: element i counts batches of i + 1.
     private var passes: [Int]
 
     /// Batch sizes that `measure` times: windows, and groups.

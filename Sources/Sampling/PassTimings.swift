@@ -3,7 +3,7 @@ public struct PassTimings {
     /// Element i for batches of i + 1.
     private var nanoseconds: [[Double]]
 
-    /// Of fewer passes, all may have been disturbed.
+    /// Smallest number of passes that counts. Of fewer, all may have been disturbed.
     private static let fewestPasses = 8
 
     /// None yet.
@@ -21,11 +21,11 @@ public struct PassTimings {
     /// The middle one of the times of a batch size that has passes.
     public func median(batch: Int) -> Double { quantile(0.5, batch: batch) }
 
-    /// What passes take that nothing else on the machine disturbs, shape [maximumBatch]: of each batch size with passes
-    /// enough, and of the largest, what one pass in ten stays below, and the others on straight lines between them.
+    /// Times of passes that no other load disturbed, shape [maximumBatch]. For batch sizes with enough passes, and for the
+    /// largest, it is the 10th percentile; other sizes are interpolated linearly.
     ///
-    /// Other work makes passes longer and never shorter. The shortest of many are the same whether it was there or not, as
-    /// long as it left some of them alone.
+    /// Other load makes passes longer and never shorter. The shortest of many are the same with and without it, as long as
+    /// some passes ran undisturbed.
     ///
     /// - Precondition: There is a pass of batch 1 and one of the largest batch.
     var undisturbed: [Double] {

@@ -11,20 +11,20 @@
 /// Nonlinear Simultaneous Equations*, 1965). Steps that enter the window continue the recurrence with the last known clean
 /// sample.
 ///
-/// Not every step is evaluated. The window is one of nodes, and the clean samples of the steps between two nodes lie on the
-/// line between theirs; `NodeLayout` says where that is good enough.
+/// Not every step is evaluated. The window holds *nodes*. On a *bridge* between two nodes the clean samples lie on the line
+/// between theirs. `NodeLayout` decides how long a bridge may be.
 ///
-/// A node whose displacement is small enough is not evaluated again: the error of its output, estimated by the
-/// linearisation's, may add at most tolerance / sqrt(2 N) to the result; the bridges may add as much. The window's first
-/// node is always accepted, so a sweep gains a node, unless it gives up the bridge that leads there. Where there are too few
-/// steps for bridges, the sample is done as soon as all nodes together add no more than N that add half of what each may. N
-/// sweeps are enough, half as many more where bridges are given up, and 2 N where a sample starts over (see below). With
+/// A node that moved little since it was evaluated is not evaluated again. Its estimated error in the result may be at most
+/// tolerance / sqrt(2 N), and the bridges together may add as much as all nodes. The first node of a window is always
+/// accepted. So a sweep gains a node, unless it gives up the bridge that leads there. With fewer than 24 steps there are no
+/// bridges. The sample is then accepted once the root of the sum of the squared errors falls below half of the nodes'
+/// share. N sweeps are enough, half as many more if bridges are given up, and 2 N if a sample starts over (see below). With
 /// tolerance 0 every step is a node, and the sample is the sequential one.
 ///
-/// Some noise lies where two ways to act meet, and there the smallest error decides between them. The signature is an
-/// output that changes several times more than the linearisation expects. Therefore the last sample of a window is
-/// evaluated again in the part of the process where ways are chosen; the tolerance shrinks by what was seen, and beyond a
-/// limit the sample starts over from the first step, with a two-hundredth of the tolerance.
+/// Some noise lies where two ways to act part, and there the smallest error decides between them. The sign of it is an
+/// output that changes several times more than the linearisation expects. Three measures follow: the last sample of a
+/// window is always evaluated again in the part of the process where the way is chosen; the tolerance shrinks by the excess
+/// that was seen; and beyond a limit the sample starts over from the first step, with a two-hundredth of the tolerance.
 struct QuasiNewtonSampler: SamplingAlgorithm {
     let window: Int
     let tolerance: Float
@@ -38,7 +38,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private let outputFromX0: [Float]
     private let largestError: Float
     private let ambiguousStiffness: Float
-    /// Whether no step is ever left out.
+    /// Whether there are too few steps for bridges.
     private let hasFewSteps: Bool
     private var layout: NodeLayout
 
@@ -59,45 +59,45 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private var batch: [Float]
     private var batchTimesteps: [Int]
     private var newOutputs: [Float]
-    /// How far the clean samples of the window's nodes lie off the lines between their neighbours', in units of what is
-    /// typical, where all three are known, and the roughness that goes by it; [N].
+    /// For each node, if its neighbours are known: the distance of its clean sample from the line between theirs in units
+    /// of the volatility, and the roughness that follows; [N].
     private var surprises: [Float?]
     private var judged: [Float?]
-    /// What the first window is stepped towards: a guess of the result, or 0.
+    /// Clean sample towards which the first window is stepped: a guess of the result, or 0.
     private var initialX0: [Float]
-    /// By how much this sample's gains differ from the linearisation's, for steps without a secant.
+    /// Excess of this sample's gains over the measured ones. Steps without a secant use it.
     private var gainShift: Float = 0
-    /// How far the sample of a step is from where it was evaluated, and what that changes of x_0; [sampleCount].
+    /// Displacement of a step's sample since its last evaluation, and the expected change of x_0; [sampleCount].
     private var displacement: [Float]
     private var x0Change: [Float]
 
-    /// In the first part of the process a window's last sample is always evaluated again.
+    /// Share of the process, from its start, in which the last sample of a window is always evaluated again.
     private static let checkedPart = 0.6
-    /// In the last part the ways have been chosen.
+    /// Share of the process after which ways are decided and stiffness is no longer watched.
     private static let decidedPart = 0.9
-    /// Of 15 steps the stiffest is rarely above 2.5 where ways do not meet, of 100 rarely above 4: among more steps the
-    /// largest is larger.
+    /// Stiffness beyond which a sample is ambiguous. Without ambiguity it is rarely above 2.5 for 15 steps and 4 for 100:
+    /// the maximum over more steps is larger.
     private static func ambiguousStiffness(steps: Int) -> Float {
         1.27 * Float(steps).squareRoot().squareRoot()
     }
-    /// The errors of matrices are smaller, and what is surprising is as large as ever.
+    /// Factor for that limit with matrices, whose expected errors are smaller while the surprises are as large.
     private static let matrixStiffness: Float = 2
-    /// The part of the tolerance that is left where ways are ambiguous: small errors have been seen to grow a hundredfold.
+    /// Share of the tolerance for an ambiguous sample. Small errors have been seen to grow a hundredfold.
     private static let carefulness: Float = 0.005
-    /// A node's bridges are judged by so many nodes on each side of it, too.
+    /// Number of nodes on each side that also judge a node's bridges.
     private static let nearbyReach = 2
-    /// A secant halves the error at least; its samples may move further.
+    /// Factor by which a node with a secant may move further: a secant at least halves the error.
     private static let secantAllowance: Float = 3
-    /// The least that an error in x counts for in the result: how it spreads is known on average only.
+    /// Lower bound of d x_N / d x_j, which is known on average only.
     private static let smallestSpread = 0.3
-    /// The gains of most samples are that much below those of the middle observation. In a sample whose gains are not,
-    /// errors spread further.
+    /// Typical difference of a sample's gains from those of the middle observation. Errors spread further in samples with
+    /// larger gains.
     private static let calmShift: Float = -0.1
     private static let gainCaution: Float = 10
-    /// The part of what a node may add that early nodes may, where late ones decide when a sample is done.
+    /// Share of the per-node error budget that early nodes get when late nodes decide convergence.
     private static let earlyPart: Float = 0.1
-    /// The part of what all nodes may add that they may where they are judged together. Nearly all of the error is the last
-    /// one's or two's by then, and nothing averages out: the rest is for samples in which much more is missed than in most.
+    /// Share of the nodes' error budget at which a last window is accepted as a whole. One or two nodes then carry nearly
+    /// all of the error, so nothing averages out.
     private static let togetherPart: Float = 0.5
     private static let shiftRate: Float = 0.3
     private static let largestShift: Float = 0.3
@@ -149,8 +149,8 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         x0Change = initialX0
     }
 
-    /// What an error in each step's x_0 adds to the result: through the step's own result, and through the next one's
-    /// where that looks back. An error in x_j counts d x_N / d x_j by the linearised recurrence.
+    /// Error of the result for each unit of error in a step's x_0: through the step itself, and through the next one if
+    /// that uses x_0 of the step before. Errors in x_j count d x_N / d x_j by the linearised recurrence.
     private static func spreads(_ responses: [StepResponse], gains: [Float]) -> [Double] {
         var after = 1.0
         var afterNext = 1.0
@@ -207,7 +207,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             evaluations += end - front
 
             let stiffness = learn(from: front, to: end)
-            // Without tolerance every sample is exact, whatever it takes.
+            // With tolerance 0 every sample is exact, so nothing starts over.
             if stiffness > ambiguousStiffness && !isCareful && tolerance > 0 {
                 isCareful = true
                 allowed = largestError * Self.carefulness
@@ -228,7 +228,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
                 allowed = largestError / (caution * roughness * roughness)
             }
             let last = layout.nodes[end - 1]
-            // The steps that lead to the front go by its newest output, too.
+            // Steps of the bridge that leads to the front depend on the front's newest output too.
             let first = front > 0 ? layout.nodes[front - 1] + 1 : 0
             for step in first...last { advance(step, noise: noise, frozen: frozen) }
             interim.offer(
@@ -295,7 +295,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
 
     /// Evaluates the samples of some nodes in one batch, into `newOutputs`.
     ///
-    /// - Returns: whether they are there, which they are unless the pass was given up at `instant`.
+    /// - Returns: false if the pass was given up at `instant`.
     private mutating func evaluate(
         _ window: Range<Int>,
         with predictor: borrowing some NoisePredictor,
@@ -325,10 +325,10 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         return true
     }
 
-    /// Takes the window's new outputs over, with the secants of the steps that had others.
+    /// Stores the window's new outputs, and the secants of steps that had an output before.
     ///
-    /// - Returns: the largest change of a clean sample that the linearisation did not expect, in units of what it takes to
-    ///   be its error, over the steps in which ways are chosen.
+    /// - Returns: stiffness: the largest unexpected change of a clean sample in units of its expected error, over the steps
+    ///   in which ways are chosen.
     private mutating func learn(from front: Int, to end: Int) -> Float {
         var stiffness: Float = 0
         var displacements: Float = 0
@@ -393,8 +393,8 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         outputFromSample[index] * displacement[element] + outputFromX0[index] * x0Change[element]
     }
 
-    /// Takes a step as well as is known by now: with the linearised output, on the bridge between two outputs, or with the
-    /// clean sample of the step before it.
+    /// Advances the sample by one step with the best output known: the linearised one at a node, the line on a bridge, else
+    /// the clean sample of the step before.
     private mutating func advance(_ index: Int, noise: Span<Float>, frozen: borrowing FrozenElements) {
         let (before, after) = layout.bridge(of: index)
         if before == after {
@@ -439,10 +439,10 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         takeFrozen(index, noise: noise, frozen: frozen)
     }
 
-    /// Takes a step with the clean sample on the line between those of the nodes before and after it.
+    /// Advances by a step on a bridge: its clean sample is on the line between those of the two nodes.
     ///
-    /// The line starts from the clean sample that the node before it was left with, and rises as those of the last
-    /// evaluations do: what moves one node's moves the next one's much alike.
+    /// The line starts at the clean sample that the first node used, and has the slope of the last evaluations. What moves
+    /// the x_0 of one node moves that of the next one much alike.
     private mutating func cross(
         _ index: Int,
         from before: Int,
@@ -478,15 +478,15 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         takeFrozen(index, noise: noise, frozen: frozen)
     }
 
-    /// Takes the frozen elements' step. Nothing of it comes from the network, so it is the same in every sweep: they are never
-    /// displaced, and count neither as a change nor as a surprise.
+    /// Advances the frozen elements. Their output does not come from the network and is the same in every sweep, so they
+    /// add neither displacement nor surprise.
     private mutating func takeFrozen(_ index: Int, noise: Span<Float>, frozen: borrowing FrozenElements) {
         let step = steps[index]
         for element in frozen.range {
             let cell = index * sampleCount + element
             let sample = trajectory[cell]
             let output = frozen.modelOutput(of: step, sample: sample, element: element)
-            // As it comes out of the output, like a sequential step's: to the last bit.
+            // Computed from the output, as a sequential step does, so that all bits agree.
             let x0 = step.predictedX0(sample: sample, modelOutput: output)
             take(step, cell: cell, modelOutput: output, x0: x0, noise: noise)
         }
@@ -510,12 +510,12 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         predictedX0[cell + sampleCount] = x0
     }
 
-    /// The first of the nodes `front` + 1 ... `end` that must be evaluated again. Adds the squares of the errors that those
-    /// before it may cause in the result.
+    /// Index of the first node after `front` that must be evaluated again, at most `end`. Adds the squared errors of the
+    /// accepted nodes to `squaredErrors`.
     ///
-    /// - Parameter mayFinish: whether a window that reaches the last step may be accepted by what all of it may cause
-    ///   together. Then its late nodes say when the sample is done, and early ones can be evaluated once more in the same
-    ///   passes: they have less of the tolerance.
+    /// - Parameter mayFinish: whether a window that reaches the last step may be accepted as a whole. Its late nodes then
+    ///   decide convergence. Early nodes can be evaluated once more in the same passes, so they get a smaller share of the
+    ///   tolerance.
     private func settled(
         from front: Int,
         to end: Int,
@@ -523,7 +523,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         mayFinish: Bool,
         squaredErrors: inout Double
     ) -> Int {
-        // It has just become one.
+        // It has just become a node and has no output.
         guard isKnown[layout.nodes[front]] else { return front }
         let isChecked = Double(layout.nodes[end - 1] + 1) < Self.checkedPart * Double(steps.count)
         let limit = isChecked ? max(end - 1, front + 1) : end
@@ -548,14 +548,14 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         return end
     }
 
-    /// By how much further errors spread in this sample than in most, as far as its gains say. With matrices they say
-    /// nothing of it.
+    /// Factor by which errors spread further in this sample than in most, judged by its gains. Always 1 with matrices,
+    /// whose gains do not tell.
     private var gainCaution: Float {
         guard linearization.matrices.isEmpty else { return 1 }
         return 1 + Self.gainCaution * max(gainShift - Self.calmShift, 0)
     }
 
-    /// What a node adds to the result where it is not evaluated again; nil where it never was.
+    /// Estimated error of the result if a node is not evaluated again; nil if it never was.
     private func expectedError(of node: Int) -> Float? {
         let step = layout.nodes[node]
         guard isKnown[step] else { return nil }
@@ -568,7 +568,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         return displacement * linearization.errors[step] * layout.weights[step] / allowance
     }
 
-    /// Gives up the bridges of the window that turn out to be too long.
+    /// Turns bridges of the window that are too long for this sample into nodes.
     ///
     /// - Returns: how many nodes were inserted.
     private mutating func refineBridges(from front: Int, to end: Int) -> Int {
@@ -585,7 +585,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
             }
         }
         var inserted = 0
-        // From the end on, so that what is inserted moves nothing that is still to come.
+        // Backwards, so that insertions do not shift nodes that are still to be visited.
         for node in (front..<end).reversed() {
             guard let roughness = judged[layout.nodes[node]] else { continue }
             let (before, after) = layout.refine(node: node, roughness: roughness)

@@ -78,8 +78,8 @@ struct ReferenceTrajectory {
         }
     }
 
-    /// The samples of `rows` where the first is known and every x_0 is the one before the first, or 0 where there is
-    /// none; [rows.count, sampleCount].
+    /// Guesses of the samples of `rows`: the first is exact, and each step uses the x_0 from before the first, or 0;
+    /// [rows.count, sampleCount].
     func guesses(_ rows: Range<Int>) -> [Float] {
         let first = rows.lowerBound * sampleCount
         let held =

@@ -82,7 +82,7 @@ public final class Sampler {
     /// The number of elements of the noise that one sample takes: (numInferenceSteps + 1) * sampleCount.
     public var noiseCount: Int { (timesteps.count + 1) * sampleCount }
 
-    /// What there is of a sample that has a deadline.
+    /// Interim result of a sample that has a deadline.
     public let interim: InterimSample
     private let steps: [SolverStep]
     /// What the predictor's passes take, for deadlines; kept up to date by samples that have one.
@@ -179,11 +179,11 @@ public final class Sampler {
         guard tolerance >= 0, tolerance.isFinite else { throw .tolerance(found: tolerance) }
     }
 
-    /// Whether the steps are so few, and so long, that the network sees each of them: below 24.
+    /// Whether there are fewer than 24 steps: too few and too long to leave any out.
     public var hasFewSteps: Bool { !NodeLayout.hasBridges(steps: steps.count) }
 
-    /// Measures how the network's output follows its sample, under the predictor's present condition, and samples with
-    /// that from now on. Where the method is another than quasi-Newton it is measured only.
+    /// Measures how the network's output follows its sample, under the predictor's present condition. The quasi-Newton
+    /// sampler uses the result from then on.
     ///
     /// Draws `samples` samples in sequence, and evaluates each step a few times more. Allocates.
     ///
@@ -235,8 +235,8 @@ public final class Sampler {
         return linearization
     }
 
-    /// Gives the next sample's result as far as it can be guessed, which saves the quasi-Newton sampler a pass or two; others
-    /// take no notice. A wrong guess does no harm, but then saves nothing.
+    /// Guesses the result of the next sample. A good guess saves the quasi-Newton sampler a pass or two, a wrong one costs
+    /// nothing but that. Other methods ignore it.
     ///
     /// - Parameter x0: Shape [sampleCount], clipped to the clip range; finite.
     public func guess(_ x0: Span<Float>) {
@@ -244,10 +244,10 @@ public final class Sampler {
         algorithm.guess(x0, limit: clipSampleRange)
     }
 
-    /// Gives part of the next sample, which then has these values; the rest is sampled to fit them, with whatever method. This
-    /// approximates the conditional distribution; docs/SAMPLING.md says how.
+    /// Fixes some elements of the next sample; the rest is sampled to fit them, with any method. This approximates the
+    /// conditional distribution (docs/SAMPLING.md).
     ///
-    /// A later call takes the place of an earlier one, and the sample after the next knows nothing of it.
+    /// A later call replaces an earlier one. It holds for one sample.
     ///
     /// - Parameters:
     ///   - x0: The clean values of the elements `first` ..< `first` + x0.count, clipped to the clip range; finite.
@@ -270,8 +270,7 @@ public final class Sampler {
     ///     scaled by that step's standard deviation. Rows of steps that add none (all of DDIM's and DPM-Solver++'s, the
     ///     last of DDPM's) are not used.
     ///   - sample: Shape [sampleCount]; receives the sample.
-    ///   - instant: When the sample must be there; nil: it takes the time it takes. Without `forwardTimes` there is no
-    ///     telling what fits, and it is not kept.
+    ///   - instant: When the sample is due; nil: no deadline. Ignored without `forwardTimes`, which tell what fits.
     /// - Returns: How it was computed.
     public func sample(
         with predictor: borrowing some NoisePredictor,
@@ -333,9 +332,9 @@ protocol SamplingAlgorithm {
     /// Takes a guess of the next sample's result, of shape [sampleCount], as far as it is within -`limit` ... `limit`.
     mutating func guess(_ x0: Span<Float>, limit: Float)
 
-    /// Draws one sample, or begins to, where finishing it would not leave time for a coarse solve of the rest; shapes as in
-    /// `Sampler.sample`. With a deadline, `interim` is offered what each pass predicts the result to be, and once it has that, a
-    /// pass which would come too late is given up.
+    /// Draws one sample, or stops early when only a coarse finish would still fit; shapes as in `Sampler.sample`. With a
+    /// deadline each pass offers its predicted result to `interim`. Once there is one, a pass that would be late is given
+    /// up.
     mutating func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,

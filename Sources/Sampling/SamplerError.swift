@@ -9,9 +9,9 @@ public enum SamplerError: Error, Hashable, Sendable {
     case degenerateSchedule(timestep: Int, alphaCumprod: Float)
     /// `numInferenceSteps` is less than 1 or more than the number of training timesteps.
     case numInferenceSteps(found: Int, numTrainTimesteps: Int)
-    /// The ParaDiGMS window is less than 1.
+    /// The window of ParaDiGMS or quasi-Newton sampling is less than 1.
     case window(found: Int)
-    /// The ParaDiGMS tolerance is negative, infinite or not a number.
+    /// The tolerance of ParaDiGMS or quasi-Newton sampling is negative, infinite or not a number.
     case tolerance(found: Float)
     /// `clipSampleRange` is not a positive finite number.
     case clipSampleRange(found: Float)

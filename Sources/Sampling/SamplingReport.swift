@@ -18,12 +18,12 @@ public struct SamplingReport: Hashable, Sendable {
     public let window: Int
     /// The tolerance asked for, in the method's own units; 0 for the sequential sampler.
     public let tolerance: Float
-    /// What was neglected, at most `tolerance`; 0 for the sequential sampler.
+    /// Size of what was neglected; 0 for the sequential sampler.
     ///
-    /// ParaDiGMS: the largest neglected change, that of a sample in the sweep whose next sample was accepted although it
-    /// had been stepped from the guess before that change. The root mean square over the sample's dimensions, in
-    /// standard deviations of the step's noise. Quasi-Newton: the estimated deviation from the sequential sample, the root
-    /// of the sum of the squares of what each neglected displacement may add to it.
+    /// ParaDiGMS: the largest change of a sample in a sweep that accepted the next sample from the older guess; at most
+    /// `tolerance`. The root mean square over the sample's dimensions, in standard deviations of the step's noise.
+    /// Quasi-Newton: the estimated deviation from the sequential sample, the root of the sum of the squares of what each
+    /// neglected displacement may add.
     public let residual: Float
     /// What the sample is worth.
     public let quality: SamplingQuality

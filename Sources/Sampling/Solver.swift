@@ -83,8 +83,8 @@ struct SolverStep: Hashable, Sendable {
     }
 }
 
-/// How a step's result answers to small changes, where nothing is clipped and the clean sample is held apart from the
-/// sample: d next = sample dx + x0 dx_0 + previousX0 dx_0'.
+/// Response of a step's result to small changes, without clipping and with the clean sample as an independent variable: d
+/// next = sample dx + x0 dx_0 + previousX0 dx_0'.
 struct StepResponse {
     let sample: Double
     let x0: Double

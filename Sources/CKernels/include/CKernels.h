@@ -20,7 +20,7 @@
 enum {
     dn_lanes = 16,
     dn_max_vectors = 4,
-    // As many products of a weight of 8 bits and an input of 16 as 32 bits hold the sum of.
+    // Largest number of int8 x int16 products whose sum fits in int32.
     dn_scaled_channels = 512,
 };
 
@@ -116,7 +116,7 @@ typedef struct {
     int32_t channel_count;   // real channels to write; in bf16 an odd last one is paired with zero
     uint32_t *input;         // row 0 of the destination belongs to channel_first
     int64_t row_stride;
-    const int32_t *columns;  // [positions], where each position goes
+    const int32_t *columns;  // [positions], where each position goes; NULL: to the column of its own number
 } dn_packing;
 
 void dn_pack(dn_isa isa, dn_format format, const dn_packing *packing);
