@@ -93,7 +93,8 @@ struct Gr00tEndpoint {
     ) throws(MessageError) -> Demand {
         switch request {
         case .ping: return .reply(.pong)
-        case .getModalityConfig: return .reply(.modalities(mapping.modalities(of: policy)))
+        case .getModalityConfig:
+            return .reply(.modalities(mapping.modalities(of: policy), mapping.version))
         case .kill:
             throw MessageError(.forbidden, field: "endpoint", "kill is refused: no client ends the daemon")
         case .reset(let options):
@@ -131,7 +132,7 @@ struct Gr00tEndpoint {
     /// Packs the answer to `get_action`.
     func encode(
         _ chunk: inout ChunkMessage,
-        form: Gr00tArray.Form,
+        form: Gr00tActions.Form,
         finish: (inout ChunkMessage.Timing) -> Void
     ) -> [UInt8] {
         var actions = Gr00tActions(chunk: chunk, parts: mapping.actions, form: form)

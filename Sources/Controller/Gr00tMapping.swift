@@ -18,16 +18,21 @@ public struct Gr00tMapping: Sendable, Hashable {
     public var actions: [Gr00tActions.Part]
     /// What is done with a request of too few time steps.
     public var lookback: Lookback
+    /// The version of the clients, whose form and names the answer to `get_modality_config` has. `get_action` is answered
+    /// in the version of each request.
+    public var version: Gr00tVersion
 
     /// A mapping; ``Daemon/start()`` checks it against the policy.
     public init(
         observations: [String: [String]],
         actions: [Gr00tActions.Part],
-        lookback: Lookback = .request
+        lookback: Lookback = .request,
+        version: Gr00tVersion = .n16
     ) {
         self.observations = observations
         self.actions = actions
         self.lookback = lookback
+        self.version = version
     }
 
     /// Maps each feature to a key of its own name, and all of an action to `action`.
@@ -42,7 +47,7 @@ public struct Gr00tMapping: Sendable, Hashable {
     }
 
     /// - Throws: ``Gr00tMappingError`` where a feature has no keys or the policy no such feature, where a key of an action
-    ///   comes twice or has no dimensions, and where a dimension is beyond the action, comes twice or is left out.
+    ///   comes twice (`action.` in front makes no difference) or has no dimensions, and where a dimension is beyond the action, comes twice or is left out.
     func check(_ policy: InfoMessage.Policy) throws(Gr00tMappingError) {
         let features = policy.features.map(\.name)
         for feature in features where observations[feature]?.isEmpty ?? true {
@@ -61,8 +66,8 @@ public struct Gr00tMapping: Sendable, Hashable {
         var keys: Set<String> = []
         for part in actions {
             let field = "actions.\(part.key)"
-            guard keys.insert(part.key).inserted else {
-                throw Gr00tMappingError(field, "the key comes twice")
+            guard keys.insert(Gr00tVersion.n16.name(of: part.key, in: "action")).inserted else {
+                throw Gr00tMappingError(field, "the key comes twice, with or without action. in front")
             }
             guard !part.dimensions.isEmpty else { throw Gr00tMappingError(field, "no dimensions") }
             for dimension in part.dimensions {
@@ -86,12 +91,10 @@ public struct Gr00tMapping: Sendable, Hashable {
     func modalities(of policy: InfoMessage.Policy) -> [Gr00tReply.Modality] {
         var stateKeys: [String] = []
         for key in policy.features.flatMap({ observations[$0.name] ?? [] }) {
-            let name = key.hasPrefix("state.") ? String(key.dropFirst("state.".count)) : key
+            let name = version.name(of: key, in: "state")
             if !stateKeys.contains(name) { stateKeys.append(name) }
         }
-        let actionKeys = actions.map {
-            $0.key.hasPrefix("action.") ? String($0.key.dropFirst("action.".count)) : $0.key
-        }
+        let actionKeys = actions.map { version.name(of: $0.key, in: "action") }
         let steps = lookback == .request ? policy.nObsSteps : 1
         return [
             .init(name: "state", deltaIndices: Array((1 - steps)...0), keys: stateKeys),

@@ -9,8 +9,8 @@ struct PlanningJob: Sendable {
         case topic
         /// The client that asked: the frames that lead back to it, and the number it gave its request.
         case client(route: [[UInt8]], number: UInt64?)
-        /// The client of the GR00T endpoint that asked, and how it packs arrays.
-        case gr00t(route: [[UInt8]], form: Gr00tArray.Form)
+        /// The client of the GR00T endpoint that asked, and how it gets its actions.
+        case gr00t(route: [[UInt8]], form: Gr00tActions.Form)
 
         /// The connection over which a client asked.
         var connection: [UInt8]? {

@@ -52,6 +52,8 @@ public struct RobotFile: Sendable, Hashable {
         public var actions: [Part]?
         /// What is done with a request of too few time steps: a name that the daemon knows.
         public var lookback: String?
+        /// The version of the clients: a name that the daemon knows.
+        public var version: String?
 
         /// A key of an answer.
         public struct Part: Sendable, Hashable {
@@ -395,11 +397,16 @@ extension RobotFile.Gr00tNames {
         path: String,
         dimensions: [ActionLimits.Dimension]
     ) throws(RobotFileError) {
-        let reader = try YAMLReader(node, path: path, fields: ["observations", "actions", "lookback"])
+        let reader = try YAMLReader(
+            node,
+            path: path,
+            fields: ["observations", "actions", "lookback", "version"]
+        )
         observations = try reader.lists("observations").map {
             Dictionary($0.map { ($0.name, $0.texts) }, uniquingKeysWith: { first, _ in first })
         }
         lookback = try reader.string("lookback")
+        version = try reader.string("version")
         guard let lists = try reader.lists("actions") else { return }
         var parts: [Part] = []
         for (key, names) in lists {

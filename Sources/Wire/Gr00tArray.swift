@@ -2,7 +2,8 @@
 public struct Gr00tArray: Sendable, Hashable {
     /// How an array is packed. A client gets its actions in the form of its observations.
     public enum Form: Sendable, Hashable {
-        /// A map of `__ndarray_class__` (true) and `as_npy`, the bytes of a `.npy` file: Isaac-GR00T N1.6.
+        /// A map of `__ndarray_class__` (true) and `as_npy`, the bytes of a `.npy` file: Isaac-GR00T N1.5
+        /// and N1.6.
         case npy
         /// A map of `nd` (true), `type`, `kind`, `shape` and `data`, as the Python package msgpack_numpy packs: later
         /// versions of Isaac-GR00T.

@@ -4,8 +4,8 @@ public enum Gr00tReply: Sendable, Hashable {
     case pong
     /// To `reset`.
     case done
-    /// To `get_modality_config`.
-    case modalities([Modality])
+    /// To `get_modality_config`, in the form that clients of a version read. They all ask in the same words.
+    case modalities([Modality], Gr00tVersion = .n16)
     /// To anything that was not done.
     case error(ErrorMessage)
 
@@ -24,6 +24,53 @@ public enum Gr00tReply: Sendable, Hashable {
             self.deltaIndices = deltaIndices
             self.keys = keys
         }
+
+        /// Clients of N1.5 parse `as_json` as a text, those of N1.6 take it as a map. The second mark is the one that
+        /// later versions than N1.6 look for.
+        fileprivate func encode(to encoder: borrowing MessagePackEncoder, for version: Gr00tVersion) {
+            encoder.map(version == .n15 ? 2 : 3)
+            encoder.string("__ModalityConfig_class__")
+            encoder.bool(true)
+            if version != .n15 {
+                encoder.string("__ModalityConfig__")
+                encoder.bool(true)
+            }
+            encoder.string("as_json")
+            guard version != .n15 else {
+                encoder.string(json)
+                return
+            }
+            encoder.map(2)
+            encoder.string("delta_indices")
+            encoder.array(deltaIndices.count)
+            for index in deltaIndices { encoder.integer(Int64(index)) }
+            encoder.string("modality_keys")
+            encoder.array(keys.count)
+            for key in keys { encoder.string(key) }
+        }
+
+        private var json: String {
+            let indices = deltaIndices.map(String.init).joined(separator: ",")
+            let keys = keys.map(Self.jsonString).joined(separator: ",")
+            return #"{"delta_indices":[\#(indices)],"modality_keys":[\#(keys)]}"#
+        }
+
+        /// RFC 8259, section 7.
+        private static func jsonString(_ text: String) -> String {
+            var result = "\""
+            for scalar in text.unicodeScalars {
+                switch scalar {
+                case "\"", "\\":
+                    result.unicodeScalars.append("\\")
+                    result.unicodeScalars.append(scalar)
+                case "\u{0}"..<" ":
+                    let digits = String(scalar.value, radix: 16)
+                    result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+                default: result.unicodeScalars.append(scalar)
+                }
+            }
+            return result + "\""
+        }
     }
 
     /// The message as sent. An error is its code, field and message in one text, but for a wrong token, where the text is
@@ -39,21 +86,11 @@ public enum Gr00tReply: Sendable, Hashable {
             encoder.string("Server is running")
         case .done:
             encoder.map(0)
-        case .modalities(let modalities):
+        case .modalities(let modalities, let version):
             encoder.map(modalities.count)
             for modality in modalities {
                 encoder.string(modality.name)
-                encoder.map(2)
-                encoder.string("__ModalityConfig_class__")
-                encoder.bool(true)
-                encoder.string("as_json")
-                encoder.map(2)
-                encoder.string("delta_indices")
-                encoder.array(modality.deltaIndices.count)
-                for index in modality.deltaIndices { encoder.integer(Int64(index)) }
-                encoder.string("modality_keys")
-                encoder.array(modality.keys.count)
-                for key in modality.keys { encoder.string(key) }
+                modality.encode(to: encoder, for: version)
             }
         case .error(let error):
             encoder.map(1)
@@ -66,7 +103,8 @@ public enum Gr00tReply: Sendable, Hashable {
     }
 }
 
-/// The reply to `get_action`: an array of two, the actions by key and what is known of them.
+/// The reply to `get_action`: since N1.6 an array of two, the actions by key and what is known of them; in N1.5 the actions
+/// by key.
 public struct Gr00tActions: Sendable, Hashable {
     /// Some dimensions of an action, which go out as one array.
     public struct Part: Sendable, Hashable {
@@ -82,36 +120,53 @@ public struct Gr00tActions: Sendable, Hashable {
         }
     }
 
+    /// How a client gets its actions: as it sent its observation.
+    public struct Form: Sendable, Hashable {
+        /// The version of the client.
+        public var version: Gr00tVersion
+        /// How arrays are packed.
+        public var array: Gr00tArray.Form
+        /// Whether arrays begin with an extent of 1 for the one robot of a batch. Always so since N1.6.
+        public var isBatched: Bool
+
+        /// A form; that of N1.6 unless told otherwise.
+        public init(version: Gr00tVersion = .n16, array: Gr00tArray.Form = .npy, isBatched: Bool = true) {
+            self.version = version
+            self.array = array
+            self.isBatched = isBatched
+        }
+    }
+
     /// The chunk.
     public var chunk: ChunkMessage
     /// The arrays to make of its actions.
     public var parts: [Part]
     /// How to pack them.
-    public var form: Gr00tArray.Form
+    public var form: Form
 
     /// A reply. The parts' dimensions are those of the chunk's actions.
-    public init(chunk: ChunkMessage, parts: [Part], form: Gr00tArray.Form) {
+    public init(chunk: ChunkMessage, parts: [Part], form: Form) {
         self.chunk = chunk
         self.parts = parts
         self.form = form
     }
 
-    /// The message as sent; each array is `<f4` of shape [1, nActionSteps, dimensions]. `finish` completes the timing when
-    /// the actions are packed.
+    /// The message as sent; each array is `<f4` of shape [1, nActionSteps, dimensions], or [nActionSteps, dimensions]
+    /// without a batch. `finish` completes the timing when the actions are packed.
     public mutating func encode(finish: (inout ChunkMessage.Timing) -> Void = { _ in }) -> [UInt8] {
         let encoder = MessagePackEncoder()
-        encoder.array(2)
+        if form.version != .n15 { encoder.array(2) }
         encoder.map(parts.count)
         for part in parts {
-            encoder.string(part.key)
+            encoder.string(form.version == .n15 ? form.version.name(of: part.key, in: "action") : part.key)
             let elements = (0..<chunk.actionSteps).flatMap { step in
                 part.dimensions.map { chunk.actions[step * chunk.actionDim + $0] }
             }
-            let shape = [1, chunk.actionSteps, part.dimensions.count]
-            Gr00tArray(elements: elements, shape: shape, form: form).encode(to: encoder)
+            let shape = (form.isBatched ? [1] : []) + [chunk.actionSteps, part.dimensions.count]
+            Gr00tArray(elements: elements, shape: shape, form: form.array).encode(to: encoder)
         }
         finish(&chunk.timing)
-        encodeInfo(to: encoder)
+        if form.version != .n15 { encodeInfo(to: encoder) }
         return encoder.bytes
     }
 

@@ -1,4 +1,4 @@
-/// What a client of a GR00T policy server asks: the messages of `gr00t/policy/server_client.py` in Isaac-GR00T.
+/// What a client of a GR00T policy server asks, in the messages of any ``Gr00tVersion``.
 public enum Gr00tRequest: Sendable, Hashable {
     /// Are you there?
     case ping
@@ -54,13 +54,20 @@ public enum Gr00tRequest: Sendable, Hashable {
     ///
     /// - Parameter token: what `api_token` must be; nil where none is asked for. Nothing else of a request without it is
     ///   looked at.
-    /// - Throws: ``MessageError`` `unauthorized` for another token, `unknown_type` for another endpoint, and others for a
-    ///   request that cannot be read.
+    /// - Throws: ``MessageError`` `unauthorized` for another token, `unknown_type` for another endpoint, `not_messagepack`
+    ///   for a torch file, and others for a request that cannot be read.
     public static func decode(
         _ bytes: [UInt8],
         token: String? = nil,
         limits: MessagePackLimits = limits
     ) throws(MessageError) -> Gr00tRequest {
+        guard !bytes.starts(with: zipFileStart) else {
+            throw MessageError(
+                .notMessagePack,
+                "a torch file, as the TorchSerializer of GR00T N1 and early N1.5 packs requests; none is read, for reading "
+                    + "one can run code; use a client whose gr00t/eval/service.py has MsgSerializer"
+            )
+        }
         let value = try MessagePackDecoder.decode(bytes, limits: limits)
         guard case .map(let map) = value else {
             throw MessageError(.wrongType, "the message is \(value.summary), expected a map")
@@ -76,14 +83,13 @@ public enum Gr00tRequest: Sendable, Hashable {
         case "ping": return .ping
         case "get_modality_config": return .getModalityConfig
         case "kill": return .kill
-        case "reset": return .reset(try Options(data(of: fields)))
+        case "reset": return .reset(try Options(FieldReader(data(of: fields), path: "data")))
         case "get_action":
             let data = try data(of: fields)
-            let observation = try Gr00tObservation(
-                data.map("observation"),
-                path: data.path(of: "observation")
+            return .getAction(
+                try Gr00tObservation(inDataOfGetAction: data),
+                try Options(FieldReader(data, path: "data"))
             )
-            return .getAction(observation, try Options(data))
         default:
             throw MessageError(
                 .unknownType,
@@ -93,10 +99,13 @@ public enum Gr00tRequest: Sendable, Hashable {
         }
     }
 
-    /// The field `data`; empty where it is left out.
-    private static func data(of fields: FieldReader) throws(MessageError) -> FieldReader {
-        guard fields.optional("data") != nil else { return FieldReader(MessagePackMap(), path: "data") }
-        return try fields.fields("data")
+    /// The start of a zip archive, which is what torch.save writes. No MessagePack map starts so.
+    private static let zipFileStart: [UInt8] = [0x50, 0x4b, 0x03, 0x04]
+
+    /// The field `data`; empty if it is left out.
+    private static func data(of fields: FieldReader) throws(MessageError) -> MessagePackMap {
+        guard fields.optional("data") != nil else { return MessagePackMap() }
+        return try fields.map("data")
     }
 
     /// Compares in a time that depends on the length of what was given alone, so that it tells nothing of the token.
@@ -112,35 +121,98 @@ public enum Gr00tRequest: Sendable, Hashable {
 
 /// What a client observed, by key. Maps in maps are read as keys with dots: `{"state": {"arm": ...}}` and
 /// `{"state.arm": ...}` are the same. Arrays are unpacked when they are asked for, so that what no policy observes (images,
-/// instructions) costs nothing.
+/// instructions) costs nothing: it shares the storage of the request.
 public struct Gr00tObservation: Sendable, Hashable {
-    private var values: [String: MessagePackValue] = [:]
-    private let path: String
+    /// The path of the observation from the request's top.
+    public let path: String
+    /// The version of the client, which shows in the place of the observation.
+    public let version: Gr00tVersion
+    private(set) var values: [String: MessagePackValue] = [:]
 
-    /// - Throws: ``MessageError`` `not_messagepack` where two entries have the same key.
-    init(_ map: MessagePackMap, path: String) throws(MessageError) {
+    /// Finds the observation in the data of `get_action`. Since N1.6 it is the map `observation`. In N1.5 it is the data
+    /// itself, but for `options`, which N1.5 does not have and which is read all the same.
+    /// - Throws: ``MessageError`` `missing_field` if there is neither, `bad_array` if there are both, `wrong_type` if
+    ///   `observation` is no map of arrays, and `not_messagepack` if two entries have the same key.
+    init(inDataOfGetAction data: MessagePackMap) throws(MessageError) {
+        let reader = FieldReader(data, path: "data")
+        guard data["observation"] != nil else {
+            guard Self.firstArray(in: data, except: ["options"], alsoInMaps: false) != nil else {
+                throw MessageError(
+                    .missingField,
+                    field: reader.path(of: "observation"),
+                    "the field is missing; data may also hold arrays itself, under keys like state.arm and in no further map, "
+                        + "as clients of GR00T N1.5 send them"
+                )
+            }
+            try self.init(data, path: "data", version: .n15)
+            return
+        }
+        let observation = try reader.map("observation")
+        guard !Gr00tArray.isArray(observation) else {
+            throw MessageError(
+                .wrongType,
+                field: reader.path(of: "observation"),
+                "found an array, expected a map of arrays"
+            )
+        }
+        if let array = Self.firstArray(in: data, except: ["observation", "options"], alsoInMaps: true) {
+            throw MessageError(
+                .badArray,
+                field: reader.path(of: array),
+                "an array beside data.observation; expected all arrays in data.observation, or all in data, as clients of "
+                    + "GR00T N1.5 send them"
+            )
+        }
+        try self.init(observation, path: reader.path(of: "observation"))
+    }
+
+    /// - Throws: ``MessageError`` `not_messagepack` if two entries have the same key.
+    init(_ map: MessagePackMap, path: String, version: Gr00tVersion = .n16) throws(MessageError) {
         self.path = path
+        self.version = version
         try add(map, prefix: "")
     }
 
     /// The keys, sorted.
     public var keys: [String] { values.keys.sorted() }
 
-    /// The array under `key`, or else under `state.` and `key`; nil where neither is there.
-    /// - Throws: ``MessageError`` where the value is no array of finite numbers.
+    /// The array under `key`, or else under `state.` and `key`; nil if neither is there.
+    /// - Throws: ``MessageError`` if the value is no array of finite numbers.
     public func array(_ key: String) throws(MessageError) -> Gr00tArray? {
-        for key in [key, "state.\(key)"] {
-            if let value = values[key] { return try Gr00tArray(value, field: field(key)) }
-        }
-        return nil
+        guard let value = values[sent(key)] else { return nil }
+        return try Gr00tArray(value, field: field(key))
     }
 
-    /// The path of a key from the request's top, for errors.
-    public func field(_ key: String) -> String { "\(path).\(printable(key, limit: 128))" }
+    /// The path from the request's top of what ``array(_:)`` finds under a key, for errors.
+    public func field(_ key: String) -> String { "\(path).\(printable(sent(key), limit: 128))" }
+
+    /// The key under which the client sent what is asked for as `key`.
+    private func sent(_ key: String) -> String {
+        let long = "state.\(key)"
+        return values[key] == nil && values[long] != nil ? long : key
+    }
+
+    /// The key, with dots, of the first array that is not under one of the keys `except`.
+    private static func firstArray(
+        in data: MessagePackMap,
+        except: [String] = [],
+        alsoInMaps: Bool
+    ) -> String? {
+        var found: String?
+        data.forEach { key, value in
+            guard found == nil, case .map(let map) = value, !except.contains(key) else { return }
+            if Gr00tArray.isArray(map) {
+                found = key
+            } else if alsoInMaps {
+                found = firstArray(in: map, alsoInMaps: true).map { "\(key).\($0)" }
+            }
+        }
+        return found
+    }
 
     private mutating func add(_ map: MessagePackMap, prefix: String) throws(MessageError) {
-        for key in map.keys {
-            guard let value = map[key] else { continue }
+        try map.forEach { (key, value) throws(MessageError) in
+            if version == .n15, prefix.isEmpty, key == "options" { return }
             if case .map(let inner) = value, !Gr00tArray.isArray(inner) {
                 try add(inner, prefix: "\(prefix)\(key).")
             } else if values.updateValue(value, forKey: prefix + key) != nil {

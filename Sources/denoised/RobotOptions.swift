@@ -3,6 +3,7 @@ import Foundation
 import Policy
 import RealTime
 import Safety
+import Wire
 
 /// Reading the robot files that a command was given.
 enum RobotOptions {
@@ -63,19 +64,28 @@ enum RobotOptions {
             throw Failure.input("gr00t: found in \(holding.count) robot files, expected it in one")
         }
         guard let file = holding.first, let names = file.gr00t else { return nil }
-        let lookback = try names.lookback.map { name in
-            guard let lookback = Gr00tMapping.Lookback(rawValue: name) else {
-                let known = Gr00tMapping.Lookback.allCases.map(\.rawValue).joined(separator: ", ")
-                throw Failure.input("gr00t.lookback: found \"\(name)\", expected one of \(known)")
-            }
-            return lookback
-        }
+        let lookback: Gr00tMapping.Lookback? = try gr00tWord("lookback", names.lookback)
+        let version: Gr00tVersion? = try gr00tWord("version", names.version)
         let ownNames = policy.observationFeatures.map { ($0.name, [$0.name]) }
         return Gr00tMapping(
             observations: names.observations ?? Dictionary(uniqueKeysWithValues: ownNames),
             actions: names.actions?.map { .init(key: $0.key, dimensions: $0.dimensions) }
                 ?? [.init(key: "action", dimensions: Array(file.limits.dimensions.indices))],
-            lookback: lookback ?? .request
+            lookback: lookback ?? .request,
+            version: version ?? .n16
         )
+    }
+
+    /// One of a closed list of words under `gr00t`; nil if the file says none.
+    private static func gr00tWord<Word: RawRepresentable & CaseIterable>(
+        _ field: String,
+        _ text: String?
+    ) throws -> Word? where Word.RawValue == String {
+        guard let text else { return nil }
+        guard let word = Word(rawValue: text) else {
+            let known = Word.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Failure.input("gr00t.\(field): found \"\(text)\", expected one of \(known)")
+        }
+        return word
     }
 }

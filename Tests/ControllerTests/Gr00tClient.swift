@@ -71,6 +71,26 @@ final class Gr00tClient {
         ])
     }
 
+    /// The same as clients of N1.5 send it: the observation is the data, and a batch may be left out.
+    static func dataOfN15(
+        _ firsts: [Float],
+        isBatched: Bool = false,
+        options: MessagePackMap? = nil
+    ) -> MessagePackMap {
+        let batch = isBatched ? [1] : []
+        var data = MessagePackMap([
+            "video.front": array([0], batch + [1, 1, 1, 1]),
+            "state.observation.state": array(firsts.flatMap { [$0, 0] }, batch + [firsts.count, 2]),
+            "observation.environment_state": array(
+                firsts.flatMap { _ in [1, 2, 3] },
+                batch + [firsts.count, 3]
+            ),
+            "annotation.human.action.task_description": .array([.string("push the T")]),
+        ])
+        if let options { _ = data.append("options", .map(options)) }
+        return data
+    }
+
     static func array(
         _ elements: [Float],
         _ shape: [Int],
@@ -96,7 +116,7 @@ final class Gr00tClient {
     }
 }
 
-/// The answer to `get_action`.
+/// The answer to `get_action` since N1.6.
 struct Gr00tAnswer {
     var actions: [String: Gr00tArray] = [:]
     var info: MessagePackMap
@@ -113,6 +133,21 @@ struct Gr00tAnswer {
 
     /// The first number of the first action: with ``ToyPlanner`` the sum of the history's first numbers.
     var first: Float? { actions["action"]?.elements.first }
+}
+
+/// The answer to `get_action` in N1.5.
+struct Gr00tAnswerOfN15 {
+    var actions: [String: Gr00tArray] = [:]
+
+    init(_ value: MessagePackValue) throws {
+        guard case .map(let arrays) = value else { throw MessageError(.wrongType, value.summary) }
+        for key in arrays.keys {
+            actions[key] = try Gr00tArray(arrays[key] ?? .null, field: value.errorText ?? key)
+        }
+    }
+
+    /// As in ``Gr00tAnswer``.
+    var first: Float? { actions["action.action"]?.elements.first }
 }
 
 extension MessagePackValue {

@@ -110,7 +110,12 @@ import Testing
             let json = MessagePackMap([
                 "delta_indices": .array(indices), "modality_keys": .array(keys.map { .string($0) }),
             ])
-            return .map(MessagePackMap(["__ModalityConfig_class__": .bool(true), "as_json": .map(json)]))
+            return .map(
+                MessagePackMap([
+                    "__ModalityConfig_class__": .bool(true), "__ModalityConfig__": .bool(true),
+                    "as_json": .map(json),
+                ])
+            )
         }
         #expect(
             try client.ask("get_modality_config")

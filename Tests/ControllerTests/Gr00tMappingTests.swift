@@ -38,6 +38,12 @@ import Wire
                 actions: [.init(key: "a", dimensions: [0]), .init(key: "a", dimensions: [1])]
             ), "actions.a"
         ),
+        (
+            .init(
+                observations: observations,
+                actions: [.init(key: "a", dimensions: [0]), .init(key: "action.a", dimensions: [1])]
+            ), "actions.action.a"
+        ),
     ]
 
     @Test func goodIsAccepted() throws {

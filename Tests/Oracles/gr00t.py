@@ -1,4 +1,4 @@
-"""Writes Tests/WireTests/Resources/gr00t.json: arrays as NumPy saves them, and messages as Isaac-GR00T N1.6 packs them.
+"""Writes Tests/WireTests/Resources/gr00t.json: arrays as NumPy saves them, and messages as Isaac-GR00T N1.5 and N1.6 pack them.
 
     python Tests/Oracles/gr00t.py
 
@@ -8,6 +8,7 @@ Needs msgpack and numpy.
 import io
 import json
 import pathlib
+import zipfile
 
 import msgpack
 import numpy as np
@@ -113,6 +114,23 @@ OBSERVATION = {
 FLAT = {"video.front": np.zeros((1, 1, 2, 2, 3), "|u1"), "state.arm": STATE, "task": ["push the T"]}
 
 
+# One robot without a batch, and the same in a batch of one: N1.5 takes both, and has no other place for an observation.
+N15 = {
+    "video.front": np.zeros((2, 2, 2, 3), "|u1"),
+    "state.arm": STATE[0].astype("<f8"),
+    "annotation.human.action.task_description": ["push the T"],
+}
+N15_BATCH = {"video.front": np.zeros((1, 2, 2, 2, 3), "|u1"), "state.arm": STATE}
+
+
+def torch_file():
+    """A file as torch.save writes it, as far as it tells: a zip archive with a pickle in it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("archive/data.pkl"), b"\x80\x02}q\x00.")
+    return file.getvalue()
+
+
 def requests():
     def get_action(observation, options=None):
         return {"endpoint": "get_action", "data": {"observation": observation, "options": options}}
@@ -128,6 +146,13 @@ def requests():
         "flat": packed(get_action(FLAT, {"robot": "arm1", "noise_seed": 5})),
         "no endpoint": packed({"data": {"observation": FLAT, "options": {"robot": "arm1", "noise_seed": 5}}}),
         "msgpack_numpy": packed(get_action(OBSERVATION), pack_msgpack_numpy),
+        "N1.5": packed({"endpoint": "get_action", "data": N15}),
+        "N1.5 no endpoint": packed({"data": N15}),
+        "N1.5 batch": packed({"endpoint": "get_action", "data": N15_BATCH}),
+        "N1.5 options": packed(
+            {"endpoint": "get_action", "data": N15 | {"options": {"robot": "arm1", "noise_seed": 5}}}
+        ),
+        "torch file": torch_file().hex(),
     }
 
 
@@ -143,17 +168,39 @@ def replies():
     }
     action = {"arm": np.array([[[1, 2], [4, 5]]], "<f4"), "gripper": np.array([[[3], [6]]], "<f4")}
     modalities = {
-        name: {"__ModalityConfig_class__": True, "as_json": {"delta_indices": indices, "modality_keys": keys}}
+        name: {
+            "__ModalityConfig_class__": True,
+            "__ModalityConfig__": True,
+            "as_json": {"delta_indices": indices, "modality_keys": keys},
+        }
         for name, indices, keys in [("state", [-1, 0], ["arm", "gripper"]), ("action", [0, 1, 2], ["arm"])]
     }
+    # ModalityConfig of N1.5 is a pydantic model; its model_dump_json() writes no blanks and no escapes it can do without.
+    modalities_n15 = {
+        name: {
+            "__ModalityConfig_class__": True,
+            "as_json": json.dumps(
+                {"delta_indices": indices, "modality_keys": keys}, separators=(",", ":"), ensure_ascii=False
+            ),
+        }
+        for name, indices, keys in [
+            ("state", [-1, 0], ["state.arm", 'state."Gr\u00fc\u00dfe\\"\x01']),
+            ("action", [0, 1, 2], ["action.arm"]),
+        ]
+    }
+    action_n15 = {"action." + key: value[0] for key, value in action.items()}
+    action_n15_batch = {"action." + key: value for key, value in action.items()}
     return {
         "pong": packed({"status": "ok", "message": "Server is running"}),
         "done": packed({}),
         "modalities": packed(modalities),
+        "modalities N1.5": packed(modalities_n15),
         "unauthorized": packed({"error": "Unauthorized: Invalid API token"}),
         "error": packed({"error": "busy: 16 wait"}),
         "actions": packed([action, info]),
         "actions msgpack_numpy": packed([action, info], pack_msgpack_numpy),
+        "actions N1.5": packed(action_n15),
+        "actions N1.5 batch": packed(action_n15_batch),
     }
 
 

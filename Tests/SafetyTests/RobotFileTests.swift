@@ -124,6 +124,29 @@ import Testing
         #expect(file.feedback?.indices == [0, 1, 2])
     }
 
+    @Test func namesForTheGr00tEndpointAreRead() throws {
+        let file = try RobotFile(
+            """
+            control_hz: 10
+            actions: [{name: a}, {name: b}]
+            gr00t:
+              observations: {observation.state: [state.arm, hand]}
+              actions: {hand: [b], arm: [a]}
+              lookback: repeated
+              version: N1.5
+            """
+        )
+        var names = RobotFile.Gr00tNames()
+        names.observations = ["observation.state": ["state.arm", "hand"]]
+        names.actions = [.init(key: "hand", dimensions: [1]), .init(key: "arm", dimensions: [0])]
+        names.lookback = "repeated"
+        names.version = "N1.5"
+        #expect(file.gr00t == names)
+        #expect(try RobotFile("control_hz: 10\nactions: [{name: a}]\ngr00t: {}").gr00t == .init())
+        let error = Self.error("control_hz: 10\nactions: [{name: a}]\ngr00t: {versions: N1.5}")
+        #expect(error?.field?.hasPrefix("gr00t") == true)
+    }
+
     @Test(arguments: ["pusht.yaml", "arm6.yaml"])
     func exampleIsRead(name: String) throws {
         let file = try RobotFile(contentsOf: Self.examples.appendingPathComponent(name))

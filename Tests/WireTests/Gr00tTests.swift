@@ -145,6 +145,65 @@ import Testing
         #expect(language?.code == .wrongType)
     }
 
+    @Test(arguments: ["N1.5", "N1.5 no endpoint", "N1.5 batch", "N1.5 options"])
+    func observationOfN15IsRead(name: String) throws {
+        guard case .getAction(let observation, let options) = try Self.request(name) else {
+            Issue.record("expected get_action")
+            return
+        }
+        #expect(options == (name == "N1.5 options" ? .init(robot: RobotID("arm1"), noiseSeed: 5) : .init()))
+        let isBatched = name == "N1.5 batch"
+        #expect(observation.version == .n15)
+        #expect(observation.path == "data")
+        #expect(
+            observation.keys
+                == (isBatched ? [] : ["annotation.human.action.task_description"])
+                + ["state.arm", "video.front"]
+        )
+        let state = Gr00tArray(elements: [0.5, -2, 0.75, -1], shape: isBatched ? [1, 2, 2] : [2, 2])
+        #expect(try observation.array("arm") == state)
+        #expect(observation.field("arm") == "data.state.arm", "as the client sent it")
+        #expect(observation.field("gripper") == "data.gripper")
+    }
+
+    @Test(arguments: ["flat", "nested", "msgpack_numpy", "N1.5", "N1.5 batch", "N1.5 options"])
+    func damagedRequestsAreTakenOrRefused(name: String) throws {
+        var random = SplitMix(state: 15)
+        let original = try Self.bytes(Self.golden?.requests[name])
+        var (taken, refused) = (0, 0)
+        for _ in 0..<2000 {
+            var bytes = original
+            for _ in 0..<Int.random(in: 1...2, using: &random) {
+                let index = bytes.indices.randomElement(using: &random) ?? 0
+                switch Int.random(in: 0..<3, using: &random) {
+                case 0: bytes[index] = UInt8.random(in: .min ... .max, using: &random)
+                case 1: bytes.remove(at: index)
+                default: bytes.swapAt(index, bytes.indices.randomElement(using: &random) ?? 0)
+                }
+            }
+            do throws(MessageError) {
+                guard case .getAction(let observation, _) = try Gr00tRequest.decode(bytes) else { continue }
+                for key in observation.keys {
+                    guard let array = try observation.array(key) else { continue }
+                    #expect(array.elements.count == array.shape.reduce(1, *))
+                }
+                taken += 1
+            } catch {
+                refused += 1
+            }
+        }
+        #expect(refused > 500)
+        // In the others a text is among the values, which is no array.
+        if name == "N1.5 batch" { #expect(taken > 0) }
+    }
+
+    @Test func torchFileIsNamed() throws {
+        let error = #expect(throws: MessageError.self) { try Self.request("torch file") }
+        #expect(error?.code == .notMessagePack)
+        #expect(error?.message.hasPrefix("a torch file") == true)
+        #expect(error?.message.contains("MsgSerializer") == true)
+    }
+
     @Test(arguments: [
         ("with token", "secret", true), ("with token", nil, true), ("ping", nil, true),
         ("ping", "secret", false), ("with token", "secreT", false), ("with token", "secrets", false),
@@ -187,7 +246,34 @@ import Testing
                 ])
             ]), .notMessagePack, "data.observation.state.arm"
         ),
+        // One version's observation beside another's, and what is neither.
+        (.map(["data": .map(["observation": .map(["x": anArray]), "y": anArray])]), .badArray, "data.y"),
+        (
+            .map(["data": .map(["observation": .map(["x": anArray]), "state": .map(["y": anArray])])]),
+            .badArray, "data.state.y"
+        ),
+        (
+            .map(["data": .map(["observation": .map([:]), "state": .map(["observation": anArray])])]),
+            .badArray, "data.state.observation"
+        ),
+        (.map(["data": .map(["observation": .null, "x": anArray])]), .wrongType, "data.observation"),
+        (.map(["data": .map(["observation": anArray])]), .wrongType, "data.observation"),
+        (.map(["data": .map(["state": .map(["x": anArray])])]), .missingField, "data.observation"),
+        (.map(["data": .map(["options": .map(["x": anArray])])]), .missingField, "data.observation"),
+        (.map(["data": .map(["x": anArray, "options": .string("x")])]), .wrongType, "data.options"),
+        (
+            .map(["data": .map(["x": anArray, "options": .map(["robot": .string("a b")])])]), .outOfRange,
+            "data.options.robot"
+        ),
+        (
+            .map(["data": .map(["state.x": anArray, "state": .map(["x": anArray])])]), .notMessagePack,
+            "data.state.x"
+        ),
     ]
+
+    static let anArray = MessagePackValue.map([
+        "__ndarray_class__": .bool(true), "as_npy": .binary(NPYArray.encode([1], shape: [1, 1])),
+    ])
 
     @Test(arguments: wrong)
     func requestIsRefused(request: MessagePackValue, code: MessageError.Code, field: String?) {
@@ -242,6 +328,20 @@ import Testing
             ])
         ),
         (
+            "modalities N1.5",
+            .modalities(
+                [
+                    .init(
+                        name: "state",
+                        deltaIndices: [-1, 0],
+                        keys: ["state.arm", "state.\"Gr\u{fc}\u{df}e\\\"\u{1}"]
+                    ),
+                    .init(name: "action", deltaIndices: [0, 1, 2], keys: ["action.arm"]),
+                ],
+                .n15
+            )
+        ),
+        (
             "unauthorized",
             .error(ErrorMessage(MessageError(.unauthorized, "Unauthorized: Invalid API token")))
         ),
@@ -254,9 +354,11 @@ import Testing
     }
 
     @Test(arguments: [
-        ("actions", Gr00tArray.Form.npy), ("actions msgpack_numpy", .messagePackNumPy),
+        ("actions", Gr00tActions.Form()), ("actions msgpack_numpy", .init(array: .messagePackNumPy)),
+        ("actions N1.5", .init(version: .n15, isBatched: false)),
+        ("actions N1.5 batch", .init(version: .n15, isBatched: true)),
     ])
-    func actionsArePacked(name: String, form: Gr00tArray.Form) throws {
+    func actionsArePacked(name: String, form: Gr00tActions.Form) throws {
         let chunk = ChunkMessage(
             robot: try #require(RobotID("arm1")),
             episode: .name("gr00t-0"),
@@ -287,6 +389,19 @@ import Testing
         let packed = actions.encode { $0.stages.total = 50_150_000 }
         #expect(try packed == Self.bytes(Self.golden?.replies[name]))
         #expect(actions.chunk.timing.stages.total == 50_150_000)
+    }
+}
+
+/// How a version names arrays.
+@Suite struct Gr00tVersionTests {
+    @Test(arguments: [
+        ("arm", "arm", "state.arm"), ("state.arm", "arm", "state.arm"),
+        ("state", "state", "state.state"), ("statement", "statement", "state.statement"),
+        ("state.state.arm", "state.arm", "state.state.arm"),
+    ])
+    func namesHaveTheGroupInFrontInN15(key: String, n16: String, n15: String) {
+        #expect(Gr00tVersion.n16.name(of: key, in: "state") == n16)
+        #expect(Gr00tVersion.n15.name(of: key, in: "state") == n15)
     }
 }
 
