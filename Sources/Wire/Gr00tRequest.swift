@@ -32,10 +32,10 @@ public enum Gr00tRequest: Sendable, Hashable {
         }
     }
 
-    /// What a request may hold: as ``MessagePackLimits/standard``, but 4 MiB, for clients send images too.
+    /// What a request may hold: as ``MessagePackLimits/standard``, but 32 MiB, for clients send images too.
     public static let limits: MessagePackLimits = {
         var limits = MessagePackLimits.standard
-        limits.messageBytes = 4 << 20
+        limits.messageBytes = 32 << 20
         return limits
     }()
 

@@ -189,4 +189,18 @@ import Testing
         #expect(toy.daemon.statistics.rejectedMessages == ["not_messagepack": 1])
         #expect(try Gr00tAnswerOfN15(client.ask("get_action", Gr00tClient.dataOfN15([1, 2]))).first == 3)
     }
+
+    /// Two cameras of 1280 x 720 pixels.
+    @Test func imagesDoNotGetInTheWay() throws {
+        let client = try Gr00tClient(Gr00tEndpointTests.toy())
+        var data = Gr00tClient.dataOfN15([1, 2])
+        let image = MessagePackValue.map(
+            MessagePackMap([
+                "__ndarray_class__": .bool(true), "as_npy": .binary([UInt8](repeating: 7, count: 2_764_928)),
+            ])
+        )
+        _ = data.append("video.left", image)
+        _ = data.append("video.right", image)
+        #expect(try Gr00tAnswerOfN15(client.ask("get_action", data)).first == 3)
+    }
 }

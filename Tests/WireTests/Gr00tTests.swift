@@ -166,6 +166,20 @@ import Testing
         #expect(observation.field("gripper") == "data.gripper")
     }
 
+    @Test func observationSharesTheStorageOfTheRequest() throws {
+        let image = [UInt8](repeating: 7, count: 1 << 20)
+        let array = MessagePackValue.map(["__ndarray_class__": .bool(true), "as_npy": .binary(image)])
+        for data: MessagePackMap in [["observation": .map(["front": array])], ["front": array]] {
+            let observation = try Gr00tObservation(inDataOfGetAction: data)
+            guard case .map(let map)? = observation.values["front"], case .binary(let kept)? = map["as_npy"]
+            else {
+                Issue.record("expected the image")
+                continue
+            }
+            #expect(image.withUnsafeBytes { $0.baseAddress } == kept.withUnsafeBytes { $0.baseAddress })
+        }
+    }
+
     @Test(arguments: ["flat", "nested", "msgpack_numpy", "N1.5", "N1.5 batch", "N1.5 options"])
     func damagedRequestsAreTakenOrRefused(name: String) throws {
         var random = SplitMix(state: 15)
@@ -195,6 +209,36 @@ import Testing
         #expect(refused > 500)
         // In the others a text is among the values, which is no array.
         if name == "N1.5 batch" { #expect(taken > 0) }
+    }
+
+    /// Two cameras of 1280 x 720 pixels, and more than that as well.
+    @Test func imagesAreTaken() throws {
+        func request(imageBytes: Int) -> [UInt8] {
+            let image = MessagePackValue.map([
+                "__ndarray_class__": .bool(true),
+                "as_npy": .binary([UInt8](repeating: 7, count: imageBytes)),
+            ])
+            let state = MessagePackValue.map([
+                "__ndarray_class__": .bool(true), "as_npy": .binary(NPYArray.encode([1, 2], shape: [1, 2])),
+            ])
+            return RejectionTests.pack(
+                .map(["data": .map(["video.front": image, "video.wrist": image, "state.arm": state])])
+            )
+        }
+        #expect(Gr00tRequest.limits.messageBytes == 33_554_432)
+        guard case .getAction(let observation, _) = try Gr00tRequest.decode(request(imageBytes: 2_764_928))
+        else {
+            Issue.record("expected get_action")
+            return
+        }
+        #expect(try observation.array("arm")?.elements == [1, 2])
+        let image = #expect(throws: MessageError.self) { try observation.array("video.front") }
+        #expect(image?.code == .tooLarge)
+        #expect(image?.field == "data.video.front.as_npy")
+        let tooLong = #expect(throws: MessageError.self) {
+            try Gr00tRequest.decode(request(imageBytes: 1 << 24))
+        }
+        #expect(tooLong?.code == .tooLarge)
     }
 
     @Test func torchFileIsNamed() throws {
