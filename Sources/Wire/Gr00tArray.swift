@@ -61,7 +61,8 @@ public struct Gr00tArray: Sendable, Hashable {
                 data: Self.bytes("data", of: reader),
                 dtype: reader.string("type"),
                 shape: shape,
-                field: field
+                field: field,
+                typeName: "type"
             )
         }
     }

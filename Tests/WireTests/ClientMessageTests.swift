@@ -59,7 +59,8 @@ import Testing
         let (number, request) = Request.decode(bytes)
         #expect(number == nil)
         #expect(throws: error) { try request.get() }
-        #expect(throws: error) { try Gr00tRequest.decode(bytes) }
+        let gr00t = #expect(throws: MessageError.self) { try Gr00tRequest.decode(bytes) }
+        #expect(gr00t?.code == .notMessagePack)
     }
 
     /// Bytes that are neither are not guessed at.
