@@ -38,9 +38,8 @@ public enum RecordedEvent: Sendable {
     ///
     /// - Throws: ``RecordedMessageError``.
     public init?(_ message: RecordedMessage) throws(RecordedMessageError) {
-        guard message.schema.hasPrefix("denoised."),
-            let kind = RecordedKind(rawValue: String(message.schema.dropFirst("denoised.".count))),
-            ![.latency, .command, .status].contains(kind)
+        guard let kind = RecordedKind(schemaName: message.schema),
+            ![.latency, .command, .status, .log].contains(kind)
         else { return nil }
         let fields = try RecordedFields(message)
         switch kind {
@@ -55,7 +54,7 @@ public enum RecordedEvent: Sendable {
         case .chunk: self = .chunk(try RecordedChunk(fields))
         case .reset: self = .reset(try fields.robot())
         case .unsent: self = .unsent(try fields.robot(), try fields.episode())
-        case .latency, .command, .status: return nil
+        case .latency, .command, .status, .log: return nil
         }
     }
 }
@@ -63,8 +62,12 @@ public enum RecordedEvent: Sendable {
 extension RecordingSession {
     fileprivate init(_ fields: RecordedFields) throws(RecordedMessageError) {
         let format = try fields.unsigned("format")
-        guard format == Self.formatVersion else {
-            throw fields.error("format", "found \(format), expected \(Self.formatVersion)")
+        let readable = Self.readableVersions
+        guard readable.contains(format) else {
+            throw fields.error(
+                "format",
+                "found \(format), expected \(readable.lowerBound) to \(readable.upperBound)"
+            )
         }
         daemonVersion = try fields.string("daemon_version")
         let policy = try fields.object("policy")

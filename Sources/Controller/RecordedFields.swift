@@ -123,12 +123,33 @@ struct RecordedFields {
         return robot
     }
 
+    /// An episode's id. Format 2 has it as text with `episode_type`, format 1 as a number or a string.
     func episode() throws(RecordedMessageError) -> EpisodeID {
         let value = try value("episode")
-        if let number = value.unsigned { return .number(number) }
-        // An episode's name has the form of a robot's id.
-        if case .string(let name) = value, RobotID(name) != nil { return .name(name) }
-        throw wrong("episode", value, "an episode's id")
+        guard has("episode_type") else {
+            if let number = value.unsigned { return .number(number) }
+            if let name = Self.name(value) { return name }
+            throw wrong("episode", value, "an episode's id")
+        }
+        let type = try string("episode_type")
+        switch type {
+        case "integer":
+            let text = try string("episode")
+            // As it was written: no sign and no zeros in front.
+            if let number = UInt64(text), "\(number)" == text { return .number(number) }
+            throw wrong("episode", value, "the text of a whole number from 0 to 2^64 - 1")
+        case "string":
+            if let name = Self.name(value) { return name }
+            throw wrong("episode", value, "an episode's name")
+        default:
+            throw error("episode_type", "found \(type.quoted), expected \"integer\" or \"string\"")
+        }
+    }
+
+    /// An episode's name has the form of a robot's id.
+    private static func name(_ value: JSONValue) -> EpisodeID? {
+        guard case .string(let name) = value, RobotID(name) != nil else { return nil }
+        return .name(name)
     }
 
     /// An object of lists of numbers.
@@ -156,10 +177,24 @@ struct RecordedFields {
         return features
     }
 
-    /// The numbers of a list of lists, one list after the other.
+    /// The numbers of several actions, one action after the other: in format 2 a list of numbers, `action_dim` for each action,
+    /// in format 1 a list of lists.
     func rows(_ name: String) throws(RecordedMessageError) -> [Float] {
+        let values = try list(name)
+        guard case .array? = values.first else {
+            let numbers = try floats(values, of: name)
+            guard !numbers.isEmpty else { return [] }
+            let actionDim = try count("action_dim")
+            guard actionDim > 0, numbers.count.isMultiple(of: actionDim) else {
+                throw error(
+                    name,
+                    "found \(numbers.count) numbers, expected whole actions of action_dim \(actionDim)"
+                )
+            }
+            return numbers
+        }
         var numbers: [Float] = []
-        for row in try list(name) {
+        for row in values {
             guard case .array(let row) = row else { throw wrong(name, row, "a list of lists of numbers") }
             numbers += try floats(row, of: name)
         }

@@ -104,7 +104,8 @@ extension ObservationMessage {
             object.member("received_ns", receivedNs)
             if let session { object.member("session", session) }
             if let committed {
-                object.member("committed", rows: committed.values, of: committed.actionDim)
+                object.member("committed", committed.values)
+                object.member("action_dim", committed.actionDim)
             }
         }
     }
@@ -115,9 +116,10 @@ extension ChunkMessage {
         JSONBuilder.object { object in
             object.names(of: robot, episode, sequence: sequence, timeNs: timeNs)
             object.member("first_step", firstStep)
-            object.member("action", rows: actions, of: actionDim)
-            object.member("beyond", rows: beyond, of: actionDim)
-            if !frozen.isEmpty { object.member("frozen", rows: frozen, of: actionDim) }
+            object.member("action_dim", actionDim)
+            object.member("action", actions)
+            object.member("beyond", beyond)
+            if !frozen.isEmpty { object.member("frozen", frozen) }
             object.member("noise_seed", noiseSeed)
             object.member("solver", sampling.solver)
             object.member("steps", sampling.steps)
@@ -126,7 +128,8 @@ extension ChunkMessage {
             object.member("tolerance", sampling.tolerance)
             object.member("iterations", sampling.iterations)
             object.member("evaluations", sampling.evaluations)
-            object.member("residual", sampling.residual)
+            // JSON has no text for a number that is not finite.
+            if sampling.residual.isFinite { object.member("residual", sampling.residual) }
             object.member("quality", sampling.quality)
             object.member("coarse_steps", sampling.coarseSteps)
             object.member("prediction", isPrediction)
@@ -134,8 +137,8 @@ extension ChunkMessage {
             object.member("received_ns", timing.receivedNs)
             object.member("published_ns", timing.publishedNs)
             if sampled.actions != actions || sampled.beyond != beyond {
-                object.member("sampled_action", rows: sampled.actions, of: actionDim)
-                object.member("sampled_beyond", rows: sampled.beyond, of: actionDim)
+                object.member("sampled_action", sampled.actions)
+                object.member("sampled_beyond", sampled.beyond)
             }
         }
     }
@@ -172,21 +175,23 @@ extension StatusMessage {
     fileprivate var json: [UInt8] {
         JSONBuilder.object { object in
             object.member("monotonic_ns", monotonicNs)
-            object.member("robots") { object in
-                for (id, robot) in robots.sorted(by: { $0.key < $1.key }) {
-                    object.member(id) { object in
-                        object.member("state", robot.state)
-                        object.member("reason", robot.reason)
-                        object.member("for_ns", robot.forNs)
-                        object.member(robot.episode)
-                        object.member("sequence", robot.sequence)
-                        object.member("silent_ns", robot.silentNs)
-                        object.member("chunks", robot.chunks)
-                        object.member("commands", robot.commands)
-                        object.member("limit_violations", robot.limitViolations)
-                    }
-                }
+            object.member("wall_ns", wallNs)
+            // A list, because viewers read no members that the schema does not name.
+            object.member("robots", objects: robots.sorted { $0.key < $1.key }) { object, entry in
+                let robot = entry.value
+                object.member("robot", entry.key)
+                object.member("state", robot.state)
+                object.member("reason", robot.reason)
+                object.member(robot.episode)
+                object.member("for_ns", robot.forNs)
+                object.member("sequence", robot.sequence)
+                object.member("silent_ns", robot.silentNs)
+                object.member("chunks", robot.chunks)
+                object.member("commands", robot.commands)
+                object.member("limit_violations", robot.limitViolations)
             }
+            object.member("stop", stop)
+            object.member("warnings", warnings)
             // Counters only, so there is nothing that could not be encoded.
             let encoder = JSONEncoder()
             encoder.outputFormatting = .sortedKeys
@@ -203,10 +208,12 @@ extension JSONBuilder {
         for (name, numbers) in values.sorted(by: { $0.key < $1.key }) { member(name, numbers) }
     }
 
+    /// An episode's id as text, and which it is of the integer 5 and the text "5", which are two episodes.
     fileprivate mutating func member(_ episode: EpisodeID) {
+        member("episode", episode.description)
         switch episode {
-        case .number(let number): member("episode", number)
-        case .name(let name): member("episode", name)
+        case .number: member("episode_type", "integer")
+        case .name: member("episode_type", "string")
         }
     }
 

@@ -9,7 +9,7 @@ import Wire
 /// Records what a daemon takes in and gives out, in an MCAP file, on a thread of its own.
 ///
 /// Nobody waits for the disk: messages wait in a bounded queue, and what finds it full is counted and lost. A message is
-/// on the disk at most 250 ms after it was taken, as far as the disk keeps up. Where the disk takes no more, recording
+/// on the disk at most 250 ms after it was taken, as far as the disk keeps up. If the disk takes no more, recording
 /// pauses and tries again every second; the file then ends with its last whole chunk. That the daemon started is on the disk
 /// before it serves anybody, so that every recording begins with what a replay needs.
 public final class Recorder: MessageTap {
@@ -37,7 +37,7 @@ public final class Recorder: MessageTap {
     private let capacity: Int
     private let queue = Mutex(Queue())
     private let counters = Mutex(Statistics())
-    /// Signalled only where the thread should not sleep on: signalling costs the socket thread a system call.
+    /// Signalled only if the thread should not sleep on: signalling costs the socket thread a system call.
     private let news = DispatchSemaphore(value: 0)
     private let ended = OneShot<Void>()
     private let endDeadline = Mutex<DispatchTime?>(nil)
@@ -51,7 +51,7 @@ public final class Recorder: MessageTap {
     ///   - path: a file that is not there yet.
     ///   - setup: what the daemon is started with.
     ///   - capacity: the most messages that wait for the thread, which keeps the recorder until ``finish()``.
-    /// - Throws: `RecordingError` where the file cannot be created.
+    /// - Throws: `RecordingError` if the file cannot be created.
     public convenience init(
         path: String,
         setup: RecordingSession.Setup,
@@ -103,7 +103,7 @@ public final class Recorder: MessageTap {
     /// Messages that found no room, in the queue or on the disk.
     public var lostMessages: UInt64 { statistics.lost }
 
-    /// Puts a message into the queue; it is lost where that is full.
+    /// Puts a message into the queue; it is lost if that is full.
     public func take(_ message: TappedMessage) {
         let isHalfFull = queue.withLock { queue in
             guard queue.messages.count < capacity, !queue.isClosed else {

@@ -2,7 +2,7 @@ import Logging
 import Recording
 import Wire
 
-/// The recorder's thread's work: messages into channels, chunks to the disk in time, pauses where that fails.
+/// The recorder's thread's work: messages into channels, chunks to the disk in time, pauses if that fails.
 struct RecordingLog {
     /// With the recorder's 25 ms of sleep, and some tens of milliseconds for the disk, under 250 ms.
     private static let flushIntervalNs: UInt64 = 180_000_000
@@ -16,12 +16,13 @@ struct RecordingLog {
     private let now: () -> UInt64
     private var schemas: [RecordedKind: UInt16] = [:]
     private var channels: [String: UInt16] = [:]
-    /// When the chunk at hand must go to the disk; nil where it is empty.
+    /// When the chunk at hand must go to the disk; nil if it is empty.
     private var flushDueNs: UInt64?
-    /// When a disk that took nothing is tried again; nil where it is well.
+    /// When a disk that took nothing is tried again; nil if it is well.
     private var retryDueNs: UInt64?
     /// Lost messages that the file does not tell of yet.
     private var untold: UInt64 = 0
+    private var changes = HeartbeatChanges()
     private var hasWarnedOfChannels = false
 
     /// - Parameter now: the monotonic clock.
@@ -36,12 +37,19 @@ struct RecordingLog {
         self.logger = logger
         self.now = now
         statistics.bytes = writer.flushedBytes
+    }
+
+    /// Writes the schemas, which name the features of the policy that the first message tells of.
+    private mutating func addSchemas(before message: TappedMessage) {
+        var policy: InfoMessage.Policy?
+        if case .started(let started, _) = message.content { policy = started }
         for kind in RecordedKind.allCases {
-            schemas[kind] = writer.addSchema(name: "denoised.\(kind.rawValue)", json: kind.schema)
+            schemas[kind] = writer.addSchema(name: kind.schemaName, json: kind.schema(for: policy))
         }
     }
 
     mutating func record(_ message: TappedMessage) {
+        if schemas.isEmpty { addSchemas(before: message) }
         guard retryDueNs == nil else {
             statistics.lost += 1
             untold += 1
@@ -54,8 +62,12 @@ struct RecordingLog {
                 RecordedJSON(kind: .gap, data: JSONBuilder.object { $0.member("lost", lost) }),
                 timeNs: message.wallNs
             )
+            append(.gap(lost: lost), timeNs: message.wallNs)
         }
         for json in message.content.recorded(setup: setup) { append(json, timeNs: message.wallNs) }
+        if case .status(let status) = message.content {
+            for remark in changes.remarks(on: status) { append(remark, timeNs: message.wallNs) }
+        }
         if writer.bufferedBytes >= Self.flushBytes { flush() }
     }
 
@@ -84,6 +96,10 @@ struct RecordingLog {
 
     /// An error as a line of the log: it names the file, which may have any name.
     private static func text(of error: RecordingError) -> String { printable("\(error)", limit: 1024) }
+
+    private mutating func append(_ remark: RecordedRemark, timeNs: UInt64) {
+        append(RecordedJSON(kind: .log, data: remark.json(timeNs: timeNs)), timeNs: timeNs)
+    }
 
     private mutating func append(_ json: RecordedJSON, timeNs: UInt64) {
         guard let schema = schemas[json.kind] else { return }

@@ -22,8 +22,12 @@ public struct RecordingSession: Sendable, Hashable {
         }
     }
 
-    /// The recording's own version: of its topics and of what its messages mean.
-    public static let formatVersion: UInt64 = 1
+    /// The version in which recordings are written: of their topics and of what their messages mean.
+    ///
+    /// Format 1 had lists of lists for actions, an episode's id as a number or a string, and an object of robots in `status`.
+    public static let formatVersion: UInt64 = 2
+    /// The versions that a replay reads.
+    public static let readableVersions: ClosedRange<UInt64> = 1...formatVersion
 
     /// The daemon that recorded.
     public var daemonVersion: String

@@ -1,6 +1,6 @@
 import Wire
 
-/// The kinds of messages in a recording. The raw value is the name of the kind's schema and the end of its topics.
+/// The kinds of messages in a recording. The raw value is the end of its topics.
 enum RecordedKind: String, CaseIterable, Sendable {
     /// The first message: ``RecordingSession``.
     case session
@@ -15,116 +15,142 @@ enum RecordedKind: String, CaseIterable, Sendable {
     case unsent
     case command
     case status
+    /// What happened, in words: ``RecordedRemark``.
+    case log
 
-    /// Where messages of this kind lie; `robot` is nil for what concerns no robot.
+    private static let prefix = "denoised."
+
+    /// The kind whose schema has a name; nil for schemas of somebody else.
+    init?(schemaName: String) {
+        guard let kind = Self.allCases.first(where: { $0.schemaName == schemaName }) else { return nil }
+        self = kind
+    }
+
+    /// The name of its schema. Viewers know those of Foxglove's own schemas.
+    var schemaName: String { self == .log ? RecordedRemark.schemaName : Self.prefix + rawValue }
+
+    /// The topic of messages of this kind; `robot` is nil for what concerns no robot.
     func topic(of robot: RobotID?) -> String { robot.map { "/\($0)/\(rawValue)" } ?? "/\(rawValue)" }
 
     /// The JSON Schema of its messages.
-    var schema: String {
-        let (title, properties, optional) = description
-        let names = properties.map { "\"\($0.name)\"" }.filter { !optional.contains($0) }
-        let members = properties.map { "\"\($0.name)\":\($0.type)" }
-        return """
-            {"$schema":"https://json-schema.org/draft/2020-12/schema","title":"\(title)","type":"object",\
-            "properties":{\(members.joined(separator: ","))},"required":[\(names.joined(separator: ","))]}
-            """
-    }
-
-    private typealias Property = (name: String, type: String)
-
-    /// The title, each property with its schema, and the names of those that may be missing, in quotation marks.
-    private var description: (String, [Property], Set<String>) {
+    ///
+    /// - Parameter policy: whose observations are recorded; nil if that is not known.
+    func schema(for policy: InfoMessage.Policy?) -> String {
+        func text(_ title: String, _ properties: [RecordedSchema.Property]) -> String {
+            RecordedSchema.object(properties).text(title: title)
+        }
         switch self {
-        case .session:
-            (
-                "How the daemon was set up",
-                [
-                    ("format", JSONType.unsigned), ("daemon_version", JSONType.string),
-                    ("policy", JSONType.object), ("fingerprint", JSONType.string),
-                    ("sampler", JSONType.object), ("seed", JSONType.unsigned), ("threads", JSONType.unsigned),
-                    ("warm_start", JSONType.boolean),
-                ], []
-            )
+        case .session: return text("How the daemon was set up", Members.session)
         case .gap:
-            ("Messages that were not recorded", [("lost", JSONType.unsigned)], [])
-        case .observation:
-            (
-                "An observation that was accepted",
-                JSONType.names + [
-                    ("observation", JSONType.features), ("replan", JSONType.boolean),
-                    ("noise_seed", JSONType.unsigned), ("repeat", JSONType.boolean),
-                    ("received_ns", JSONType.unsigned), ("session", JSONType.unsigned),
-                    ("preceding", #"{"type":"array","items":\#(JSONType.features)}"#),
-                    ("committed", JSONType.rows),
-                ],
-                ["\"replan\"", "\"noise_seed\"", "\"session\"", "\"preceding\"", "\"committed\""]
-            )
-        case .chunk:
-            (
-                "An action chunk that was sent",
-                JSONType.names + [
-                    ("first_step", JSONType.unsigned), ("action", JSONType.rows), ("beyond", JSONType.rows),
-                    ("noise_seed", JSONType.unsigned), ("solver", JSONType.string),
-                    ("steps", JSONType.unsigned), ("method", JSONType.string), ("window", JSONType.unsigned),
-                    ("tolerance", JSONType.number), ("iterations", JSONType.unsigned),
-                    ("evaluations", JSONType.unsigned), ("residual", JSONType.number),
-                    ("quality", JSONType.string), ("coarse_steps", JSONType.unsigned),
-                    ("prediction", JSONType.boolean), ("grouped", JSONType.boolean),
-                    ("received_ns", JSONType.unsigned),
-                    ("published_ns", JSONType.unsigned), ("sampled_action", JSONType.rows),
-                    ("sampled_beyond", JSONType.rows), ("frozen", JSONType.rows),
-                ], ["\"sampled_action\"", "\"sampled_beyond\"", "\"frozen\""]
-            )
+            return text("Messages that were not recorded", [.init("lost", .unsigned)])
+        case .observation: return text("An observation that was accepted", Members.observation(of: policy))
+        case .chunk: return text("An action chunk that was sent", Members.chunk)
         case .latency:
-            (
+            let stages = ["decode", "queue", "condition", "sample", "encode", "total"]
+            return text(
                 "What a chunk took, in milliseconds",
-                [("sequence", JSONType.unsigned)]
-                    + ["decode", "queue", "condition", "sample", "encode", "total"].map {
-                        ("\($0)_ms", JSONType.number)
-                    }, []
+                [.init("sequence", .unsigned)] + stages.map { .init("\($0)_ms", .number) }
             )
-        case .reset:
-            ("The robot was forgotten", [("robot", JSONType.string)], [])
+        case .reset: return text("The robot was forgotten", [.init("robot", .string)])
         case .unsent:
-            (
-                "A chunk was planned and not sent",
-                [("robot", JSONType.string), ("episode", JSONType.episode)], []
-            )
-        case .command:
-            (
-                "What the robot was told to do at one tick",
-                JSONType.names + [
-                    ("tick", JSONType.unsigned), ("step", JSONType.number), ("action", JSONType.numbers),
-                    ("state", JSONType.string), ("limited", JSONType.boolean),
-                    ("published_ns", JSONType.unsigned),
-                ], []
-            )
-        case .status:
-            (
-                "The daemon's heartbeat",
-                [
-                    ("monotonic_ns", JSONType.unsigned), ("robots", JSONType.object),
-                    ("statistics", JSONType.object),
-                ], []
-            )
+            return text("A chunk was planned and not sent", [.init("robot", .string)] + Members.episode)
+        case .command: return text("What the robot was told to do at one tick", Members.command)
+        case .status: return text("The daemon's heartbeat", Members.status)
+        case .log: return RecordedRemark.schema
         }
     }
 }
 
-/// JSON Schemas of values.
-private enum JSONType {
-    static let string = #"{"type":"string"}"#
-    static let boolean = #"{"type":"boolean"}"#
-    static let unsigned = #"{"type":"integer","minimum":0}"#
-    static let number = #"{"type":"number"}"#
-    static let object = #"{"type":"object"}"#
-    static let numbers = #"{"type":"array","items":{"type":"number"}}"#
-    static let episode = #"{"type":["integer","string"]}"#
-    static let rows = #"{"type":"array","items":\#(numbers)}"#
-    static let features = #"{"type":"object","additionalProperties":\#(numbers)}"#
+/// The members of each kind of messages.
+private enum Members {
+    typealias Properties = [RecordedSchema.Property]
+
+    static let episode: Properties = [
+        .init("episode", .string), .init("episode_type", .choice(["integer", "string"])),
+    ]
+
     /// What says which observation a message is about.
-    static let names: [(name: String, type: String)] = [
-        ("robot", string), ("episode", episode), ("sequence", unsigned),
-        ("time_ns", unsigned),
+    static let names: Properties =
+        [.init("robot", .string)] + episode + [.init("sequence", .unsigned), .init("time_ns", .unsigned)]
+
+    static let session: Properties = [
+        .init("format", .unsigned),
+        .init("daemon_version", .string),
+        .init(
+            "policy",
+            .object([
+                .init("name", .string),
+                .init("features", .list(of: .object([.init("name", .string), .init("count", .unsigned)]))),
+                .init("horizon", .unsigned), .init("n_obs_steps", .unsigned),
+                .init("n_action_steps", .unsigned), .init("action_dim", .unsigned),
+            ])
+        ),
+        .init("fingerprint", .string),
+        .init(
+            "sampler",
+            .object([
+                .init("solver", .string), .init("steps", .unsigned), .init("method", .string),
+                .init("window", .unsigned), .init("tolerance", .number), .init("kernel", .string),
+                .init("budget_ms", .number),
+            ])
+        ),
+        .init("seed", .unsigned),
+        .init("threads", .unsigned),
+        .init("warm_start", .boolean),
+    ]
+
+    static func observation(of policy: InfoMessage.Policy?) -> Properties {
+        let features = RecordedSchema.features(of: policy)
+        return names + [
+            .init("observation", features),
+            .init("replan", .boolean, isOptional: true),
+            .init("noise_seed", .unsigned, isOptional: true),
+            .init("repeat", .boolean),
+            .init("received_ns", .unsigned),
+            .init("session", .unsigned, isOptional: true),
+            .init("preceding", .list(of: features), isOptional: true),
+            .init("committed", .numbers, isOptional: true),
+            .init("action_dim", .unsigned, isOptional: true),
+        ]
+    }
+
+    static let chunk: Properties =
+        names + [
+            .init("first_step", .unsigned), .init("action_dim", .unsigned),
+            .init("action", .numbers), .init("beyond", .numbers),
+            .init("frozen", .numbers, isOptional: true),
+            .init("noise_seed", .unsigned), .init("solver", .string), .init("steps", .unsigned),
+            .init("method", .string), .init("window", .unsigned), .init("tolerance", .number),
+            .init("iterations", .unsigned), .init("evaluations", .unsigned),
+            .init("residual", .number, isOptional: true),
+            .init("quality", .string), .init("coarse_steps", .unsigned), .init("prediction", .boolean),
+            .init("grouped", .boolean), .init("received_ns", .unsigned), .init("published_ns", .unsigned),
+            .init("sampled_action", .numbers, isOptional: true),
+            .init("sampled_beyond", .numbers, isOptional: true),
+        ]
+
+    static let command: Properties =
+        names + [
+            .init("tick", .unsigned), .init("step", .number), .init("action", .numbers),
+            .init("state", .string), .init("limited", .boolean), .init("published_ns", .unsigned),
+        ]
+
+    static let status: Properties = [
+        .init("monotonic_ns", .unsigned),
+        .init("wall_ns", .unsigned),
+        .init(
+            "robots",
+            .list(
+                of: .object(
+                    [.init("robot", .string), .init("state", .string), .init("reason", .string)] + episode
+                        + [
+                            "for_ns", "sequence", "silent_ns", "chunks", "commands", "limit_violations",
+                        ].map { .init($0, .unsigned) }
+                )
+            )
+        ),
+        .init("stop", .unsigned),
+        .init("warnings", .list(of: .string)),
+        .init("statistics", .statistics),
     ]
 }

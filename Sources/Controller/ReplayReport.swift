@@ -22,7 +22,7 @@ public struct ReplayReport: Sendable, Encodable {
         public let episode: String
         /// The sequence number of the observation that it answers.
         public let sequence: UInt64
-        /// The largest difference of two numbers, in the robot's units; nil where the sizes differ.
+        /// The largest difference of two numbers, in the robot's units; nil if the sizes differ.
         public let largest: Float?
     }
 

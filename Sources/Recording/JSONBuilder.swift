@@ -39,7 +39,7 @@ public struct JSONBuilder: Sendable {
     /// A member that is a whole number.
     public mutating func member(_ name: String, _ number: Int) { literal(name, "\(number)") }
 
-    /// A member that is a number; null where it is not finite, which JSON cannot say.
+    /// A member that is a number; null if it is not finite, which JSON cannot say.
     public mutating func member(_ name: String, _ number: Double) {
         literal(name, number.isFinite ? "\(number)" : "null")
     }
@@ -57,12 +57,14 @@ public struct JSONBuilder: Sendable {
         list(numbers[...])
     }
 
-    /// A member that is a list of lists of `width` numbers each.
-    public mutating func member(_ name: String, rows numbers: [Float], of width: Int) {
+    /// A member that is a list of strings.
+    public mutating func member(_ name: String, _ texts: [String]) {
         self.name(name)
         nested("[", "]") { list in
-            for start in stride(from: 0, to: numbers.count, by: max(width, 1)) {
-                list.list(numbers[start..<min(start + max(width, 1), numbers.count)])
+            for text in texts {
+                list.separate()
+                list.string(text)
+                list.needsComma = true
             }
         }
     }
@@ -102,7 +104,7 @@ public struct JSONBuilder: Sendable {
         }
     }
 
-    /// The shortest text that reads back as the number. Where a reader that goes through a double would round twice, to
+    /// The shortest text that reads back as the number. If a reader that goes through a double would round twice, to
     /// another number, the double in full.
     private static func text(_ number: Float) -> String {
         guard number.isFinite else { return "null" }

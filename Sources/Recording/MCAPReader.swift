@@ -2,7 +2,7 @@
 public struct RecordedMessage: Sendable, Hashable {
     /// The topic of its channel.
     public var topic: String
-    /// The name of its channel's schema; empty where it has none.
+    /// The name of its channel's schema; empty if it has none.
     public var schema: String
     /// How its data is encoded, `json` for ours.
     public var encoding: String

@@ -102,7 +102,7 @@ public final class MCAPWriter {
         nextSequences[index] &+= 1
     }
 
-    /// Writes what was appended as one chunk and waits until it outlives a power failure. Nothing where nothing was.
+    /// Writes what was appended as one chunk and waits until it outlives a power failure. Writes nothing if nothing was.
     ///
     /// - Throws: ``RecordingError`` `inputOutput`; the file then ends with the chunk before, and what was appended waits
     ///   for the next call.
@@ -140,7 +140,7 @@ public final class MCAPWriter {
             try storage.synchronize()
             flushedBytes += count
         } catch {
-            // Where even this fails, the next try overwrites what is left, and a reader stops before it.
+            // If even this fails, the next try overwrites what is left, and a reader stops before it.
             try? storage.truncate(to: flushedBytes)
             throw error
         }

@@ -13,7 +13,7 @@ struct RecordScanner {
         var end: UInt64 { contentStart + contentBytes }
     }
 
-    /// Reading ahead saves a system call a record where records are short.
+    /// Reading ahead saves a system call a record if records are short.
     private static let readAhead = 4096
 
     private let storage: any RecordingStorage
@@ -30,7 +30,7 @@ struct RecordScanner {
         position = start
     }
 
-    /// The next record that lies whole before the limit, nil where none does: `position` is then where it would begin.
+    /// The next record that lies whole before the limit, nil if none does: `position` is then where it would begin.
     mutating func next() throws(RecordingError) -> Record? {
         guard limit - position >= UInt64(MCAP.recordHeaderBytes) else { return nil }
         var header = FieldCursor(

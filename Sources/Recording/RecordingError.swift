@@ -20,7 +20,7 @@ public struct RecordingError: Error, Sendable, Hashable, CustomStringConvertible
     public var file: String
     /// Where in the file, in bytes from its start; nil for the whole file.
     public var offset: UInt64?
-    /// What was found, and what was expected where that is not plain.
+    /// What was found, and what was expected if that is not plain.
     public var problem: String
 
     /// An error at a place of a file, or, without `offset`, about all of it.

@@ -7,9 +7,9 @@ package protocol RecordingStorage: AnyObject {
     var name: String { get }
     /// The bytes it holds.
     func length() throws(RecordingError) -> UInt64
-    /// `count` bytes from `offset`, fewer where the file ends before.
+    /// `count` bytes from `offset`, fewer if the file ends before.
     func read(_ count: Int, at offset: UInt64) throws(RecordingError) -> [UInt8]
-    /// Puts all the bytes at `offset`. Some of them may be there where an error is thrown.
+    /// Puts all the bytes at `offset`. Some of them may be there if an error is thrown.
     func write(_ bytes: [UInt8], at offset: UInt64) throws(RecordingError)
     /// Drops everything from `length` on.
     func truncate(to length: UInt64) throws(RecordingError)
@@ -23,7 +23,7 @@ final class RecordingFile: RecordingStorage {
     private let descriptor: CInt
 
     /// Creates a file.
-    /// - Throws: ``RecordingError`` `inputOutput`, also where there is a file of that name already.
+    /// - Throws: ``RecordingError`` `inputOutput`, also if there is a file of that name already.
     init(creating path: String) throws(RecordingError) {
         name = path
         descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NONBLOCK, 0o644)
@@ -110,7 +110,7 @@ final class RecordingFile: RecordingStorage {
         return status
     }
 
-    /// Lets the file's name outlive a power failure, where the system can do that.
+    /// Lets the file's name outlive a power failure, if the system can do that.
     private static func synchronizeFolder(of path: String) {
         let folder = path.lastIndex(of: "/").map { path[...$0] } ?? "./"
         let descriptor = open(String(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -13,8 +13,8 @@ struct ReplayCommand: ParsableCommand {
         discussion: """
             FILE is what `denoised serve --record` wrote, whole or cut off. Its observations enter the daemon's histories \
             again as they did, and each recorded chunk is planned again from the history, and with the noise, that it had. \
-            With the recorded policy, settings and instruction set every chunk comes out the same, bit for bit; one that was \
-            planned together with other robots' within \(ReplayReport.groupTolerance) in normalised units.
+            With the recorded policy and settings, on a processor of the same kind, every chunk comes out the same, bit for \
+            bit; one that was planned together with other robots' within \(ReplayReport.groupTolerance) in normalised units.
 
             Options default to the recording's settings. Chunks that were finished early to keep a budget depend on how fast \
             the machine was; they are counted and not compared. docs/RECORDING.md says more.
@@ -48,7 +48,7 @@ struct ReplayCommand: ParsableCommand {
 
     private struct Report: Encodable {
         let recording: String
-        /// The byte at which the file is cut off; nil where it is whole.
+        /// The byte at which the file is cut off; nil if it is whole.
         let cutOffAt: UInt64?
         let recordedBy: String
         let samePolicy: Bool

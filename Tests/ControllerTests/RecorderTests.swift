@@ -272,12 +272,12 @@ import Wire
 
     @Test func aFullDiskPausesTheRecording() throws {
         let storage = LimitedStorage(capacity: 6000)
-        let lines = LogLines()
+        let logged = LogLines()
         let clock = TestClock()
         var log = RecordingLog(
             writer: try MCAPWriter(storage: storage, library: "test"),
             setup: RecorderTests.setup,
-            logger: lines.logger,
+            logger: logged.logger,
             now: { clock.nowNs }
         )
         func add(_ count: Int) throws {
@@ -297,7 +297,7 @@ import Wire
         try add(20)
         clock.nowNs += 1_000_000_000
         log.flushIfDue()
-        #expect(log.statistics.writeErrors == 1 && lines.lines.count == 1, "\(lines.lines)")
+        #expect(log.statistics.writeErrors == 1 && logged.lines.count == 1, "\(logged.lines)")
         #expect(storage.bytes.count == Int(log.statistics.bytes))
         try add(5)
         #expect(log.statistics.lost == 5)
@@ -305,19 +305,28 @@ import Wire
             clock.nowNs += 1_000_000_000
             log.flushIfDue()
         }
-        #expect(log.statistics.writeErrors == 4 && lines.lines.count == 1, "one line a pause")
+        #expect(log.statistics.writeErrors == 4 && logged.lines.count == 1, "one line a pause")
         storage.capacity = .max
         clock.nowNs += 1_000_000_000
         log.flushIfDue()
-        #expect(log.statistics.recorded == 20 && lines.lines.count == 2)
+        #expect(log.statistics.recorded == 20 && logged.lines.count == 2)
         try add(1)
         log.finish()
-        #expect(log.statistics.recorded == 22, "the gap is a message too")
+        #expect(log.statistics.recorded == 23, "the gap and its line in the log are messages too")
 
         let reader = try MCAPReader(storage: storage)
         var topics: [String] = []
-        while let message = try reader.next() { topics.append(message.topic) }
-        #expect(topics == Array(repeating: "/arm1/observation", count: 20) + ["/gap", "/arm1/observation"])
+        var lines: [String] = []
+        while let message = try reader.next() {
+            topics.append(message.topic)
+            if message.topic == "/log" { lines.append(String(decoding: message.data, as: UTF8.self)) }
+        }
+        #expect(
+            topics == Array(repeating: "/arm1/observation", count: 20) + [
+                "/gap", "/log", "/arm1/observation",
+            ]
+        )
+        #expect(lines.first?.contains("5 messages were not recorded") == true, "\(lines)")
         #expect(reader.end == .complete)
     }
 }

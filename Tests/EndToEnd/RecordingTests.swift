@@ -117,6 +117,23 @@ extension EndToEnd {
             }
         }
 
+        /// What Tests/Oracles/old_recording.py recorded with an older version.
+        @Test func aRecordingOfFormat1Replays() async throws {
+            let ended = try await Self.replay(
+                SourceTree.path("Tests/RecordingTests/Resources/format1.mcap")
+            )
+            let report = try ended.json()
+            #expect(report["same_policy"] as? Bool == true)
+            let replay = try #require(report["replay"] as? [String: Any])
+            #expect(replay["observations"] as? Int == 33)
+            #expect(replay["chunks"] as? Int == 19 && replay["compared"] as? Int == 19, "\(ended)")
+            if report["kernel"] as? String == report["recorded_kernel"] as? String {
+                #expect(replay["identical"] as? Int == 19 && ended.exitCode == 0, "\(ended)")
+            }
+            // Another instruction set may change the last bits: 1e-4 of the actions' range, 512.
+            #expect(try #require(replay["largest_difference"] as? Double) <= 0.05, "\(ended)")
+        }
+
         @Test func badRecordingsAreBadInput() async throws {
             let folder = try TemporaryFolder()
             try Data("no recording".utf8).write(to: folder.file("text.mcap"))

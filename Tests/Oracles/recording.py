@@ -6,13 +6,15 @@
     python Tests/Oracles/recording.py --check FILE...    checks recordings of `denoised serve --record`
 
 A check reads the file as a stream with every CRC verified, and, where the file was finished, by its index, and compares
-the two and the statistics. A file that was cut off must give every message before the cut. Needs mcap and jsonschema.
+the two and the statistics. A file that was cut off must give every message before the cut. Of recordings of the daemon every
+message must fit its schema, and every schema must be one that Foxglove and Lichtblick read. Needs mcap and jsonschema.
 """
 
 import json
 import pathlib
 import sys
 
+import jsonschema
 from mcap.exceptions import EndOfFile
 from mcap.reader import SeekingReader
 from mcap.records import Channel, DataEnd, Message, Schema, Statistics
@@ -100,15 +102,36 @@ def check(path):
 
 
 def validate(schemas, messages):
-    try:
-        import jsonschema
-    except ImportError:
-        jsonschema = None
-    by_name = {schema.name: json.loads(schema.data) for schema in schemas.values()}
+    validators = {}
+    for schema in schemas.values():
+        parsed = json.loads(schema.data)
+        jsonschema.Draft202012Validator.check_schema(parsed)
+        validators[schema.name] = jsonschema.Draft202012Validator(parsed)
+        if schema.name.startswith(("denoised.", "foxglove.")):
+            readable(parsed, schema.name)
     for topic, name, *_, data in messages:
-        value = json.loads(data)
-        if jsonschema and name:
-            jsonschema.Draft202012Validator(by_name[name]).validate(value)
+        if name:
+            validators[name].validate(json.loads(data))
+
+
+def readable(schema, path, values=("object",)):
+    """Refuses what Lichtblick cannot read, by the rules of packages/mcap-support/src/parseJsonSchema.ts in its repository: a channel
+    whose schema breaks one is dropped. Numbers with names are its one use of `oneOf`."""
+    for word in ("anyOf", "allOf", "$ref", "contentEncoding"):
+        assert word not in schema, f"{path}: {word}"
+    for alternative in schema.get("oneOf", []):
+        assert isinstance(alternative["const"], int) and alternative["title"], f"{path}: oneOf"
+    kind = schema.get("type")
+    assert kind in values, f"{path}: the type {kind}, expected one of {values}"
+    plain = ("boolean", "string", "number", "integer", "object")
+    if kind == "object":
+        assert "properties" in schema, f"{path}: no properties"
+        others = schema.get("additionalProperties", False)
+        members = schema["properties"] | ({"*": others} if isinstance(others, dict) else {})
+        for name, member in members.items():
+            readable(member, f"{path}.{name}", (*plain, "array"))
+    elif kind == "array":
+        readable(schema["items"], f"{path}[]", plain)
 
 
 if __name__ == "__main__":

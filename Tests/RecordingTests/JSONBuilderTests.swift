@@ -18,15 +18,15 @@ import Testing
             object.member("none", Double.nan)
             object.member("list", [1, -0.25, .infinity])
             object.member("empty", [Float]())
-            object.member("rows", rows: [1, 2, 3, 4], of: 2)
-            object.member("no_rows", rows: [], of: 2)
+            object.member("texts", ["a", "\""])
+            object.member("no_texts", [String]())
             object.member("inner") { $0.member("x", 1) }
             object.member("objects", objects: [1, 2]) { $0.member("n", $1) }
         }
         #expect(
             text
                 == #"{"text":"a \"b\" \\ \u000a\u0001 é","yes":true,"large":18446744073709551615,"small":-3,"half":0.5,"#
-                + #""none":null,"list":[1.0,-0.25,null],"empty":[],"rows":[[1.0,2.0],[3.0,4.0]],"no_rows":[],"#
+                + #""none":null,"list":[1.0,-0.25,null],"empty":[],"texts":["a","\""],"no_texts":[],"#
                 + #""inner":{"x":1},"objects":[{"n":1},{"n":2}]}"#
         )
     }
