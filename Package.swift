@@ -45,7 +45,9 @@ let package = Package(
         .library(name: "Policy", targets: ["Policy"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
         .library(name: "Safety", targets: ["Safety"]),
+        .library(name: "StrictJSON", targets: ["StrictJSON"]),
         .library(name: "Sampling", targets: ["Sampling"]),
+        .library(name: "Robotics", targets: ["Robotics"]),
         .library(name: "Wire", targets: ["Wire"]),
     ],
     dependencies: [
@@ -62,34 +64,65 @@ let package = Package(
         .systemLibrary(name: "CChipmunk", providers: [.apt(["libchipmunk-dev"])]),
         .systemLibrary(name: "CMessagePack", providers: [.apt(["libmsgpack-dev"])]),
 
+        // Small and independent.
         module("NumPyRandom", settings: computing),
         module("Files"),
+        module("ForeignText"),
+        module("StrictJSON"),
+        module("Drawing"),
+        module("MCAP", ["Files"]),
+        module("Safetensors", ["Files", "StrictJSON"]),
         module("Logs", ["CLinux", "Files", logging]),
-        module("Safetensors", ["Files"]),
+
+        // The network and its samplers.
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
         module("Denoiser", ["CKernels", "CLinux", "COpenBLAS", "NumPyRandom"], settings: computing),
         module("Sampling", ["NumPyRandom"], settings: computing),
-        module("Policy", ["COpenBLAS", "Denoiser", "Files", "Sampling", "Safetensors"], settings: computing),
-        module("Wire", ["CLinux", "CMessagePack", "CZeroMQ", "Files"]),
-        module("Safety", ["Files", yams], settings: computing),
-        module("Recording", ["Files"]),
+        module(
+            "Policy",
+            ["COpenBLAS", "Denoiser", "Files", "Sampling", "Safetensors", "StrictJSON"],
+            settings: computing
+        ),
+
+        // Robots, and how they move.
+        module("Robotics"),
+        module("Safety", ["Files", "ForeignText", "Robotics", yams], settings: computing),
+        module("RealTime", ["Robotics"], settings: computing),
+        module("Piloting", ["RealTime", "Robotics", "Safety", "StrictJSON"]),
+
+        // What is said, and how it gets there.
+        module("Wire", ["CMessagePack", "ForeignText", "Robotics"]),
+        module("Transport", ["CLinux", "CZeroMQ", "Files", "ForeignText", "Robotics", "Wire"]),
+        module("Gr00t", ["ForeignText", "Robotics", "Wire"]),
+
+        // The daemon.
+        module(
+            "Planning",
+            ["CLinux", "Denoiser", "ForeignText", "Policy", "Robotics", "Sampling", logging]
+        ),
+        module(
+            "Recording",
+            [
+                "CLinux", "Files", "ForeignText", "MCAP", "Planning", "Policy", "Robotics", "StrictJSON", "Wire",
+                logging,
+            ]
+        ),
         module(
             "Controller",
             [
-                "CLinux", "Policy", "RealTime", "Recording", "Safetensors", "Safety", "Wire", logging,
-                histogram,
+                "CLinux", "Files", "ForeignText", "Gr00t", "Piloting", "Planning", "RealTime", "Recording", "Robotics",
+                "Safety", "Transport", "Wire", logging, histogram,
             ]
         ),
-        module("RealTime", ["Wire"], settings: computing),
-        module("Monitoring", ["Safety", "Wire", flyingSocks]),
-        module("PushT", ["CChipmunk", "NumPyRandom"], resources: [.embedInCode("Resources")]),
+        module("Monitoring", ["Robotics", "Wire", flyingSocks]),
+        module("PushT", ["CChipmunk", "Drawing", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Controller", "Denoiser", "Files", "Logs", "Monitoring", "NumPyRandom", "Policy", "PushT",
-                "RealTime",
-                "Recording",
-                "Safetensors", "Safety", "Sampling", "Wire", argumentParser, logging,
+                "Controller", "Denoiser", "Drawing", "Files", "ForeignText", "Gr00t", "Logs", "MCAP",
+                "Monitoring", "NumPyRandom", "Piloting", "Planning", "Policy", "PushT", "RealTime", "Recording",
+                "Robotics", "Safetensors", "Safety", "Sampling", "StrictJSON", "Transport", "Wire",
+                argumentParser, logging,
             ],
             swiftSettings: settings
         ),
@@ -104,16 +137,29 @@ let package = Package(
         tests("Policy", ["Denoiser", "Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
-        tests("Wire", ["Wire"], resources: [.copy("Fixtures"), .copy("Resources")]),
-        tests("Recording", ["Recording"], resources: [.copy("Resources")]),
-        tests("Safety", ["Safety", "TestRandom"], resources: [.copy("Resources")]),
-        tests("Controller", ["Controller", "Policy", "Recording", "Safety", "TestRandom", "Wire"]),
-        tests("Monitoring", ["Monitoring", "Wire"]),
-        tests("RealTime", ["RealTime", "Wire"]),
+        tests("Wire", ["Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
+        tests("Transport", ["Robotics", "Transport", "Wire"], resources: [.copy("Fixtures")]),
+        tests("Gr00t", ["Gr00t", "Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
+        tests("MCAP", ["MCAP", "StrictJSON"], resources: [.copy("Resources")]),
+        tests("StrictJSON", ["StrictJSON"]),
+        tests("Safety", ["Robotics", "Safety", "TestRandom"], resources: [.copy("Resources")]),
+        tests(
+            "Controller",
+            [
+                "Controller", "Denoiser", "Gr00t", "MCAP", "Piloting", "Planning", "Policy", "RealTime", "Recording",
+                "Robotics", "Safety", "Sampling", "StrictJSON", "TestRandom", "Transport", "Wire",
+            ]
+        ),
+        tests("Monitoring", ["Monitoring", "Robotics", "Wire"]),
+        tests("RealTime", ["RealTime", "Robotics"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["Controller", "denoised", "Recording", "Safetensors", "Sampling", "Wire"],
+            dependencies: [
+                "Controller", "denoised", "MCAP", "Planning", "Recording", "Robotics", "Safetensors",
+                "Sampling", "StrictJSON",
+                "Transport", "Wire",
+            ],
             path: "Tests/EndToEnd",
             swiftSettings: settings
         ),

@@ -19,7 +19,7 @@ let package = Package(
     dependencies: [.package(name: "denoised", path: "..")],
     targets: [
         .target(name: "Harness", path: "Harness", swiftSettings: settings),
-        fuzz("json", "Safetensors"),
+        fuzz("json", "StrictJSON"),
         fuzz("safetensors", "Safetensors"),
         fuzz("checkpoint", "Safetensors"),
         fuzz("policy", "Policy", "Safetensors"),

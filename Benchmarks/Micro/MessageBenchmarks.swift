@@ -1,4 +1,5 @@
 import Benchmark
+import Robotics
 import Wire
 
 /// Packing and unpacking of what goes over the wire for PushT with keypoints: an observation of 18 numbers, a chunk of 8
@@ -10,7 +11,7 @@ func addMessageBenchmarks() {
         try Messages()
     }
     Benchmark("message decode observation") { _, messages in
-        blackHole(try ObservationMessage(decoding: messages.observationBytes))
+        blackHole(try RobotObservation(decoding: messages.observationBytes))
     } setup: {
         try Messages()
     }
@@ -20,21 +21,21 @@ func addMessageBenchmarks() {
         try Messages()
     }
     Benchmark("message decode chunk") { _, messages in
-        blackHole(try ChunkMessage(decoding: messages.chunkBytes))
+        blackHole(try RobotChunk(decoding: messages.chunkBytes))
     } setup: {
         try Messages()
     }
 }
 
 private final class Messages {
-    let observation: ObservationMessage
+    let observation: RobotObservation
     let observationBytes: [UInt8]
-    var chunk: ChunkMessage
+    var chunk: RobotChunk
     let chunkBytes: [UInt8]
 
     init() throws {
         guard let robot = RobotID("robot") else { preconditionFailure("robot is a robot id") }
-        observation = ObservationMessage(
+        observation = RobotObservation(
             robot: robot,
             episode: .number(3),
             sequence: 120,
@@ -46,7 +47,7 @@ private final class Messages {
             noiseSeed: 42
         )
         observationBytes = observation.encoded()
-        var chunk = ChunkMessage(
+        var chunk = RobotChunk(
             robot: robot,
             episode: .number(3),
             sequence: 120,
@@ -56,7 +57,7 @@ private final class Messages {
             actionSteps: 8,
             actionDim: 2,
             noiseSeed: 42,
-            sampling: ChunkMessage.Sampling(
+            sampling: RobotChunk.Sampling(
                 solver: "ddpm",
                 steps: 100,
                 method: "paradigms",
@@ -66,7 +67,7 @@ private final class Messages {
                 evaluations: 260,
                 residual: 0.09
             ),
-            timing: ChunkMessage.Timing(receivedNs: 1_000_000_000, publishedNs: 1_050_000_000)
+            timing: RobotChunk.Timing(receivedNs: 1_000_000_000, publishedNs: 1_050_000_000)
         )
         chunkBytes = chunk.encode()
         self.chunk = chunk

@@ -1,6 +1,8 @@
+import ForeignText
 import Logging
+import Robotics
 import Synchronization
-import Wire
+import Transport
 
 /// Lets in the clients of a daemon's folder, and counts and logs those that are kept out.
 final class ClientAdmission: Sendable {

@@ -1,11 +1,12 @@
 import CLinux
+import ForeignText
 import Foundation
 import Logging
+import Planning
+import Robotics
 import Synchronization
+import Transport
 import Wire
-
-/// The version of the daemon, as `info` tells it.
-public let daemonVersion = "0.1.0"
 
 /// The controller: takes observations, plans action chunks, publishes them.
 ///
@@ -44,7 +45,7 @@ public final class Daemon: Sendable {
         self.configuration = configuration
         telemetry = Telemetry(tap: configuration.tap, lostLogLines: configuration.lostLogLines)
         wakeUp = try WakeUp()
-        mailbox = PlannerMailbox(wakeUp: wakeUp)
+        mailbox = PlannerMailbox(wakeUp: { [wakeUp] in wakeUp.signal() })
         admission = try ClientAdmission(
             configuration: configuration,
             context: self.context,
@@ -71,7 +72,7 @@ public final class Daemon: Sendable {
     public var status: StatusMessage? { telemetry.status }
 
     /// What the daemon runs and how it samples; nil until the planner has been made.
-    public var planner: (policy: InfoMessage.Policy, sampler: InfoMessage.Sampler)? {
+    public var planner: (policy: PolicyDescription, sampler: SamplerDescription)? {
         facts.withLock { $0 }.map { facts in
             var sampler = facts.sampler
             sampler.budgetMs = Double(configuration.budgetNs ?? 0) / 1e6

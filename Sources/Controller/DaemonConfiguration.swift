@@ -1,5 +1,7 @@
 import Logging
+import Planning
 import RealTime
+import Recording
 import Safety
 import Wire
 
@@ -82,4 +84,15 @@ public struct DaemonConfiguration: Sendable {
 extension DaemonConfiguration {
     /// The budget in whole nanoseconds.
     var budgetNs: UInt64? { budget.map { UInt64(max($0 / .nanoseconds(1), 0)) } }
+
+    /// What the agenda keeps, and for whom.
+    var agenda: Agenda.Settings {
+        Agenda.Settings(
+            maximumRobots: maximumRobots,
+            maximumWaitingPredictions: maximumWaitingPredictions,
+            seed: seed,
+            commandedRobots: Set(robots.compactMap(\.robot)),
+            isEveryRobotCommanded: robots.contains { $0.robot == nil }
+        )
+    }
 }

@@ -1,3 +1,5 @@
+import Planning
+
 /// Whether a daemon works, and if not, why.
 public struct DaemonHealth: Sendable, Hashable {
     /// What is wrong, in words; empty where nothing is.

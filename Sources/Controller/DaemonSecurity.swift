@@ -1,4 +1,4 @@
-import Wire
+import Transport
 
 /// Who a daemon is, and whom it talks to: its key pair, and a folder with the public certificates of its clients.
 ///

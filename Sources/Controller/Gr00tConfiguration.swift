@@ -1,3 +1,5 @@
+import Gr00t
+import Robotics
 import Wire
 
 /// The socket for robots that were written against a GR00T policy server.
@@ -18,7 +20,7 @@ public struct Gr00tConfiguration: Sendable {
 
     /// The mapping, checked against the policy.
     /// - Throws: ``Gr00tMappingError`` where the two do not go together.
-    func mapping(for policy: InfoMessage.Policy) throws(Gr00tMappingError) -> Gr00tMapping {
+    func mapping(for policy: PolicyDescription) throws(Gr00tMappingError) -> Gr00tMapping {
         let mapping = mapping ?? Gr00tMapping(standardFor: policy)
         try mapping.check(policy)
         return mapping

@@ -1,3 +1,7 @@
+import Gr00t
+import Planning
+import Robotics
+import Transport
 import Wire
 
 /// The socket for clients of a GR00T policy server, and what such a client leaves unsaid: who it speaks for and which
@@ -18,7 +22,7 @@ struct Gr00tEndpoint {
         /// No more than this reply.
         case reply(Gr00tReply)
         /// A plan for `observation`; `preceding` come before it in the history.
-        case plan(ObservationMessage, preceding: [[String: [Float]]], PlanningJob.Destination)
+        case plan(RobotObservation, preceding: [[String: [Float]]], PlanningJob.Destination)
         /// That the robot's episode, where it has one, is forgotten.
         case reset(RobotID, EpisodeID?)
     }
@@ -31,7 +35,7 @@ struct Gr00tEndpoint {
     let address: String
     private let configuration: Gr00tConfiguration
     private let mapping: Gr00tMapping
-    private let policy: InfoMessage.Policy
+    private let policy: PolicyDescription
     private var sessions: Gr00tSessions
 
     /// Binds the socket that the daemon's configuration asks for; nil where it asks for none.
@@ -39,7 +43,7 @@ struct Gr00tEndpoint {
     /// - Throws: ``ZeroMQError`` where the address cannot be bound.
     init?(
         configuration daemon: DaemonConfiguration,
-        policy: InfoMessage.Policy,
+        policy: PolicyDescription,
         context: ZeroMQContext
     ) throws(ZeroMQError) {
         guard let configuration = daemon.gr00t else { return nil }
@@ -104,7 +108,7 @@ struct Gr00tEndpoint {
             let robot = try robot(options, connection: route[0])
             let read = try Gr00tObservationRows(observation, mapping: mapping, policy: policy)
             let (episode, sequence) = sessions.next(robot)
-            let newest = ObservationMessage(
+            let newest = RobotObservation(
                 robot: robot,
                 episode: episode,
                 sequence: sequence,
@@ -112,7 +116,7 @@ struct Gr00tEndpoint {
                 values: read.rows[read.rows.count - 1],
                 noiseSeed: options.noiseSeed
             )
-            return .plan(newest, preceding: read.rows.dropLast(), .gr00t(route: route, form: read.form))
+            return .plan(newest, preceding: read.rows.dropLast(), .gr00t(route: route, formCode: read.form.code))
         }
     }
 
@@ -131,9 +135,9 @@ struct Gr00tEndpoint {
 
     /// Packs the answer to `get_action`.
     func encode(
-        _ chunk: inout ChunkMessage,
+        _ chunk: inout RobotChunk,
         form: Gr00tActions.Form,
-        finish: (inout ChunkMessage.Timing) -> Void
+        finish: (inout RobotChunk.Timing) -> Void
     ) -> [UInt8] {
         var actions = Gr00tActions(chunk: chunk, parts: mapping.actions, form: form)
         defer { chunk = actions.chunk }

@@ -2,7 +2,7 @@ import CLinux
 import Dispatch
 import Foundation
 import Glibc
-import Wire
+import Transport
 
 /// Gives memory back to the system that the C library keeps after a flood of long messages.
 ///

@@ -1,3 +1,6 @@
+import ForeignText
+import Robotics
+import Transport
 import Wire
 
 /// A message to the observation socket: `[topic, observation]`, or the observation alone.
@@ -43,8 +46,8 @@ struct ObservationFrames {
 
     /// The observation.
     /// - Throws: ``MessageError`` if it cannot be read, or the topic is another robot's.
-    func decode(limits: MessagePackLimits) throws(MessageError) -> ObservationMessage {
-        let observation = try ObservationMessage(decoding: body, limits: limits)
+    func decode(limits: MessagePackLimits) throws(MessageError) -> RobotObservation {
+        let observation = try RobotObservation(decoding: body, limits: limits)
         if let topic, topic != observation.robot.observationTopic {
             throw MessageError(
                 .badFrames,

@@ -1,3 +1,5 @@
+import Robotics
+import Transport
 import Wire
 
 /// A message to a ROUTER socket: the way back to its sender, and what the sender asks.

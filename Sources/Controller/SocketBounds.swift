@@ -1,4 +1,4 @@
-import Wire
+import Transport
 
 /// What may pile up on a daemon's sockets for each connection: so many messages, and so many bytes each.
 ///

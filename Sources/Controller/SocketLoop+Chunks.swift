@@ -1,4 +1,8 @@
 import Logging
+import Planning
+import Recording
+import Robotics
+import Transport
 import Wire
 
 /// What goes to the planner, and what comes from it.
@@ -60,7 +64,7 @@ extension SocketLoop {
             try reply(.error(ErrorMessage(failure)), to: job.destination)
             return
         }
-        var chunk = ChunkMessage(job: job, planned: planned, policy: planner.policy)
+        var chunk = RobotChunk(job: job, planned: planned, policy: planner.policy)
         let sampled = chunk
         do throws(MessageError) {
             try pilot(&chunk, isCarriedOut: job.destination == .topic)
@@ -70,7 +74,7 @@ extension SocketLoop {
             try reply(.error(ErrorMessage(error)), to: job.destination)
             return
         }
-        let finish = { (timing: inout ChunkMessage.Timing) in
+        let finish = { (timing: inout RobotChunk.Timing) in
             timing.complete(job: job, startedNs: outcome.startedNs, planned: planned)
         }
         // Counted before it is sent: whoever has the chunk finds it in the statistics.
@@ -84,9 +88,9 @@ extension SocketLoop {
             let message = route + [packed]
             telemetry.record(chunk.timing.stages) { count(chunk, as: \.predictions, in: &$0) }
             try requests.send(message)
-        case .gr00t(let route, let form):
+        case .gr00t(let route, let formCode):
             guard let gr00t else { return }
-            let message = route + [gr00t.encode(&chunk, form: form, finish: finish)]
+            let message = route + [gr00t.encode(&chunk, form: .init(code: formCode), finish: finish)]
             telemetry.record(chunk.timing.stages) { count(chunk, as: \.predictions, in: &$0) }
             try gr00t.socket.send(message)
         }
@@ -102,13 +106,13 @@ extension SocketLoop {
         )
     }
 
-    func pilot(_ chunk: inout ChunkMessage, isCarriedOut: Bool) throws(MessageError) {
+    func pilot(_ chunk: inout RobotChunk, isCarriedOut: Bool) throws(MessageError) {
         let nowNs = Clock.monotonicNs()
         try pilots[chunk.robot, nowNs: nowNs].receive(&chunk, isCarriedOut: isCarriedOut, nowNs: nowNs)
     }
 
     func count(
-        _ chunk: ChunkMessage,
+        _ chunk: RobotChunk,
         as kind: WritableKeyPath<DaemonStatistics, UInt64>,
         in statistics: inout DaemonStatistics
     ) {
@@ -137,8 +141,8 @@ struct InterimWatch {
     }
 }
 
-extension ChunkMessage {
-    fileprivate init(job: PlanningJob, planned: PlannedChunk, policy: InfoMessage.Policy) {
+extension RobotChunk {
+    fileprivate init(job: PlanningJob, planned: PlannedChunk, policy: PolicyDescription) {
         self.init(
             robot: job.robot,
             episode: job.episode,
@@ -157,14 +161,14 @@ extension ChunkMessage {
     }
 }
 
-extension ChunkMessage.Timing {
+extension RobotChunk.Timing {
     /// Fills in the stages, now that the chunk is packed.
     fileprivate mutating func complete(job: PlanningJob, startedNs: UInt64, planned: PlannedChunk) {
         publishedNs = Clock.monotonicNs()
         wallNs = Clock.wallNs()
         let sinceStart = publishedNs - startedNs
         let sampling = planned.conditionNs + planned.sampleNs
-        stages = ChunkMessage.Stages(
+        stages = RobotChunk.Stages(
             decode: job.queuedNs - job.receivedNs,
             queue: startedNs - job.queuedNs,
             condition: planned.conditionNs,

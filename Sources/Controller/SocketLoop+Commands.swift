@@ -1,4 +1,7 @@
 import Logging
+import Recording
+import Robotics
+import Transport
 import Wire
 
 /// What goes out by the clock: commands and the heartbeat.
@@ -39,7 +42,7 @@ extension SocketLoop {
         let status = StatusMessage(
             monotonicNs: nowNs,
             wallNs: Clock.wallNs(),
-            robots: pilots.status(nowNs: nowNs),
+            robots: pilots.status(most: limits.mapEntries, nowNs: nowNs),
             stop: pilots.newestStop(of: nil).number,
             statistics: telemetry.heartbeat(nowNs: nowNs),
             warnings: warnings

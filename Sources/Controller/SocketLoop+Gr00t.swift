@@ -1,3 +1,5 @@
+import Robotics
+import Transport
 import Wire
 
 /// Clients of a GR00T policy server.

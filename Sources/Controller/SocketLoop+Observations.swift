@@ -1,5 +1,8 @@
 import Logging
-import Wire
+import Planning
+import Recording
+import Robotics
+import Transport
 
 /// What comes in: observations, checked and taken into the histories.
 extension SocketLoop {
@@ -35,7 +38,7 @@ extension SocketLoop {
     }
 
     func accept(
-        _ received: ObservationMessage,
+        _ received: RobotObservation,
         preceding: [[String: [Float]]] = [],
         for destination: PlanningJob.Destination,
         receivedNs: UInt64

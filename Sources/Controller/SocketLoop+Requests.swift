@@ -1,3 +1,7 @@
+import Planning
+import Recording
+import Robotics
+import Transport
 import Wire
 
 /// What is asked and answered.
@@ -85,7 +89,7 @@ extension SocketLoop {
     }
 
     /// How chunks are sampled, with the budget that is kept.
-    var sampler: InfoMessage.Sampler {
+    var sampler: SamplerDescription {
         var sampler = planner.sampler
         sampler.budgetMs = Double(budgetNs ?? 0) / 1e6
         return sampler

@@ -1,4 +1,8 @@
 import Dispatch
+import ForeignText
+import Planning
+import Robotics
+import Transport
 import Wire
 
 /// A reply to `stop` or `resume` that waits for the disk.

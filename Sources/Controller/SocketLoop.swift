@@ -1,5 +1,10 @@
 import Dispatch
 import Logging
+import Piloting
+import Planning
+import Recording
+import Robotics
+import Transport
 import Wire
 
 /// The socket thread's work: it owns the three sockets and every robot's history, and never waits for the planner.
@@ -73,9 +78,14 @@ final class SocketLoop {
         logger = configuration.logger
         watchdog = configuration.watchdog
         tap = configuration.tap
-        agenda = Agenda(emptyHistory: planner.emptyHistory, configuration: configuration)
+        agenda = Agenda(emptyHistory: planner.emptyHistory, settings: configuration.agenda)
         alarm = try Alarm()
-        pilots = Pilots(configuration: configuration, policy: planner.policy)
+        pilots = Pilots(
+            files: configuration.robots,
+            strategy: configuration.strategy,
+            mostRobots: configuration.maximumRobots,
+            policy: planner.policy
+        )
         state = configuration.state
         if let stops = state?.stops { pilots.restore(stops, nowNs: Clock.monotonicNs()) }
         rates = RateLimiter(

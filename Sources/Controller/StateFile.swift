@@ -1,8 +1,9 @@
+import ForeignText
 import Foundation
 import Glibc
-import Safetensors
+import Piloting
+import Robotics
 import Synchronization
-import Wire
 
 /// Why a state file cannot be used.
 public struct StateFileError: Error, Sendable, Hashable, CustomStringConvertible {

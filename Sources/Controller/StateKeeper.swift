@@ -2,6 +2,9 @@ import CLinux
 import Dispatch
 import Foundation
 import Logging
+import Piloting
+import Planning
+import Robotics
 import Synchronization
 import Wire
 

@@ -1,4 +1,6 @@
 import Histogram
+import Recording
+import Robotics
 import Synchronization
 import Wire
 
@@ -108,7 +110,7 @@ final class Telemetry: Sendable {
     }
 
     /// Records a chunk's stages, and changes the counters.
-    func record(_ stages: ChunkMessage.Stages, counting change: (inout DaemonStatistics) -> Void) {
+    func record(_ stages: RobotChunk.Stages, counting change: (inout DaemonStatistics) -> Void) {
         // In the order of `DaemonStatistics.stages`.
         let times = [
             stages.decode, stages.queue, stages.condition, stages.sample, stages.encode,

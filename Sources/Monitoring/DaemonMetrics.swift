@@ -1,4 +1,4 @@
-import Safety
+import Robotics
 import Wire
 
 /// A daemon's metrics: what `/metrics` answers. Names begin with `denoised_`, times are in seconds.
@@ -9,7 +9,7 @@ enum DaemonMetrics {
         let sampler = snapshot.sampler
         let labels: KeyValuePairs = [
             "version": snapshot.version, "policy": snapshot.policy?.name ?? "",
-            "solver": sampler?.solver ?? "", "method": sampler?.method ?? "", "kernel": sampler?.kernel ?? "",
+            "solver": sampler?.solver ?? "", "method": sampler?.method.rawValue ?? "", "kernel": sampler?.kernel ?? "",
         ]
         text.add(
             .gauge,
@@ -127,7 +127,7 @@ enum DaemonMetrics {
         ]
     }
 
-    private typealias Robots = [(key: String, value: StatusMessage.Robot)]
+    private typealias Robots = [(key: String, value: RobotStatus)]
 
     private static func add(_ robots: Robots, to text: inout PrometheusText) {
         text.add(
@@ -138,7 +138,7 @@ enum DaemonMetrics {
                 RobotState.allCases.map { state in
                     .init(
                         labels: ["robot": id, "state": state.rawValue],
-                        value: .integer(state.rawValue == robot.state ? 1 : 0)
+                        value: .integer(state == robot.state ? 1 : 0)
                     )
                 }
             }
@@ -147,7 +147,7 @@ enum DaemonMetrics {
             _ kind: PrometheusText.Kind,
             _ name: String,
             _ help: String,
-            _ value: (StatusMessage.Robot) -> PrometheusText.Value
+            _ value: (RobotStatus) -> PrometheusText.Value
         ) {
             text.add(
                 kind,

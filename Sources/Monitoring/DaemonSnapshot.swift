@@ -1,3 +1,4 @@
+import Robotics
 import Wire
 
 /// What there is to tell of a daemon at a time.
@@ -5,9 +6,9 @@ public struct DaemonSnapshot: Sendable {
     /// The daemon's version.
     public var version: String
     /// What it runs; nil until it is known.
-    public var policy: InfoMessage.Policy?
+    public var policy: PolicyDescription?
     /// How it samples; nil until it is known.
-    public var sampler: InfoMessage.Sampler?
+    public var sampler: SamplerDescription?
     /// Its last heartbeat; nil before the first.
     public var status: StatusMessage?
     /// What is wrong with it, in words; empty where it works.
@@ -18,8 +19,8 @@ public struct DaemonSnapshot: Sendable {
     /// A snapshot of these parts.
     public init(
         version: String,
-        policy: InfoMessage.Policy?,
-        sampler: InfoMessage.Sampler?,
+        policy: PolicyDescription?,
+        sampler: SamplerDescription?,
         status: StatusMessage?,
         failures: [String],
         nowNs: UInt64

@@ -1,6 +1,7 @@
 import FlyingSocks
 import Foundation
 import Glibc
+import Wire
 
 /// One client: its request comes in, its answer goes out, the rest of what it sends is passed over, and it is closed.
 struct HTTPConnection {

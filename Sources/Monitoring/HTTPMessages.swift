@@ -1,3 +1,5 @@
+import Wire
+
 /// The first line of a request; headers and body mean nothing to what is served here.
 struct HTTPRequest: Sendable, Hashable {
     /// `GET`, `HEAD` or another.

@@ -1,5 +1,5 @@
 import Foundation
-import Safety
+import Robotics
 import Wire
 
 /// A page of a daemon's state, as lines of text: a function of what is known, without terminal and clock.
@@ -84,10 +84,10 @@ public struct MonitorPage {
         let robots = status.robots.sorted { $0.key < $1.key }
         var summary = StyledLine(Piece(robots.count == 1 ? "1 robot" : "\(robots.count) robots", .heading))
         for state in RobotState.allCases {
-            let count = robots.count { $0.value.state == state.rawValue }
+            let count = robots.count { $0.value.state == state }
             guard count > 0 else { continue }
             summary.append(Piece(summary.count < 12 ? ": " : ", "))
-            summary.append(Piece("\(count) \(state.rawValue)", style(of: state.rawValue)))
+            summary.append(Piece("\(count) \(state.rawValue)", style(of: state)))
         }
         var table = PageTable(
             ("robot", .left),
@@ -104,7 +104,7 @@ public struct MonitorPage {
         for (id, robot) in robots {
             table.add(
                 Piece(id),
-                Piece(robot.state, style(of: robot.state)),
+                Piece(robot.state.rawValue, style(of: robot.state)),
                 Piece(duration(robot.forNs)),
                 Piece(robot.episode.description),
                 Piece("\(robot.sequence)"),
@@ -195,12 +195,12 @@ public struct MonitorPage {
         }
     }
 
-    private func style(of state: String) -> StyledLine.Style {
-        switch RobotState(rawValue: state) {
+    private func style(of state: RobotState) -> StyledLine.Style {
+        switch state {
         case .running: .good
         case .holding: .warning
         case .stopped, .faulted: .bad
-        case .idle, nil: .plain
+        case .idle: .plain
         }
     }
 

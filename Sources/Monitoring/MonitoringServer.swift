@@ -1,8 +1,8 @@
 import FlyingSocks
 import Foundation
 import Glibc
+import Robotics
 import Synchronization
-import Wire
 
 /// Why no HTTP server could be started.
 public struct MonitoringServerError: Error, CustomStringConvertible {

@@ -1,4 +1,3 @@
-import Denoiser
 import Foundation
 import Sampling
 

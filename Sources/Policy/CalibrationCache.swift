@@ -1,7 +1,6 @@
 import Denoiser
 import Files
 import Foundation
-import Safetensors
 import Sampling
 
 /// Calibrations kept in a folder, a JSON file for each policy, way of sampling and machine.

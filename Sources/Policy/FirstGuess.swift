@@ -1,5 +1,5 @@
 import COpenBLAS
-import Sampling
+import Safetensors
 
 /// What a chunk is likely to be by its observation alone: x_0 as a linear function of the condition.
 ///

@@ -1,5 +1,6 @@
 import Foundation
 import Safetensors
+import StrictJSON
 
 /// A value of a JSON file together with its key path, so that each error can say where it is.
 struct JSONReader {

@@ -1,4 +1,5 @@
 import Safetensors
+import StrictJSON
 
 /// The statistics of one feature and the rule by which they normalise it.
 struct NormalizationStatistics: Sendable, Hashable {

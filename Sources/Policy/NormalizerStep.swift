@@ -1,5 +1,6 @@
 import Foundation
 import Safetensors
+import StrictJSON
 
 /// A `normalizer_processor` or `unnormalizer_processor` step: which features it changes, and by which statistics.
 ///

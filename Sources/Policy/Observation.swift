@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// One observation of a robot, in its own units.
 public struct Observation: Sendable, Hashable {
     /// The numbers of each feature, by the name the robot sends (`ObservationFeature.name`).

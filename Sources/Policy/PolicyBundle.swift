@@ -1,6 +1,7 @@
 import Denoiser
 import Foundation
 import Safetensors
+import StrictJSON
 
 /// A trained policy as it lies on disk, read and checked: a LeRobot diffusion checkpoint folder.
 ///

@@ -1,7 +1,7 @@
 import Denoiser
 import Foundation
-import Safetensors
 import Sampling
+import StrictJSON
 
 /// A LeRobot diffusion policy's `config.json`, checked: everything in it that changes the policy's output.
 ///

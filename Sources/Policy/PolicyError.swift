@@ -1,4 +1,5 @@
 import Safetensors
+import StrictJSON
 
 /// Why a policy bundle cannot be used, or a policy cannot be made from it.
 public struct PolicyError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -1,5 +1,3 @@
-import Safetensors
-
 /// The inputs and outputs that a `config.json` names, in the layout of any LeRobot release, and how each is normalised.
 ///
 /// Since 2025 they are `input_features`, `output_features` and `normalization_mapping`, by feature type. Before, they were

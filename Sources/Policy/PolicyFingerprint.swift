@@ -1,6 +1,5 @@
 import Files
 import Foundation
-import Safetensors
 
 extension PolicyBundle {
     /// Tells the contents of policies apart: 64 bits, in hexadecimal, over the names and bytes of the folder's `.json` and

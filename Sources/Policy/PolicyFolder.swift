@@ -1,6 +1,6 @@
 import Files
 import Foundation
-import Safetensors
+import StrictJSON
 
 /// Where a policy lies, found from the folder that a user gave, and what people call it.
 ///

@@ -1,5 +1,6 @@
 import Foundation
 import Safetensors
+import StrictJSON
 
 /// How a bundle's observations and actions are brought to the network's scale and back, from whichever of LeRobot's
 /// layouts the bundle has.

@@ -1,4 +1,5 @@
 import Foundation
+import StrictJSON
 
 /// A `policy_preprocessor.json` or `policy_postprocessor.json`: the steps LeRobot runs before and after the network.
 struct ProcessorPipeline {

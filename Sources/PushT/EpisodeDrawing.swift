@@ -1,3 +1,4 @@
+import Drawing
 import Foundation
 
 /// Draws a recorded episode as a self-contained SVG: no script, no font file, no link.

@@ -1,4 +1,4 @@
-import Wire
+import Robotics
 
 /// The actions that a robot is about to carry out, by control step, joined from chunk to chunk.
 ///
@@ -51,7 +51,7 @@ public struct ActionPlan: Sendable, Hashable {
     ///   - joining: what becomes of the old plan's actions from `step` on.
     /// - Returns: whether the chunk has an action for `step`; the plan is as before where not.
     @discardableResult
-    public mutating func join(_ chunk: ChunkMessage, at step: UInt64, by joining: Joining) -> Bool {
+    public mutating func join(_ chunk: RobotChunk, at step: UInt64, by joining: Joining) -> Bool {
         let prediction = ChunkPrediction(chunk)
         guard prediction.action(at: step) != nil else { return false }
         var joined: [Action]

@@ -1,14 +1,14 @@
-import Wire
+import Robotics
 
 /// A chunk, and when it arrived.
 public struct ArrivedChunk: Sendable, Hashable {
     /// The chunk.
-    public let chunk: ChunkMessage
+    public let chunk: RobotChunk
     /// The time since the episode's start.
     public let time: Duration
 
     /// A chunk that arrived at a time.
-    public init(_ chunk: ChunkMessage, at time: Duration) {
+    public init(_ chunk: RobotChunk, at time: Duration) {
         self.chunk = chunk
         self.time = time
     }
@@ -23,7 +23,7 @@ public protocol ChunkLine {
     var now: Duration { get }
 
     /// Sends an observation now.
-    mutating func publish(_ observation: ObservationMessage) throws
+    mutating func publish(_ observation: RobotObservation) throws
 
     /// Waits until a chunk arrives or the deadline has come, whichever is first. Returns nil at the deadline.
     mutating func nextChunk(until deadline: Duration) throws -> ArrivedChunk?

@@ -1,4 +1,4 @@
-import Wire
+import Robotics
 
 /// What a robot asks its planner for at a control step.
 public struct ChunkRequest: Sendable, Hashable {

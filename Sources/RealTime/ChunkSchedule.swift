@@ -1,4 +1,4 @@
-import Wire
+import Robotics
 
 /// When a robot that does not stand still asks for its next chunk, and what it carries out meanwhile. The rules alone: no
 /// socket, no clock.
@@ -133,7 +133,7 @@ public struct ChunkSchedule: Sendable {
     ///   - step: the next control step to begin.
     @discardableResult
     public mutating func receive(
-        _ chunk: ChunkMessage,
+        _ chunk: RobotChunk,
         latency: Duration,
         before step: UInt64
     ) -> Reception {

@@ -1,12 +1,12 @@
 import Foundation
-import Wire
+import Robotics
 
 /// A chunk's actions by control step, those beyond included.
 struct ChunkPrediction: Sendable, Hashable {
     private let firstStep: UInt64
     private let rows: [ActionPlan.Action]
 
-    init(_ chunk: ChunkMessage) {
+    init(_ chunk: RobotChunk) {
         let all = chunk.actions + chunk.beyond
         firstStep = chunk.firstStep
         rows = (0..<chunk.actionSteps + chunk.beyondSteps).map { row in

@@ -1,4 +1,4 @@
-import Wire
+import Robotics
 
 /// One episode of a robot whose world does not wait.
 ///
@@ -20,7 +20,7 @@ public struct RealTimeEpisode<Line: ChunkLine> {
     /// A chunk that arrived.
     public struct Arrival {
         /// The chunk.
-        public let chunk: ChunkMessage
+        public let chunk: RobotChunk
         /// From the control step of its observation to its arrival.
         public let latency: Duration
         /// What became of it.
@@ -32,7 +32,7 @@ public struct RealTimeEpisode<Line: ChunkLine> {
     private let period: Duration
     private let delay: Duration
     /// Observations on their way, and when they are through.
-    private var delayed: [(time: Duration, observation: ObservationMessage)] = []
+    private var delayed: [(time: Duration, observation: RobotObservation)] = []
 
     /// An episode that has not begun.
     ///
@@ -63,7 +63,7 @@ public struct RealTimeEpisode<Line: ChunkLine> {
     ///   - act: carries out a step, in less than a period, and returns whether it was the last.
     /// - Throws: what the two and the line throw.
     public mutating func run(
-        observe: (_ step: UInt64, _ request: ChunkRequest?) throws -> ObservationMessage,
+        observe: (_ step: UInt64, _ request: ChunkRequest?) throws -> RobotObservation,
         act: (Tick) throws -> Bool
     ) throws {
         line.start()

@@ -1,4 +1,4 @@
-import Wire
+import Robotics
 
 /// A line by a clock that only moves where somebody waits: an episode takes as long as its planning, and goes as it would
 /// by the wall clock.
@@ -7,16 +7,16 @@ import Wire
 /// one chunk at a time, and of the observations that wait for it takes the newest, as the daemon does.
 public struct VirtualClockLine: ChunkLine {
     /// Answers an observation that asks for a chunk, and tells how long that took.
-    public typealias Plan = (ObservationMessage) throws -> (chunk: ChunkMessage, latency: Duration)
+    public typealias Plan = (RobotObservation) throws -> (chunk: RobotChunk, latency: Duration)
 
     private struct Planned {
-        let chunk: ChunkMessage
+        let chunk: RobotChunk
         let start: Duration
         let end: Duration
     }
 
     private let plan: Plan
-    private let observe: (ObservationMessage) throws -> Void
+    private let observe: (RobotObservation) throws -> Void
     private var underWay: [Planned] = []
     /// The time since ``start()``.
     public private(set) var now: Duration = .zero
@@ -26,21 +26,9 @@ public struct VirtualClockLine: ChunkLine {
     /// - Parameters:
     ///   - plan: gets the observations that ask for a chunk.
     ///   - observe: gets the others.
-    public init(plan: @escaping Plan, observe: @escaping (ObservationMessage) throws -> Void) {
+    public init(plan: @escaping Plan, observe: @escaping (RobotObservation) throws -> Void) {
         self.plan = plan
         self.observe = observe
-    }
-
-    /// A line to a daemon, which plans while the clock stands still.
-    public init(_ client: RobotClient, timeout: Duration = .seconds(120)) {
-        self.init(
-            plan: { observation in
-                let start = ContinuousClock.now
-                let chunk = try client.chunk(for: observation, timeout: timeout)
-                return (chunk, start.duration(to: .now))
-            },
-            observe: { try client.publish($0) }
-        )
     }
 
     /// Sets the time to zero and forgets what is under way.
@@ -52,7 +40,7 @@ public struct VirtualClockLine: ChunkLine {
     /// Hands an observation over; where it asks for a chunk, that is planned at once, and arrives when it would.
     ///
     /// - Throws: what the planner throws.
-    public mutating func publish(_ observation: ObservationMessage) throws {
+    public mutating func publish(_ observation: RobotObservation) throws {
         guard observation.replan ?? true else { return try observe(observation) }
         let (chunk, latency) = try plan(observation)
         underWay.removeAll { $0.start > now }

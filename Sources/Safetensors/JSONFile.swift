@@ -1,4 +1,5 @@
 import Foundation
+import StrictJSON
 
 extension JSONValue {
     /// Reads a file that holds one JSON document.

@@ -1,4 +1,5 @@
 import Foundation
+import StrictJSON
 
 /// The tensors of a model folder: one `model.safetensors`, or the shards that `model.safetensors.index.json`
 /// names.

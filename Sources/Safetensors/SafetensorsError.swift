@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// What is wrong with a safetensors file, a shard index, or a request made of one.
 public struct SafetensorsError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The rule that was broken.

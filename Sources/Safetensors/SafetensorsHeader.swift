@@ -1,3 +1,5 @@
+import StrictJSON
+
 /// The checked header of a safetensors file.
 ///
 /// Layout (the safetensors project's README, "Format"): the header's length N as 8 little-endian bytes, N bytes

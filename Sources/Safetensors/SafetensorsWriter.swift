@@ -1,3 +1,4 @@
+import Files
 import Foundation
 
 /// Writes safetensors files. The same tensors always give the same bytes.

@@ -1,4 +1,5 @@
 import Files
+import ForeignText
 import Foundation
 import Yams
 

@@ -1,3 +1,4 @@
+import ForeignText
 import Yams
 
 /// Reads the fields of a YAML mapping; each error names the field by its path, what was found and what was expected. A
@@ -200,12 +201,4 @@ extension Node {
         case .alias: return "an alias"
         }
     }
-}
-
-/// A text for an error message: cut, and without control characters.
-func printable(_ text: String, limit: Int) -> String {
-    let scalars = text.unicodeScalars.prefix(limit).map {
-        $0.properties.generalCategory == .control ? " " : $0
-    }
-    return String(String.UnicodeScalarView(scalars))
 }

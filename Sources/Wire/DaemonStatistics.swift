@@ -1,3 +1,5 @@
+import Robotics
+
 /// What a daemon has done since it started: counters, and the latency of each stage.
 public struct DaemonStatistics: Sendable, Hashable, Codable {
     /// The distribution of a time, in nanoseconds, to three significant digits.

@@ -17,7 +17,7 @@ public enum EndpointScope {
 
     /// An endpoint as a client reaches it: a daemon that listens on all interfaces says 0.0.0.0 or `[::]`, which to a client
     /// is its own machine, so the host at which the client reached the daemon takes its place.
-    static func endpoint(_ endpoint: String, ofHostAt reached: String) -> String {
+    package static func endpoint(_ endpoint: String, ofHostAt reached: String) -> String {
         guard let range = hostRange(of: endpoint), isWildcard(String(endpoint[range])),
             let host = hostRange(of: reached)
         else { return endpoint }
@@ -26,7 +26,7 @@ public enum EndpointScope {
 
     /// Whether a socket needs IPv6 for an endpoint: its host is an address in brackets, or a name with IPv6 addresses alone.
     /// A name that has both is reached by IPv4.
-    static func needsIPv6(_ endpoint: String) -> Bool {
+    package static func needsIPv6(_ endpoint: String) -> Bool {
         guard let range = hostRange(of: endpoint) else { return false }
         let host = String(endpoint[range])
         if host.contains("[") { return true }

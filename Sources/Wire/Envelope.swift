@@ -1,3 +1,6 @@
+import ForeignText
+import Robotics
+
 /// The version of the protocol, in the field `v` of every message.
 public let protocolVersion: UInt64 = 1
 

@@ -1,22 +1,25 @@
+import ForeignText
+import Robotics
+
 /// Reads the fields of a map; each error names the field by its path, what was found and what was expected. Fields that
 /// nobody asks for are ignored, so that a later minor version may add some.
-struct FieldReader {
+package struct FieldReader {
     private let map: MessagePackMap
     private let path: String
 
-    init(_ map: MessagePackMap, path: String = "") {
+    package init(_ map: MessagePackMap, path: String = "") {
         self.map = map
         self.path = path
     }
 
     /// The path of a field from the message's top, fit for one line of a log.
-    func path(of name: String) -> String {
+    package func path(of name: String) -> String {
         let name = printable(name, limit: 128)
         return path.isEmpty ? name : "\(path).\(name)"
     }
 
     /// The value of a field that must be there; of a NumPy scalar what it holds.
-    func value(_ name: String) throws(MessageError) -> MessagePackValue {
+    package func value(_ name: String) throws(MessageError) -> MessagePackValue {
         guard let value = map[name] else {
             throw MessageError(.missingField, field: path(of: name), "the field is missing")
         }
@@ -24,30 +27,46 @@ struct FieldReader {
     }
 
     /// The value of a field that may be left out or nil.
-    func optional(_ name: String) -> MessagePackValue? {
+    package func optional(_ name: String) -> MessagePackValue? {
         if let value = map[name], value != .null { value } else { nil }
     }
 
-    func string(_ name: String) throws(MessageError) -> String {
+    package func string(_ name: String) throws(MessageError) -> String {
         let value = try value(name)
         guard case .string(let text) = value else { throw wrongType(name, value, "a string") }
         return text
     }
 
-    func bool(_ name: String) throws(MessageError) -> Bool {
+    /// One of a closed list of texts.
+    package func choice<Choice: RawRepresentable<String> & CaseIterable>(
+        _ name: String
+    ) throws(MessageError) -> Choice {
+        let text = try string(name)
+        guard let choice = Choice(rawValue: text) else {
+            let choices = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+            throw MessageError(
+                .outOfRange,
+                field: path(of: name),
+                "found \"\(printable(text, limit: 32))\", expected one of \(choices)"
+            )
+        }
+        return choice
+    }
+
+    package func bool(_ name: String) throws(MessageError) -> Bool {
         let value = try value(name)
         guard case .bool(let flag) = value else { throw wrongType(name, value, "true or false") }
         return flag
     }
 
-    func binary(_ name: String) throws(MessageError) -> [UInt8] {
+    package func binary(_ name: String) throws(MessageError) -> [UInt8] {
         let value = try value(name)
         guard case .binary(let bytes) = value else { throw wrongType(name, value, "bin") }
         return bytes
     }
 
     /// An integer from 0 to 2^64 - 1, also one that is packed as a float.
-    func unsigned(_ name: String) throws(MessageError) -> UInt64 {
+    package func unsigned(_ name: String) throws(MessageError) -> UInt64 {
         let value = try value(name)
         if let integer = value.wholeNumber { return integer }
         guard let number = value.number else { throw wrongType(name, value, "an integer from 0 up") }
@@ -59,7 +78,7 @@ struct FieldReader {
     }
 
     /// An integer from 0 to 2^63 - 1.
-    func count(_ name: String) throws(MessageError) -> Int {
+    package func count(_ name: String) throws(MessageError) -> Int {
         let value = try unsigned(name)
         guard let count = Int(exactly: value) else {
             throw MessageError(
@@ -71,29 +90,29 @@ struct FieldReader {
         return count
     }
 
-    func double(_ name: String) throws(MessageError) -> Double {
+    package func double(_ name: String) throws(MessageError) -> Double {
         let value = try value(name)
         guard let number = value.number else { throw wrongType(name, value, "a number") }
         return number
     }
 
-    func map(_ name: String) throws(MessageError) -> MessagePackMap {
+    package func map(_ name: String) throws(MessageError) -> MessagePackMap {
         let value = try value(name)
         guard case .map(let map) = value else { throw wrongType(name, value, "a map") }
         return map
     }
 
-    func fields(_ name: String) throws(MessageError) -> FieldReader {
+    package func fields(_ name: String) throws(MessageError) -> FieldReader {
         FieldReader(try map(name), path: path(of: name))
     }
 
-    func array(_ name: String) throws(MessageError) -> [MessagePackValue] {
+    package func array(_ name: String) throws(MessageError) -> [MessagePackValue] {
         let value = try value(name)
         guard case .array(let elements) = value else { throw wrongType(name, value, "an array") }
         return elements
     }
 
-    func strings(_ name: String) throws(MessageError) -> [String] {
+    package func strings(_ name: String) throws(MessageError) -> [String] {
         let value = try value(name)
         guard case .array(let elements) = value else { throw wrongType(name, value, "an array of strings") }
         var texts: [String] = []
@@ -107,7 +126,7 @@ struct FieldReader {
     }
 
     /// The extents of an array, each from 0 up.
-    func shape(_ name: String) throws(MessageError) -> [Int] {
+    package func shape(_ name: String) throws(MessageError) -> [Int] {
         let value = try value(name)
         guard case .array(let extents) = value, extents.count <= 8 else {
             throw wrongType(name, value, "an array of at most 8 extents")
@@ -133,7 +152,7 @@ struct FieldReader {
 
 extension MessagePackValue {
     /// The value of any number, as a double; nil for what is none.
-    var number: Double? {
+    package var number: Double? {
         switch self {
         case .negative(let value): Double(value)
         case .unsigned(let value): Double(value)
@@ -144,7 +163,7 @@ extension MessagePackValue {
 
     /// The value of an integer from 0 to 2^64 - 1; nil for any other value. JavaScript packs integers from 2^32 or 2^53 up as
     /// floats.
-    var wholeNumber: UInt64? {
+    package var wholeNumber: UInt64? {
         switch self {
         case .unsigned(let value): value
         case .float(let value): UInt64(exactly: value)

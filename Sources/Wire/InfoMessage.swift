@@ -1,89 +1,7 @@
+import Robotics
+
 /// What a daemon runs and where it listens: the reply to `info`.
 public struct InfoMessage: Sendable, Hashable {
-    /// A feature of the policy's observations.
-    public struct Feature: Sendable, Hashable {
-        /// Its LeRobot name, such as `observation.state`.
-        public var name: String
-        /// How many numbers it has.
-        public var count: Int
-
-        /// A feature of `count` numbers.
-        public init(name: String, count: Int) {
-            self.name = name
-            self.count = count
-        }
-    }
-
-    /// The policy's sizes.
-    public struct Policy: Sendable, Hashable {
-        /// What people call it.
-        public var name: String
-        /// What an observation holds.
-        public var features: [Feature]
-        /// The control steps that one sample covers.
-        public var horizon: Int
-        /// The observations in the history.
-        public var nObsSteps: Int
-        /// The actions in a chunk.
-        public var nActionSteps: Int
-        /// The numbers in an action.
-        public var actionDim: Int
-
-        /// A policy with these sizes.
-        public init(
-            name: String,
-            features: [Feature],
-            horizon: Int,
-            nObsSteps: Int,
-            nActionSteps: Int,
-            actionDim: Int
-        ) {
-            self.name = name
-            self.features = features
-            self.horizon = horizon
-            self.nObsSteps = nObsSteps
-            self.nActionSteps = nActionSteps
-            self.actionDim = actionDim
-        }
-    }
-
-    /// How the daemon samples.
-    public struct Sampler: Sendable, Hashable {
-        /// The solver: `ddpm`, `ddim` or `dpmsolver++`.
-        public var solver: String
-        /// The number of denoising steps.
-        public var steps: Int
-        /// `sequential`, `quasi-newton` or `paradigms`.
-        public var method: String
-        /// The window of a parallel method; 1 where sequential.
-        public var window: Int
-        /// The tolerance of a parallel method, in its own unit; 0 where sequential.
-        public var tolerance: Double
-        /// What computes the network: precision and instruction set.
-        public var kernel: String
-        /// The time from an observation's receipt to its chunk that is kept, in milliseconds; 0 where none is.
-        public var budgetMs: Double
-
-        /// A sampler with these settings.
-        public init(
-            solver: String,
-            steps: Int,
-            method: String,
-            window: Int = 1,
-            tolerance: Double = 0,
-            kernel: String,
-            budgetMs: Double = 0
-        ) {
-            self.solver = solver
-            self.steps = steps
-            self.method = method
-            self.window = window
-            self.tolerance = tolerance
-            self.kernel = kernel
-            self.budgetMs = budgetMs
-        }
-    }
-
     /// The addresses of the daemon's sockets, as the daemon sees them.
     public struct Endpoints: Sendable, Hashable, Codable {
         /// Where observations come in.
@@ -107,9 +25,9 @@ public struct InfoMessage: Sendable, Hashable {
     /// The daemon's version.
     public var daemonVersion: String
     /// What it runs.
-    public var policy: Policy
+    public var policy: PolicyDescription
     /// How it samples.
-    public var sampler: Sampler
+    public var sampler: SamplerDescription
     /// Where it listens.
     public var endpoints: Endpoints
     /// The number of the newest stop of any robot; 0 if there was none.
@@ -120,8 +38,8 @@ public struct InfoMessage: Sendable, Hashable {
     /// An info message.
     public init(
         daemonVersion: String,
-        policy: Policy,
-        sampler: Sampler,
+        policy: PolicyDescription,
+        sampler: SamplerDescription,
         endpoints: Endpoints,
         stop: UInt64 = 0,
         statistics: DaemonStatistics
@@ -159,7 +77,7 @@ public struct InfoMessage: Sendable, Hashable {
                 MessagePackMap([
                     "solver": .string(sampler.solver),
                     "steps": .count(sampler.steps),
-                    "method": .string(sampler.method),
+                    "method": .string(sampler.method.rawValue),
                     "window": .count(sampler.window),
                     "tolerance": .float(sampler.tolerance),
                     "kernel": .string(sampler.kernel),
@@ -175,7 +93,7 @@ public struct InfoMessage: Sendable, Hashable {
     init(_ fields: FieldReader) throws(MessageError) {
         daemonVersion = try fields.string("daemon_version")
         let policy = try fields.fields("policy")
-        var features: [Feature] = []
+        var features: [FeatureDescription] = []
         for feature in try policy.array("features") {
             guard case .map(let map) = feature else {
                 throw MessageError(
@@ -185,9 +103,9 @@ public struct InfoMessage: Sendable, Hashable {
                 )
             }
             let reader = FieldReader(map, path: "policy.features")
-            features.append(try Feature(name: reader.string("name"), count: reader.count("count")))
+            features.append(try FeatureDescription(name: reader.string("name"), count: reader.count("count")))
         }
-        self.policy = try Policy(
+        self.policy = try PolicyDescription(
             name: policy.string("name"),
             features: features,
             horizon: policy.count("horizon"),
@@ -196,10 +114,10 @@ public struct InfoMessage: Sendable, Hashable {
             actionDim: policy.count("action_dim")
         )
         let sampler = try fields.fields("sampler")
-        self.sampler = try Sampler(
+        self.sampler = try SamplerDescription(
             solver: sampler.string("solver"),
             steps: sampler.count("steps"),
-            method: sampler.string("method"),
+            method: sampler.choice("method"),
             window: sampler.count("window"),
             tolerance: sampler.double("tolerance"),
             kernel: sampler.string("kernel"),

@@ -1,11 +1,15 @@
 import CMessagePack
+import ForeignText
+import Robotics
 
 /// Unpacks one MessagePack value with msgpack-c.
-enum MessagePackDecoder {
+package enum MessagePackDecoder {
     /// The value that the bytes hold.
     /// - Throws: ``MessageError`` if the bytes break the limits, or are not one value whose strings are UTF-8 and
     ///   whose map keys are text and not repeated.
-    static func decode(_ bytes: [UInt8], limits: MessagePackLimits) throws(MessageError) -> MessagePackValue {
+    package static func decode(_ bytes: [UInt8], limits: MessagePackLimits) throws(MessageError)
+        -> MessagePackValue
+    {
         do throws(MessageError) {
             try limits.check(bytes.span)
         } catch {

@@ -2,11 +2,11 @@ import CMessagePack
 
 /// Packs MessagePack with msgpack-c, each integer in its shortest form. The caller writes exactly as many keys and
 /// values as it announced.
-struct MessagePackEncoder: ~Copyable {
+package struct MessagePackEncoder: ~Copyable {
     private let buffer: UnsafeMutablePointer<msgpack_sbuffer>
     private let packer: UnsafeMutablePointer<msgpack_packer>
 
-    init() {
+    package init() {
         buffer = .allocate(capacity: 1)
         packer = .allocate(capacity: 1)
         msgpack_sbuffer_init(buffer)
@@ -20,25 +20,27 @@ struct MessagePackEncoder: ~Copyable {
     }
 
     /// What has been written.
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         [UInt8](UnsafeRawBufferPointer(start: buffer.pointee.data, count: buffer.pointee.size))
     }
 
-    func map(_ count: Int) { msgpack_pack_map(packer, count) }
+    package func map(_ count: Int) { msgpack_pack_map(packer, count) }
 
-    func array(_ count: Int) { msgpack_pack_array(packer, count) }
+    package func array(_ count: Int) { msgpack_pack_array(packer, count) }
 
-    func null() { msgpack_pack_nil(packer) }
+    package func null() { msgpack_pack_nil(packer) }
 
-    func bool(_ value: Bool) { if value { msgpack_pack_true(packer) } else { msgpack_pack_false(packer) } }
+    package func bool(_ value: Bool) {
+        if value { msgpack_pack_true(packer) } else { msgpack_pack_false(packer) }
+    }
 
-    func unsigned(_ value: UInt64) { msgpack_pack_uint64(packer, value) }
+    package func unsigned(_ value: UInt64) { msgpack_pack_uint64(packer, value) }
 
-    func integer(_ value: Int64) { msgpack_pack_int64(packer, value) }
+    package func integer(_ value: Int64) { msgpack_pack_int64(packer, value) }
 
-    func float(_ value: Double) { msgpack_pack_double(packer, value) }
+    package func float(_ value: Double) { msgpack_pack_double(packer, value) }
 
-    func string(_ value: String) {
+    package func string(_ value: String) {
         var value = value
         value.withUTF8 { utf8 in
             msgpack_pack_str(packer, utf8.count)
@@ -46,16 +48,16 @@ struct MessagePackEncoder: ~Copyable {
         }
     }
 
-    func binary(_ value: UnsafeRawBufferPointer) {
+    package func binary(_ value: UnsafeRawBufferPointer) {
         msgpack_pack_bin(packer, value.count)
         msgpack_pack_bin_body(packer, value.baseAddress, value.count)
     }
 
-    func binary(_ text: StaticString) {
+    package func binary(_ text: StaticString) {
         binary(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    func value(_ value: MessagePackValue) {
+    package func value(_ value: MessagePackValue) {
         switch value {
         case .null: null()
         case .bool(let value): bool(value)

@@ -1,3 +1,5 @@
+import Robotics
+
 /// The first bytes of a value: how long they are, and what they announce.
 struct MessagePackHead {
     var bytes: Int

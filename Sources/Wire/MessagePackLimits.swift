@@ -1,3 +1,5 @@
+import Robotics
+
 /// What a message may hold before any of it is unpacked.
 ///
 /// The limits are checked on the bytes themselves, so that a length that lies (an array that says it has 2^32 elements
@@ -77,5 +79,12 @@ public struct MessagePackLimits: Sendable, Hashable {
                 "\(bytes.count - offset) bytes follow the message's one value"
             )
         }
+    }
+}
+
+extension MessageError {
+    /// A message of so many bytes, of which at most `limit` are accepted.
+    package static func tooLong(_ bytes: Int, limit: Int) -> MessageError {
+        MessageError(.tooLarge, "the message has \(bytes) bytes; at most \(limit) are accepted")
     }
 }

@@ -1,3 +1,5 @@
+import ForeignText
+
 /// A MessagePack value, as far as the protocol uses MessagePack: everything but extension types.
 public enum MessagePackValue: Sendable, Hashable {
     case null
@@ -37,7 +39,7 @@ public struct MessagePackMap: Sendable, Hashable {
     public init() {}
 
     /// A map of these entries, whose keys differ.
-    init(_ entries: KeyValuePairs<String, MessagePackValue>) {
+    package init(_ entries: KeyValuePairs<String, MessagePackValue>) {
         self.entries = entries.map { ($0.key, $0.value) }
     }
 
@@ -53,19 +55,19 @@ public struct MessagePackMap: Sendable, Hashable {
     }
 
     /// Adds an entry at the end. Returns false, and adds nothing, where the key is there already.
-    mutating func append(_ key: String, _ value: MessagePackValue) -> Bool {
+    package mutating func append(_ key: String, _ value: MessagePackValue) -> Bool {
         guard self[key] == nil else { return false }
         appendNew(key, value)
         return true
     }
 
     /// Adds an entry whose key is not there yet, as the caller knows.
-    mutating func appendNew(_ key: String, _ value: MessagePackValue) {
+    package mutating func appendNew(_ key: String, _ value: MessagePackValue) {
         entries.append((key, value))
     }
 
     /// Calls `body` for each entry, in order.
-    func forEach<Failure: Error>(
+    package func forEach<Failure: Error>(
         _ body: (String, MessagePackValue) throws(Failure) -> Void
     ) throws(Failure) {
         for entry in entries { try body(entry.key, entry.value) }
@@ -83,23 +85,4 @@ public struct MessagePackMap: Sendable, Hashable {
             hasher.combine(entry.value)
         }
     }
-}
-
-/// Text that came from outside, made fit for one line of a log: control characters become `?`, and it is cut after
-/// `limit` characters.
-package func printable(_ text: String, limit: Int) -> String {
-    // Names of fields, which this is asked for in every message, are nearly always so.
-    if text.utf8.count <= limit, text.utf8.allSatisfy({ (0x20...0x7e).contains($0) }) { return text }
-    var result = String.UnicodeScalarView()
-    for scalar in text.unicodeScalars {
-        if result.count >= limit {
-            result.append(contentsOf: "...".unicodeScalars)
-            break
-        }
-        let isControl =
-            scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
-        let breaksLine = scalar == "\u{2028}" || scalar == "\u{2029}"
-        result.append(isControl || breaksLine ? "?" : scalar)
-    }
-    return String(result)
 }

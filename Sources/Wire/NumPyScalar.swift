@@ -1,3 +1,6 @@
+import ForeignText
+import Robotics
+
 /// NumPy's scalars, as Python packages pack them. One may stand in place of a number, a text or true or false:
 ///
 /// - `openpi_client.msgpack_numpy`: a map of `__npgeneric__` (true), `data` (the value) and `dtype`.

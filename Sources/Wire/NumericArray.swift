@@ -1,3 +1,6 @@
+import ForeignText
+import Robotics
+
 #if _endian(big)
     #error("array data is little-endian on the wire and is read and written in place")
 #endif
@@ -7,9 +10,9 @@
 ///
 /// They are read in that form, in that of PyPI's `msgpack_numpy` (`nd`, `type`, `kind`, `shape`, `data`), and as lists, which may
 /// hold numbers, NumPy scalars, or lists and arrays of one shape.
-enum NumericArray {
+package enum NumericArray {
     /// Packs `values` as a `<f4` array of the given shape.
-    static func encode(
+    package static func encode(
         _ values: [Float],
         shape: [Int],
         keys: ArrayKeys = .binary,
@@ -31,7 +34,7 @@ enum NumericArray {
     /// - Throws: ``MessageError`` for a value that is no array, for a data type other than `<f4`, `<f8` and the integers of 1 to
     ///   8 bytes, for data that does not fill the shape, for lists of different shapes in one list, and for an element that is
     ///   not finite as a 32-bit float.
-    static func decode(
+    package static func decode(
         _ value: MessagePackValue,
         field: String
     ) throws(MessageError) -> (elements: [Float], shape: [Int]) {
@@ -129,7 +132,7 @@ enum NumericArray {
     /// The elements of little-endian `data` as 32-bit floats. Nothing is allocated before `data` is known to fill `shape`.
     ///
     /// - Parameter typeName: the field that `dtype` comes from, for errors.
-    static func floats(
+    package static func floats(
         data: [UInt8],
         dtype: String,
         shape: [Int],

@@ -1,3 +1,6 @@
+import ForeignText
+import Robotics
+
 /// What the daemon answers on its request socket.
 public enum Reply: Sendable, Hashable {
     /// To `info`.
@@ -7,7 +10,7 @@ public enum Reply: Sendable, Hashable {
     /// To `reset`: whether there was a history to forget.
     case reset(robot: RobotID, forgotten: Bool)
     /// To `predict`.
-    case chunk(ChunkMessage)
+    case chunk(RobotChunk)
     /// To `stop`.
     case stop(StopReply)
     /// To `resume`: how many robots were released, and whether that outlives the daemon.
@@ -56,7 +59,7 @@ public enum Reply: Sendable, Hashable {
         case "reset":
             return (number, .reset(robot: try fields.robot(), forgotten: try fields.bool("forgotten")))
         case "chunk":
-            return (number, .chunk(try ChunkMessage(fields)))
+            return (number, .chunk(try RobotChunk(fields)))
         case "stop":
             return (number, .stop(try StopReply(fields)))
         case "resume":
@@ -80,7 +83,7 @@ public enum Reply: Sendable, Hashable {
     }
 
     /// The message as sent, with the number that the client gave its request. A chunk is packed by
-    /// ``ChunkMessage/encode(request:finish:)``, which completes its timing.
+    /// ``RobotChunk/encode(request:finish:)``, which completes its timing.
     public func encoded(number: UInt64?) -> [UInt8] {
         var entries = MessagePackMap()
         if let number { _ = entries.append("request", .unsigned(number)) }

@@ -1,3 +1,6 @@
+import ForeignText
+import Robotics
+
 /// What a client asks of the daemon's request socket.
 public enum Request: Sendable, Hashable {
     /// What runs here?
@@ -7,7 +10,7 @@ public enum Request: Sendable, Hashable {
     /// Forget the robot's history; with an episode, only if it is that episode's.
     case reset(robot: RobotID, episode: EpisodeID?)
     /// Answer this observation with its chunk.
-    case predict(ObservationMessage)
+    case predict(RobotObservation)
     /// Stop the robot, or every robot, until it is resumed.
     case stop(robot: RobotID?)
     /// Let the robot, or every robot, move again, unless it was stopped after the stop of number `seen`. Nil: the newest stop
@@ -48,7 +51,7 @@ public enum Request: Sendable, Hashable {
                 let episode = fields.optional("episode") == nil ? nil : try fields.episode()
                 return (number, .success(.reset(robot: robot, episode: episode)))
             case "predict":
-                return (number, .success(.predict(try ObservationMessage(fields))))
+                return (number, .success(.predict(try RobotObservation(fields))))
             case "stop":
                 return (number, .success(.stop(robot: try fields.optionalRobot())))
             case "resume":

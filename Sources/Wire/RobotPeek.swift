@@ -1,3 +1,5 @@
+import Robotics
+
 extension RobotID {
     /// The most values that ``peek(in:)`` walks over.
     private static let mostPeekedValues = 512

@@ -1,56 +1,13 @@
+import Robotics
+
 /// The daemon's heartbeat: published ten times a second under the topic `status`.
 public struct StatusMessage: Sendable, Hashable {
-    /// How a robot is.
-    public struct Robot: Sendable, Hashable {
-        /// `idle`, `running`, `holding`, `stopped` or `faulted`.
-        public var state: String
-        /// What led to the state.
-        public var reason: String
-        /// For how long it has been in that state, in nanoseconds.
-        public var forNs: UInt64
-        /// The episode of its newest observation.
-        public var episode: EpisodeID
-        /// The sequence number of its newest observation.
-        public var sequence: UInt64
-        /// The time since its newest observation, in nanoseconds.
-        public var silentNs: UInt64
-        /// Chunks published for it.
-        public var chunks: UInt64
-        /// Commands published for it.
-        public var commands: UInt64
-        /// Of those, and of its chunks, how many its limits changed or held back.
-        public var limitViolations: UInt64
-
-        /// A robot's status.
-        public init(
-            state: String,
-            reason: String,
-            forNs: UInt64,
-            episode: EpisodeID,
-            sequence: UInt64,
-            silentNs: UInt64,
-            chunks: UInt64,
-            commands: UInt64,
-            limitViolations: UInt64
-        ) {
-            self.state = state
-            self.reason = reason
-            self.forNs = forNs
-            self.episode = episode
-            self.sequence = sequence
-            self.silentNs = silentNs
-            self.chunks = chunks
-            self.commands = commands
-            self.limitViolations = limitViolations
-        }
-    }
-
     /// The daemon's monotonic clock, in nanoseconds.
     public var monotonicNs: UInt64
     /// The daemon's wall clock (since 1970, UTC), in nanoseconds.
     public var wallNs: UInt64
     /// Every robot that the daemon knows, by id.
-    public var robots: [String: Robot]
+    public var robots: [String: RobotStatus]
     /// The number of the newest stop of any robot; 0 if there was none.
     public var stop: UInt64
     /// What the daemon has done.
@@ -62,7 +19,7 @@ public struct StatusMessage: Sendable, Hashable {
     public init(
         monotonicNs: UInt64,
         wallNs: UInt64,
-        robots: [String: Robot],
+        robots: [String: RobotStatus],
         stop: UInt64 = 0,
         statistics: DaemonStatistics,
         warnings: [String] = []
@@ -85,7 +42,7 @@ public struct StatusMessage: Sendable, Hashable {
         let robots = try fields.fields("robots")
         self.robots = [:]
         for id in try fields.map("robots").keys {
-            self.robots[id] = try Robot(robots.fields(id))
+            self.robots[id] = try RobotStatus(robots.fields(id))
         }
         stop = fields.optional("stop") == nil ? 0 : try fields.unsigned("stop")
         statistics = try DaemonStatistics(fields.fields("statistics"))
@@ -119,23 +76,25 @@ public struct StatusMessage: Sendable, Hashable {
     }
 }
 
-extension StatusMessage.Robot {
+extension RobotStatus {
     fileprivate init(_ fields: FieldReader) throws(MessageError) {
-        state = try fields.string("state")
-        reason = try fields.string("reason")
-        forNs = try fields.unsigned("for_ns")
-        episode = try fields.episode()
-        sequence = try fields.unsigned("sequence")
-        silentNs = try fields.unsigned("silent_ns")
-        chunks = try fields.unsigned("chunks")
-        commands = try fields.unsigned("commands")
-        limitViolations = try fields.unsigned("limit_violations")
+        try self.init(
+            state: fields.choice("state"),
+            reason: fields.string("reason"),
+            forNs: fields.unsigned("for_ns"),
+            episode: fields.episode(),
+            sequence: fields.unsigned("sequence"),
+            silentNs: fields.unsigned("silent_ns"),
+            chunks: fields.unsigned("chunks"),
+            commands: fields.unsigned("commands"),
+            limitViolations: fields.unsigned("limit_violations")
+        )
     }
 
     fileprivate func encode(to encoder: borrowing MessagePackEncoder) {
         encoder.map(9)
         encoder.string("state")
-        encoder.string(state)
+        encoder.string(state.rawValue)
         encoder.string("reason")
         encoder.string(reason)
         encoder.string("for_ns")

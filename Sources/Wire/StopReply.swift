@@ -1,3 +1,5 @@
+import Robotics
+
 /// What the daemon answers to `stop`.
 public struct StopReply: Sendable, Hashable {
     /// How many robots stopped that had not.

@@ -1,9 +1,12 @@
 import ArgumentParser
 import Controller
-import Denoiser
 import Foundation
 import Logging
+import MCAP
+import Planning
 import Policy
+import Robotics
+import Transport
 import Wire
 
 struct BenchBudgetCommand: ParsableCommand {
@@ -125,10 +128,10 @@ struct BenchBudgetCommand: ParsableCommand {
             try RobotClient(robot: robot, endpoints: try daemon.start(), context: daemon.context)
         }
 
-        var measured: [ChunkMessage] = []
+        var measured: [RobotChunk] = []
         // The first finds sockets and caches new.
         for index in -1..<chunks {
-            let message = ObservationMessage(
+            let message = RobotObservation(
                 robot: robot,
                 episode: .number(UInt64(index + 1)),
                 sequence: 0,
@@ -159,8 +162,8 @@ struct BenchBudgetCommand: ParsableCommand {
             msP50: percentiles[50],
             msP99: percentiles[99],
             msMax: percentiles[100],
-            exact: measured.count { $0.sampling.quality == "exact" },
-            converged: measured.count { $0.sampling.quality == "converged" },
+            exact: measured.count { $0.sampling.quality == .exact },
+            converged: measured.count { $0.sampling.quality == .converged },
             coarse: coarse.count,
             coarseStepsMean: coarse.isEmpty ? 0 : Double(coarse.reduce(0, +)) / Double(coarse.count),
             lateChunks: measured.enumerated().filter { times[$0.offset] > budget }.map { index, chunk in

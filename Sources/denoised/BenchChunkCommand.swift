@@ -1,6 +1,8 @@
 import ArgumentParser
 import Denoiser
 import Foundation
+import MCAP
+import Planning
 import Policy
 import Sampling
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Planning
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

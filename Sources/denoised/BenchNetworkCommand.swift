@@ -1,8 +1,8 @@
 import ArgumentParser
 import Denoiser
 import Foundation
+import MCAP
 import NumPyRandom
-import Policy
 
 struct BenchNetworkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

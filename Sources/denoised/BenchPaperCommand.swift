@@ -1,6 +1,6 @@
 import ArgumentParser
-import Denoiser
 import Foundation
+import Planning
 import Policy
 import PushT
 import Sampling

@@ -1,7 +1,13 @@
 import ArgumentParser
+import Controller
+import Drawing
 import Foundation
+import MCAP
+import Planning
+import Policy
 import PushT
 import RealTime
+import Safety
 import Sampling
 
 struct BenchRealtimeCommand: ParsableCommand {

@@ -1,5 +1,6 @@
 import Foundation
-import RealTime
+import Planning
+import Policy
 
 extension BenchRealtimeCommand {
     /// What `bench realtime` finds, printed as JSON, a table or a picture.

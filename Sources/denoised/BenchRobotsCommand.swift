@@ -1,8 +1,10 @@
 import ArgumentParser
-import Controller
 import Denoiser
 import Foundation
+import MCAP
+import Planning
 import Policy
+import Robotics
 import Sampling
 import Wire
 
@@ -223,7 +225,7 @@ struct BenchRobotsCommand: ParsableCommand {
         let together = measured.compactMap(\.together)
         let percentiles = together.isEmpty ? nil : Percentiles(together)
         return Report.Result(
-            method: planner.sampler.method,
+            method: planner.sampler.method.rawValue,
             window: planner.sampler.window,
             precision: kernel.precision.rawValue,
             kernel: kernel.description,

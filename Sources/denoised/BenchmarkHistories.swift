@@ -1,6 +1,6 @@
 import Denoiser
+import Planning
 import Policy
-import Sampling
 
 /// Observation histories to measure with.
 enum BenchmarkHistories {

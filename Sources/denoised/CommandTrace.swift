@@ -1,6 +1,6 @@
-import PushT
+import Planning
 import RealTime
-import Wire
+import Robotics
 
 /// What a robot was told to do in an episode, and with which steps chunks took over.
 struct CommandTrace {
@@ -12,7 +12,7 @@ struct CommandTrace {
 
     /// Notes that a chunk has taken over with a control step. What it begins with where actions were frozen in it is still
     /// the old plan: it is the next step that is the first of its own.
-    mutating func handOver(to chunk: ChunkMessage, at step: UInt64) {
+    mutating func handOver(to chunk: RobotChunk, at step: UInt64) {
         handOvers.append(max(step, chunk.firstStep + UInt64(chunk.frozenSteps)))
     }
 

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Robotics
+import Transport
 import Wire
 
 /// Where a running daemon is, and how it is asked.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Robotics
 
 /// The command line's root: it only names the subcommands and turns whatever they throw into an exit code.
 @main
@@ -14,7 +15,7 @@ struct Denoised: ParsableCommand {
             With --json a command prints one JSON object on standard output and nothing else there.
             Exit codes: 0 success, 1 a run that failed, 2 bad usage or input.
             """,
-        version: "0.1.0",
+        version: daemonVersion,
         subcommands: [
             InspectCommand.self, PredictCommand.self, SimCommand.self, ServeCommand.self, MonitorCommand.self,
             StopCommand.self, ResumeCommand.self, ReplayCommand.self,

@@ -1,5 +1,5 @@
+import Files
 import Foundation
-import Safetensors
 
 /// The file that a drawing is written to.
 enum DrawingFile {

@@ -1,6 +1,6 @@
+import ForeignText
 import Foundation
 import Policy
-import Wire
 
 /// Why a command ended without doing what it was asked to, and the exit code that says whose fault it was.
 struct Failure: Error, CustomStringConvertible {

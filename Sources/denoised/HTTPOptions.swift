@@ -1,7 +1,8 @@
 import ArgumentParser
 import Controller
 import Monitoring
-import Wire
+import Policy
+import Robotics
 
 /// Where a daemon tells Prometheus, and whoever looks after it, how it is.
 struct HTTPOptions: ParsableArguments {

@@ -1,9 +1,9 @@
 import ArgumentParser
 import Denoiser
+import ForeignText
 import Foundation
+import MCAP
 import Policy
-import Sampling
-import Wire
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

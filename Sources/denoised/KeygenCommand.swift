@@ -1,4 +1,6 @@
 import ArgumentParser
+import ForeignText
+import Transport
 import Wire
 
 struct KeygenCommand: ParsableCommand {

@@ -1,5 +1,8 @@
+import Drawing
 import Foundation
-import PushT
+import Planning
+import Safety
+import Wire
 
 /// Line charts side by side in rows of two, as a self-contained SVG.
 struct LineChart {

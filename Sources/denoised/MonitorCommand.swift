@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Monitoring
+import Robotics
 import Synchronization
 import Wire
 

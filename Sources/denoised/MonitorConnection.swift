@@ -1,3 +1,4 @@
+import Transport
 import Wire
 
 /// A monitor's way to a daemon: asks what it runs, and listens to its heartbeats.

@@ -1,3 +1,6 @@
+import Policy
+import Robotics
+import Sampling
 import Wire
 
 /// A daemon's state as `monitor --json` prints it.
@@ -52,7 +55,7 @@ struct MonitorReport: Encodable {
         sampler = Sampler(
             solver: info.sampler.solver,
             steps: info.sampler.steps,
-            method: info.sampler.method,
+            method: info.sampler.method.rawValue,
             window: info.sampler.window,
             tolerance: info.sampler.tolerance,
             kernel: info.sampler.kernel,
@@ -63,7 +66,7 @@ struct MonitorReport: Encodable {
         wallNs = status.wallNs
         robots = status.robots.mapValues { robot in
             Robot(
-                state: robot.state,
+                state: robot.state.rawValue,
                 reason: robot.reason,
                 forNs: robot.forNs,
                 episode: Episode(id: robot.episode),

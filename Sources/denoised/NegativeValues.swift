@@ -1,3 +1,5 @@
+import Planning
+
 /// Negative numbers as values of options: the argument parser takes what begins with a dash for an option.
 enum NegativeValues {
     /// The arguments with each `--name -5` as `--name=-5`.

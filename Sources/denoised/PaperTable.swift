@@ -1,3 +1,4 @@
+import MCAP
 import Sampling
 
 /// What the ParaDiGMS paper (Shih et al. 2023, arXiv 2305.16317) reports of its robot experiments, with window 20.

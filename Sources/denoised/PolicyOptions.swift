@@ -1,5 +1,5 @@
-import Controller
 import Foundation
+import Planning
 import Policy
 
 /// Opening the policy that a command was given.

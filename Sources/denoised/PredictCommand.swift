@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Planning
 import Policy
 import Safetensors
 import Sampling

@@ -1,6 +1,7 @@
-import Controller
+import Planning
 import Policy
 import PushT
+import Robotics
 import Wire
 
 /// Simulated PushT episodes in this process, in lock-step: the world waits for a chunk of actions, carries them out one by

@@ -1,7 +1,8 @@
 import Foundation
+import MCAP
+import Planning
 import PushT
 import RealTime
-import Wire
 
 /// How a simulated robot lives in real time.
 struct RealTimeSettings {

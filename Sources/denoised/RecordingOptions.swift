@@ -1,9 +1,8 @@
-import Controller
 import Foundation
 import Logging
 import Policy
+import Recording
 import Sampling
-import Wire
 
 /// What `--record` asks for.
 enum RecordingOptions {
@@ -54,9 +53,9 @@ extension SamplerOptions {
             options.solver = solver
         }
         if options.steps == nil { options.steps = sampler.steps }
-        if options.window == nil, sampler.method != "sequential" {
-            guard let method = ParallelMethod(rawValue: sampler.method) else {
-                throw unknown("method", sampler.method)
+        if options.window == nil, sampler.method != .sequential {
+            guard let method = ParallelMethod(rawValue: sampler.method.rawValue) else {
+                throw unknown("method", sampler.method.rawValue)
             }
             options.window = .steps(sampler.window)
             options.method = options.method ?? method

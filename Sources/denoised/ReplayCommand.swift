@@ -1,9 +1,11 @@
 import ArgumentParser
-import Controller
 import Foundation
+import MCAP
+import Planning
 import Policy
 import Recording
-import Safetensors
+import Robotics
+import StrictJSON
 import Wire
 
 struct ReplayCommand: ParsableCommand {

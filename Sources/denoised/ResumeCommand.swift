@@ -1,5 +1,5 @@
 import ArgumentParser
-import Wire
+import Controller
 
 struct ResumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
-import Controller
 import Foundation
+import Gr00t
+import Planning
 import Policy
 import RealTime
 import Safety

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Controller
+import ForeignText
+import Transport
 import Wire
 
 /// The keys of a daemon and of its clients, or the will to do without.

@@ -4,10 +4,10 @@ import Foundation
 import Glibc
 import Logging
 import Logs
+import MCAP
 import Monitoring
-import Policy
+import Planning
 import RealTime
-import Safety
 import Wire
 
 struct ServeCommand: ParsableCommand {

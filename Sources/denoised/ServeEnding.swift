@@ -3,6 +3,7 @@ import Controller
 import Foundation
 import Glibc
 import Logging
+import Recording
 import Synchronization
 
 /// Ends `serve` on a signal, whatever it is at: loading, serving, or printing what nobody reads.

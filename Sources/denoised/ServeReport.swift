@@ -1,3 +1,4 @@
+import MCAP
 import Wire
 
 extension DaemonStatistics {

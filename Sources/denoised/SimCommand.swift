@@ -1,8 +1,10 @@
 import ArgumentParser
+import Controller
+import Drawing
 import Foundation
+import Planning
 import PushT
 import RealTime
-import Safetensors
 
 struct SimCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,9 +1,10 @@
+import MCAP
 import PushT
-import Wire
+import Robotics
 
 /// A chunk of an episode and what it cost.
 struct ChunkTrace {
-    let chunk: ChunkMessage
+    let chunk: RobotChunk
     /// Coverage when it was asked for.
     let coverage: Double
     /// From making the observation, an added delay included, to the chunk's receipt, on the robot's side.
@@ -29,7 +30,7 @@ struct ChunkTrace {
         ("sample", { $0.sample }), ("encode", { $0.encode }),
     ]
 
-    typealias Stage = (name: String, time: @Sendable (ChunkMessage.Stages) -> UInt64)
+    typealias Stage = (name: String, time: @Sendable (RobotChunk.Stages) -> UInt64)
 
     private static func row(_ cells: [String]) -> String {
         let widths = [8, 4, 8, 8, 6, 6, 9, 8, 6, 10, 11]

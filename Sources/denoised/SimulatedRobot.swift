@@ -1,9 +1,12 @@
 import Controller
 import Foundation
 import Logging
+import Planning
 import Policy
 import PushT
 import RealTime
+import Robotics
+import Transport
 import Wire
 
 /// A robot whose body is the PushT simulator: it publishes what it sees at every control step, subscribes to chunks and
@@ -16,7 +19,7 @@ final class SimulatedRobot {
     let samplerName: String
     let client: RobotClient
     /// The policy whose chunks the robot carries out.
-    let policy: InfoMessage.Policy
+    let policy: PolicyDescription
     /// The longest that one of the last chunks took, from publishing the observation to receiving it.
     var roundTrip: LatencyEstimate
     let simulation = PushTSimulation()
@@ -79,7 +82,7 @@ final class SimulatedRobot {
     /// caches are new when the first episode starts, and once to know how long it takes.
     private static func greet(
         _ client: RobotClient
-    ) throws -> (title: String, samplerName: String, policy: InfoMessage.Policy, roundTrip: LatencyEstimate) {
+    ) throws -> (title: String, samplerName: String, policy: PolicyDescription, roundTrip: LatencyEstimate) {
         let info = try Failure.asRun { try client.info(timeout: .seconds(30)) }
         let refusal = PushTEpisodes.refusal(
             of: info.policy.name,
@@ -100,7 +103,7 @@ final class SimulatedRobot {
         }
         var milliseconds = 0.0
         for sequence: UInt64 in 0...1 {
-            let observation = ObservationMessage(
+            let observation = RobotObservation(
                 robot: client.robot,
                 episode: .name("warm-up"),
                 sequence: sequence,
@@ -139,8 +142,8 @@ final class SimulatedRobot {
         step: UInt64,
         replan: Bool,
         committed: ActionRows? = nil
-    ) -> ObservationMessage {
-        ObservationMessage(
+    ) -> RobotObservation {
+        RobotObservation(
             robot: client.robot,
             episode: episode,
             sequence: step,
@@ -197,7 +200,7 @@ final class SimulatedRobot {
         return result
     }
 
-    private static func actions(of chunk: ChunkMessage) -> ArraySlice<SIMD2<Double>> {
+    private static func actions(of chunk: RobotChunk) -> ArraySlice<SIMD2<Double>> {
         (0..<chunk.actionSteps).map { index in
             let action = chunk.action(index)
             return SIMD2(Double(action[action.startIndex]), Double(action[action.startIndex + 1]))

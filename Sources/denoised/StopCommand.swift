@@ -1,4 +1,6 @@
 import ArgumentParser
+import Controller
+import Piloting
 import Wire
 
 struct StopCommand: ParsableCommand {

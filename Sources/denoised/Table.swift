@@ -1,4 +1,5 @@
 import Foundation
+import Planning
 
 /// Rows of text in aligned columns: the first column to the left, numbers to the right.
 struct Table {

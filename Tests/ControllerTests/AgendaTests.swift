@@ -1,8 +1,10 @@
+import Robotics
 import Safety
 import Testing
 import Wire
 
 @testable import Controller
+@testable import Planning
 
 /// The rules of histories, staleness, superseding and turns, without sockets.
 @Suite struct AgendaTests {
@@ -16,7 +18,7 @@ import Wire
         configuration.robots = files
         configuration.maximumRobots = robots
         configuration.maximumWaitingPredictions = predictions
-        return Agenda(emptyHistory: emptyHistory(nObsSteps: nObsSteps), configuration: configuration)
+        return Agenda(emptyHistory: emptyHistory(nObsSteps: nObsSteps), settings: configuration.agenda)
     }
 
     static let client = PlanningJob.Destination.client(route: [[1]], number: nil)
@@ -35,7 +37,7 @@ import Wire
     @discardableResult
     static func receive(
         _ agenda: inout Agenda,
-        _ observation: ObservationMessage,
+        _ observation: RobotObservation,
         for destination: PlanningJob.Destination = .topic,
         receivedNs: UInt64 = 1
     ) throws -> Agenda.Reception {

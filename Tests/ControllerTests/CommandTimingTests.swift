@@ -1,8 +1,7 @@
-import Safety
 import Testing
-import Wire
 
 @testable import Controller
+@testable import Piloting
 
 /// When commands go out, for which control step, and by which time.
 @Suite struct CommandTimingTests {

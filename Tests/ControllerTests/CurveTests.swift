@@ -1,6 +1,7 @@
 import Foundation
 import Logging
 import Testing
+import Transport
 import Wire
 
 @testable import Controller

@@ -1,6 +1,6 @@
 import Glibc
+import Robotics
 import Testing
-import Wire
 
 @testable import Controller
 

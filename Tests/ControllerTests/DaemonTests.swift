@@ -1,8 +1,13 @@
 import Foundation
+import Policy
+import Robotics
 import Testing
+import Transport
 import Wire
 
 @testable import Controller
+@testable import MCAP
+@testable import Planning
 
 /// The daemon through its sockets.
 @Suite(.timeLimit(.minutes(1))) struct DaemonTests {
@@ -109,7 +114,7 @@ import Wire
         }
         let frames = try #require(received)
         #expect(frames[0] == Array("chunk.arm1".utf8))
-        #expect(try ChunkMessage(decoding: frames[1]).actions.first == 2)
+        #expect(try RobotChunk(decoding: frames[1]).actions.first == 2)
     }
 
     @Test func requestsAreAnsweredWhileAChunkIsSampled() throws {

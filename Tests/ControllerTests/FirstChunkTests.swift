@@ -1,9 +1,11 @@
-import RealTime
+import Robotics
 import Safety
 import Testing
 import Wire
 
 @testable import Controller
+@testable import MCAP
+@testable import Piloting
 
 /// What a robot is told between the arrival of a chunk that follows nothing and the control step that it takes over with.
 @Suite struct FirstChunkTests {
@@ -27,7 +29,7 @@ import Wire
             strategy: .receding,
             policy: ToyPlanner().policy
         )
-        let observation = ObservationMessage(
+        let observation = RobotObservation(
             robot: robot,
             episode: .number(1),
             sequence: 0,
@@ -36,7 +38,7 @@ import Wire
         )
         let asks = stream.observe(observation, mayAsk: true, receivedNs: Self.startNs)
         #expect(asks)
-        let chunk = ChunkMessage(
+        let chunk = RobotChunk(
             robot: robot,
             episode: .number(1),
             sequence: 0,
@@ -46,7 +48,7 @@ import Wire
             actionSteps: 3,
             actionDim: 2,
             noiseSeed: 0,
-            sampling: .init(solver: "ddim", steps: 5, method: "sequential", iterations: 5, evaluations: 5),
+            sampling: .init(solver: "ddim", steps: 5, method: .sequential, iterations: 5, evaluations: 5),
             timing: .init(receivedNs: Self.startNs)
         )
         let hasJoined = stream.receive(chunk, nowNs: Self.startNs + 30 * Self.ms)

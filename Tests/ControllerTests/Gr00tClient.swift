@@ -1,6 +1,11 @@
 import Foundation
+import Robotics
+import Safety
+import Transport
 
 @testable import Controller
+@testable import Gr00t
+@testable import Planning
 @testable import Wire
 
 /// A client of the GR00T endpoint inside the process.

@@ -1,8 +1,13 @@
 import Foundation
+import Gr00t
+import Robotics
 import Safety
 import Testing
+import Transport
 
 @testable import Controller
+@testable import MCAP
+@testable import Planning
 @testable import Wire
 
 /// The GR00T endpoint through its socket.

@@ -1,5 +1,5 @@
+import Gr00t
 import Testing
-import Wire
 
 @testable import Controller
 

@@ -1,6 +1,8 @@
+import Gr00t
 import Testing
 
 @testable import Controller
+@testable import Planning
 @testable import Wire
 
 /// Clients of GR00T N1.5 through the socket of the GR00T endpoint.

@@ -1,9 +1,10 @@
 import Foundation
+import Robotics
 import Synchronization
 import Testing
-import Wire
 
 @testable import Controller
+@testable import Planning
 
 /// A planner that is held up while a chunk's time runs out.
 @Suite(.timeLimit(.minutes(1))) struct InterimChunkTests {
@@ -29,10 +30,10 @@ import Wire
                     sampling: .init(
                         solver: "ddim",
                         steps: 5,
-                        method: "sequential",
+                        method: .sequential,
                         iterations: 2,
                         evaluations: 2,
-                        quality: "coarse",
+                        quality: .coarse,
                         coarseSteps: 2
                     ),
                     conditionNs: 0,
@@ -60,7 +61,7 @@ import Wire
         #expect(first.beyond.isEmpty)
         #expect(first.frozen == [1, 2])
         #expect(interim.claims == [[1, 2]])
-        #expect((first.sampling.quality, first.sampling.coarseSteps) == ("coarse", 2))
+        #expect((first.sampling.quality, first.sampling.coarseSteps) == (.coarse, 2))
         let stages = first.timing.stages
         #expect(stages.total >= 299_000_000)
         #expect(stages.sample > 0 && stages.sample <= stages.total)
@@ -103,7 +104,7 @@ import Wire
         gate.waitForEntry()
         gate.pass()
         let second = try #require(try client.nextChunk(until: .now + .seconds(30)))
-        #expect(second.sampling.quality == "exact")
+        #expect(second.sampling.quality == .exact)
         #expect(interim.claims.count == 1)
     }
 
@@ -120,7 +121,7 @@ import Wire
         gate.pass()
         let chunk = try #require(try client.nextChunk(until: .now + .seconds(30)))
         #expect(chunk.actions == [20, 0, 21, 0, 22, 0])
-        #expect(chunk.sampling.quality == "exact")
+        #expect(chunk.sampling.quality == .exact)
         #expect(toy.daemon.statistics.chunks == 1)
         #expect(toy.daemon.statistics.coarseChunks == 0)
         #expect(interim.claims.count == 1, "it is asked for once")

@@ -1,7 +1,7 @@
 import Foundation
+import Robotics
 import Safety
 import Testing
-import Wire
 
 @testable import Controller
 

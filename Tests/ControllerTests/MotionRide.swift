@@ -1,9 +1,12 @@
 import RealTime
+import Robotics
 import Safety
 import TestRandom
 import Wire
 
 @testable import Controller
+@testable import Piloting
+@testable import Planning
 
 /// A robot, its pilot and its planner on a clock that only this moves, with whatever can go wrong between them: rates that are
 /// not the robot file's, jitter, losses, delays, a daemon that stops for a while, clocks that are set, new episodes, resets,
@@ -13,13 +16,13 @@ import Wire
 struct MotionRide {
     /// A command as it was published, and where the robot was just before it.
     struct Published {
-        let command: CommandMessage
+        let command: RobotCommand
         let truth: [Float]
     }
 
     private struct Arrival {
         let atNs: UInt64
-        let observation: ObservationMessage
+        let observation: RobotObservation
     }
 
     let file: RobotFile
@@ -38,7 +41,7 @@ struct MotionRide {
     private var episode: UInt64 = 1
     private var nextStepNs: UInt64
     private var arrivals: [Arrival] = []
-    private var chunks: [(atNs: UInt64, chunk: ChunkMessage)] = []
+    private var chunks: [(atNs: UInt64, chunk: RobotChunk)] = []
     /// How fast the planned action moves, in units a control step; it may be beyond every limit.
     private var pace: [Float]
     private let stepNs: Double
@@ -46,7 +49,7 @@ struct MotionRide {
     private let delayNs: Double
     private let loss: Double
     private let planningNs: UInt64
-    private let policy: InfoMessage.Policy
+    private let policy: PolicyDescription
     private let hasSteadyClock: Bool
 
     init(seed: UInt64) throws {
@@ -58,7 +61,7 @@ struct MotionRide {
         hasSteadyClock = clock == "monotonic"
         if clock == "monotonic" { clockAheadNs = 0 }
         file = try Self.file(controlHz, commandHz, dimensions, clock, &random)
-        policy = InfoMessage.Policy(
+        policy = PolicyDescription(
             name: "random",
             features: [.init(name: "observation.state", count: dimensions)],
             horizon: 16,
@@ -209,7 +212,7 @@ struct MotionRide {
         arrivals.append(
             Arrival(
                 atNs: max(atNs, nowNs),
-                observation: ObservationMessage(
+                observation: RobotObservation(
                     robot: try id("arm1"),
                     episode: .number(episode),
                     sequence: sequence,
@@ -232,7 +235,7 @@ struct MotionRide {
         }
     }
 
-    private mutating func chunk(for observation: ObservationMessage) -> ChunkMessage {
+    private mutating func chunk(for observation: RobotObservation) -> RobotChunk {
         if Int.random(in: 0..<6, using: &random) == 0 { choosePace() }
         let start = observation.values["observation.state"] ?? place
         func actions(_ rows: Range<Int>) -> [Float] {
@@ -243,7 +246,7 @@ struct MotionRide {
                 }
             }
         }
-        return ChunkMessage(
+        return RobotChunk(
             robot: observation.robot,
             episode: observation.episode,
             sequence: observation.sequence,
@@ -254,7 +257,7 @@ struct MotionRide {
             actionDim: policy.actionDim,
             beyond: actions(8..<16),
             noiseSeed: 0,
-            sampling: .init(solver: "ddim", steps: 1, method: "sequential", iterations: 1, evaluations: 1),
+            sampling: .init(solver: "ddim", steps: 1, method: .sequential, iterations: 1, evaluations: 1),
             timing: .init(receivedNs: 0)
         )
     }

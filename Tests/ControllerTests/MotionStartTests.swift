@@ -2,6 +2,8 @@ import Safety
 import Testing
 
 @testable import Controller
+@testable import MCAP
+@testable import Piloting
 
 /// Where a motion begins.
 @Suite struct MotionStartTests {

@@ -1,15 +1,17 @@
-import Safety
+import Robotics
 import Testing
 import Wire
 
 @testable import Controller
+@testable import Piloting
+@testable import Planning
 
 /// Limits by the time that passes, and where motions begin: one test for each way in which a robot was once moved wrongly.
 @Suite struct MotionTests {
     static let limits = "actions: [{name: x, velocity: 300, acceleration: 2000}]"
 
     /// The largest speed and change of speed between commands, by their `time_ns`.
-    static func extremes(_ commands: [CommandMessage]) -> (velocity: Double, acceleration: Double) {
+    static func extremes(_ commands: [RobotCommand]) -> (velocity: Double, acceleration: Double) {
         var (velocity, acceleration, before) = (0.0, 0.0, 0.0)
         for (last, next) in zip(commands, commands.dropFirst()) {
             let elapsed = Double(next.timeNs - last.timeNs) / 1e9
@@ -58,7 +60,7 @@ import Wire
         let before = ride.commands.count
         try ride.go(forMs: 100)
         let first = try #require(ride.commands.dropFirst(before).first)
-        #expect(first.state == "holding" && first.publishedNs - stoppedNs <= 20_000_000)
+        #expect(first.state == .holding && first.publishedNs - stoppedNs <= 20_000_000)
     }
 
     @Test(arguments: [UInt64(300), 450])

@@ -1,6 +1,8 @@
-import Controller
+import Robotics
 import Testing
 import Wire
+
+@testable import Planning
 
 /// docs/PROTOCOL.md gives this seed as its example, for robots that compute it themselves.
 @Test func noiseSeedIsTheProtocolsExample() throws {

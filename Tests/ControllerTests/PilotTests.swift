@@ -1,9 +1,10 @@
-import Safety
+import Robotics
 import TestRandom
 import Testing
 import Wire
 
 @testable import Controller
+@testable import Piloting
 
 @Suite struct PilotTests {
     @Test(arguments: [10, 50, 100], [UInt64(1), 30, 250])
@@ -12,7 +13,7 @@ import Wire
         ride.planningNs = planningMs * 1_000_000
         try ride.go(forMs: 5000)
         let first = try #require(ride.commands.first)
-        #expect(ride.states == ["running"])
+        #expect(ride.states == [.running])
         #expect(first.step * 100 >= Double(planningMs) - 1)
         #expect(ride.commands.map(\.tick) == Array(first.tick..<first.tick + UInt64(ride.commands.count)))
         #expect(ride.commands.count >= (5000 - Int(planningMs) - 120) * commandHz / 1000)
@@ -42,8 +43,8 @@ import Wire
         try ride.go(forMs: 500)
         ride.doesPlan = false
         try ride.go(forMs: 1500)
-        #expect(ride.states == ["running", "holding"])
-        let held = ride.commands.filter { $0.state == "holding" }.map { $0.action[0] }
+        #expect(ride.states == [.running, .holding])
+        let held = ride.commands.filter { $0.state == .holding }.map { $0.action[0] }
         #expect(Set(held.suffix(10)).count == 1, "at rest")
         #expect(ride.pilot.state == .holding)
         ride.doesPlan = true
@@ -152,7 +153,7 @@ import Wire
         #expect(!hasStoppedAgain)
         try ride.go(forMs: 2000)
         let braking = ride.commands.dropFirst(running)
-        #expect(braking.allSatisfy { $0.state == "holding" })
+        #expect(braking.allSatisfy { $0.state == .holding })
         #expect((2...40).contains(braking.count), "as long as it takes to come to rest")
         #expect(ride.pilot.nextTickNs(after: ride.nowNs) == nil)
         var late = try ride.chunk(ride.step)
@@ -404,7 +405,7 @@ import Wire
             isMoving = isHalted ? isMoving + 1 : 0
             // 90 / 500 s of braking at most.
             #expect(Double(isMoving) <= 0.18 * 1000 + 3)
-            #expect(command.state == (ride.pilot.state == .running ? "running" : "holding"))
+            #expect(command.state == (ride.pilot.state == .running ? .running : .holding))
         }
         _ = ride.pilot.stop("end", nowNs: ride.nowNs)
         ride.doesObserve = false

@@ -1,10 +1,13 @@
 import Foundation
 import Policy
+import Robotics
 import Sampling
 import Testing
 import Wire
 
 @testable import Controller
+@testable import Planning
+@testable import Recording
 
 /// A policy as the daemon's planner.
 @Suite struct PolicyPlannerTests {
@@ -106,7 +109,7 @@ import Wire
             let values = bundle.middleObservation.values.mapValues { $0.map { $0 + 0.1 * Float(index) } }
             var history = planner.makeHistory()
             try history.append(Observation(values: values))
-            let message = ObservationMessage(
+            let message = RobotObservation(
                 robot: try id(robot),
                 episode: .number(1),
                 sequence: 0,
@@ -127,7 +130,7 @@ import Wire
         }
         let planned = try planner.plan(together: requests).map { try $0.get() }
         for (request, planned) in zip(requests, planned) {
-            #expect(planned.isGrouped && planned.sampling.method == "sequential")
+            #expect(planned.isGrouped && planned.sampling.method == .sequential)
             let chunk = RecordedEvent.RecordedChunk(
                 robot: request.robot,
                 episode: request.episode,

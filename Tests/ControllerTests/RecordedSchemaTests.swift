@@ -1,11 +1,13 @@
 import Foundation
 import Policy
-import Recording
-import Safety
+import Robotics
 import Testing
 import Wire
 
 @testable import Controller
+@testable import MCAP
+@testable import Planning
+@testable import Recording
 
 /// JSON as Foundation's decoder reads it, which is not what the recorder writes with.
 indirect enum PlainJSON: Decodable, Equatable {
@@ -238,7 +240,7 @@ enum SchemaCheck {
         let isFound = try RobotDaemonTests.drive(client, listener, from: &sequence) { publication in
             if case .command = publication { commands += 1 }
             guard case .status(let status) = publication else { return false }
-            return commands >= 5 && status.robots["arm1"]?.state == "running"
+            return commands >= 5 && status.robots["arm1"]?.state == .running
         }
         try #require(isFound)
         for (number, episode) in [EpisodeID.number(5), .name("5"), .name("a.b")].enumerated() {
@@ -283,7 +285,7 @@ enum SchemaCheck {
             .observation(rare, preceding: [rare.values, rare.values], isRepeat: true, receivedNs: .max)
         )
         record(.unsent(rare.robot, .number(.max)))
-        var chunk = ChunkMessage(
+        var chunk = RobotChunk(
             robot: rare.robot,
             episode: .name("05"),
             sequence: 1,
@@ -293,7 +295,7 @@ enum SchemaCheck {
             actionSteps: 1,
             actionDim: 2,
             noiseSeed: .max,
-            sampling: .init(solver: "ddim", steps: 5, method: "paradigms", iterations: 1, evaluations: 1),
+            sampling: .init(solver: "ddim", steps: 5, method: .paradigms, iterations: 1, evaluations: 1),
             timing: .init(receivedNs: 1)
         )
         chunk.sampling.residual = .infinity
@@ -340,12 +342,12 @@ enum SchemaCheck {
 
 /// What a recording's log tells of heartbeats.
 @Suite struct RecordedRemarkTests {
-    private func status(_ states: [String: String], warnings: [String] = []) -> StatusMessage {
+    private func status(_ states: [String: RobotState], warnings: [String] = []) -> StatusMessage {
         StatusMessage(
             monotonicNs: 1,
             wallNs: 1,
             robots: states.mapValues { state in
-                StatusMessage.Robot(
+                RobotStatus(
                     state: state,
                     reason: "because",
                     forNs: 0,
@@ -368,13 +370,13 @@ enum SchemaCheck {
             changes.remarks(on: status).map { "\($0.level) \($0.name): \($0.message)" }
         }
         #expect(
-            lines(status(["b": "running", "a": "stopped", "c": "idle"])) == [
+            lines(status(["b": .running, "a": .stopped, "c": .idle])) == [
                 "warning a: a is stopped: because", "info b: b is running: because",
             ]
         )
-        #expect(lines(status(["b": "running", "a": "stopped", "c": "idle"])) == [])
-        #expect(lines(status(["b": "holding"])) == ["warning b: b is holding: because"])
-        #expect(lines(status(["b": "idle"])) == ["info b: b is idle: because"])
+        #expect(lines(status(["b": .running, "a": .stopped, "c": .idle])) == [])
+        #expect(lines(status(["b": .holding])) == ["warning b: b is holding: because"])
+        #expect(lines(status(["b": .idle])) == ["info b: b is idle: because"])
     }
 
     @Test func aWarningWhoseNumbersChangeIsToldOnce() {

@@ -1,11 +1,15 @@
 import Dispatch
 import Foundation
 import Logging
-import Recording
+import Policy
+import Robotics
 import Testing
 import Wire
 
 @testable import Controller
+@testable import MCAP
+@testable import Planning
+@testable import Recording
 
 /// A recording of a toy daemon, made and computed again.
 @Suite(.timeLimit(.minutes(1))) struct RecorderTests {
@@ -121,7 +125,7 @@ import Wire
     @Test func coarseChunksAreNotCompared() throws {
         var events = try syntheticEvents()
         guard case .chunk(var chunk) = events[4] else { return }
-        chunk.quality = "coarse"
+        chunk.quality = .coarse
         events[4] = .chunk(chunk)
         let report = try replay(events)
         #expect(report.notComparable == ["coarse": 1] && report.identical == 2)
@@ -197,7 +201,7 @@ import Wire
                     sequence: sequence,
                     noiseSeed: seed,
                     actions: (0..<5).flatMap { [sum + Float($0), Float(seed & 0xffff)] },
-                    quality: "exact"
+                    quality: .exact
                 )
             ),
         ]

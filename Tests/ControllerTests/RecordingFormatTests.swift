@@ -1,10 +1,13 @@
 import Denoiser
 import Foundation
 import Policy
+import Robotics
 import Testing
 import Wire
 
 @testable import Controller
+@testable import MCAP
+@testable import Planning
 @testable import Recording
 
 /// Recordings of every format that a replay reads.
@@ -143,7 +146,7 @@ import Wire
     func aRecordingOfFormat1Replays(instructionSet: Kernel.InstructionSet) throws {
         guard let kernel = Kernel(instructionSet, precision: .f32) else { return }
         let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appending(path: "RecordingTests/Resources/format1.mcap").path(percentEncoded: false)
+            .appending(path: "MCAPTests/Resources/format1.mcap").path(percentEncoded: false)
         let reader = try MCAPReader(path)
         let bundle = try PolicyBundle(directory: PolicyPlannerTests.folder)
         let planner = try PolicyPlanner(

@@ -1,8 +1,10 @@
-import RealTime
+import Robotics
 import Safety
 import Wire
 
 @testable import Controller
+@testable import Piloting
+@testable import Planning
 
 /// A robot with a robot file, its pilot and a planner that takes a set time, on a clock that only this moves.
 ///
@@ -11,7 +13,7 @@ struct Ride {
     static let startNs: UInt64 = 5_000_000_000_000
     /// The robot's clock began so much later.
     static let behindNs: UInt64 = 4_999_000_000_000
-    static let policy = InfoMessage.Policy(
+    static let policy = PolicyDescription(
         name: "steps",
         features: [.init(name: "observation.state", count: 1)],
         horizon: 12,
@@ -38,8 +40,8 @@ struct Ride {
     var doesPlan = true
     var state: Float = 0
     var value: (UInt64) -> Float = { Float($0) }
-    var commands: [CommandMessage] = []
-    private var dueChunks: [(chunk: ChunkMessage, atNs: UInt64)] = []
+    var commands: [RobotCommand] = []
+    private var dueChunks: [(chunk: RobotChunk, atNs: UInt64)] = []
     private var nextObservationNs = Ride.startNs
 
     init(_ lines: String..., controlHz: Double = 10, commandHz: Int = 50, commandRate: Double? = nil) throws {
@@ -66,8 +68,8 @@ struct Ride {
         try go(forMs: milliseconds)
     }
 
-    func observation(_ step: UInt64, timeNs: UInt64? = nil) throws -> ObservationMessage {
-        ObservationMessage(
+    func observation(_ step: UInt64, timeNs: UInt64? = nil) throws -> RobotObservation {
+        RobotObservation(
             robot: try id("arm1"),
             episode: episode,
             sequence: step,
@@ -78,8 +80,8 @@ struct Ride {
         )
     }
 
-    func chunk(_ sequence: UInt64, episode: EpisodeID? = nil) throws -> ChunkMessage {
-        ChunkMessage(
+    func chunk(_ sequence: UInt64, episode: EpisodeID? = nil) throws -> RobotChunk {
+        RobotChunk(
             robot: try id("arm1"),
             episode: episode ?? self.episode,
             sequence: sequence,
@@ -90,14 +92,14 @@ struct Ride {
             actionDim: 1,
             beyond: (8..<12).map { value(sequence + $0) },
             noiseSeed: 0,
-            sampling: .init(solver: "ddim", steps: 1, method: "sequential", iterations: 1, evaluations: 1),
+            sampling: .init(solver: "ddim", steps: 1, method: .sequential, iterations: 1, evaluations: 1),
             timing: .init(receivedNs: 0)
         )
     }
 
     /// Has the robot observe. Returns whether a chunk is asked for.
     @discardableResult
-    mutating func observe(_ observation: ObservationMessage) throws -> Bool {
+    mutating func observe(_ observation: RobotObservation) throws -> Bool {
         try pilot.admit(observation, receivedNs: nowNs)
         return pilot.observe(observation, isNew: true, receivedNs: nowNs) && pilot.mayMove
     }
@@ -105,7 +107,7 @@ struct Ride {
     /// The daemon does not run for a time. The robot observes, and its observations are read afterwards.
     mutating func pause(forMs milliseconds: UInt64) throws {
         let endNs = nowNs + milliseconds * 1_000_000
-        var missed: [ObservationMessage] = []
+        var missed: [RobotObservation] = []
         while doesObserve, nextObservationNs < endNs {
             nowNs = nextObservationNs
             missed.append(try observation(step))
@@ -152,7 +154,7 @@ struct Ride {
     }
 
     /// The states of the commands so far, each where it changed.
-    var states: [String] {
+    var states: [RobotCommand.State] {
         commands.reduce(into: []) { if $0.last != $1.state { $0.append($1.state) } }
     }
 }

@@ -1,10 +1,14 @@
 import Foundation
+import Robotics
 import Safety
 import Synchronization
 import Testing
+import Transport
 import Wire
 
 @testable import Controller
+@testable import MCAP
+@testable import Planning
 
 /// Robots with a robot file, through the daemon's sockets.
 @Suite(.timeLimit(.minutes(1))) struct RobotDaemonTests {
@@ -35,8 +39,8 @@ import Wire
         first: Float = 1,
         robot: String = "arm1",
         session: UInt64? = nil
-    ) throws -> ObservationMessage {
-        ObservationMessage(
+    ) throws -> RobotObservation {
+        RobotObservation(
             robot: try id(robot),
             episode: .number(1),
             sequence: sequence,
@@ -72,7 +76,7 @@ import Wire
         let (client, arm1) = try (toy.client(), id("arm1"))
         let listener = try Self.listener(toy, arm1.commandTopic, Array(Topic.status.utf8))
         var sequence: UInt64 = 0
-        var (commands, heartbeats): ([CommandMessage], [StatusMessage]) = ([], [])
+        var (commands, heartbeats): ([RobotCommand], [StatusMessage]) = ([], [])
         let isFound = try Self.drive(client, listener, from: &sequence) { publication in
             switch publication {
             case .command(let command): commands.append(command)
@@ -95,7 +99,7 @@ import Wire
         let span = heartbeats[heartbeats.count - 1].monotonicNs - heartbeats[0].monotonicNs
         #expect(span >= UInt64(heartbeats.count - 2) * 100_000_000, "at most ten a second")
         let robot = try #require(heartbeats.last?.robots["arm1"])
-        #expect(["running", "holding"].contains(robot.state))
+        #expect(robot.state == .running || robot.state == .holding)
         #expect(robot.commands > 0 && robot.chunks > 0)
         #expect(toy.daemon.statistics.commands >= 60)
     }
@@ -106,7 +110,7 @@ import Wire
         let listener = try Self.listener(toy, arm1.commandTopic)
         var sequence: UInt64 = 0
         func isRunning(_ publication: Listener.Publication) -> Bool {
-            if case .command(let command) = publication { command.state == "running" } else { false }
+            if case .command(let command) = publication { command.state == .running } else { false }
         }
         #expect(try client.stop(arm1).robots == 1, "also a robot that has not been heard")
         #expect(try client.stop(nil).robots == 0)
@@ -205,7 +209,7 @@ import Wire
         var (commands, heartbeats) = (0, 0)
         let isFaulted = try Self.drive(client, listener, from: &sequence, first: first) { publication in
             switch publication {
-            case .status(let status): return status.robots["arm1"]?.state == "faulted"
+            case .status(let status): return status.robots["arm1"]?.state == .faulted
             case .command: commands += 1
             case .chunk: break
             }
@@ -351,7 +355,7 @@ import Wire
         let listener = try Self.listener(toy, Array(Topic.command.utf8))
         let socket = try ZeroMQSocket(.publish, context: toy.daemon.context)
         _ = try socket.connect(toy.endpoints.observations)
-        var newest: [String: CommandMessage] = [:]
+        var newest: [String: RobotCommand] = [:]
         var counts: [String: Int] = [:]
         for sequence in 0..<600 as Range<UInt64> {
             for name in names {

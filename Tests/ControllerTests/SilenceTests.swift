@@ -1,5 +1,7 @@
 import Foundation
+import Robotics
 import Testing
+import Transport
 import Wire
 
 @testable import Controller

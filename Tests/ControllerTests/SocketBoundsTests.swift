@@ -1,5 +1,7 @@
 import Foundation
+import Gr00t
 import Testing
+import Transport
 import Wire
 
 @testable import Controller

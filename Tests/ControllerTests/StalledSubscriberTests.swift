@@ -1,8 +1,11 @@
 import Foundation
+import Robotics
 import Testing
+import Transport
 import Wire
 
 @testable import Controller
+@testable import Planning
 
 /// Who subscribes and does not read costs the daemon so many messages, and the others nothing.
 @Suite(.timeLimit(.minutes(1))) struct StalledSubscriberTests {
@@ -23,7 +26,7 @@ import Wire
     static func read(_ socket: ZeroMQSocket) throws -> [UInt64] {
         var sequences: [UInt64] = []
         while let frames = try socket.receive(maximumFrames: 2) {
-            sequences.append(try ChunkMessage(decoding: frames[1]).sequence)
+            sequences.append(try RobotChunk(decoding: frames[1]).sequence)
         }
         return sequences
     }

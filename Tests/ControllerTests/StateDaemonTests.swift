@@ -1,9 +1,13 @@
 import Foundation
+import Robotics
 import Safety
 import Testing
+import Transport
 import Wire
 
 @testable import Controller
+@testable import MCAP
+@testable import Piloting
 
 /// Stops that outlive the daemon. A daemon that is dropped ends as one should, which brings every robot to rest and must
 /// release and stop nobody for the next one.
@@ -18,7 +22,7 @@ import Wire
     /// Why a robot's prediction is refused; nil where it is not.
     static func refusal(_ toy: ToyDaemon, _ robot: String, _ sequence: UInt64 = 0) throws -> String? {
         do throws(RobotClientError) {
-            let seen: ObservationMessage
+            let seen: RobotObservation
             do { seen = try RobotDaemonTests.seen(sequence, robot: robot) } catch { return "\(error)" }
             let client: RobotClient
             do { client = try toy.client(robot) } catch { return "\(error)" }

@@ -1,10 +1,12 @@
 import Dispatch
 import Foundation
+import Robotics
 import Synchronization
 import Testing
-import Wire
 
 @testable import Controller
+@testable import Piloting
+@testable import Planning
 
 @Suite struct StateFileTests {
     /// A folder that is removed with the value.

@@ -1,8 +1,8 @@
 import Safety
 import Testing
-import Wire
 
 @testable import Controller
+@testable import Piloting
 
 @Suite struct StepClockTests {
     static let t0: UInt64 = 1_000_000_000_000

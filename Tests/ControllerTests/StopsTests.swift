@@ -1,8 +1,8 @@
 import Foundation
 import Testing
-import Wire
 
 @testable import Controller
+@testable import Piloting
 
 @Suite struct StopsTests {
     static func stop(_ reason: String, isFault: Bool = false) -> Stop {

@@ -1,12 +1,14 @@
+import Robotics
 import Testing
 import Wire
 
 @testable import Controller
+@testable import MCAP
 
 /// The daemon's counters and percentiles.
 @Suite struct TelemetryTests {
     private static func record(_ telemetry: Telemetry, totalNs: UInt64) {
-        let stages = ChunkMessage.Stages(
+        let stages = RobotChunk.Stages(
             decode: 0,
             queue: 0,
             condition: 0,

@@ -3,6 +3,7 @@ import Foundation
 import Testing
 
 @testable import Controller
+@testable import Planning
 
 @Suite(.timeLimit(.minutes(1))) struct ThreadPlaceTests {
     /// The processors that the thread which calls may run on, as the kernel lists them.

@@ -2,10 +2,13 @@ import Dispatch
 import Glibc
 import Logging
 import Policy
+import Robotics
 import Synchronization
+import Transport
 import Wire
 
 @testable import Controller
+@testable import Planning
 
 /// A planner without a network: two features, chunks of three actions of two numbers and two beyond them.
 ///
@@ -15,7 +18,7 @@ import Wire
 struct ToyPlanner: ChunkPlanner {
     struct Failure: Error {}
 
-    let policy = InfoMessage.Policy(
+    let policy = PolicyDescription(
         name: "toy",
         features: [
             .init(name: "observation.state", count: 2),
@@ -26,7 +29,7 @@ struct ToyPlanner: ChunkPlanner {
         nActionSteps: 3,
         actionDim: 2
     )
-    let sampler = InfoMessage.Sampler(solver: "ddim", steps: 5, method: "sequential", kernel: "toy")
+    let sampler = SamplerDescription(solver: "ddim", steps: 5, method: .sequential, kernel: "toy")
     let ignoredFeatures: Set<String> = ["observation.velocity"]
     /// Where set, each chunk waits to be let through.
     var gate: Gate?
@@ -56,7 +59,7 @@ struct ToyPlanner: ChunkPlanner {
             actions: (0..<rows).flatMap(action),
             beyond: beyond,
             frozen: request.frozen,
-            sampling: .init(solver: "ddim", steps: 5, method: "sequential", iterations: 5, evaluations: 5),
+            sampling: .init(solver: "ddim", steps: 5, method: .sequential, iterations: 5, evaluations: 5),
             conditionNs: 1,
             sampleNs: 2
         )
@@ -129,7 +132,7 @@ final class ToyDaemon {
     deinit { daemon.stop() }
 
     /// Publishes an observation until the daemon has it: what is published before the sockets have joined is lost.
-    func publish(_ observation: ObservationMessage, from client: RobotClient) throws {
+    func publish(_ observation: RobotObservation, from client: RobotClient) throws {
         let before = daemon.statistics.observations
         while daemon.statistics.observations == before {
             try client.publish(observation)
@@ -157,8 +160,8 @@ func observation(
     replan: Bool = true,
     noiseSeed: UInt64? = 0,
     committed: ActionRows? = nil
-) throws -> ObservationMessage {
-    ObservationMessage(
+) throws -> RobotObservation {
+    RobotObservation(
         robot: try id(robot),
         episode: episode,
         sequence: sequence,

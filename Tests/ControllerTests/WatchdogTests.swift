@@ -1,9 +1,9 @@
 import Glibc
 import Synchronization
 import Testing
-import Wire
 
 @testable import Controller
+@testable import MCAP
 
 @Suite struct WatchdogTests {
     /// Counts reports, and refuses them where told to.

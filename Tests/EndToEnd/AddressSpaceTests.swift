@@ -1,6 +1,5 @@
 import Foundation
 import Testing
-import Wire
 
 extension EndToEnd {
     /// `ulimit -v`: with too little address space a command says so; it neither hangs nor crashes.

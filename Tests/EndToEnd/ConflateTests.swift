@@ -1,7 +1,6 @@
 import Foundation
 import Glibc
 import Testing
-import Wire
 
 extension EndToEnd {
     /// A robot that keeps the newest message alone on both of its sockets.

@@ -1,6 +1,10 @@
+import Controller
 import Foundation
 import Glibc
+import Planning
+import Robotics
 import Testing
+import Transport
 import Wire
 
 /// A robot of examples/ as a program.
@@ -143,7 +147,7 @@ extension EndToEnd {
                 let ended = try await example.program.end()
                 #expect(ended.exitCode == 130, "\(ended)")
             }
-            for (id, state) in try states(at: next) { #expect(state == "stopped", "\(id)") }
+            for (id, state) in try states(at: next) { #expect(state == .stopped, "\(id)") }
             _ = try await next.stop()
         }
 
@@ -212,7 +216,7 @@ extension EndToEnd {
         }
 
         /// The state of each robot, from the next heartbeat.
-        private func states(at daemon: RunningDaemon) throws -> [String: String] {
+        private func states(at daemon: RunningDaemon) throws -> [String: RobotState] {
             let socket = try ZeroMQSocket(.subscribe, context: daemon.context)
             try socket.subscribe(to: Array(Topic.status.utf8))
             _ = try socket.connect(daemon.endpoints.chunks)

@@ -1,7 +1,7 @@
 import Foundation
 import Safetensors
 import Testing
-import Wire
+import Transport
 
 extension EndToEnd {
     /// Exit codes and messages: 2 for bad usage or input, 1 for a run that failed; nothing on standard output.

@@ -1,4 +1,6 @@
+import Controller
 import Foundation
+import Robotics
 import Testing
 import Wire
 

@@ -1,6 +1,7 @@
+import Controller
 import Foundation
+import Robotics
 import Testing
-import Wire
 
 extension EndToEnd {
     /// `serve --gr00t`, asked by a client in Python. Runs where DENOISED_TEST_PYTHON names an interpreter that has pyzmq

@@ -1,6 +1,5 @@
 import Foundation
 import Testing
-import Wire
 
 extension EndToEnd {
     /// `serve` at `ipc` endpoints: a path has one owner, and whoever starts again finds it free.

@@ -1,6 +1,8 @@
 import Foundation
 import Glibc
+import Robotics
 import Testing
+import Transport
 import Wire
 
 /// `denoised serve` at endpoints in a folder of its own: no stream of it has to be read to find them.

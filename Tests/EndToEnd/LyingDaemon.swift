@@ -1,4 +1,7 @@
+import MCAP
+import Robotics
 import Testing
+import Transport
 import Wire
 
 /// Takes a daemon's place: it answers every observation with malformed messages, and then with a chunk that is well-formed.
@@ -30,7 +33,7 @@ struct LyingDaemon {
                 nActionSteps: 3,
                 actionDim: 2
             ),
-            sampler: .init(solver: "ddim", steps: 1, method: "sequential", kernel: "none"),
+            sampler: .init(solver: "ddim", steps: 1, method: .sequential, kernel: "none"),
             endpoints: InfoMessage.Endpoints(
                 observations: try observations.bind(free),
                 chunks: try chunks.bind(free),
@@ -55,7 +58,7 @@ struct LyingDaemon {
             try requests.send([frames[0], reply.encoded(number: number)])
         }
         while let frames = try observations.receive(maximumFrames: 2) {
-            let observation = try ObservationMessage(decoding: try #require(frames.last))
+            let observation = try RobotObservation(decoding: try #require(frames.last))
             let chunk = chunk(for: observation)
             for lie in Self.lies(about: chunk) { try chunks.send([observation.robot.chunkTopic, lie]) }
             try chunks.send([Array(Topic.status.utf8), [0x80]])
@@ -68,8 +71,8 @@ struct LyingDaemon {
     /// How many malformed messages each observation gets.
     static let lieCount = 12
 
-    private func chunk(for observation: ObservationMessage) -> [UInt8] {
-        var chunk = ChunkMessage(
+    private func chunk(for observation: RobotObservation) -> [UInt8] {
+        var chunk = RobotChunk(
             robot: observation.robot,
             episode: observation.episode,
             sequence: observation.sequence,
@@ -79,7 +82,7 @@ struct LyingDaemon {
             actionSteps: 3,
             actionDim: 2,
             noiseSeed: 0,
-            sampling: .init(solver: "ddim", steps: 1, method: "sequential", iterations: 1, evaluations: 1),
+            sampling: .init(solver: "ddim", steps: 1, method: .sequential, iterations: 1, evaluations: 1),
             timing: .init(receivedNs: 1)
         )
         return chunk.encode()

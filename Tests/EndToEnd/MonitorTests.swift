@@ -1,6 +1,9 @@
+import Controller
 import Foundation
 import Glibc
+import Robotics
 import Testing
+import Transport
 import Wire
 
 extension EndToEnd {

@@ -1,8 +1,9 @@
+import Controller
 import Foundation
 import Glibc
-import Recording
+import MCAP
+import Robotics
 import Testing
-import Wire
 
 extension EndToEnd {
     /// `serve --record` and `replay`.
@@ -120,7 +121,7 @@ extension EndToEnd {
         /// What Tests/Oracles/old_recording.py recorded with an older version.
         @Test func aRecordingOfFormat1Replays() async throws {
             let ended = try await Self.replay(
-                SourceTree.path("Tests/RecordingTests/Resources/format1.mcap")
+                SourceTree.path("Tests/MCAPTests/Resources/format1.mcap")
             )
             let report = try ended.json()
             #expect(report["same_policy"] as? Bool == true)

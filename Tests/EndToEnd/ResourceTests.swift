@@ -1,6 +1,8 @@
+import Controller
 import Foundation
+import Planning
 import Testing
-import Wire
+import Transport
 
 extension EndToEnd {
     /// What clients may make `serve` take of the machine: memory, which it gives back, and file descriptors.

@@ -1,5 +1,7 @@
 import Foundation
+import Robotics
 import Testing
+import Transport
 import Wire
 
 /// `denoised serve` on free ports.
@@ -74,9 +76,9 @@ final class RunningDaemon {
 
 /// An observation for the policies of Tests/PolicyTests/Fixtures.
 func observation(_ sequence: UInt64, episode: UInt64 = 1, noiseSeed: UInt64? = nil) throws
-    -> ObservationMessage
+    -> RobotObservation
 {
-    ObservationMessage(
+    RobotObservation(
         robot: try #require(RobotID("arm1")),
         episode: .number(episode),
         sequence: sequence,

@@ -1,6 +1,8 @@
+import Controller
 import Foundation
 import Glibc
 import Testing
+import Transport
 import Wire
 
 extension EndToEnd {

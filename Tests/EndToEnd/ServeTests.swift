@@ -1,6 +1,9 @@
+import Controller
 import Foundation
 import Glibc
+import MCAP
 import Testing
+import Transport
 import Wire
 
 extension EndToEnd {
@@ -21,7 +24,7 @@ extension EndToEnd {
             #expect(info.policy.name == "processors")
             #expect((info.policy.horizon, info.policy.nObsSteps, info.policy.nActionSteps) == (8, 2, 4))
             #expect(
-                (info.sampler.solver, info.sampler.steps, info.sampler.method) == ("ddpm", 5, "sequential")
+                (info.sampler.solver, info.sampler.steps, info.sampler.method) == ("ddpm", 5, .sequential)
             )
             let chunk = try client.chunk(for: observation(0))
             #expect((chunk.actionSteps, chunk.actionDim, chunk.firstStep) == (4, 2, 0))

@@ -2,7 +2,6 @@ import Controller
 import Foundation
 import Glibc
 import Testing
-import Wire
 
 @Suite struct ServiceManagerTests {
     @Test(arguments: [false, true])

@@ -1,8 +1,7 @@
 import Foundation
 import Glibc
-import Recording
+import MCAP
 import Testing
-import Wire
 
 /// Whether a recording ends with its summary.
 func isComplete(_ recording: String) throws -> Bool {

@@ -1,6 +1,8 @@
+import Controller
 import Foundation
+import Robotics
 import Testing
-import Wire
+import Transport
 
 extension EndToEnd {
     /// `serve --state`: what a person stopped stays stopped, whatever becomes of the daemon.

@@ -1,5 +1,7 @@
+import Controller
+import Robotics
 import Testing
-import Wire
+import Transport
 
 extension EndToEnd {
     /// `denoised stop` and `denoised resume`.

@@ -1,7 +1,8 @@
+import Controller
 import Foundation
 import Glibc
+import MCAP
 import Testing
-import Wire
 
 extension EndToEnd {
     /// Standard streams that nobody reads, that cannot be written, or that are closed.

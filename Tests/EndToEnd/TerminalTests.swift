@@ -1,7 +1,6 @@
 import Foundation
 import Glibc
 import Testing
-import Wire
 
 /// A terminal that a program under test writes to.
 private final class TestTerminal {

@@ -1,6 +1,5 @@
 import Foundation
 import Testing
-import Wire
 
 @testable import Monitoring
 
@@ -46,7 +45,7 @@ import Wire
     }
 
     @Test func robotsAreToldWithTheirState() throws {
-        let robots = ["arm1": robot(), "arm2": robot("stopped", chunks: 0)]
+        let robots = ["arm1": robot(), "arm2": robot(.stopped, chunks: 0)]
         let metrics = try PrometheusParser(DaemonMetrics.text(snapshot(status(robots: robots))))
         for state in ["idle", "running", "holding", "stopped", "faulted"] {
             let labels = { ["robot": $0, "state": state] }

@@ -14,10 +14,10 @@ import Wire
                 robots: [
                     "arm1": robot(chunks: 100 + tick, commands: 1000 + 100 * tick),
                     "arm2": robot(
-                        "stopped",
+                        .stopped,
                         reason: "dimension 1: position 3.20 above 3.14, and a reason that goes on and on"
                     ),
-                    "left-hand": robot("holding", reason: "no fresh observation for 300 ms"),
+                    "left-hand": robot(.holding, reason: "no fresh observation for 300 ms"),
                 ]
             ) {
                 $0.commands = 1000 + 100 * tick

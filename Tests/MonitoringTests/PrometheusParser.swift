@@ -1,3 +1,6 @@
+import Robotics
+import Wire
+
 /// What a scraper makes of Prometheus' text format, version 0.0.4: a parser that takes nothing which the format does not
 /// allow, and asks for HELP and TYPE of each family.
 struct PrometheusParser {

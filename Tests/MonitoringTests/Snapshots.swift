@@ -1,3 +1,4 @@
+import Robotics
 import Wire
 
 @testable import Monitoring
@@ -37,12 +38,12 @@ func statistics(uptimeNs: UInt64 = 751_000_000_000) -> DaemonStatistics {
 }
 
 func robot(
-    _ state: String = "running",
+    _ state: RobotState = .running,
     reason: String = "a chunk took over",
     chunks: UInt64 = 19,
     commands: UInt64 = 20
-) -> StatusMessage.Robot {
-    StatusMessage.Robot(
+) -> RobotStatus {
+    RobotStatus(
         state: state,
         reason: reason,
         forNs: 12_300_000_000,
@@ -57,7 +58,7 @@ func robot(
 
 func status(
     at monotonicNs: UInt64 = 900_000_000_000,
-    robots: [String: StatusMessage.Robot] = ["arm1": robot()],
+    robots: [String: RobotStatus] = ["arm1": robot()],
     _ change: (inout DaemonStatistics) -> Void = { _ in }
 ) -> StatusMessage {
     var numbers = statistics(uptimeNs: monotonicNs - 149_000_000_000)
@@ -66,12 +67,12 @@ func status(
 }
 
 let info = InfoMessage(
-    daemonVersion: "0.1.0",
+    daemonVersion: "0.2.0",
     policy: .init(name: "pusht", features: [], horizon: 16, nObsSteps: 2, nActionSteps: 8, actionDim: 2),
     sampler: .init(
         solver: "ddpm",
         steps: 100,
-        method: "quasi-newton",
+        method: .quasiNewton,
         window: 12,
         tolerance: 0.01,
         kernel: "f32 on avx512",

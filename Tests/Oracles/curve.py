@@ -1,4 +1,4 @@
-"""Certificates as pyzmq writes them, and their keys as bytes, for WireTests.
+"""Certificates as pyzmq writes them, and their keys as bytes, for TransportTests.
 
 The keys are new with every run, and protect nothing. Needs pyzmq.
 """
@@ -9,7 +9,7 @@ import pathlib
 import zmq.auth
 import zmq.utils.z85
 
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "WireTests" / "Fixtures"
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "TransportTests" / "Fixtures"
 
 
 def main():

@@ -1,4 +1,4 @@
-"""Writes Tests/WireTests/Resources/gr00t.json: arrays as NumPy saves them, and messages as Isaac-GR00T N1.5 and N1.6 pack them.
+"""Writes Tests/Gr00tTests/Resources/gr00t.json: arrays as NumPy saves them, and messages as Isaac-GR00T N1.5 and N1.6 pack them.
 
     python Tests/Oracles/gr00t.py
 
@@ -205,7 +205,7 @@ def replies():
 
 
 def main():
-    path = pathlib.Path(__file__).resolve().parents[1] / "WireTests" / "Resources" / "gr00t.json"
+    path = pathlib.Path(__file__).resolve().parents[1] / "Gr00tTests" / "Resources" / "gr00t.json"
     path.parent.mkdir(exist_ok=True)
     golden = {"good": good_arrays(), "bad": bad_arrays(), "requests": requests(), "replies": replies()}
     path.write_text(json.dumps(golden, indent=1) + "\n")

@@ -1,6 +1,6 @@
 """Makes the recording of format 1 that the tests replay, with a `denoised` of commit 7ab8abb or older.
 
-    python3 Tests/Oracles/old_recording.py BINARY        writes Tests/RecordingTests/Resources/format1.mcap
+    python3 Tests/Oracles/old_recording.py BINARY        writes Tests/MCAPTests/Resources/format1.mcap
 
 The recording has what format 2 writes in another form: an episode whose id is the integer 5, the same robot's next one whose id is
 the text "5", and one with a name; actions given beforehand (`committed`, `frozen`); chunks that a robot's limits changed
@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "Tests" / "Soak"))
 from daemon import Daemon, free_ports
 
 POLICY = ROOT / "Tests" / "PolicyTests" / "Fixtures" / "processors"
-OUTPUT = ROOT / "Tests" / "RecordingTests" / "Resources" / "format1.mcap"
+OUTPUT = ROOT / "Tests" / "MCAPTests" / "Resources" / "format1.mcap"
 # Narrow enough that the policy's chunks leave it.
 ROBOT_FILE = """
 robot: arm1

@@ -1,7 +1,7 @@
 """Golden recordings, and checks of ours, by the Python mcap package.
 
-    python Tests/Oracles/recording.py                    writes Tests/RecordingTests/Resources/python.mcap
-    python Tests/Oracles/recording.py --golden           checks Tests/RecordingTests/Resources/ours.mcap, which the tests write
+    python Tests/Oracles/recording.py                    writes Tests/MCAPTests/Resources/python.mcap
+    python Tests/Oracles/recording.py --golden           checks Tests/MCAPTests/Resources/ours.mcap, which the tests write
                                                          to the folder DENOISED_WRITE_GOLDEN, where that is set
     python Tests/Oracles/recording.py --check FILE...    checks recordings of `denoised serve --record`
 
@@ -21,7 +21,7 @@ from mcap.records import Channel, DataEnd, Message, Schema, Statistics
 from mcap.stream_reader import StreamReader
 from mcap.writer import CompressionType, Writer
 
-RESOURCES = pathlib.Path(__file__).parents[1] / "RecordingTests" / "Resources"
+RESOURCES = pathlib.Path(__file__).parents[1] / "MCAPTests" / "Resources"
 TIME = 1_800_000_000_000_000_000
 
 

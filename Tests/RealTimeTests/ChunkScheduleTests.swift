@@ -1,6 +1,6 @@
 import Foundation
+import Robotics
 import Testing
-import Wire
 
 @testable import RealTime
 

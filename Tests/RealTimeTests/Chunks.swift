@@ -1,4 +1,4 @@
-import Wire
+import Robotics
 
 /// A chunk for the observation of a control step: its action for step s is [s, sequence], so that an action tells which
 /// step it was meant for, whatever it was faded with.
@@ -8,11 +8,11 @@ func chunk(
     beyond: Int = 7,
     episode: EpisodeID = .number(1),
     planning: Duration = .zero
-) throws -> ChunkMessage {
+) throws -> RobotChunk {
     func rows(_ steps: Range<Int>) -> [Float] {
         steps.flatMap { [Float(sequence) + Float($0), Float(sequence)] }
     }
-    return ChunkMessage(
+    return RobotChunk(
         robot: try robot(),
         episode: episode,
         sequence: sequence,
@@ -23,14 +23,14 @@ func chunk(
         actionDim: 2,
         beyond: rows(actions..<actions + beyond),
         noiseSeed: 0,
-        sampling: .init(solver: "ddpm", steps: 1, method: "sequential", iterations: 1, evaluations: 1),
+        sampling: .init(solver: "ddpm", steps: 1, method: .sequential, iterations: 1, evaluations: 1),
         timing: .init(stages: .init(sample: UInt64(planning / .nanoseconds(1))), receivedNs: 0)
     )
 }
 
 /// The observation of a control step.
-func observation(_ step: UInt64, replan: Bool, committed: ActionRows? = nil) throws -> ObservationMessage {
-    ObservationMessage(
+func observation(_ step: UInt64, replan: Bool, committed: ActionRows? = nil) throws -> RobotObservation {
+    RobotObservation(
         robot: try robot(),
         episode: .number(1),
         sequence: step,

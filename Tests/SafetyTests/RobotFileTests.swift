@@ -1,6 +1,6 @@
 import Foundation
-import TestRandom
 import Testing
+import TestRandom
 
 @testable import Safety
 

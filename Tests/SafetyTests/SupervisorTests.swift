@@ -1,5 +1,6 @@
-import TestRandom
+import Robotics
 import Testing
+import TestRandom
 
 @testable import Safety
 

@@ -1,4 +1,3 @@
-import Sampling
 import Testing
 
 @Suite struct ParaDiGMSTests {

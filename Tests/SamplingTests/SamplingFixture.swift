@@ -1,5 +1,4 @@
 import Foundation
-import Sampling
 import Testing
 
 /// What Tests/Oracles/sampling.py wrote.

@@ -1,4 +1,5 @@
 import Foundation
+import Robotics
 import Testing
 
 @testable import Wire
@@ -23,6 +24,13 @@ import Testing
         return try? JSONDecoder().decode(Golden.self, from: data)
     }()
 
+    static func bytes(_ hex: String) throws -> [UInt8] {
+        let digits = Array(hex)
+        return try stride(from: 0, to: digits.count, by: 2).map {
+            try #require(UInt8(String(digits[$0...($0 + 1)]), radix: 16))
+        }
+    }
+
     @Test func `the golden file is read`() throws {
         let golden = try #require(Self.golden)
         #expect(golden.good.count == 11)
@@ -31,7 +39,7 @@ import Testing
 
     @Test(arguments: golden?.good ?? [])
     func `an observation is read`(message: Message) throws {
-        let observation = try ObservationMessage(decoding: Gr00tTests.bytes(message.hex))
+        let observation = try RobotObservation(decoding: Self.bytes(message.hex))
         #expect(observation.episode == .number(7))
         #expect((observation.sequence, observation.timeNs) == (8, 1 << 40))
         #expect(observation.values == ["observation.state": [0.5, -2]])
@@ -43,7 +51,7 @@ import Testing
     /// What a package packs in one of several ways is there at all.
     @Test func `committed actions and booleans are among them`() throws {
         let messages = try #require(Self.golden?.good).map {
-            try ObservationMessage(decoding: Gr00tTests.bytes($0.hex))
+            try RobotObservation(decoding: Self.bytes($0.hex))
         }
         #expect(messages.count { $0.committed != nil } == 7)
         #expect(messages.count { $0.replan == true } == 7)
@@ -51,16 +59,14 @@ import Testing
 
     @Test(arguments: golden?.foreign ?? [])
     func `another format is named`(message: Message) throws {
-        let bytes = try Gr00tTests.bytes(message.hex)
-        let thrown = #expect(throws: MessageError.self) { try ObservationMessage(decoding: bytes) }
+        let bytes = try Self.bytes(message.hex)
+        let thrown = #expect(throws: MessageError.self) { try RobotObservation(decoding: bytes) }
         let error = try #require(thrown)
         #expect(error.code == .notMessagePack)
         #expect(error.message.hasPrefix("the message is \(message.name)"), "\(error)")
         let (number, request) = Request.decode(bytes)
         #expect(number == nil)
         #expect(throws: error) { try request.get() }
-        let gr00t = #expect(throws: MessageError.self) { try Gr00tRequest.decode(bytes) }
-        #expect(gr00t?.code == .notMessagePack)
     }
 
     /// Bytes that are neither are not guessed at.
@@ -92,11 +98,11 @@ import Testing
         let (value, expected) = Self.integers[index]
         let bytes = RejectionTests.observation("sequence", value)
         guard let expected else {
-            let error = #expect(throws: MessageError.self) { try ObservationMessage(decoding: bytes) }
+            let error = #expect(throws: MessageError.self) { try RobotObservation(decoding: bytes) }
             #expect(error?.field?.hasPrefix("sequence") == true, "\(String(describing: error))")
             return
         }
-        #expect(throws: Never.self) { try #expect(ObservationMessage(decoding: bytes).sequence == expected) }
+        #expect(throws: Never.self) { try #expect(RobotObservation(decoding: bytes).sequence == expected) }
     }
 
     static func scalar(_ dtype: String, _ data: [UInt8]) -> MessagePackValue {
@@ -131,7 +137,7 @@ import Testing
     }
 
     @Test func `an empty list is no committed action`() throws {
-        let message = try ObservationMessage(decoding: RejectionTests.observation("committed", .array([])))
+        let message = try RobotObservation(decoding: RejectionTests.observation("committed", .array([])))
         #expect(message.committed?.steps == 0)
     }
 
@@ -150,7 +156,7 @@ import Testing
     @Test func `a chunk and a command can have str keys`() throws {
         var chunk = try ProtocolTests().chunk
         let packed = chunk.encode(arrayKeys: .string)
-        let decoded = try ChunkMessage(decoding: packed)
+        let decoded = try RobotChunk(decoding: packed)
         #expect(decoded == chunk)
         // A bin of 11 bytes begins with c4 0b, a str of 11 with ab; there are three arrays.
         #expect(Self.count([0xab] + "__ndarray__".utf8, in: packed) == 3)
@@ -174,7 +180,7 @@ import Testing
 
     @Test(arguments: golden?.good ?? [])
     func `the robot is found without unpacking`(message: Message) throws {
-        let robot = Self.peek(in: try Gr00tTests.bytes(message.hex))
+        let robot = Self.peek(in: try Self.bytes(message.hex))
         #expect(robot?.text == "arm1")
     }
 

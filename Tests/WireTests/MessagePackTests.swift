@@ -1,3 +1,5 @@
+import Robotics
+import TestRandom
 import Testing
 
 @testable import Wire
@@ -116,7 +118,7 @@ import Testing
 
     /// Bytes flipped, cut and put in at random: each message is taken or refused, and none ends the process.
     @Test func damagedMessagesAreTakenOrRefused() throws {
-        var random = SplitMix(state: 1)
+        var random = SplitMix64(seed: 1)
         let originals = try ["observation", "chunk", "predict", "reset"].map { try ProtocolPage.bytes($0) }
         var refused = 0
         for round in 0..<20_000 {
@@ -132,25 +134,12 @@ import Testing
             }
             if case .failure = Request.decode(bytes).request { refused += 1 }
             if RejectionTests.decode(bytes) == nil {
-                let message = try ObservationMessage(decoding: bytes)
+                let message = try RobotObservation(decoding: bytes)
                 #expect(message.values.values.allSatisfy { $0.allSatisfy(\.isFinite) })
             }
-            _ = try? ChunkMessage(decoding: bytes)
+            _ = try? RobotChunk(decoding: bytes)
             _ = try? Reply.decode(bytes)
         }
         #expect(refused > 10_000)
-    }
-}
-
-/// A small seeded generator.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

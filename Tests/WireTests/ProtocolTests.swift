@@ -1,3 +1,4 @@
+import Robotics
 import Testing
 
 @testable import Wire
@@ -5,19 +6,19 @@ import Testing
 /// The messages of docs/PROTOCOL.md, byte for byte, both ways.
 @Suite struct ProtocolTests {
     let arm1: RobotID
-    let observation: ObservationMessage
-    let chunk: ChunkMessage
+    let observation: RobotObservation
+    let chunk: RobotChunk
 
     init() throws {
         arm1 = try #require(RobotID("arm1"))
-        observation = ObservationMessage(
+        observation = RobotObservation(
             robot: arm1,
             episode: .number(7),
             sequence: 8,
             timeNs: 1_000_000_000,
             values: ["observation.state": [0.5, -2]]
         )
-        chunk = ChunkMessage(
+        chunk = RobotChunk(
             robot: arm1,
             episode: .number(7),
             sequence: 8,
@@ -32,13 +33,13 @@ import Testing
             sampling: .init(
                 solver: "ddpm",
                 steps: 100,
-                method: "paradigms",
+                method: .paradigms,
                 window: 20,
                 tolerance: 0.1,
                 iterations: 25,
                 evaluations: 390,
                 residual: 0.0625,
-                quality: "converged"
+                quality: .converged
             ),
             timing: .init(
                 stages: .init(
@@ -59,24 +60,24 @@ import Testing
     @Test func observationIsAsOnThePage() throws {
         let bytes = try ProtocolPage.bytes("observation")
         #expect(observation.encoded() == bytes)
-        #expect(try ObservationMessage(decoding: bytes) == observation)
+        #expect(try RobotObservation(decoding: bytes) == observation)
     }
 
     @Test func chunkIsAsOnThePage() throws {
         let bytes = try ProtocolPage.bytes("chunk")
         var chunk = chunk
         #expect(chunk.encode() == bytes)
-        #expect(try ChunkMessage(decoding: bytes) == chunk)
+        #expect(try RobotChunk(decoding: bytes) == chunk)
         #expect(Array(chunk.action(1)) == [3, 4])
         #expect(chunk.beyondSteps == 1)
         #expect(chunk.frozenSteps == 1)
     }
 
-    @Test(arguments: [\ChunkMessage.beyond, \.frozen])
-    func actionsBeyondAndFrozenMayBeLeftOut(field: WritableKeyPath<ChunkMessage, [Float]> & Sendable) throws {
+    @Test(arguments: [\RobotChunk.beyond, \.frozen])
+    func actionsBeyondAndFrozenMayBeLeftOut(field: WritableKeyPath<RobotChunk, [Float]> & Sendable) throws {
         var chunk = chunk
         chunk[keyPath: field] = []
-        #expect(try ChunkMessage(decoding: chunk.encode()) == chunk)
+        #expect(try RobotChunk(decoding: chunk.encode()) == chunk)
         #expect(chunk.beyondSteps + chunk.frozenSteps == 1)
     }
 
@@ -85,7 +86,7 @@ import Testing
         var observation = observation
         observation.committed = ActionRows((0..<2 * steps).map { Float($0) }, actionDim: 2)
         #expect(observation.committed?.steps == steps)
-        #expect(try ObservationMessage(decoding: observation.encoded()) == observation)
+        #expect(try RobotObservation(decoding: observation.encoded()) == observation)
         let request = Request.decode(Request.predict(observation).encoded(number: 3))
         #expect(try request.request.get() == .predict(observation))
     }
@@ -100,7 +101,7 @@ import Testing
         }
         try #require(shapes.count == 3)
         (bytes[shapes[1] + 8], bytes[shapes[1] + 9]) = (4, 1)
-        let error = #expect(throws: MessageError.self) { try ChunkMessage(decoding: bytes) }
+        let error = #expect(throws: MessageError.self) { try RobotChunk(decoding: bytes) }
         #expect(error?.code == .badArray)
         #expect(error?.field == "beyond.shape")
     }
@@ -111,7 +112,7 @@ import Testing
         var chunk = chunk
         (chunk.actions, chunk.actionSteps, chunk.actionDim) = ([], shape[0], shape[1])
         (chunk.beyond, chunk.frozen) = ([], [])
-        let error = #expect(throws: MessageError.self) { try ChunkMessage(decoding: chunk.encode()) }
+        let error = #expect(throws: MessageError.self) { try RobotChunk(decoding: chunk.encode()) }
         #expect(error?.code == .badArray)
         #expect(error?.field == "action.shape")
     }
@@ -170,7 +171,7 @@ import Testing
     }
 
     @Test func commandIsAsOnThePage() throws {
-        let command = CommandMessage(
+        let command = RobotCommand(
             robot: arm1,
             episode: .number(7),
             tick: 85,
@@ -178,14 +179,14 @@ import Testing
             timeNs: 1_050_000_000,
             action: [1.5, 2.5],
             sequence: 8,
-            state: "running",
+            state: .running,
             isLimited: false,
             publishedNs: 5_050_200_000,
             wallNs: 1_700_000_000_000_000_000
         )
         let bytes = try ProtocolPage.bytes("command")
         #expect(command.encoded() == bytes)
-        #expect(try CommandMessage(decoding: bytes) == command)
+        #expect(try RobotCommand(decoding: bytes) == command)
     }
 
     @Test(
@@ -215,24 +216,27 @@ import Testing
         let encoder = MessagePackEncoder()
         encoder.value(.map(map))
         let bytes = encoder.bytes
-        let error = #expect(throws: MessageError.self) { try CommandMessage(decoding: bytes) }
+        let error = #expect(throws: MessageError.self) { try RobotCommand(decoding: bytes) }
         #expect(error?.code == code)
         #expect(error?.field == named)
     }
 
-    @Test(arguments: [[:], ["arm1": "running"], ["a": "stopped", "b.2": "faulted", "c": "holding"]])
-    func statusSurvives(states: [String: String]) throws {
+    @Test(
+        arguments: [[:], ["arm1": .running], ["a": .stopped, "b.2": .faulted, "c": .holding]]
+            as [[String: RobotState]]
+    )
+    func statusSurvives(states: [String: RobotState]) throws {
         var statistics = DaemonStatistics()
         statistics.commands = 5
         statistics.limitViolations = 6
         statistics.droppedObservations = 7
         statistics.latencyNs = ["total": .init(count: 5, p50: 1, p90: 2, p99: 3, max: 4)]
         let robots = states.mapValues { state in
-            StatusMessage.Robot(
+            RobotStatus(
                 state: state,
                 reason: "held for 5000 ms: no fresh observation",
                 forNs: 1,
-                episode: state == "running" ? .number(.max) : .name("e"),
+                episode: state == .running ? .number(.max) : .name("e"),
                 sequence: 2,
                 silentNs: .max,
                 chunks: 3,
@@ -256,7 +260,7 @@ import Testing
     func sessionSurvives(session: UInt64?) throws {
         var observation = observation
         observation.session = session
-        #expect(try ObservationMessage(decoding: observation.encoded()) == observation)
+        #expect(try RobotObservation(decoding: observation.encoded()) == observation)
         let request = Request.predict(observation)
         #expect(try Request.decode(request.encoded(number: 1)).request.get() == request)
     }
@@ -291,7 +295,7 @@ import Testing
         observation.episode = .name("2026-01-02T03:04:05")
         observation.replan = replan
         observation.noiseSeed = noiseSeed
-        #expect(try ObservationMessage(decoding: observation.encoded()) == observation)
+        #expect(try RobotObservation(decoding: observation.encoded()) == observation)
     }
 
     @Test func infoSurvives() throws {
@@ -311,7 +315,7 @@ import Testing
                 nActionSteps: 8,
                 actionDim: 2
             ),
-            sampler: .init(solver: "ddim", steps: 10, method: "sequential", kernel: "f32 on avx2"),
+            sampler: .init(solver: "ddim", steps: 10, method: .sequential, kernel: "f32 on avx2"),
             endpoints: .init(observations: "inproc://a", chunks: "inproc://b", requests: "inproc://c"),
             statistics: statistics
         )

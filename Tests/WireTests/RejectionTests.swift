@@ -1,3 +1,4 @@
+import Robotics
 import Testing
 
 @testable import Wire
@@ -41,7 +42,7 @@ import Testing
 
     static func decode(_ bytes: [UInt8]) -> MessageError? {
         do throws(MessageError) {
-            _ = try ObservationMessage(decoding: bytes)
+            _ = try RobotObservation(decoding: bytes)
             return nil
         } catch {
             return error
@@ -71,7 +72,7 @@ import Testing
     }
 
     @Test func goodIsAccepted() throws {
-        let message = try ObservationMessage(decoding: Self.observation(nil, nil))
+        let message = try RobotObservation(decoding: Self.observation(nil, nil))
         #expect(message.values == ["observation.state": [0.5, 2]])
         #expect(message.replan == nil)
         #expect(message.noiseSeed == nil)
@@ -176,7 +177,7 @@ import Testing
                 dtype: .string(dtype),
                 shape: .array([.unsigned(UInt64(expected.count))])
             )
-            let message = try ObservationMessage(decoding: Self.observation("observation", array))
+            let message = try RobotObservation(decoding: Self.observation("observation", array))
             #expect(message.values["observation.state"] == expected, "\(dtype)")
         }
     }

@@ -1,7 +1,7 @@
 import Foundation
 import Harness
 
-@testable import Safetensors
+@testable import StrictJSON
 
 /// JSON documents. What is accepted reads the same when it is written out, and is JSON for Foundation too.
 @_cdecl("LLVMFuzzerTestOneInput")

@@ -1,4 +1,5 @@
 import Harness
+import Robotics
 
 @testable import Wire
 
@@ -24,17 +25,17 @@ private let roomy = MessagePackLimits(messageBytes: 1 << 26, depth: 8, values: 1
 
 private func observation(_ bytes: [UInt8]) {
     do throws(MessageError) {
-        let message = try ObservationMessage(decoding: bytes)
+        let message = try RobotObservation(decoding: bytes)
         check(message)
         requireSame(message.encoded()) { bytes throws(MessageError) in
-            try ObservationMessage(decoding: bytes, limits: roomy).encoded()
+            try RobotObservation(decoding: bytes, limits: roomy).encoded()
         }
     } catch {
         requireOneLine(error)
     }
 }
 
-private func check(_ message: ObservationMessage) {
+private func check(_ message: RobotObservation) {
     require(RobotID(message.robot.text) == message.robot, "a robot id that is none")
     for (name, values) in message.values {
         require(values.allSatisfy(\.isFinite), "\(name) has a number that is not finite")
@@ -43,10 +44,10 @@ private func check(_ message: ObservationMessage) {
 
 private func chunk(_ bytes: [UInt8]) {
     do throws(MessageError) {
-        var message = try ChunkMessage(decoding: bytes)
+        var message = try RobotChunk(decoding: bytes)
         check(message)
         requireSame(message.encode()) { bytes throws(MessageError) in
-            var message = try ChunkMessage(decoding: bytes, limits: roomy)
+            var message = try RobotChunk(decoding: bytes, limits: roomy)
             return message.encode()
         }
     } catch {
@@ -54,7 +55,7 @@ private func chunk(_ bytes: [UInt8]) {
     }
 }
 
-private func check(_ chunk: ChunkMessage) {
+private func check(_ chunk: RobotChunk) {
     require((chunk.actions + chunk.beyond).allSatisfy(\.isFinite), "an action that is not finite")
     require(chunk.actionSteps > 0 && chunk.actionDim > 0, "no actions")
     require(chunk.actions.count == chunk.actionSteps * chunk.actionDim, "actions do not fill their shape")
@@ -92,10 +93,10 @@ private func reply(_ bytes: [UInt8]) {
 
 private func command(_ bytes: [UInt8]) {
     do throws(MessageError) {
-        let message = try CommandMessage(decoding: bytes)
+        let message = try RobotCommand(decoding: bytes)
         require(message.action.allSatisfy(\.isFinite), "a command that is not finite")
         requireSame(message.encoded()) { bytes throws(MessageError) in
-            try CommandMessage(decoding: bytes, limits: roomy).encoded()
+            try RobotCommand(decoding: bytes, limits: roomy).encoded()
         }
     } catch {
         requireOneLine(error)

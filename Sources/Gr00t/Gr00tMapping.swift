@@ -1,0 +1,121 @@
+import Robotics
+import Wire
+
+/// How the names of a client of a GR00T policy server relate to those of the policy.
+public struct Gr00tMapping: Sendable, Hashable {
+    /// Where the policy's earlier observations come from when a client sends fewer time steps than the policy looks back on.
+    public enum Lookback: String, Sendable, Hashable, CaseIterable {
+        /// From nowhere: every request must hold them all, as `get_modality_config` says, and others are refused.
+        case request
+        /// The first time step of the request stands in for those before it, as at the start of an episode.
+        case repeated
+        /// From the client's requests before. Right only for a client that asks at every control step.
+        case calls
+    }
+
+    /// For each feature of the policy the keys whose arrays, one after the other, are its numbers.
+    public var observations: [String: [String]]
+    /// The arrays of an answer; together they hold every dimension of an action once.
+    public var actions: [Gr00tActions.Part]
+    /// What is done with a request of too few time steps.
+    public var lookback: Lookback
+    /// The version of the clients, whose form and names the answer to `get_modality_config` has. `get_action` is answered
+    /// in the version of each request.
+    public var version: Gr00tVersion
+
+    /// A mapping; ``Daemon/start()`` checks it against the policy.
+    public init(
+        observations: [String: [String]],
+        actions: [Gr00tActions.Part],
+        lookback: Lookback = .request,
+        version: Gr00tVersion = .n16
+    ) {
+        self.observations = observations
+        self.actions = actions
+        self.lookback = lookback
+        self.version = version
+    }
+
+    /// Maps each feature to a key of its own name, and all of an action to `action`.
+    public init(standardFor policy: PolicyDescription) {
+        self.init(
+            observations: Dictionary(
+                policy.features.map { ($0.name, [$0.name]) },
+                uniquingKeysWith: { first, _ in first }
+            ),
+            actions: [.init(key: "action", dimensions: Array(0..<policy.actionDim))]
+        )
+    }
+
+    /// - Throws: ``Gr00tMappingError`` where a feature has no keys or the policy no such feature, where a key of an action
+    ///   comes twice (`action.` in front makes no difference) or has no dimensions, and where a dimension is beyond the action, comes twice or is left out.
+    package func check(_ policy: PolicyDescription) throws(Gr00tMappingError) {
+        let features = policy.features.map(\.name)
+        for feature in features where observations[feature]?.isEmpty ?? true {
+            throw Gr00tMappingError(
+                "observations.\(feature)",
+                "no keys, expected those that hold its numbers"
+            )
+        }
+        if let unknown = observations.keys.filter({ !features.contains($0) }).min() {
+            throw Gr00tMappingError(
+                "observations.\(unknown)",
+                "the policy observes \(features.joined(separator: " and ")) only"
+            )
+        }
+        var keyOf: [Int: String] = [:]
+        var keys: Set<String> = []
+        for part in actions {
+            let field = "actions.\(part.key)"
+            guard keys.insert(Gr00tVersion.n16.name(of: part.key, in: "action")).inserted else {
+                throw Gr00tMappingError(field, "the key comes twice, with or without action. in front")
+            }
+            guard !part.dimensions.isEmpty else { throw Gr00tMappingError(field, "no dimensions") }
+            for dimension in part.dimensions {
+                guard (0..<policy.actionDim).contains(dimension) else {
+                    throw Gr00tMappingError(
+                        field,
+                        "dimension \(dimension), expected 0 to \(policy.actionDim - 1): an action has \(policy.actionDim)"
+                    )
+                }
+                if let other = keyOf.updateValue(part.key, forKey: dimension) {
+                    throw Gr00tMappingError(field, "dimension \(dimension) is in \(other) already")
+                }
+            }
+        }
+        if let missing = (0..<policy.actionDim).first(where: { keyOf[$0] == nil }) {
+            throw Gr00tMappingError("actions", "dimension \(missing) is in none of \(keys.count) keys")
+        }
+    }
+
+    /// What `get_modality_config` answers.
+    package func modalities(of policy: PolicyDescription) -> [Gr00tReply.Modality] {
+        var stateKeys: [String] = []
+        for key in policy.features.flatMap({ observations[$0.name] ?? [] }) {
+            let name = version.name(of: key, in: "state")
+            if !stateKeys.contains(name) { stateKeys.append(name) }
+        }
+        let actionKeys = actions.map { version.name(of: $0.key, in: "action") }
+        let steps = lookback == .request ? policy.nObsSteps : 1
+        return [
+            .init(name: "state", deltaIndices: Array((1 - steps)...0), keys: stateKeys),
+            .init(name: "action", deltaIndices: Array(0..<policy.nActionSteps), keys: actionKeys),
+        ]
+    }
+}
+
+/// A ``Gr00tMapping`` that does not go with the policy.
+public struct Gr00tMappingError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The entry: `observations.<feature>` or `actions.<key>`.
+    public let field: String
+    /// What was found and what was expected.
+    public let message: String
+
+    package init(_ field: String, _ message: String) {
+        self.field = field
+        self.message = message
+    }
+
+    /// The entry, what was found and what was expected.
+    public var description: String { "gr00t: \(field): \(message)" }
+}

@@ -1,0 +1,405 @@
+import RealTime
+import Robotics
+import Safety
+
+/// Looks after one robot: who speaks for it, what state it is in, what it is told at each tick. No socket, and every time
+/// is given.
+package struct Pilot: Sendable {
+    /// Whose pilot it is.
+    package let robot: RobotID
+    private var supervisor: Supervisor
+    /// Nil for a robot without a robot file, which gets chunks and no commands.
+    private var stream: CommandStream?
+    private let file: RobotFile?
+    private var session: UInt64?
+    /// How the robot wants the keys of arrays packed.
+    package private(set) var arrayKeys = ArrayKeys.binary
+    private var episode: EpisodeID
+    /// Whether the next observation begins an episode, whatever it says.
+    private var isForgotten = true
+    private var newestSequence: UInt64 = 0
+    private var heardNs: UInt64
+    private var chunks: UInt64 = 0
+    private var commands: UInt64 = 0
+    private var toldState = RobotState.idle
+    /// Whether the last command that was published says that the robot is brought to rest, or none was. A robot that no longer
+    /// runs is told so at least once, also if it rests already.
+    private var hasBeenHeld = true
+    package private(set) var limitViolations: UInt64 = 0
+    /// The robot's own stop; nil where it is not stopped, or only with every other one.
+    package private(set) var stop: Stop?
+    /// The newest stop, whether or not the robot was stopped already.
+    package private(set) var stopOrder = StopOrder.none
+    /// Whether the robot is known by more than its name: it was heard of, or a robot file names it.
+    package private(set) var isKnown: Bool
+    /// Whether the robot was stopped or released since this was set to false.
+    package var hasStopChanged = false
+
+    /// While a session has spoken within so long, no other may.
+    package static let sessionHeldNs: UInt64 = 1_000_000_000
+
+    /// The pilot of a robot of which nothing is known.
+    package init(
+        robot: RobotID,
+        file: RobotFile?,
+        strategy: ChunkStrategy,
+        policy: PolicyDescription,
+        nowNs: UInt64
+    ) {
+        self.robot = robot
+        episode = .number(0)
+        supervisor = Supervisor(nowNs: nowNs)
+        stream = file.map { CommandStream(file: $0, strategy: strategy, policy: policy) }
+        self.file = file
+        heardNs = nowNs
+        isKnown = file?.robot != nil
+    }
+
+    /// The robot's state.
+    package var state: RobotState { supervisor.state }
+
+    /// Whether chunks are planned for it.
+    package var mayMove: Bool { supervisor.mayMove }
+
+    /// Whether nothing is lost by forgetting the robot: one that is stopped, or moves by the daemon's commands, must be
+    /// known on.
+    package var mayBeForgotten: Bool {
+        guard let stream else { return mayMove }
+        return state == .idle && stream.isAtRest
+    }
+
+    /// Why nothing is planned for it; nil where something is.
+    package var refusal: MessageError? {
+        mayMove ? nil : MessageError(.stopped, "robot \(robot) is \(state.rawValue): \(supervisor.reason)")
+    }
+
+    // MARK: Observations in
+
+    /// Checks who speaks, and when.
+    /// - Throws: ``MessageError`` `robotTaken`, `clockBackwards`, or `outOfRange` for a time or a step that cannot be.
+    package mutating func admit(_ observation: RobotObservation, receivedNs: UInt64) throws(MessageError) {
+        if !isForgotten, let session, session != observation.session,
+            receivedNs &- heardNs < Self.sessionHeldNs
+        {
+            throw MessageError(
+                .robotTaken,
+                field: "session",
+                "another process, session \(session), speaks for robot \(observation.robot); "
+                    + "expected it to have been silent for \(Self.sessionHeldNs / 1_000_000) ms"
+            )
+        }
+        guard let stream else { return }
+        try stream.check(observation, receivedNs: receivedNs)
+        guard !beginsEpisode(observation), observation.sequence > newestSequence,
+            stream.goesBack(to: observation.timeNs)
+        else { return }
+        handle(.clockWasSet, "a later observation has an earlier time stamp", nowNs: receivedNs)
+        throw MessageError(
+            .clockBackwards,
+            field: "time_ns",
+            "found \(observation.timeNs), expected at least that of the observation before; a clock that was set begins an episode"
+        )
+    }
+
+    /// The time stamp of an observation that has none: that of its receipt, by the clock that the robot's are made with.
+    package func timeStamp(receivedNs: UInt64) -> UInt64 { stream?.timeStamp(receivedNs: receivedNs) ?? receivedNs }
+
+    /// Whether the observation comes from another process than those before it, whose history is not its own.
+    package func isOfNewSession(_ observation: RobotObservation) -> Bool {
+        !isForgotten && observation.session != session
+    }
+
+    private func beginsEpisode(_ observation: RobotObservation) -> Bool {
+        isForgotten || observation.episode != episode || observation.session != session
+    }
+
+    /// Takes an observation that is in the history. Returns whether the daemon should plan a chunk from it, where the robot
+    /// leaves that to the daemon.
+    ///
+    /// - Parameters:
+    ///   - isNew: whether it entered now; else it is a repeat.
+    ///   - isPublished: whether its chunk would be carried out; that of a prediction is not.
+    package mutating func observe(
+        _ observation: RobotObservation,
+        isNew: Bool,
+        isPublished: Bool = true,
+        receivedNs: UInt64
+    ) -> Bool {
+        guard isNew else { return stream == nil }
+        if beginsEpisode(observation) {
+            endEpisode("a new episode began", nowNs: receivedNs)
+            isForgotten = false
+        }
+        (episode, session) = (observation.episode, observation.session)
+        newestSequence = observation.sequence
+        if isPublished { arrayKeys = observation.arrayKeys ?? .binary }
+        heardNs = receivedNs
+        isKnown = true
+        let mayAsk = isPublished && observation.replan != false && mayMove
+        let asks = stream?.observe(observation, mayAsk: mayAsk, receivedNs: receivedNs) ?? true
+        checkRobot(nowNs: receivedNs)
+        // A chunk that came while there was nothing fresh to carry it out by.
+        if stream?.hasPlan(at: receivedNs) == true { carryOut(nowNs: receivedNs) }
+        return asks
+    }
+
+    /// Forgets the episode.
+    package mutating func endEpisode(_ reason: String, nowNs: UInt64) {
+        stream?.endEpisode()
+        isForgotten = true
+        handle(.episodeEnded, reason, nowNs: nowNs)
+    }
+
+    /// The actions that will be carried out while a chunk is planned; see ``CommandStream/committedActions(from:)``.
+    package func committedActions(from sequence: UInt64) -> ActionRows? {
+        state == .running ? stream?.committedActions(from: sequence) : nil
+    }
+
+    // MARK: Chunks
+
+    /// Takes a chunk that is there, and brings it within the limits.
+    ///
+    /// - Parameter isCarriedOut: whether it becomes commands; a prediction does not.
+    /// - Throws: ``MessageError`` `stopped` where it must not go out.
+    package mutating func receive(
+        _ chunk: inout RobotChunk,
+        isCarriedOut: Bool,
+        nowNs: UInt64
+    ) throws(MessageError) {
+        if let refusal { throw refusal }
+        if let limits = file?.limits, let violation = chunk.bringWithin(limits) {
+            limitViolations += 1
+            if limits.onViolation == .stop {
+                handle(.limitBroken, violation, nowNs: nowNs)
+                if let refusal { throw refusal }
+            }
+        }
+        chunks += 1
+        guard isCarriedOut else { return }
+        let hasJoined = stream?.receive(chunk, nowNs: nowNs) ?? true
+        if hasJoined { carryOut(nowNs: nowNs) }
+    }
+
+    private mutating func carryOut(nowNs: UInt64) {
+        guard isFresh(nowNs) else { return }
+        if state == .idle { stream?.beginMotion() }
+        handle(.chunkJoined, "a chunk took over", nowNs: nowNs)
+    }
+
+    /// The policy failed on one of the robot's observations. A robot that carries out chunks by itself goes on with its own.
+    package mutating func policyFailed(_ reason: String, nowNs: UInt64) {
+        guard stream != nil else { return }
+        handle(.policyFailed, reason, nowNs: nowNs)
+    }
+
+    // MARK: People
+
+    /// Stops the robot. Returns whether it was not stopped before.
+    ///
+    /// - Parameters:
+    ///   - withEveryRobot: whether it is one of all that are stopped, and not stopped for itself.
+    ///   - connection: the connection that asked for it.
+    package mutating func stop(
+        _ reason: String,
+        withEveryRobot: Bool = false,
+        connection: [UInt8]? = nil,
+        nowNs: UInt64
+    ) -> Bool {
+        let isNew = handle(.stopRequested, reason, nowNs: nowNs)
+        stopOrder = StopOrder(nowNs: nowNs, connection: connection)
+        if isNew, withEveryRobot { stop = nil }
+        return isNew
+    }
+
+    /// Puts a robot that is not stopped back into a stop of before the daemon's start.
+    package mutating func restore(_ stop: Stop, nowNs: UInt64) {
+        let reason = "\(stop.reason) (at \(stop.time), before the daemon's start)"
+        handle(stop.isFault ? .policyFailed : .stopRequested, reason, nowNs: nowNs)
+        (self.stop, hasStopChanged) = (stop, false)
+    }
+
+    /// Releases the robot. Returns whether it was stopped.
+    package mutating func resume(nowNs: UInt64) -> Bool {
+        handle(.resumeRequested, "resumed; no chunk yet", nowNs: nowNs)
+    }
+
+    // MARK: Commands
+
+    /// When the next command is due; nil if none is.
+    package func nextTickNs(after nowNs: UInt64) -> UInt64? { stream?.nextTickNs(after: nowNs) }
+
+    /// The command that is due, after what the watchdogs say.
+    package mutating func tick(nowNs: UInt64) -> RobotCommand? {
+        guard stream != nil else { return nil }
+        watch(nowNs)
+        guard let period = stream?.takePeriod(at: nowNs) else { return nil }
+        defer { updateCommands(nowNs) }
+        var tick = state == .running ? stream?.advance(period) : nil
+        switch tick {
+        case .refused(let violation):
+            limitViolations += 1
+            handle(.limitBroken, violation, nowNs: nowNs)
+        case .nothingPlanned:
+            handle(
+                .chunkMissing,
+                "the chunk in force has run out and the next one is not there",
+                nowNs: nowNs
+            )
+        case .command, .waiting, nil:
+            break
+        }
+        if state != .running {
+            let isMoving = stream.map { !$0.isAtRest } ?? false
+            tick = state == .holding || isMoving || !hasBeenHeld ? stream?.brake(period) : nil
+            hasBeenHeld = true
+        }
+        guard case .command(let command, let number, let step, let timeNs) = tick, let stream else {
+            return nil
+        }
+        if state == .running { hasBeenHeld = false }
+        if command.violation != nil { limitViolations += 1 }
+        commands += 1
+        return RobotCommand(
+            robot: robot,
+            episode: episode,
+            tick: number,
+            step: step,
+            timeNs: timeNs,
+            action: command.action,
+            sequence: stream.sequence,
+            state: state == .running ? .running : .holding,
+            isLimited: command.violation != nil,
+            // The limits hold by this time: no later one is read.
+            publishedNs: nowNs,
+            wallNs: Clock.wallNs()
+        )
+    }
+
+    /// Has commands go out while the robot is told anything, and ends them when it rests and is told nothing.
+    private mutating func updateCommands(_ nowNs: UInt64) {
+        guard let stream else { return }
+        if state == .running || state == .holding || !stream.isAtRest || !hasBeenHeld {
+            self.stream?.startCommands(at: nowNs)
+        } else {
+            self.stream?.stopCommands()
+        }
+    }
+
+    // MARK: Watchdogs
+
+    private func isFresh(_ nowNs: UInt64) -> Bool {
+        guard let watchdogs = file?.watchdogs, let newestNs = stream?.newestObservationNs else { return true }
+        return nowNs <= newestNs || nowNs - newestNs <= watchdogs.observationNs
+    }
+
+    private mutating func watch(_ nowNs: UInt64) {
+        guard let watchdogs = file?.watchdogs else { return }
+        if let pauseNs = stream?.endMotionAfterPause(at: nowNs) {
+            let reason = "the daemon sent no command for \(pauseNs / 1_000_000) ms, because it did not run"
+            if pauseNs > watchdogs.observationNs { handle(.commandsPaused, reason, nowNs: nowNs) }
+            if let longestNs = watchdogs.stopAfterNs, pauseNs > longestNs {
+                handle(.heldTooLong, reason, nowNs: nowNs)
+            }
+        }
+        if state == .running, !isFresh(nowNs) {
+            let stamps = stream?.stampFault.map { "; \($0)" } ?? ""
+            handle(
+                .observationsStopped,
+                "no fresh observation for \(watchdogs.observationNs / 1_000_000) ms\(stamps)",
+                nowNs: nowNs
+            )
+        }
+        if state == .holding, let longestNs = watchdogs.stopAfterNs, nowNs &- supervisor.sinceNs > longestNs {
+            handle(
+                .heldTooLong,
+                "held for \(longestNs / 1_000_000) ms: \(supervisor.reason)",
+                nowNs: nowNs
+            )
+        }
+    }
+
+    /// Looks at what a new observation says of the robot and its clock.
+    private mutating func checkRobot(nowNs: UInt64) {
+        guard state == .running || state == .holding, let stream else { return }
+        if let fault = stream.feedbackFault { handle(.feedbackFar, fault, nowNs: nowNs) }
+        if let seconds = stream.clockStep {
+            let direction = seconds > 0 ? "forward" : "back"
+            handle(
+                .clockWasSet,
+                "the robot's clock was set \(direction) by \(Float(abs(seconds))) s while the robot moved",
+                nowNs: nowNs
+            )
+        }
+    }
+
+    /// What is wrong with the robot and does not keep it from moving; nil if nothing is.
+    package var warning: String? {
+        guard let file, let stream else { return nil }
+        if let fault = stream.stampFault { return "\(robot): \(fault)" }
+        guard let hertz = stream.unexpectedHz else { return nil }
+        let found = (hertz * 100).rounded() / 100
+        return
+            "\(robot): \(found) control steps a second by its time stamps, expected control_hz, \(file.controlHz)"
+    }
+
+    @discardableResult
+    private mutating func handle(_ event: RobotEvent, _ reason: String, nowNs: UInt64) -> Bool {
+        guard supervisor.handle(event, reason: reason, nowNs: nowNs) else { return false }
+        if !mayMove {
+            stop = Stop(isFault: state == .faulted, reason: reason, wallNs: Clock.wallNs())
+            stopOrder = StopOrder(nowNs: nowNs)
+            hasStopChanged = true
+        } else if event == .resumeRequested {
+            (stop, hasStopChanged) = (nil, true)
+        }
+        // What was planned before is not carried out after a rest: the next observation asks anew.
+        if supervisor.state != .running { stream?.forgetPlan() }
+        updateCommands(nowNs)
+        if !mayMove { stream?.hastenCommand(at: nowNs) }
+        return true
+    }
+
+    /// The state and what led to it, where it is another than when this was asked last.
+    package mutating func stateChange() -> (state: RobotState, reason: String)? {
+        guard toldState != state else { return nil }
+        toldState = state
+        return (state, supervisor.reason)
+    }
+
+    /// The robot's part of a heartbeat.
+    package func status(nowNs: UInt64) -> RobotStatus {
+        RobotStatus(
+            state: state,
+            reason: supervisor.reason,
+            forNs: nowNs &- supervisor.sinceNs,
+            episode: episode,
+            sequence: newestSequence,
+            silentNs: nowNs &- min(heardNs, nowNs),
+            chunks: chunks,
+            commands: commands,
+            limitViolations: limitViolations
+        )
+    }
+}
+
+extension RobotChunk {
+    /// Brings each action within the positions that the limits allow, and says what was outside among those that are meant to be
+    /// carried out, if anything was. An action whose tool is outside the workspace cannot be brought inside; it is reported and
+    /// left.
+    fileprivate mutating func bringWithin(_ limits: ActionLimits) -> String? {
+        var violation: String?
+        for row in stride(from: 0, to: actions.count, by: actionDim) where violation == nil {
+            violation = limits.violation(of: actions[row..<row + actionDim])
+        }
+        func check(_ rows: inout [Float]) {
+            for row in stride(from: 0, to: rows.count, by: actionDim) {
+                for (index, dimension) in limits.dimensions.enumerated() {
+                    rows[row + index] = dimension.clamped(rows[row + index])
+                }
+            }
+        }
+        check(&actions)
+        check(&beyond)
+        return violation
+    }
+}

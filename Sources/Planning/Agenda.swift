@@ -1,0 +1,335 @@
+import Policy
+import Robotics
+
+/// What is known of each robot, and what is to be planned next. No sockets and no clocks: the rules alone.
+///
+/// - Observations enter a robot's history in the order of their sequence numbers; a new episode id starts a fresh
+///   history, padded with its first observation.
+/// - Of the published observations of a robot that ask for a chunk, only the newest waits. Requests to predict wait one
+///   and all, up to a bound.
+/// - Robots take turns: each turn plans one chunk, or those of several robots together. Robots that get commands come first,
+///   and a robot's own observation comes before predictions for it; see ``Turns``.
+/// - A robot without commands takes turns with the predictions for it.
+package struct Agenda {
+    /// What became of an observation that was accepted.
+    package enum Reception: Hashable {
+        /// It entered the history.
+        case new
+        /// It was there already.
+        case duplicate
+    }
+
+    /// How much is kept, and for whom.
+    package struct Settings: Sendable, Hashable {
+        /// The most robots whose history is kept; beyond, the one heard least recently is forgotten.
+        package var maximumRobots: Int
+        /// The most predictions that wait, less than `maximumRobots`.
+        package var maximumWaitingPredictions: Int
+        /// The seed that noise seeds are derived from.
+        package var seed: UInt64
+        /// The ids of robots that get commands.
+        package var commandedRobots: Set<String>
+        /// Whether every robot gets commands.
+        package var isEveryRobotCommanded: Bool
+
+        package init(
+            maximumRobots: Int = 256,
+            maximumWaitingPredictions: Int = 16,
+            seed: UInt64 = 0,
+            commandedRobots: Set<String> = [],
+            isEveryRobotCommanded: Bool = false
+        ) {
+            self.maximumRobots = maximumRobots
+            self.maximumWaitingPredictions = maximumWaitingPredictions
+            self.seed = seed
+            self.commandedRobots = commandedRobots
+            self.isEveryRobotCommanded = isEveryRobotCommanded
+        }
+    }
+
+    private struct Robot {
+        var episode: EpisodeID
+        var newestSequence: UInt64
+        var history: ObservationHistory
+        var lastHeard: UInt64 = 0
+        var lastHeardNs: UInt64 = 0
+        /// The episode before, whose late messages must not begin it again.
+        var previousEpisode: EpisodeID?
+        var waiting: PlanningJob?
+        var predictions: [PlanningJob] = []
+        /// The last turn was its observation's, so that a prediction is next.
+        var isPredictionNext = false
+    }
+
+    /// While an episode has been heard within so long, the one before does not begin again.
+    private static let episodeHeldNs: UInt64 = 1_000_000_000
+
+    private let emptyHistory: ObservationHistory
+    private let settings: Settings
+    private var robots: [RobotID: Robot] = [:]
+    /// The robots that have something to plan.
+    private var turns = Turns()
+    private var heard: UInt64 = 0
+    private var waitingPredictions = 0
+    /// What is being planned, by robot, and whether anybody still wants it.
+    private var inFlight: [RobotID: (job: PlanningJob, isWanted: Bool)] = [:]
+    /// Published observations that asked for a chunk and were overtaken by a newer one.
+    package private(set) var superseded: UInt64 = 0
+
+    /// An agenda that knows no robot.
+    ///
+    /// - Parameter emptyHistory: what a robot's history begins as.
+    package init(emptyHistory: ObservationHistory, settings: Settings) {
+        precondition(
+            settings.maximumRobots > settings.maximumWaitingPredictions,
+            "maximumRobots is \(settings.maximumRobots), expected more than maximumWaitingPredictions"
+        )
+        self.emptyHistory = emptyHistory
+        self.settings = settings
+    }
+
+    /// The number of robots whose history is kept.
+    package var robotCount: Int { robots.count }
+
+    /// Whether a robot's history is kept.
+    package func knows(_ robot: RobotID) -> Bool { robots[robot] != nil }
+
+    /// Takes an observation that has been checked against the policy.
+    ///
+    /// - Parameters:
+    ///   - preceding: observations that enter the history before it, oldest first.
+    ///   - destination: where its chunk is to go. A client gets one whatever `replan` says.
+    ///   - receivedNs: the monotonic clock when it had been read from its socket.
+    ///   - now: the monotonic clock, asked when the observation is in the history.
+    ///   - wantsChunk: whether one is to be planned for the robot's topic; asked when the observation is in the history, with
+    ///     whether it entered now.
+    ///   - committed: what the robot will carry out until the chunk is there, where the observation does not say; asked after
+    ///     `wantsChunk`.
+    /// - Throws: ``MessageError`` `stale`, and `busy` where too many predictions wait; the history is as before then.
+    package mutating func receive(
+        _ observation: RobotObservation,
+        preceding: [[String: [Float]]] = [],
+        for destination: PlanningJob.Destination,
+        receivedNs: UInt64,
+        now: () -> UInt64,
+        wantsChunk: (_ isNew: Bool) -> Bool,
+        committed: () -> ActionRows? = { nil }
+    ) throws(MessageError) -> Reception {
+        if destination != .topic, waitingPredictions >= settings.maximumWaitingPredictions {
+            throw MessageError(
+                .busy,
+                "\(waitingPredictions) predict requests wait already; at most that many are kept"
+            )
+        }
+        let (reception, history) = try enter(observation, preceding: preceding, receivedNs: receivedNs)
+        if wantsChunk(reception == .new) || destination != .topic {
+            let noiseSeed =
+                observation.noiseSeed
+                ?? NoiseSeed.derived(
+                    from: settings.seed,
+                    robot: observation.robot,
+                    episode: observation.episode,
+                    sequence: observation.sequence
+                )
+            add(
+                PlanningJob(
+                    robot: observation.robot,
+                    episode: observation.episode,
+                    sequence: observation.sequence,
+                    timeNs: observation.timeNs,
+                    history: history,
+                    noiseSeed: noiseSeed,
+                    frozen: (observation.committed ?? committed())?.values ?? [],
+                    destination: destination,
+                    arrayKeys: observation.arrayKeys ?? .binary,
+                    receivedNs: receivedNs,
+                    queuedNs: now()
+                )
+            )
+        }
+        return reception
+    }
+
+    /// The next chunks to plan together, or the next one, unless some are being planned. At most one for each robot.
+    ///
+    /// - Parameter groupSize: of so many that wait, how many to plan together.
+    package mutating func next(groupSize: (_ waiting: Int) -> Int = { _ in 1 }) -> [PlanningJob] {
+        guard inFlight.isEmpty, let line = turns.nextLine() else { return [] }
+        let count = groupSize(turns.count(line))
+        var jobs: [PlanningJob] = []
+        repeat {
+            guard let job = takeTurn(in: line) else { break }
+            jobs.append(job)
+            inFlight[job.robot] = (job, true)
+        } while jobs.count < count && turns.first(line).map { inFlight[$0] == nil } ?? false
+        // Those that still wait need their part of the time as well.
+        let groups = 1 + (turns.count(waitingFor: line) + jobs.count - 1) / max(jobs.count, 1)
+        return jobs.map { job in
+            var job = job
+            job.groupsWaiting = groups - 1
+            return job
+        }
+    }
+
+    /// Whether a robot gets commands.
+    private func isCommanded(_ robot: RobotID) -> Bool {
+        settings.isEveryRobotCommanded || settings.commandedRobots.contains(robot.text)
+    }
+
+    /// Where a robot waits whose observation asks for a chunk.
+    private func line(of robot: RobotID) -> Turns.Line { isCommanded(robot) ? .commanded : .others }
+
+    private mutating func takeTurn(in line: Turns.Line) -> PlanningJob? {
+        guard let id = turns.takeFirst(line), var robot = robots[id] else { return nil }
+        let observationLine = self.line(of: id)
+        let mayObserve = line == observationLine && robot.waiting != nil
+        let mayPredict = line == .others && !robot.predictions.isEmpty
+        let job: PlanningJob?
+        if mayPredict, !mayObserve || robot.isPredictionNext {
+            job = robot.predictions.removeFirst()
+            waitingPredictions -= 1
+            robot.isPredictionNext = false
+        } else {
+            job = robot.waiting
+            robot.waiting = nil
+            robot.isPredictionNext = line == .others
+        }
+        if robot.waiting != nil { turns.add(id, to: observationLine) }
+        if !robot.predictions.isEmpty { turns.add(id, to: .others) }
+        robots[id] = robot
+        return job
+    }
+
+    /// Notes that what is planned for a job is answered already. Returns whether anybody still wanted it.
+    package mutating func answer(_ job: PlanningJob) -> Bool {
+        defer { inFlight[job.robot]?.isWanted = false }
+        return inFlight[job.robot]?.isWanted ?? false
+    }
+
+    /// Notes that a chunk is there, or will not be. Returns whether anybody still wants it.
+    package mutating func finish(_ job: PlanningJob) -> Bool {
+        inFlight.removeValue(forKey: job.robot)?.isWanted ?? false
+    }
+
+    /// Forgets a robot, what waits for it and what is in flight for it; with an episode, only if that is its episode.
+    /// Returns nil where there was nothing to forget, else the jobs that will not be planned, or planned in vain.
+    package mutating func reset(_ id: RobotID, episode: EpisodeID?) -> [PlanningJob]? {
+        guard let robot = robots[id], episode == nil || episode == robot.episode else { return nil }
+        var dropped = robot.predictions
+        waitingPredictions -= dropped.count
+        forget(id)
+        if let planned = inFlight[id], planned.isWanted {
+            inFlight[id]?.isWanted = false
+            dropped.append(planned.job)
+        }
+        return dropped
+    }
+
+    /// The predictions that wait or are in flight, for the end of the daemon.
+    package var unansweredPredictions: [PlanningJob] {
+        let waiting = robots.values.flatMap(\.predictions)
+        return waiting + inFlight.values.filter { $0.isWanted && $0.job.destination != .topic }.map(\.job)
+    }
+
+    private mutating func enter(
+        _ observation: RobotObservation,
+        preceding: [[String: [Float]]],
+        receivedNs: UInt64
+    ) throws(MessageError) -> (Reception, ObservationHistory) {
+        heard += 1
+        let id = observation.robot
+        if var robot = robots[id], robot.episode == observation.episode {
+            robot.lastHeard = heard
+            robot.lastHeardNs = receivedNs
+            defer { robots[id] = robot }
+            if observation.sequence == robot.newestSequence { return (.duplicate, robot.history) }
+            guard observation.sequence > robot.newestSequence else {
+                throw MessageError(
+                    .stale,
+                    field: "sequence",
+                    "found \(observation.sequence), expected at least \(robot.newestSequence) in episode \(robot.episode)"
+                )
+            }
+            var history = robot.history
+            for values in preceding { try history.append(values) }
+            try history.append(observation.values)
+            robot.history = history
+            robot.newestSequence = observation.sequence
+            return (.new, robot.history)
+        }
+
+        if let robot = robots[id], robot.previousEpisode == observation.episode,
+            receivedNs &- robot.lastHeardNs < Self.episodeHeldNs
+        {
+            throw MessageError(
+                .stale,
+                field: "episode",
+                "found \(observation.episode), which ended when episode \(robot.episode) began; "
+                    + "expected that to have been silent for \(Self.episodeHeldNs / 1_000_000) ms"
+            )
+        }
+        var history = emptyHistory
+        for values in preceding { try history.append(values) }
+        try history.append(observation.values)
+        if robots[id] == nil, robots.count >= settings.maximumRobots { try forgetLeastRecent(nowNs: receivedNs) }
+        var robot =
+            robots[id]
+            ?? Robot(episode: observation.episode, newestSequence: observation.sequence, history: history)
+        if robot.waiting != nil {
+            robot.waiting = nil
+            superseded += 1
+            let line = line(of: id)
+            if line == .commanded || robot.predictions.isEmpty { turns.remove(id, from: line) }
+        }
+        if robot.episode != observation.episode { robot.previousEpisode = robot.episode }
+        robot.episode = observation.episode
+        robot.newestSequence = observation.sequence
+        robot.history = history
+        robot.lastHeard = heard
+        robot.lastHeardNs = receivedNs
+        robots[id] = robot
+        return (.new, robot.history)
+    }
+
+    private mutating func add(_ job: PlanningJob) {
+        guard var robot = robots[job.robot] else { return }
+        switch job.destination {
+        case .client, .gr00t:
+            robot.predictions.append(job)
+            waitingPredictions += 1
+            turns.add(job.robot, to: .others)
+        case .topic:
+            // The chunk in flight will answer a repeat as well.
+            if let planned = inFlight[job.robot], planned.isWanted, job.isRepeat(of: planned.job) { return }
+            if let waiting = robot.waiting {
+                // A repeat keeps the times of the message that came first.
+                if job.isRepeat(of: waiting) { return }
+                superseded += 1
+            }
+            robot.waiting = job
+            turns.add(job.robot, to: line(of: job.robot))
+        }
+        robots[job.robot] = robot
+    }
+
+    private mutating func forgetLeastRecent(nowNs: UInt64) throws(MessageError) {
+        // Robots with waiting predictions stay: there are fewer of those than robots, so one without is always found.
+        let candidates = robots.filter { $0.value.predictions.isEmpty }
+        guard let oldest = candidates.min(by: { $0.value.lastHeard < $1.value.lastHeard }) else { return }
+        // A sender that makes up robots must not push out those that are at work.
+        guard nowNs &- oldest.value.lastHeardNs >= Self.episodeHeldNs else {
+            throw MessageError(
+                .busy,
+                field: "robot",
+                "\(robots.count) robots are at work, which is as many as the daemon keeps"
+            )
+        }
+        forget(oldest.key)
+    }
+
+    private mutating func forget(_ id: RobotID) {
+        robots[id] = nil
+        turns.remove(id, from: .commanded)
+        turns.remove(id, from: .others)
+    }
+}

@@ -1,0 +1,90 @@
+import Dispatch
+import Robotics
+import Synchronization
+
+/// Where the socket thread and the planner thread meet: jobs go in, their outcomes come out.
+package final class PlannerMailbox: Sendable {
+    private struct State {
+        var jobs: [PlanningJob] = []
+        var outcomes: [PlanningOutcome] = []
+        var isClosed = false
+        var busySinceNs: UInt64?
+    }
+
+    private let state = Mutex(State())
+    private let news = DispatchSemaphore(value: 0)
+    /// The planner has said so since it got its jobs. No part of `state`: nobody may wait for a thread that could be stopped.
+    private let isHeldUp = Atomic<Bool>(false)
+    private let wakeUp: @Sendable () -> Void
+    /// Where the socket thread runs.
+    package let socketPlace = ThreadPlace()
+
+    /// A mailbox that calls `wakeUp` when outcomes are there, on the planner's thread.
+    package init(wakeUp: @escaping @Sendable () -> Void) {
+        self.wakeUp = wakeUp
+    }
+
+    /// Hands jobs to the planner, to be planned together; there are none in the mailbox.
+    package func put(_ jobs: [PlanningJob]) {
+        let nowNs = Clock.monotonicNs()
+        isHeldUp.store(false, ordering: .relaxed)
+        state.withLock { state in
+            precondition(state.jobs.isEmpty, "the planner has jobs already")
+            state.jobs = jobs
+            state.busySinceNs = nowNs
+        }
+        news.signal()
+    }
+
+    /// Ends the planner thread after the jobs it is at.
+    package func close() {
+        state.withLock { $0.isClosed = true }
+        news.signal()
+    }
+
+    /// Waits for jobs; nil once the mailbox is closed.
+    package func takeJobs() -> [PlanningJob]? {
+        while true {
+            news.wait()
+            let (jobs, isClosed) = state.withLock { state in
+                defer { state.jobs = [] }
+                return (state.jobs, state.isClosed)
+            }
+            if isClosed { return nil }
+            if !jobs.isEmpty { return jobs }
+        }
+    }
+
+    /// Hands outcomes back.
+    ///
+    /// - Parameter isUrgent: brings the socket thread to the core of the planner, which is about to be free, and works.
+    package func put(_ outcomes: [PlanningOutcome], isUrgent: Bool) {
+        state.withLock { state in
+            state.outcomes = outcomes
+            state.busySinceNs = nil
+        }
+        if isUrgent { socketPlace.bringHere() }
+        wakeUp()
+    }
+
+    /// The time of the jobs is up, and the planner is held up: wakes the socket thread, on the core of the thread that calls.
+    package func reportHeldUp() {
+        isHeldUp.store(true, ordering: .relaxed)
+        socketPlace.bringHere()
+        wakeUp()
+    }
+
+    /// Whether the planner has been held up since this was asked last.
+    package func takeHeldUp() -> Bool { isHeldUp.exchange(false, ordering: .relaxed) }
+
+    /// Since when the planner has had the jobs that it is at, by the monotonic clock in nanoseconds; nil where it has none.
+    package var busySinceNs: UInt64? { state.withLock { $0.busySinceNs } }
+
+    /// The outcomes that are there.
+    package func takeOutcomes() -> [PlanningOutcome] {
+        state.withLock { state in
+            defer { state.outcomes = [] }
+            return state.outcomes
+        }
+    }
+}

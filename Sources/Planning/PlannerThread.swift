@@ -1,0 +1,145 @@
+import CLinux
+import Foundation
+import Policy
+import Robotics
+
+/// What the socket thread needs to know of a planner.
+package struct PlannerFacts: Sendable {
+    package let policy: PolicyDescription
+    package let sampler: SamplerDescription
+    /// What a robot may send besides the policy's features.
+    package let ignoredFeatures: Set<String>
+    /// What a robot's history begins as.
+    package let emptyHistory: ObservationHistory
+    /// When chunks are planned together.
+    package let grouping: Grouping?
+    /// What the planner has of a chunk before it is done.
+    package let interim: (any InterimChunk)?
+}
+
+/// The thread that makes a planner and gives it one job after the other.
+package enum PlannerThread {
+    /// Starts the thread.
+    ///
+    /// - Parameters:
+    ///   - budgetNs: from an observation's receipt to its chunk, in nanoseconds; nil: as long as it takes.
+    ///   - ready: gets the planner's facts, or the error with which it could not be made.
+    ///   - ended: set as the thread's last act.
+    package static func start<Planner: ChunkPlanner>(
+        mailbox: PlannerMailbox,
+        budgetNs: UInt64?,
+        ready: OneShot<Result<PlannerFacts, any Error>>,
+        ended: OneShot<Void>,
+        makePlanner: @escaping @Sendable () throws -> Planner
+    ) {
+        let thread = Thread {
+            dn_name_this_thread("planner")
+            do {
+                var planner = try makePlanner()
+                planner.whenHeldUp { mailbox.reportHeldUp() }
+                let facts = PlannerFacts(
+                    policy: planner.policy,
+                    sampler: planner.sampler,
+                    ignoredFeatures: planner.ignoredFeatures,
+                    emptyHistory: planner.makeHistory(),
+                    grouping: planner.grouping,
+                    interim: planner.interim
+                )
+                ready.set(.success(facts))
+                work(&planner, mailbox: mailbox, budgetNs: budgetNs)
+            } catch {
+                ready.set(.failure(error))
+            }
+            ended.set(())
+        }
+        thread.stackSize = 8 << 20
+        thread.start()
+    }
+
+    private static func work(
+        _ planner: inout some ChunkPlanner,
+        mailbox: PlannerMailbox,
+        budgetNs: UInt64?
+    ) {
+        let policy = planner.policy
+        while let jobs = mailbox.takeJobs() {
+            let startedNs = Clock.monotonicNs()
+            let requests = jobs.map { PlanningRequest($0, budgetNs: budgetNs, startedNs: startedNs) }
+            let planned =
+                requests.count == 1
+                ? [Result { try planner.plan(requests[0]) }] : planner.plan(together: requests)
+            mailbox.put(
+                zip(jobs, planned).map { job, planned in
+                    let result = planned.mapError { PlanningFailure(reason: "\($0)") }
+                        .flatMap { check($0, policy: policy) }
+                    return PlanningOutcome(job: job, result: result, startedNs: startedNs)
+                },
+                isUrgent: budgetNs != nil
+            )
+        }
+    }
+
+    /// Lets through only a chunk of the policy's shape whose numbers are all finite: others must not reach a robot.
+    package static func check(
+        _ chunk: PlannedChunk,
+        policy: PolicyDescription
+    ) -> Result<PlannedChunk, PlanningFailure> {
+        guard chunk.actions.count == policy.nActionSteps * policy.actionDim else {
+            return .failure(
+                PlanningFailure(
+                    reason: "the policy's chunk has \(chunk.actions.count) numbers, "
+                        + "expected [\(policy.nActionSteps), \(policy.actionDim)]"
+                )
+            )
+        }
+        guard chunk.beyond.count.isMultiple(of: policy.actionDim) else {
+            return .failure(
+                PlanningFailure(
+                    reason: "the policy's chunk has \(chunk.beyond.count) numbers beyond its actions, "
+                        + "expected a multiple of \(policy.actionDim)"
+                )
+            )
+        }
+        guard chunk.frozen.count.isMultiple(of: policy.actionDim),
+            chunk.frozen.allSatisfy(\.isFinite)
+        else {
+            return .failure(
+                PlanningFailure(
+                    reason: "the policy's chunk has \(chunk.frozen.count) frozen numbers, "
+                        + "expected finite ones, a multiple of \(policy.actionDim)"
+                )
+            )
+        }
+        let numbers = chunk.actions + chunk.beyond
+        guard let index = numbers.firstIndex(where: { !$0.isFinite }) else { return .success(chunk) }
+        return .failure(
+            PlanningFailure(
+                reason: "action \(index / policy.actionDim) has \(numbers[index]) in dimension "
+                    + "\(index % policy.actionDim); the chunk is dropped"
+            )
+        )
+    }
+}
+
+extension PlanningRequest {
+    /// What a chunk still takes once it is planned, in nanoseconds: several times what handing over, packing and sending take
+    /// at the 99th percentile.
+    private static let deliveryNs: UInt64 = 1_000_000
+
+    /// A job's request, which has its part of the time until it is due: as much as each group that waits behind it.
+    fileprivate init(_ job: PlanningJob, budgetNs: UInt64?, startedNs: UInt64) {
+        self.init(
+            robot: job.robot,
+            episode: job.episode,
+            sequence: job.sequence,
+            history: job.history,
+            noiseSeed: job.noiseSeed,
+            frozen: job.frozen,
+            deadlineNs: budgetNs.map { budgetNs in
+                let dueNs = job.receivedNs + budgetNs - min(budgetNs, Self.deliveryNs)
+                guard dueNs > startedNs else { return dueNs }
+                return startedNs + (dueNs - startedNs) / UInt64(1 + job.groupsWaiting)
+            }
+        )
+    }
+}

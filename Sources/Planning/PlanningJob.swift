@@ -1,0 +1,69 @@
+import Policy
+import Robotics
+
+/// A chunk to plan: everything the planner needs, and where the chunk is to go.
+package struct PlanningJob: Sendable {
+    /// Who gets the chunk.
+    package enum Destination: Sendable, Hashable {
+        /// The robot's topic.
+        case topic
+        /// The client that asked: the frames that lead back to it, and the number it gave its request.
+        case client(route: [[UInt8]], number: UInt64?)
+        /// The client of the GR00T endpoint that asked, and the code of the form in which it gets its actions.
+        case gr00t(route: [[UInt8]], formCode: UInt8)
+
+        /// The connection over which a client asked.
+        package var connection: [UInt8]? {
+            switch self {
+            case .topic: nil
+            case .client(let route, _), .gr00t(let route, _): route.first
+            }
+        }
+    }
+
+    package let robot: RobotID
+    package let episode: EpisodeID
+    package let sequence: UInt64
+    /// The robot's time stamp.
+    package let timeNs: UInt64
+    /// The observations up to the one to answer.
+    package let history: ObservationHistory
+    package let noiseSeed: UInt64
+    /// As in ``PlanningRequest``.
+    package let frozen: [Float]
+    package let destination: Destination
+    /// How the keys of the chunk's arrays are to be packed.
+    package let arrayKeys: ArrayKeys
+    /// The monotonic clock when the observation had been read from its socket.
+    package let receivedNs: UInt64
+    /// The monotonic clock when the job was ready for the planner.
+    package var queuedNs: UInt64
+    /// How many more groups of jobs waited when this one was taken up.
+    package var groupsWaiting = 0
+
+    /// Whether the other job's chunk would be this one's, sent to the same place.
+    package func isRepeat(of other: PlanningJob) -> Bool {
+        robot == other.robot && episode == other.episode && sequence == other.sequence
+            && noiseSeed == other.noiseSeed && frozen == other.frozen && destination == other.destination
+            && arrayKeys == other.arrayKeys
+    }
+}
+
+/// What became of a ``PlanningJob``.
+package struct PlanningOutcome: Sendable {
+    package let job: PlanningJob
+    package let result: Result<PlannedChunk, PlanningFailure>
+    /// The monotonic clock when the planner took the job.
+    package let startedNs: UInt64
+
+    package init(job: PlanningJob, result: Result<PlannedChunk, PlanningFailure>, startedNs: UInt64) {
+        self.job = job
+        self.result = result
+        self.startedNs = startedNs
+    }
+}
+
+/// The policy failed on an observation that had been accepted.
+package struct PlanningFailure: Error {
+    package let reason: String
+}

@@ -1,0 +1,256 @@
+import Denoiser
+import Policy
+import Robotics
+import Sampling
+
+/// A diffusion policy as the daemon's planner.
+public struct PolicyPlanner: ChunkPlanner {
+    /// The policy's features and sizes.
+    public let policy: PolicyDescription
+    /// How it samples.
+    public let sampler: SamplerDescription
+    /// Inputs that the policy's configuration names and that its model does not read.
+    public let ignoredFeatures: Set<String>
+    /// When chunks are planned together, from times measured when the planner is made; nil: never. That is so if chunks are
+    /// sampled in parallel and no budget is kept.
+    public private(set) var grouping: Grouping?
+    /// What there is of the chunk being planned, where it has a deadline.
+    public var interim: (any InterimChunk)? { description }
+    private let diffusion: DiffusionPolicy
+    private let description: ChunkDescription
+    private let startsWarm: Bool
+    private var lastChunks: [RobotID: LastChunk] = [:]
+
+    /// A robot's last chunk.
+    private struct LastChunk {
+        let episode: EpisodeID
+        let sequence: UInt64
+        let prediction: [Float]
+    }
+
+    /// Builds the policy, and samples one chunk so that the first robot does not wait for memory to be touched.
+    ///
+    /// - Parameters:
+    ///   - settings: how chunks are sampled.
+    ///   - threads: threads for the network.
+    ///   - kernel: what computes it.
+    ///   - locksWeights: keeps the weights in memory where the system allows it.
+    ///   - keepsDeadlines: measures what it takes to keep a budget.
+    ///   - startsWarm: starts a robot's chunk from its last one.
+    ///   - maximumGroup: the most chunks of several robots that are planned together, at least 1.
+    ///   - calibrations: where what the sampler measures is looked up and kept.
+    /// - Throws: `PolicyError` for weights or settings that cannot be used.
+    public init(
+        bundle: PolicyBundle,
+        settings: SamplerSettings,
+        threads: Int,
+        kernel: Kernel = .exact,
+        locksWeights: Bool = false,
+        keepsDeadlines: Bool = false,
+        startsWarm: Bool = false,
+        maximumGroup: Int = 1,
+        calibrations: CalibrationCache? = nil
+    ) throws(PolicyError) {
+        let configuration = bundle.configuration
+        self.diffusion = try DiffusionPolicy(
+            bundle: bundle,
+            settings: settings,
+            threads: threads,
+            kernel: kernel,
+            locksWeights: locksWeights,
+            keepsDeadlines: keepsDeadlines,
+            maximumGroup: maximumGroup,
+            calibrations: calibrations
+        )
+        self.startsWarm = startsWarm
+        self.policy = PolicyDescription(
+            name: bundle.name,
+            features: bundle.observationFeatures.map { FeatureDescription(name: $0.name, count: $0.count) },
+            horizon: configuration.horizon,
+            nObsSteps: configuration.nObsSteps,
+            nActionSteps: configuration.nActionSteps,
+            actionDim: configuration.actionDim
+        )
+        self.sampler = SamplerDescription(diffusion.settings, kernel: kernel)
+        ignoredFeatures = bundle.ignoredFeatures
+        description = ChunkDescription(policy: policy, sampler: sampler, interim: diffusion.interim)
+        // What comes of these chunks does not matter, not even whether they are finite. The first finds memory untouched.
+        var history = makeHistory()
+        try? history.append(bundle.middleObservation)
+        _ = try? diffusion.actionChunk(for: history, seed: 0)
+        // In a group every chunk is sampled step by step. A chunk that is otherwise sampled in parallel would depend on who else
+        // asks at the moment; with a budget it depends on the moment anyway.
+        guard let group = diffusion.group, diffusion.settings.method == .sequential || keepsDeadlines else {
+            return
+        }
+        grouping = Grouping(
+            aloneNs: passesAlone(for: history, of: group) * group.passNanoseconds[0],
+            passNs: group.passNanoseconds,
+            passes: group.numInferenceSteps
+        )
+    }
+
+    /// What a chunk takes alone, in passes over one sample, each time next to such passes: the machine may be slower now than
+    /// when the group's were measured. The median of a few times, of fewer where they take long.
+    private func passesAlone(for history: ObservationHistory, of group: GroupSampler) -> Double {
+        let begin = ContinuousClock.now
+        var passes: [Double] = []
+        repeat {
+            let start = ContinuousClock.now
+            _ = try? diffusion.actionChunk(for: history, seed: UInt64(passes.count + 1))
+            let elapsed = (ContinuousClock.now - start) / .nanoseconds(1)
+            passes.append(elapsed / group.passNanosecondsNow())
+        } while passes.count < 9 && ContinuousClock.now - begin < .milliseconds(500)
+        return passes.sorted()[passes.count / 2]
+    }
+
+    /// Passes the action on to the network; see `UNet1D.whenHeldUp`.
+    public func whenHeldUp(_ action: @escaping @Sendable () -> Void) { diffusion.whenHeldUp(action) }
+
+    /// An empty history of what the policy observes.
+    public func makeHistory() -> ObservationHistory { diffusion.makeHistory() }
+
+    /// Samples a chunk, from the robot's last one where it starts warm: the chunk then depends on that one, within the
+    /// sampler's tolerance.
+    ///
+    /// - Throws: `ActionChunkError` where the result is not finite.
+    public mutating func plan(_ request: PlanningRequest) throws -> PlannedChunk {
+        if startsWarm { guess(for: request) }
+        let chunk = try diffusion.actionChunk(
+            for: request.history,
+            seed: request.noiseSeed,
+            deadline: request.deadlineNs.map(Self.instant),
+            frozen: request.frozen.isEmpty
+                ? nil : FrozenActions(request.frozen, firstRow: policy.nObsSteps - 1)
+        )
+        if startsWarm { remember(chunk, of: request) }
+        return description.planned(chunk, frozen: request.frozen, method: sampler.method)
+    }
+
+    /// Samples the chunks of several robots together, step by step; one after the other where actions are frozen, which a group
+    /// has no way to do.
+    public mutating func plan(together requests: [PlanningRequest]) -> [Result<PlannedChunk, any Error>] {
+        guard requests.allSatisfy(\.frozen.isEmpty) else {
+            return requests.map { request in Result { try plan(request) } }
+        }
+        let chunks = diffusion.actionChunks(
+            for: requests.map(\.history),
+            seeds: requests.map(\.noiseSeed),
+            deadline: requests.compactMap(\.deadlineNs).min().map(Self.instant)
+        )
+        return zip(requests, chunks).map { request, chunk in
+            Result {
+                let chunk = try chunk.get()
+                if startsWarm { remember(chunk, of: request) }
+                var planned = description.planned(chunk, frozen: [], method: .sequential)
+                planned.isGrouped = true
+                return planned
+            }
+        }
+    }
+
+    /// The largest difference in normalised units, in which the actions span 2.
+    public func deviation(of actions: [Float], from reference: [Float]) -> Float {
+        diffusion.deviation(of: actions, from: reference)
+    }
+
+    private static func instant(_ monotonicNs: UInt64) -> ContinuousClock.Instant {
+        .now + .nanoseconds(Int64(monotonicNs) - Int64(Clock.monotonicNs()))
+    }
+}
+
+/// Makes what a daemon sends of what a policy samples.
+private struct ChunkDescription: InterimChunk {
+    let policy: PolicyDescription
+    let sampler: SamplerDescription
+    let interim: InterimPrediction
+
+    func claim(frozen: [Float]) -> PlannedChunk? {
+        interim.claim().map { planned($0, frozen: frozen, method: sampler.method) }
+    }
+
+    func planned(_ chunk: ActionChunk, frozen: [Float], method: SamplingMethod) -> PlannedChunk {
+        let (quality, coarseSteps) = chunk.report.quality.message
+        let executed = (policy.nObsSteps - 1) * policy.actionDim + chunk.actions.count
+        return PlannedChunk(
+            actions: chunk.actions,
+            beyond: Array(chunk.prediction[executed...]),
+            frozen: frozen,
+            sampling: RobotChunk.Sampling(
+                solver: sampler.solver,
+                steps: sampler.steps,
+                method: method,
+                window: chunk.report.window,
+                tolerance: Double(chunk.report.tolerance),
+                iterations: chunk.report.parallelIterations,
+                evaluations: chunk.report.modelEvaluations,
+                residual: Double(chunk.report.residual),
+                quality: quality,
+                coarseSteps: coarseSteps
+            ),
+            conditionNs: chunk.conditionDuration.nanoseconds,
+            sampleNs: chunk.samplingDuration.nanoseconds
+        )
+    }
+}
+
+extension PolicyPlanner {
+    private func guess(for request: PlanningRequest) {
+        guard let last = lastChunks[request.robot], last.episode == request.episode,
+            request.sequence > last.sequence,
+            let elapsed = Int(exactly: request.sequence - last.sequence)
+        else { return }
+        diffusion.guess(from: last.prediction, elapsedSteps: elapsed)
+    }
+
+    private mutating func remember(_ chunk: ActionChunk, of request: PlanningRequest) {
+        // As many as a daemon keeps histories; a robot that is forgotten starts cold once.
+        if lastChunks.count >= 256, lastChunks[request.robot] == nil { lastChunks.removeAll() }
+        lastChunks[request.robot] = LastChunk(
+            episode: request.episode,
+            sequence: request.sequence,
+            prediction: chunk.prediction
+        )
+    }
+}
+
+extension SamplingQuality {
+    /// As a message names it, with the long steps it took.
+    fileprivate var message: (quality: ChunkQuality, coarseSteps: Int) {
+        switch self {
+        case .exact: (.exact, 0)
+        case .converged: (.converged, 0)
+        case .coarse(let steps): (.coarse, steps)
+        }
+    }
+}
+
+extension SamplingMethod {
+    fileprivate init(_ method: SamplerSettings.Method) {
+        self =
+            switch method {
+            case .sequential: .sequential
+            case .paradigms: .paradigms
+            case .quasiNewton: .quasiNewton
+            }
+    }
+}
+
+extension SamplerDescription {
+    /// Settings as messages name them.
+    package init(_ settings: SamplerSettings, kernel: Kernel) {
+        self.init(
+            solver: settings.solver.rawValue,
+            steps: settings.numInferenceSteps,
+            method: SamplingMethod(settings.method),
+            window: min(settings.method.window ?? 1, settings.numInferenceSteps),
+            tolerance: Double(settings.method.tolerance),
+            kernel: kernel.description
+        )
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds; 0 for a negative duration.
+    fileprivate var nanoseconds: UInt64 { UInt64(max(self / .nanoseconds(1), 0)) }
+}

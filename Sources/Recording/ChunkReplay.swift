@@ -1,0 +1,179 @@
+import Planning
+import Robotics
+import Wire
+
+/// Computes the chunks of a recording again: its observations enter an ``Agenda`` as they did, and a planner plans each
+/// chunk that was sent, from the history that its observation met then.
+///
+/// One chunk is planned at a time and in the order in which they were sent, which is the daemon's, so that a planner that
+/// starts warm finds the same last chunks. A chunk that was planned together with others' is planned together with itself: by
+/// the same method, in a batch of another size, so that its last bits may differ.
+public struct ChunkReplay<Planner: ChunkPlanner> {
+    /// What came of it so far.
+    public private(set) var report = ReplayReport()
+
+    private var planner: Planner
+    private let policy: PolicyDescription
+    private let startsWarm: Bool
+    private var agenda: Agenda
+    private var robots: [RobotID: Robot] = [:]
+    /// Gaps so far.
+    private var gaps = 0
+
+    private struct Robot {
+        /// Of the last gap that the robot's history has forgotten.
+        var clearedGaps = 0
+        var observationsSinceGap = 0
+        /// Of the last gap that those were counted from.
+        var seenGaps = 0
+        /// The jobs that chunks may still come for, oldest first.
+        var jobs: [Candidate] = []
+        /// With a warm start: the episode in which the robot's last chunk is not known.
+        var unknownLastChunk: EpisodeID?
+    }
+
+    private struct Candidate {
+        let job: PlanningJob
+        let isWhole: Bool
+    }
+
+    /// More than any robot can have asked for while one chunk was planned.
+    private static var maximumCandidates: Int { 4096 }
+
+    /// A replay from the beginning.
+    ///
+    /// - Parameters:
+    ///   - seed: the one that noise seeds are derived from.
+    ///   - startsWarm: whether the planner starts a chunk from the robot's last one.
+    public init(planner: Planner, seed: UInt64, startsWarm: Bool) {
+        self.planner = planner
+        self.startsWarm = startsWarm
+        policy = planner.policy
+        agenda = Agenda(emptyHistory: planner.makeHistory(), settings: Agenda.Settings(seed: seed))
+    }
+
+    /// Takes the recording's next event.
+    ///
+    /// - Throws: `MessageError` for an observation that does not fit the policy, and what the planner throws.
+    public mutating func take(_ event: RecordedEvent) throws {
+        switch event {
+        case .session: break
+        case .gap(let lost):
+            gaps += 1
+            report.lost += lost
+            for robot in robots.keys { forgetLastChunk(of: robot) }
+        case .observation(let observation, let preceding, let receivedNs):
+            try take(observation, preceding: preceding, receivedNs: receivedNs)
+        case .chunk(let chunk): try take(chunk)
+        case .reset(let robot):
+            _ = agenda.reset(robot, episode: nil)
+            robots[robot]?.jobs = []
+        case .unsent(let robot, let episode):
+            if startsWarm { robots[robot, default: Robot()].unknownLastChunk = episode }
+        }
+    }
+
+    private mutating func take(
+        _ observation: RobotObservation,
+        preceding: [[String: [Float]]],
+        receivedNs: UInt64
+    ) throws(MessageError) {
+        report.observations += 1
+        for values in preceding { try policy.check(values) }
+        try policy.check(observation.values)
+        let reception: Agenda.Reception
+        do throws(MessageError) {
+            reception = try agenda.receive(
+                observation,
+                preceding: preceding,
+                for: .topic,
+                receivedNs: receivedNs,
+                now: { receivedNs },
+                // Whatever it asked for, the recorded chunks say what was planned.
+                wantsChunk: { _ in true }
+            )
+        } catch {
+            // Only after a gap, which may have held what made it acceptable.
+            return
+        }
+        guard let job = agenda.next().first else { return }
+        _ = agenda.finish(job)
+
+        var robot = robots[observation.robot] ?? Robot()
+        if robot.seenGaps != gaps {
+            robot.seenGaps = gaps
+            robot.observationsSinceGap = 0
+        }
+        if reception == .new { robot.observationsSinceGap += 1 }
+        if robot.observationsSinceGap >= policy.nObsSteps { robot.clearedGaps = robot.seenGaps }
+        robot.jobs.append(Candidate(job: job, isWhole: robot.clearedGaps == gaps))
+        if robot.jobs.count > Self.maximumCandidates {
+            robot.jobs.removeFirst(Self.maximumCandidates / 2)
+        }
+        robots[observation.robot] = robot
+    }
+
+    private mutating func take(_ chunk: RecordedEvent.RecordedChunk) throws {
+        report.chunks += 1
+        guard var robot = robots[chunk.robot],
+            let candidate = robot.jobs.last(where: { $0.job.isAnswered(by: chunk, sameNoise: true) })
+                ?? robot.jobs.last(where: { $0.job.isAnswered(by: chunk, sameNoise: false) })
+        else { return skip(chunk, .noObservation) }
+        // Chunks come in the order of their observations, but for the few requests that wait side by side.
+        if let index = robot.jobs.firstIndex(where: { $0.job.isAnswered(by: chunk, sameNoise: false) }) {
+            robot.jobs.removeFirst(max(0, index - 64))
+        }
+        robots[chunk.robot] = robot
+        guard chunk.quality != .coarse else { return skip(chunk, .coarse) }
+        guard candidate.isWhole else { return skip(chunk, .gap) }
+        guard robot.unknownLastChunk != chunk.episode else { return skip(chunk, .warmStart) }
+
+        let request = request(candidate.job, for: chunk)
+        guard chunk.isGrouped else {
+            let planned = try planner.plan(request)
+            report.compare(planned.actions + planned.beyond, with: chunk)
+            return
+        }
+        let planned = try planner.plan(together: [request, request])[0].get()
+        report.compare(planned.actions + planned.beyond, with: chunk) {
+            planner.deviation(of: $0, from: $1) <= ReplayReport.groupTolerance
+        }
+        // What starts warm from this one may differ as well.
+        if startsWarm { robots[chunk.robot]?.unknownLastChunk = chunk.episode }
+    }
+
+    /// What the planner was asked for: the observation's part from its job, the rest as the chunk says it was.
+    private func request(
+        _ job: PlanningJob,
+        for chunk: RecordedEvent.RecordedChunk
+    ) -> PlanningRequest {
+        PlanningRequest(
+            robot: job.robot,
+            episode: job.episode,
+            sequence: job.sequence,
+            history: job.history,
+            noiseSeed: job.noiseSeed,
+            frozen: chunk.frozen
+        )
+    }
+
+    private mutating func skip(_ chunk: RecordedEvent.RecordedChunk, _ obstacle: ReplayReport.Obstacle) {
+        report.count(obstacle)
+        if startsWarm { robots[chunk.robot, default: Robot()].unknownLastChunk = chunk.episode }
+    }
+
+    private mutating func forgetLastChunk(of id: RobotID) {
+        guard startsWarm, let job = robots[id]?.jobs.last?.job else { return }
+        robots[id]?.unknownLastChunk = job.episode
+    }
+}
+
+extension PlanningJob {
+    /// Whether the chunk was planned from this job's observation.
+    ///
+    /// - Parameter sameNoise: and with its noise, as it is unless another seed was asked for.
+    fileprivate func isAnswered(by chunk: RecordedEvent.RecordedChunk, sameNoise: Bool) -> Bool {
+        episode == chunk.episode && sequence == chunk.sequence
+            && (!sameNoise || noiseSeed == chunk.noiseSeed)
+    }
+}

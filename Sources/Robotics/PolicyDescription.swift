@@ -1,0 +1,46 @@
+/// The policy's sizes.
+public struct PolicyDescription: Sendable, Hashable {
+    /// What people call it.
+    public var name: String
+    /// What an observation holds.
+    public var features: [FeatureDescription]
+    /// The control steps that one sample covers.
+    public var horizon: Int
+    /// The observations in the history.
+    public var nObsSteps: Int
+    /// The actions in a chunk.
+    public var nActionSteps: Int
+    /// The numbers in an action.
+    public var actionDim: Int
+
+    /// A policy with these sizes.
+    public init(
+        name: String,
+        features: [FeatureDescription],
+        horizon: Int,
+        nObsSteps: Int,
+        nActionSteps: Int,
+        actionDim: Int
+    ) {
+        self.name = name
+        self.features = features
+        self.horizon = horizon
+        self.nObsSteps = nObsSteps
+        self.nActionSteps = nActionSteps
+        self.actionDim = actionDim
+    }
+}
+
+/// A feature of the policy's observations.
+public struct FeatureDescription: Sendable, Hashable {
+    /// Its LeRobot name, such as `observation.state`.
+    public var name: String
+    /// How many numbers it has.
+    public var count: Int
+
+    /// A feature of `count` numbers.
+    public init(name: String, count: Int) {
+        self.name = name
+        self.count = count
+    }
+}

@@ -1,0 +1,19 @@
+/// How a sampler takes its denoising steps.
+public enum SamplingMethod: String, Sendable, Hashable, CaseIterable {
+    /// One step after the other.
+    case sequential
+    /// A window of steps at once, by quasi-Newton iteration.
+    case quasiNewton = "quasi-newton"
+    /// A window of steps at once, by Picard iteration: ParaDiGMS (Shih et al. 2023).
+    case paradigms
+}
+
+/// How near a chunk is to the one that the sequential method gives.
+public enum ChunkQuality: String, Sendable, Hashable, CaseIterable {
+    /// It is that chunk.
+    case exact
+    /// It is that chunk within the method's tolerance.
+    case converged
+    /// It was finished in long steps, to keep the latency budget.
+    case coarse
+}

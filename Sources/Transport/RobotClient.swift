@@ -1,0 +1,327 @@
+import Robotics
+import Wire
+
+/// Why a robot got no answer.
+public enum RobotClientError: Error, Sendable, CustomStringConvertible {
+    /// A socket failed.
+    case socket(ZeroMQError)
+    /// What came back cannot be read.
+    case message(MessageError)
+    /// The daemon answered with an error.
+    case refused(ErrorMessage)
+    /// The daemon answered something else than was asked.
+    case unexpected(asked: String, answered: String)
+    /// Nothing came in time.
+    case timeout(waitingFor: String, endpoint: String, after: Duration)
+
+    /// What went wrong.
+    public var description: String {
+        switch self {
+        case .socket(let error): "\(error)"
+        case .message(let error): "the daemon's message cannot be read: \(error)"
+        case .refused(let error): "the daemon refused: \(error)"
+        case .unexpected(let asked, let answered): "the daemon answered \(asked) with \(answered)"
+        case .timeout(let what, let endpoint, let after): "no \(what) from \(endpoint) within \(after)"
+        }
+    }
+}
+
+/// The robot's side of the protocol, for the thread that made it.
+public final class RobotClient {
+    /// The robot that the client speaks for.
+    public let robot: RobotID
+    /// Where the daemon is.
+    public let endpoints: InfoMessage.Endpoints
+    private let observations: ZeroMQSocket
+    private let chunks: ZeroMQSocket
+    private let requests: ZeroMQSocket
+    private let limits: MessagePackLimits
+    private var requestNumber: UInt64 = 0
+    /// Whether a chunk has come: both publishing sockets have joined then.
+    private var hasJoined = false
+
+    /// Connects to the three endpoints of a daemon; whether one is there shows with the first answer.
+    ///
+    /// An embedded daemon is reached through its `inproc` endpoints with its own context. `security` holds the keys for a
+    /// daemon that asks for them; one that does not let the client in answers nothing.
+    public init(
+        robot: RobotID,
+        endpoints: InfoMessage.Endpoints,
+        context: ZeroMQContext,
+        security: CurveClientKeys? = nil,
+        limits: MessagePackLimits = .standard
+    ) throws(ZeroMQError) {
+        self.robot = robot
+        self.endpoints = endpoints
+        self.limits = limits
+        var options = ZeroMQSocket.Options()
+        options.maximumFrameBytes = limits.messageBytes
+        options.security = security.map { .client($0) } ?? .none
+        observations = try ZeroMQSocket(.publish, context: context, options: options)
+        chunks = try ZeroMQSocket(.subscribe, context: context, options: options)
+        requests = try ZeroMQSocket(.dealer, context: context, options: options)
+        try chunks.subscribe(to: robot.chunkTopic)
+        _ = try chunks.connect(endpoints.chunks)
+        _ = try observations.connect(endpoints.observations)
+        _ = try requests.connect(endpoints.requests)
+    }
+
+    /// Asks the daemon at a request endpoint for its other endpoints, and connects to those.
+    public static func connecting(
+        robot: RobotID,
+        requests endpoint: String,
+        context: ZeroMQContext,
+        security: CurveClientKeys? = nil,
+        timeout: Duration = .seconds(5)
+    ) throws(RobotClientError) -> RobotClient {
+        let endpoints = try info(from: endpoint, context: context, security: security, timeout: timeout)
+            .endpoints
+        return try onSocket { () throws(ZeroMQError) in
+            try RobotClient(robot: robot, endpoints: endpoints, context: context, security: security)
+        }
+    }
+
+    /// What the daemon at a request endpoint answers to somebody who is no robot.
+    public static func answer(
+        to request: Request,
+        from endpoint: String,
+        context: ZeroMQContext,
+        security: CurveClientKeys? = nil,
+        timeout: Duration = .seconds(5)
+    ) throws(RobotClientError) -> Reply {
+        let socket = try onSocket { () throws(ZeroMQError) in
+            var options = ZeroMQSocket.Options()
+            options.security = security.map { .client($0) } ?? .none
+            let socket = try ZeroMQSocket(.dealer, context: context, options: options)
+            _ = try socket.connect(endpoint)
+            return socket
+        }
+        return try ask(
+            request,
+            number: 0,
+            on: socket,
+            endpoint: endpoint,
+            limits: .standard,
+            timeout: timeout
+        )
+    }
+
+    /// What the daemon at a request endpoint runs and has done, with its endpoints as they are reached from there, for
+    /// somebody who is no robot.
+    public static func info(
+        from endpoint: String,
+        context: ZeroMQContext,
+        security: CurveClientKeys? = nil,
+        timeout: Duration = .seconds(5)
+    ) throws(RobotClientError) -> InfoMessage {
+        let reply = try answer(
+            to: .info,
+            from: endpoint,
+            context: context,
+            security: security,
+            timeout: timeout
+        )
+        guard case .info(let info) = reply else { throw .unexpected(asked: "info", answered: reply.type) }
+        return InfoMessage(
+            daemonVersion: info.daemonVersion,
+            policy: info.policy,
+            sampler: info.sampler,
+            endpoints: InfoMessage.Endpoints(
+                observations: EndpointScope.endpoint(info.endpoints.observations, ofHostAt: endpoint),
+                chunks: EndpointScope.endpoint(info.endpoints.chunks, ofHostAt: endpoint),
+                requests: endpoint
+            ),
+            statistics: info.statistics
+        )
+    }
+
+    /// Publishes an observation that wants no chunk, or whose chunk is not waited for.
+    public func publish(_ observation: RobotObservation) throws(RobotClientError) {
+        _ = try Self.onSocket { () throws(ZeroMQError) in
+            try observations.send([robot.observationTopic, observation.encoded()])
+        }
+    }
+
+    /// Publishes an observation and waits for the chunk that answers it.
+    ///
+    /// Neither side of a publishing socket knows when the other has joined, and what is published before is lost. The
+    /// observation is therefore published again until its chunk is there, first after 10 ms, then after twice as long each
+    /// time, up to `longestInterval`; the daemon counts it once, and gives it the same chunk each time. Once a chunk has come,
+    /// nothing is lost any more but by a daemon that restarts, and the first repeat waits for `longestInterval`: each is
+    /// planned again.
+    /// - Throws: ``RobotClientError``; `timeout` also where the daemon rejected the observation, which its log tells.
+    public func chunk(
+        for observation: RobotObservation,
+        timeout: Duration = .seconds(10),
+        longestInterval: Duration = .milliseconds(250)
+    ) throws(RobotClientError) -> RobotChunk {
+        let frames = [robot.observationTopic, observation.encoded()]
+        let clock = ContinuousClock()
+        let deadline = clock.now + timeout
+        var interval = hasJoined ? longestInterval : min(Duration.milliseconds(10), longestInterval)
+        while clock.now < deadline {
+            _ = try Self.onSocket { () throws(ZeroMQError) in try observations.send(frames) }
+            let nextRepeat = min(clock.now + interval, deadline)
+            interval = min(interval * 2, longestInterval)
+            while let chunk = try nextChunk(until: nextRepeat) {
+                hasJoined = true
+                if chunk.episode == observation.episode, chunk.sequence == observation.sequence {
+                    return chunk
+                }
+            }
+        }
+        throw .timeout(
+            waitingFor: "chunk for observation \(observation.sequence) of episode \(observation.episode)",
+            endpoint: endpoints.chunks,
+            after: timeout
+        )
+    }
+
+    /// The next chunk published for the robot, whichever observation it answers, or nil where none has come by the
+    /// deadline.
+    public func nextChunk(until deadline: ContinuousClock.Instant) throws(RobotClientError) -> RobotChunk? {
+        while let message = try Self.receive(on: chunks, until: deadline) {
+            guard message.count == 2, message[0] == robot.chunkTopic else { continue }
+            do throws(MessageError) {
+                return try RobotChunk(decoding: message[1], limits: limits)
+            } catch {
+                throw .message(error)
+            }
+        }
+        return nil
+    }
+
+    /// What the daemon runs and has done.
+    public func info(timeout: Duration = .seconds(5)) throws(RobotClientError) -> InfoMessage {
+        let reply = try ask(.info, timeout: timeout)
+        guard case .info(let info) = reply else { throw .unexpected(asked: "info", answered: reply.type) }
+        return info
+    }
+
+    /// Whether the daemon is there: its monotonic and its wall clock, in nanoseconds.
+    public func ping(
+        timeout: Duration = .seconds(5)
+    ) throws(RobotClientError) -> (monotonicNs: UInt64, wallNs: UInt64) {
+        let reply = try ask(.ping(timeNs: Clock.monotonicNs()), timeout: timeout)
+        guard case .pong(_, let monotonicNs, let wallNs) = reply else {
+            throw .unexpected(asked: "ping", answered: reply.type)
+        }
+        return (monotonicNs, wallNs)
+    }
+
+    /// Makes the daemon forget the robot's history. Returns whether there was one.
+    public func reset(
+        episode: EpisodeID? = nil,
+        timeout: Duration = .seconds(5)
+    ) throws(RobotClientError) -> Bool {
+        let reply = try ask(.reset(robot: robot, episode: episode), timeout: timeout)
+        guard case .reset(_, let forgotten) = reply else {
+            throw .unexpected(asked: "reset", answered: reply.type)
+        }
+        return forgotten
+    }
+
+    /// Stops a robot, or with nil every one, until it is resumed.
+    @discardableResult
+    public func stop(_ robot: RobotID?, timeout: Duration = .seconds(5)) throws(RobotClientError) -> StopReply
+    {
+        let reply = try ask(.stop(robot: robot), timeout: timeout)
+        guard case .stop(let stop) = reply else {
+            throw .unexpected(asked: "stop", answered: reply.type)
+        }
+        return stop
+    }
+
+    /// Lets a robot, or with nil every one, move again. Returns how many had been stopped.
+    ///
+    /// - Parameter seen: the number of the newest stop that whoever resumes has seen; nil: the newest one there is now. A robot
+    ///   that was stopped later stays stopped.
+    /// - Throws: ``RobotClientError`` `refused` with code `newer_stop` if there is a later one.
+    public func resume(
+        _ robot: RobotID?,
+        seen: UInt64? = nil,
+        timeout: Duration = .seconds(5)
+    ) throws(RobotClientError) -> Int {
+        let newest = if let seen { seen } else { try info(timeout: timeout).stop }
+        let reply = try ask(.resume(robot: robot, seen: newest), timeout: timeout)
+        guard case .resume(let robots, _) = reply else {
+            throw .unexpected(asked: "resume", answered: reply.type)
+        }
+        return robots
+    }
+
+    /// Sends an observation as a request, and waits for its chunk.
+    public func predict(
+        _ observation: RobotObservation,
+        timeout: Duration = .seconds(10)
+    ) throws(RobotClientError) -> RobotChunk {
+        let reply = try ask(.predict(observation), timeout: timeout)
+        guard case .chunk(let chunk) = reply else {
+            throw .unexpected(asked: "predict", answered: reply.type)
+        }
+        return chunk
+    }
+
+    private func ask(_ request: Request, timeout: Duration) throws(RobotClientError) -> Reply {
+        requestNumber += 1
+        return try Self.ask(
+            request,
+            number: requestNumber,
+            on: requests,
+            endpoint: endpoints.requests,
+            limits: limits,
+            timeout: timeout
+        )
+    }
+
+    /// Sends one request and waits for the reply with its number; replies to requests given up before are passed over.
+    private static func ask(
+        _ request: Request,
+        number: UInt64,
+        on socket: ZeroMQSocket,
+        endpoint: String,
+        limits: MessagePackLimits,
+        timeout: Duration
+    ) throws(RobotClientError) -> Reply {
+        let deadline = ContinuousClock.now + timeout
+        _ = try onSocket { () throws(ZeroMQError) in try socket.send([request.encoded(number: number)]) }
+        while let frames = try receive(on: socket, until: deadline) {
+            guard let payload = frames.last else { continue }
+            let answer: (number: UInt64?, reply: Reply)
+            do throws(MessageError) {
+                answer = try Reply.decode(payload, limits: limits)
+            } catch {
+                throw .message(error)
+            }
+            guard answer.number == number else { continue }
+            if case .error(let error) = answer.reply { throw .refused(error) }
+            return answer.reply
+        }
+        throw .timeout(waitingFor: "answer to \(request.type)", endpoint: endpoint, after: timeout)
+    }
+
+    /// The next message, or nil where none has come by the deadline.
+    private static func receive(
+        on socket: ZeroMQSocket,
+        until deadline: ContinuousClock.Instant
+    ) throws(RobotClientError) -> [[UInt8]]? {
+        try onSocket { () throws(ZeroMQError) in
+            while true {
+                if let frames = try socket.receive(maximumFrames: 2) { return frames }
+                let left = ContinuousClock.now.duration(to: deadline)
+                guard left > .zero else { return nil }
+                _ = try ZeroMQSocket.wait(for: [socket], timeout: left)
+            }
+        }
+    }
+
+    private static func onSocket<Result>(
+        _ body: () throws(ZeroMQError) -> Result
+    ) throws(RobotClientError) -> Result {
+        do throws(ZeroMQError) {
+            return try body()
+        } catch {
+            throw .socket(error)
+        }
+    }
+}

@@ -1,0 +1,48 @@
+import RealTime
+import Robotics
+import Transport
+
+/// The line to a daemon, by the wall clock.
+struct WallClockLine: ChunkLine {
+    private let client: RobotClient
+    private var startInstant = ContinuousClock.now
+
+    /// A line through a client that has exchanged messages with its daemon before, so that none is lost.
+    init(_ client: RobotClient) {
+        self.client = client
+    }
+
+    /// Sets the time to zero. Chunks under way still arrive.
+    mutating func start() { startInstant = .now }
+
+    /// The time since ``start()``.
+    var now: Duration { startInstant.duration(to: .now) }
+
+    /// Publishes an observation.
+    ///
+    /// - Throws: `RobotClientError` where the socket fails.
+    func publish(_ observation: RobotObservation) throws {
+        try client.publish(observation)
+    }
+
+    /// Waits until a chunk arrives, or to at most a millisecond after the deadline.
+    ///
+    /// - Throws: `RobotClientError` where the socket fails, or what arrives cannot be read.
+    func nextChunk(until deadline: Duration) throws -> ArrivedChunk? {
+        try client.nextChunk(until: startInstant + deadline).map { ArrivedChunk($0, at: now) }
+    }
+}
+
+extension VirtualClockLine {
+    /// A line to a daemon, which plans while the clock stands still.
+    init(_ client: RobotClient, timeout: Duration = .seconds(120)) {
+        self.init(
+            plan: { observation in
+                let start = ContinuousClock.now
+                let chunk = try client.chunk(for: observation, timeout: timeout)
+                return (chunk, start.duration(to: .now))
+            },
+            observe: { try client.publish($0) }
+        )
+    }
+}
