@@ -31,7 +31,10 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
-let flyingSocks = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
+let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map {
+    Target.Dependency.product(name: $0, package: "swift-nio")
+}
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -53,9 +56,9 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
-        .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
     ],
     targets: [
         .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -114,7 +117,7 @@ let package = Package(
                 "Safety", "Transport", "Wire", logging, histogram,
             ]
         ),
-        module("Monitoring", ["Robotics", "Wire", flyingSocks]),
+        module("Monitoring", ["CLinux", "Robotics", "Wire"] + nio),
         module("PushT", ["CChipmunk", "Drawing", "NumPyRandom"], resources: [.embedInCode("Resources")]),
         .executableTarget(
             name: "denoised",
@@ -150,7 +153,7 @@ let package = Package(
                 "Robotics", "Safety", "Sampling", "StrictJSON", "TestRandom", "Transport", "Wire",
             ]
         ),
-        tests("Monitoring", ["Monitoring", "Robotics", "Wire"]),
+        tests("Monitoring", ["Monitoring", "Robotics", "TestRandom", "Wire", nioEmbedded] + nio),
         tests("RealTime", ["RealTime", "Robotics"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
         .testTarget(

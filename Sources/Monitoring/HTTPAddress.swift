@@ -1,5 +1,4 @@
-import FlyingSocks
-import Glibc
+import NIOCore
 import Wire
 
 /// Where an HTTP server listens: a numeric address and a port.
@@ -25,10 +24,10 @@ public struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
             host = "127.0.0.1"
         case _ where name.hasPrefix("[") && name.hasSuffix("]"):
             host = String(name.dropFirst().dropLast())
-            guard (try? sockaddr_in6.inet6(ip6: host, port: port)) != nil else { return nil }
+            guard case .v6? = try? socketAddress else { return nil }
         default:
             host = name
-            guard (try? sockaddr_in.inet(ip4: host, port: port)) != nil else { return nil }
+            guard case .v4? = try? socketAddress else { return nil }
         }
     }
 
@@ -49,23 +48,8 @@ public struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
     /// The address as a URL.
     public var description: String { isIPv6 ? "http://[\(host)]:\(port)" : "http://\(host):\(port)" }
 
-    /// A socket that listens there.
-    func listen(backlog: Int32) throws -> Socket {
-        let socket = try Socket(domain: isIPv6 ? AF_INET6 : AF_INET)
-        do {
-            try socket.setValue(true, for: .localAddressReuse)
-            try socket.setFlags(.nonBlocking)
-            if isIPv6 {
-                try socket.bind(to: .inet6(ip6: host, port: port))
-            } else {
-                try socket.bind(to: .inet(ip4: host, port: port))
-            }
-            // A socket that cannot listen closes itself.
-        } catch {
-            try? socket.close()
-            throw error
-        }
-        try socket.listen(maxPendingConnection: backlog)
-        return socket
+    /// The address as a socket takes it.
+    var socketAddress: SocketAddress {
+        get throws { try SocketAddress(ipAddress: host, port: Int(port)) }
     }
 }

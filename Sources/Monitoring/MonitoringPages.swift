@@ -39,7 +39,7 @@ enum MonitoringPages {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let json = try? encoder.encode(Failing(reasons: failures))
         return HTTPAnswer(
-            .unavailable,
+            .serviceUnavailable,
             String(decoding: json ?? Data("{}".utf8), as: UTF8.self) + "\n",
             contentType: "application/json"
         )

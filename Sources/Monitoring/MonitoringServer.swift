@@ -1,6 +1,7 @@
-import FlyingSocks
-import Foundation
 import Glibc
+import NIOCore
+import NIOHTTP1
+import NIOPosix
 import Robotics
 import Synchronization
 
@@ -19,6 +20,8 @@ public final class MonitoringServer: Sendable {
     public struct Limits: Sendable {
         /// The longest request line and headers together, in bytes.
         public var headBytes = 8192
+        /// The most headers.
+        public var headers = 100
         /// The most connections at a time; as many again, and at least 16, wait for their turn.
         public var connections = 16
         /// From a connection's beginning to its end.
@@ -28,99 +31,124 @@ public final class MonitoringServer: Sendable {
         public init() {}
     }
 
+    /// Between two attempts to accept a connection, or to listen, if the system has refused.
+    private static let pause = TimeAmount.milliseconds(50)
+    private static let bytesAtATime = 4096
+
     /// Where it listens, with the port that the system chose where 0 was asked for.
     public let address: HTTPAddress
-    private let listener: Socket
     private let limits: Limits
     private let snapshot: @Sendable () -> DaemonSnapshot
+    private let loop: any EventLoop
+    private let listener = Mutex<(any Channel)?>(nil)
     private let isStopping = Atomic(false)
-    private let ended = DispatchSemaphore(value: 0)
 
     /// Listens, and begins to serve.
     ///
-    /// - Parameter snapshot: asked on the server's thread for each request.
+    /// - Parameter snapshot: asked on the server's thread for each request; must not wait.
     /// - Throws: ``MonitoringServerError`` where the address cannot be had.
     public init(
         at address: HTTPAddress,
         limits: Limits = Limits(),
         snapshot: @escaping @Sendable () -> DaemonSnapshot
     ) throws(MonitoringServerError) {
+        let listener: any Channel
         do {
-            listener = try address.listen(backlog: Int32(clamping: max(limits.connections, 16)))
-            switch try listener.sockname() {
-            case .ip4(_, let port), .ip6(_, let port):
-                self.address = HTTPAddress(host: address.host, port: port)
-            case .unix: self.address = address
-            }
+            loop = try HTTPThread.loop()
+            listener = try Self.bootstrap(loop, limits, snapshot).bind(to: address.socketAddress).wait()
         } catch {
-            throw MonitoringServerError(description: "cannot listen at \(address): \(Self.reason(error))")
+            throw Self.error(address, error)
         }
-        self.limits = limits
-        self.snapshot = snapshot
-        // The thread holds the server until `stop`.
-        let thread = Thread {
-            Thread.current.name = "http"
-            self.serve()
-        }
-        thread.start()
+        let port = listener.localAddress?.port.flatMap { UInt16(exactly: $0) }
+        self.address = HTTPAddress(host: address.host, port: port ?? address.port)
+        (self.limits, self.snapshot) = (limits, snapshot)
+        keepListening(listener)
     }
 
-    /// Ends the server and waits for its thread; once. Requests under way are cut off.
+    /// Ends the server, and waits until it has ended; once, and not on the server's thread. Requests under way are cut off.
     public func stop() {
         guard !isStopping.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        // Wakes the thread: its listening socket hangs up.
-        shutdown(listener.file.rawValue, Int32(SHUT_RDWR))
-        ended.wait()
+        guard let listener = listener.withLock({ $0 }) else { return }
+        listener.close(promise: nil)
+        // It never fails.
+        try? listener.closeFuture.wait()
     }
 
-    private static func reason(_ error: any Error) -> String {
-        if case .failed(_, _, let message)? = error as? SocketError { message } else { "\(error)" }
+    private static func error(_ address: HTTPAddress, _ error: any Error) -> MonitoringServerError {
+        let reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
+        return MonitoringServerError(description: "cannot listen at \(address): \(reason)")
     }
+}
 
-    private func serve() {
-        var connections: [HTTPConnection] = []
-        while !isStopping.load(ordering: .acquiring) {
-            let isFull = connections.count >= limits.connections
-            var descriptors = connections.map(\.pollDescriptor)
-            if !isFull {
-                descriptors.append(pollfd(fd: listener.file.rawValue, events: Int16(POLLIN), revents: 0))
-            }
-            let nowNs = Clock.monotonicNs()
-            let dueNs = connections.map(\.deadlineNs).min()
-            let timeout = dueNs.map { Int32(clamping: ($0 - min($0, nowNs)) / 1_000_000 + 1) } ?? -1
-            if poll(&descriptors, nfds_t(descriptors.count), timeout) < 0 {
-                guard errno == EINTR else { break }
-                continue
-            }
-            for index in connections.indices where descriptors[index].revents != 0 {
-                connections[index].advance(answer: answer)
-            }
-            let endNs = Clock.monotonicNs()
-            connections.removeAll { $0.closeIfOver(nowNs: endNs) }
-            if !isFull, descriptors.last?.revents != 0 { accept(into: &connections) }
-        }
-        for connection in connections { connection.close() }
-        try? listener.close()
-        ended.signal()
-    }
-
-    private func answer(_ request: HTTPRequest) -> HTTPAnswer {
-        MonitoringPages.answer(request, snapshot: snapshot)
-    }
-
-    private func accept(into connections: inout [HTTPConnection]) {
-        while connections.count < limits.connections {
-            do {
-                let socket = Socket(file: try listener.accept().file)
-                guard (try? socket.setFlags(.nonBlocking)) != nil else {
-                    try? socket.close()
-                    continue
+extension MonitoringServer {
+    private static func bootstrap(
+        _ loop: any EventLoop,
+        _ limits: Limits,
+        _ snapshot: @escaping @Sendable () -> DaemonSnapshot
+    ) -> ServerBootstrap {
+        ServerBootstrap(group: loop)
+            .serverChannelOption(.backlog, value: Int32(clamping: max(limits.connections, 16)))
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let accept = AcceptPauseHandler(pause: pause)
+                    let count = ConnectionCountHandler(most: limits.connections)
+                    try channel.pipeline.syncOperations.addHandlers(accept, count)
                 }
-                connections.append(HTTPConnection(socket: socket, limits: limits, nowNs: Clock.monotonicNs()))
-            } catch {
-                // Out of descriptors, the listener stays ready: without a pause the thread would spin.
-                if error as? SocketError != .blocked { usleep(50_000) }
-                return
+            }
+            // A client may say that it sends nothing more, and wait for its answer.
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.maxMessagesPerRead, value: 1)
+            .childChannelOption(
+                .recvAllocator,
+                value: FixedSizeRecvByteBufferAllocator(capacity: bytesAtATime)
+            )
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try addHandlers(to: channel, limits)
+                    try channel.pipeline.syncOperations.addHandler(PageHandler(snapshot: snapshot))
+                }
+            }
+    }
+
+    /// Adds what a connection's bytes go through between the socket and the page.
+    static func addHandlers(to channel: any Channel, _ limits: Limits) throws {
+        var decoderLimits = NIOHTTPDecoderLimitConfiguration()
+        decoderLimits.maxHeaderFieldSize = limits.headBytes
+        decoderLimits.maxHeaderListSize = limits.headBytes
+        decoderLimits.maxHeaderFieldCount = limits.headers
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(DeadlineHandler(time: TimeAmount(limits.time)))
+        try pipeline.addHandler(RequestHeadHandler(mostBytes: limits.headBytes))
+        try pipeline.configureHTTPServerPipeline(
+            withPipeliningAssistance: false,
+            withErrorHandling: false,
+            withOutboundHeaderValidation: true,
+            withEncoderConfiguration: .init(),
+            withDecoderLimitConfiguration: decoderLimits
+        )
+        try pipeline.addHandler(ExchangeHandler(mostHeaders: limits.headers))
+    }
+
+    /// Listens anew when the listening socket fails: NIO closes it after errors of `accept` that it does not know.
+    private func keepListening(_ channel: any Channel) {
+        listener.withLock { $0 = channel }
+        // `stop` may have come before there was a listener to close.
+        if isStopping.load(ordering: .acquiring) { channel.close(promise: nil) }
+        channel.closeFuture.whenComplete { _ in self.listenAnew() }
+    }
+
+    private func listenAnew() {
+        guard !isStopping.load(ordering: .acquiring) else { return }
+        loop.scheduleTask(in: Self.pause) {
+            guard !self.isStopping.load(ordering: .acquiring) else { return }
+            let address = try self.address.socketAddress
+            Self.bootstrap(self.loop, self.limits, self.snapshot).bind(to: address).whenComplete { result in
+                switch result {
+                case .success(let channel): self.keepListening(channel)
+                case .failure: self.listenAnew()
+                }
             }
         }
     }

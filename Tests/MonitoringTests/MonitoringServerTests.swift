@@ -1,75 +1,7 @@
 import Foundation
-import Glibc
 import Testing
 
 @testable import Monitoring
-
-/// A client that writes bytes to a TCP port and reads what comes back.
-private final class Client {
-    private let descriptor: Int32
-
-    init(port: UInt16) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        try #require(descriptor >= 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let descriptor = descriptor
-        let connected = withUnsafeBytes(of: &address) { bytes in
-            connect(
-                descriptor,
-                bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self),
-                socklen_t(bytes.count)
-            )
-        }
-        try #require(connected == 0)
-        // A server that does not answer is to fail a test, not to hold it up.
-        var patience = timeval(tv_sec: 20, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    }
-
-    deinit { close(descriptor) }
-
-    /// Sends as much as the server takes.
-    func send(_ text: String) {
-        let bytes = Array(text.utf8)
-        _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL))
-    }
-
-    /// Everything until the server closes; nil where it does not.
-    func answer() -> String? {
-        var text: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        while true {
-            let count = recv(descriptor, &buffer, buffer.count, 0)
-            if count < 0 { return errno == ECONNRESET ? String(decoding: text, as: UTF8.self) : nil }
-            if count == 0 { return String(decoding: text, as: UTF8.self) }
-            text += buffer[..<count]
-        }
-    }
-}
-
-/// A server on a free port.
-private final class Server {
-    let server: MonitoringServer
-
-    init(_ change: (inout MonitoringServer.Limits) -> Void = { _ in }) throws {
-        var limits = MonitoringServer.Limits()
-        change(&limits)
-        server = try MonitoringServer(at: try #require(HTTPAddress("0")), limits: limits) { snapshot() }
-    }
-
-    deinit { server.stop() }
-
-    func client() throws -> Client { try Client(port: server.address.port) }
-
-    func answer(_ request: String) throws -> String {
-        let client = try client()
-        client.send(request)
-        return try #require(client.answer(), "no answer to \(request.debugDescription)")
-    }
-}
 
 @Suite(.timeLimit(.minutes(1))) struct MonitoringServerTests {
     @Test func metricsAreServed() throws {
@@ -126,6 +58,21 @@ private final class Server {
         for client in silent { #expect(client.answer() == "") }
     }
 
+    @Test func moreConnectionsThanThereMayBeWait() throws {
+        let server = try Server {
+            $0.connections = 2
+            $0.time = .seconds(600)
+        }
+        var silent = [try server.client(), try server.client()]
+        silent[0].send("GET /met")
+        // They were accepted first, in this order.
+        let client = try server.client()
+        client.send("GET /healthz HTTP/1.1\r\n\r\n")
+        #expect(!client.hasAnswer(withinMilliseconds: 300))
+        silent.removeLast()
+        #expect(client.answer()?.hasSuffix("ok\n") == true)
+    }
+
     @Test func manyClientsGetAnAnswerEach() throws {
         let server = try Server { $0.connections = 2 }
         let clients = try (0..<20).map { _ in
@@ -143,12 +90,5 @@ private final class Server {
         }
         let text = try #require(error).description
         #expect(text == "cannot listen at \(server.server.address): Address already in use")
-    }
-}
-
-extension Server {
-    /// Keeps the server while `body` runs.
-    fileprivate func retained<Result>(_ body: (Server) throws -> Result) rethrows -> Result {
-        try withExtendedLifetime(self) { try body(self) }
     }
 }
