@@ -2,7 +2,7 @@ import NIOCore
 
 /// Closes a connection a certain time after it began, however far it is.
 final class DeadlineHandler: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = NIOAny
+    typealias InboundIn = ByteBuffer
 
     private let time: TimeAmount
     private var end: Scheduled<Void>?

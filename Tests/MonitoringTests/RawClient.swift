@@ -8,6 +8,8 @@ final class Client {
     struct NotConnected: Error { let error: Int32 }
 
     private let descriptor: Int32
+    /// Whether the server cut the connection off, which may cost a client the answer.
+    private(set) var wasReset = false
 
     init(port: UInt16) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -55,7 +57,10 @@ final class Client {
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
             let count = recv(descriptor, &buffer, buffer.count, 0)
-            if count < 0 { return errno == ECONNRESET ? String(decoding: text, as: UTF8.self) : nil }
+            if count < 0 {
+                wasReset = errno == ECONNRESET
+                return wasReset ? String(decoding: text, as: UTF8.self) : nil
+            }
             if count == 0 { return String(decoding: text, as: UTF8.self) }
             text += buffer[..<count]
         }
