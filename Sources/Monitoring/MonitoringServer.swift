@@ -2,7 +2,6 @@ import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
-import Robotics
 import Synchronization
 
 /// Why no HTTP server could be started.

@@ -171,7 +171,7 @@ extension EndToEnd {
             )
             try await next.program.wait(for: "the robots to be stopped again") {
                 let states = try states(at: next)
-                return examples.allSatisfy { states[$0.id] == "stopped" }
+                return examples.allSatisfy { states[$0.id] == .stopped }
             }
             for example in examples {
                 let output = example.program.output
