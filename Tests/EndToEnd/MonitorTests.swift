@@ -23,7 +23,7 @@ extension EndToEnd {
             let daemon = try await daemon()
             let page = try await succeed(["monitor", "--connect", daemon.endpoints.requests, "--once"]).output
             #expect(
-                page.hasPrefix("denoised 0.1.0 serves processors at \(daemon.endpoints.requests), up 0:0")
+                page.hasPrefix("denoised 0.2.0 serves processors at \(daemon.endpoints.requests), up 0:0")
             )
             let lines = page.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
             #expect(lines.contains { $0.first == "arm1" && $0.dropFirst().first == "running" })
@@ -136,7 +136,7 @@ extension EndToEnd {
                 "denoised_robot_state{robot=\"arm1\",state=\"running\"} 1", "denoised_observations_total 1",
             ] { #expect(lines.contains { $0 == line }, "no \(line) in\n\(metrics)") }
             #expect(
-                metrics.contains("denoised_info{version=\"0.1.0\",policy=\"processors\",solver=\"ddpm\",")
+                metrics.contains("denoised_info{version=\"0.2.0\",policy=\"processors\",solver=\"ddpm\",")
             )
 
             let health = try await get(try await self.url(of: daemon, "/healthz"))

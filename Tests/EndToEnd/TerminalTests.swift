@@ -50,7 +50,7 @@ extension EndToEnd {
                 output: terminal.writing
             )
             try await monitor.wait(for: "two pages") {
-                terminal.text().components(separatedBy: "denoised 0.1.0 serves").count > 2
+                terminal.text().components(separatedBy: "denoised 0.2.0 serves").count > 2
             }
             monitor.send(SIGTERM)
             #expect(try await monitor.end(seconds: 20).exitCode == 0)

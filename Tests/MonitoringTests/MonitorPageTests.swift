@@ -40,7 +40,7 @@ import Wire
 
     /// The page as it was looked at and found good.
     private static let golden = """
-        denoised 0.1.0 serves pusht at tcp://127.0.0.1:5557, up 0:12:33
+        denoised 0.2.0 serves pusht at tcp://127.0.0.1:5557, up 0:12:33
         ddpm, 100 steps, quasi-newton, window 12, f32 on avx512, budget 50.0 ms
 
         3 robots: 1 running, 1 holding, 1 stopped

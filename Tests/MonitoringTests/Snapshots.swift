@@ -88,7 +88,7 @@ let info = InfoMessage(
 
 func snapshot(_ status: StatusMessage? = status(), failures: [String] = []) -> DaemonSnapshot {
     DaemonSnapshot(
-        version: "0.1.0",
+        version: "0.2.0",
         policy: info.policy,
         sampler: info.sampler,
         status: status,

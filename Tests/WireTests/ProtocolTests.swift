@@ -306,7 +306,7 @@ import Testing
         statistics.requests = ["info": 1]
         statistics.latencyNs = ["total": .init(count: 5, p50: 1, p90: 2, p99: 3, max: 4)]
         let info = InfoMessage(
-            daemonVersion: "0.1.0",
+            daemonVersion: "0.2.0",
             policy: .init(
                 name: "pusht",
                 features: [.init(name: "observation.state", count: 2)],
