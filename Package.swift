@@ -135,7 +135,7 @@ let package = Package(
         tests("Files", ["Files"]),
         tests("Logs", ["Logs", logging]),
         tests("Safetensors", ["Safetensors", "TestRandom"], resources: [.copy("Fixtures")]),
-        tests("Denoiser", ["Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
+        tests("Denoiser", ["CKernels", "Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
         tests("Policy", ["Denoiser", "Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),

@@ -8,8 +8,7 @@ private let activations = [
 
 /// `dn_normalize` with FiLM and a residual over all channels of a batch, on one thread.
 func addNormalizationBenchmarks() {
-    let isa = dn_best_isa()
-    guard isa != dn_isa_none else { return }
+    guard let kernels = TimedKernels() else { return }
     for (channels, length) in activations {
         for batch in batches {
             Benchmark(
@@ -17,7 +16,7 @@ func addNormalizationBenchmarks() {
             ) { _, run in
                 run()
             } setup: {
-                NormalizationRun(channels: channels, length: length, batch: batch, isa: isa)
+                NormalizationRun(channels: channels, length: length, batch: batch, kernels: kernels)
             }
         }
     }
@@ -25,8 +24,7 @@ func addNormalizationBenchmarks() {
 
 /// `dn_pack` of all channels of a batch, on one thread.
 func addPackingBenchmarks() {
-    let isa = dn_best_isa()
-    guard isa != dn_isa_none else { return }
+    guard let kernels = TimedKernels() else { return }
     for (channels, length) in activations {
         for (formatName, format) in formats {
             for batch in batches {
@@ -35,7 +33,12 @@ func addPackingBenchmarks() {
                 ) { _, run in
                     run()
                 } setup: {
-                    PackingRun(channels: channels, positions: length * batch, format: format, isa: isa)
+                    PackingRun(
+                        channels: channels,
+                        positions: length * batch,
+                        format: format,
+                        kernels: kernels
+                    )
                 }
             }
         }
@@ -44,8 +47,7 @@ func addPackingBenchmarks() {
 
 /// `dn_quantize` of all channels of a batch, on one thread.
 func addQuantizationBenchmarks() {
-    let isa = dn_best_isa()
-    guard isa != dn_isa_none else { return }
+    guard let kernels = TimedKernels() else { return }
     for (channels, length) in activations {
         for batch in batches {
             Benchmark("quantize \(channels) length \(twoDigits(length)) batch \(twoDigits(batch))") {
@@ -53,7 +55,7 @@ func addQuantizationBenchmarks() {
                 run in
                 run()
             } setup: {
-                QuantizationRun(channels: channels, positions: length * batch, isa: isa)
+                QuantizationRun(channels: channels, positions: length * batch, kernels: kernels)
             }
         }
     }
@@ -63,7 +65,7 @@ private final class NormalizationRun {
     /// Groups of every normalisation in the paper's UNet.
     private static let groups = 8
 
-    private let isa: dn_isa
+    private let kernels: TimedKernels
     private let channels: Int
     private let length: Int
     private let batch: Int
@@ -73,8 +75,8 @@ private final class NormalizationRun {
     private let parameters: Cells
     private let scratch: Cells
 
-    init(channels: Int, length: Int, batch: Int, isa: dn_isa) {
-        self.isa = isa
+    init(channels: Int, length: Int, batch: Int, kernels: TimedKernels) {
+        self.kernels = kernels
         self.channels = channels
         self.length = length
         self.batch = batch
@@ -103,21 +105,21 @@ private final class NormalizationRun {
                 residual_stride: Int64(channels),
                 scratch: scratch.floats
             )
-            dn_normalize(isa, &normalization)
+            dn_normalize(kernels.table, &normalization)
         }
     }
 }
 
 private final class PackingRun {
-    private let isa: dn_isa
+    private let kernels: TimedKernels
     private let format: dn_format
     private let channels: Int
     private let positions: Int
     private let values: Cells
     private let packed: Cells
 
-    init(channels: Int, positions: Int, format: dn_format, isa: dn_isa) {
-        self.isa = isa
+    init(channels: Int, positions: Int, format: dn_format, kernels: TimedKernels) {
+        self.kernels = kernels
         self.format = format
         self.channels = channels
         self.positions = positions
@@ -136,12 +138,12 @@ private final class PackingRun {
             row_stride: Int64(packedRowStride(positions: positions)),
             columns: nil
         )
-        dn_pack(isa, format, &packing)
+        dn_pack(kernels.table, format, &packing)
     }
 }
 
 private final class QuantizationRun {
-    private let isa: dn_isa
+    private let kernels: TimedKernels
     private let rows: Int
     private let positions: Int
     private let rowStride: Int
@@ -150,8 +152,8 @@ private final class QuantizationRun {
     private let scales: Cells
     private let offsets: Cells
 
-    init(channels: Int, positions: Int, isa: dn_isa) {
-        self.isa = isa
+    init(channels: Int, positions: Int, kernels: TimedKernels) {
+        self.kernels = kernels
         self.rows = (channels + 1) / 2
         self.positions = positions
         self.rowStride = packedRowStride(positions: positions)
@@ -172,6 +174,6 @@ private final class QuantizationRun {
             positions: Int32(positions),
             row_stride: Int64(rowStride)
         )
-        dn_quantize(isa, &quantization)
+        dn_quantize(kernels.table, &quantization)
     }
 }

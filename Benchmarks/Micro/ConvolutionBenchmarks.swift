@@ -3,8 +3,7 @@ import CKernels
 
 /// `dn_convolve` over all output channels of a layer, on one thread.
 func addConvolutionBenchmarks() {
-    let isa = dn_best_isa()
-    guard isa != dn_isa_none else { return }
+    guard let kernels = TimedKernels() else { return }
     for layer in ConvolutionLayer.paper {
         for (formatName, format) in formats + [("int8", dn_integers)] where format == dn_f32 || layer.hasBF16
         {
@@ -12,7 +11,7 @@ func addConvolutionBenchmarks() {
                 Benchmark("convolve \(layer.name) \(formatName) batch \(twoDigits(batch))") { _, run in
                     run()
                 } setup: {
-                    ConvolutionRun(layer, format: format, batch: batch, isa: isa)
+                    ConvolutionRun(layer, format: format, batch: batch, kernels: kernels)
                 }
             }
         }
@@ -26,7 +25,7 @@ func addConvolutionBenchmarks() {
 private final class ConvolutionRun {
     private static let weightCells = (128 << 20) / 4
 
-    private let isa: dn_isa
+    private let kernels: TimedKernels
     private let format: dn_format
     /// Input channels in a row.
     private let rowChannels: Int
@@ -44,10 +43,11 @@ private final class ConvolutionRun {
     private let weightSums: Cells
     private var firstWeight = 0
 
-    init(_ layer: ConvolutionLayer, format: dn_format, batch: Int, isa: dn_isa) {
-        self.isa = isa
+    init(_ layer: ConvolutionLayer, format: dn_format, batch: Int, kernels: TimedKernels) {
+        self.kernels = kernels
         self.format = format
-        self.rowChannels = format == dn_f32 ? 1 : format == dn_bf16 ? 2 : Int(dn_integer_channels(isa))
+        self.rowChannels =
+            format == dn_f32 ? 1 : format == dn_bf16 ? 2 : Int(kernels.table.pointee.integer_channels)
         self.rows = (layer.inChannels + rowChannels - 1) / rowChannels
         self.outChannels = padded(layer.outChannels)
         self.positions = layer.outLength * batch
@@ -71,7 +71,7 @@ private final class ConvolutionRun {
         taps.withUnsafeBufferPointer { taps in
             var channel = 0
             while channel < outChannels {
-                let vectors = min(Int(dn_block_vectors(isa)), (outChannels - channel) / lanes)
+                let vectors = min(Int(kernels.table.pointee.block_vectors), (outChannels - channel) / lanes)
                 var convolution = dn_convolution()
                 convolution.weights = UnsafePointer(weights.pointer) + firstWeight
                 convolution.input = UnsafePointer(input.pointer)
@@ -87,7 +87,7 @@ private final class ConvolutionRun {
                 convolution.vectors = Int32(vectors)
                 convolution.row_stride = Int64(rowStride)
                 convolution.output_stride = Int64(outChannels)
-                dn_convolve(isa, format, &convolution)
+                dn_convolve(kernels.table, format, &convolution)
                 firstWeight += taps.count * rows * vectors * lanes * laneBytes / 4
                 channel += vectors * lanes
             }

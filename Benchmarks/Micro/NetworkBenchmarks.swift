@@ -2,12 +2,12 @@ import Benchmark
 import Denoiser
 import Foundation
 
-/// Whole forward passes on all processors, by the best kernel of each precision.
+/// Whole forward passes on all processors, by the kernel of each precision.
 func addNetworkBenchmarks() {
     // A pass takes up to tens of milliseconds: with less time, one interruption could be all that is measured.
     let configuration = Benchmark.Configuration(maxDuration: .milliseconds(750))
     for (sizeName, architecture) in [("paper", UNet1DArchitecture.paper), ("small", .small)] {
-        for kernel in Precision.allCases.compactMap(Kernel.init(best:)) {
+        for kernel in TimedKernels.ofNetwork {
             for batch in batches {
                 Benchmark(
                     "forward \(sizeName) \(kernel.precision.rawValue) batch \(twoDigits(batch))",

@@ -1,12 +1,16 @@
+#include "kernels.h"
+
 #if defined(__x86_64__)
-#include "CKernels.h"
-#include "internal.h"
 #include <immintrin.h>
 
 #pragma clang attribute push(__attribute__((target("avx2,fma,f16c,avxvnni"))), apply_to = function)
 // Vectors of two registers are passed between functions here only, and all of those are inlined.
 #pragma clang diagnostic ignored "-Wpsabi"
-#define ISA(name) name##_avx2_vnni
+#define TABLE dn_avx2_vnni_kernels
+#define NAME "avx2-vnni"
+#define FEATURES (dn_avx2_features | dn_avx_vnni)
+#define FORMATS (1 << dn_integers)
+#define REGISTER_LANES 8
 #define MAX_VECTORS 1
 #define TILE(vectors) 6
 #define HAS_DOT_BF16 0

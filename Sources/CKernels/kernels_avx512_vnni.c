@@ -1,10 +1,15 @@
+#include "kernels.h"
+
 #if defined(__x86_64__)
-#include "CKernels.h"
-#include "internal.h"
 #include <immintrin.h>
 
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma"))), apply_to = function)
-#define ISA(name) name##_avx512_vnni
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma,f16c"))), \
+                             apply_to = function)
+#define TABLE dn_avx512_vnni_kernels
+#define NAME "avx512-vnni"
+#define FEATURES (dn_avx512_features | dn_avx512_vnni)
+#define FORMATS (1 << dn_integers)
+#define REGISTER_LANES 16
 #define MAX_VECTORS 4
 #define TILE(vectors) ((vectors) == 4 ? 6 : (vectors) == 3 ? 8 : 12)
 #define HAS_DOT_BF16 0

@@ -2,7 +2,7 @@ import CKernels
 
 /// What computes: the instruction set, the precision, the threads.
 struct Engine {
-    let isa: dn_isa
+    let isa: InstructionSet
     let precision: Precision
     let threads: Int
     let locksWeights: Bool
@@ -19,3 +19,6 @@ struct Engine {
         precision == .f32 || weights < 4096 ? dn_f32 : dn_bf16
     }
 }
+
+/// `PackedNetwork` names the type of `Engine.isa` so.
+typealias dn_isa = InstructionSet

@@ -18,7 +18,13 @@ struct IntegerInput {
     }
 
     /// Takes over `input` [rows][rowStride], pairs of bf16.
-    func fill(from input: UnsafePointer<UInt32>, rows: Int, positions: Int, rowStride: Int, isa: dn_isa) {
+    func fill(
+        from input: UnsafePointer<UInt32>,
+        rows: Int,
+        positions: Int,
+        rowStride: Int,
+        isa: InstructionSet
+    ) {
         var quantization = dn_quantization(
             input: input,
             integers: cells,
@@ -28,6 +34,6 @@ struct IntegerInput {
             positions: Int32(positions),
             row_stride: Int64(rowStride)
         )
-        dn_quantize(isa, &quantization)
+        dn_quantize(isa.table, &quantization)
     }
 }

@@ -43,7 +43,7 @@ final class PackedConvolution {
     let rows: Int
     /// What the packed input holds, and the weights if they are not quantized.
     let format: dn_format
-    let isa: dn_isa
+    let isa: InstructionSet
     private let taps: [Tap]
     private let outLength: Int
     private let blocks: [[Block]]
@@ -94,12 +94,12 @@ final class PackedConvolution {
         self.taps = taps
         self.outLength = outLength
         self.rows = inputs.reduce(0) { $0 + ($1 + inputRowChannels - 1) / inputRowChannels }
-        self.rowChannels = isQuantized ? Int(dn_integer_channels(engine.isa)) : inputRowChannels
+        self.rowChannels = isQuantized ? engine.isa.integerChannels : inputRowChannels
         self.weightRows = (rows * inputRowChannels + rowChannels - 1) / rowChannels
         self.scaleRows = IntegerInput.scaleRows(channels: weightRows * rowChannels)
 
         let lanes = Int(dn_lanes)
-        let largest = Int(dn_block_vectors(engine.isa))
+        let largest = engine.isa.blockVectors
         let sumRows = isQuantized && rowChannels == 4 ? taps.count * scaleRows : 0
         // In bytes: a lane's may not fill its last cell, a vector's do.
         let laneBytes = taps.count * weightRows * (isQuantized ? rowChannels : 4)
@@ -259,7 +259,7 @@ final class PackedConvolution {
                 row_stride: Int64(rowStride),
                 output_stride: Int64(paddedChannels(outChannels))
             )
-            dn_convolve(isa, integers == nil ? format : dn_integers, &convolution)
+            dn_convolve(isa.table, integers == nil ? format : dn_integers, &convolution)
         }
     }
 }

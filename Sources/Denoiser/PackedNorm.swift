@@ -5,13 +5,13 @@ final class PackedNorm {
     private let groupWidth: Int
     private let channels: Int
     private let share: ChannelShare
-    private let isa: dn_isa
+    private let isa: InstructionSet
     private let gain: FloatBuffer
     private let bias: FloatBuffer
     /// [parts][2 * padded channels]
     private let scratch: FloatBuffer
 
-    init(gain: [Float], bias: [Float], groups: Int, share: ChannelShare, isa: dn_isa) {
+    init(gain: [Float], bias: [Float], groups: Int, share: ChannelShare, isa: InstructionSet) {
         self.channels = gain.count
         self.groupWidth = gain.count / groups
         self.share = share
@@ -62,7 +62,7 @@ final class PackedNorm {
                 residual_stride: Int64(paddedChannels(channels)),
                 scratch: scratch.pointer + part * 2 * paddedChannels(channels)
             )
-            dn_normalize(isa, &normalization)
+            dn_normalize(isa.table, &normalization)
         }
     }
 }

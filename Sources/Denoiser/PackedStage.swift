@@ -130,7 +130,7 @@ func pack(
     to destination: PackedRows,
     batch: Int,
     orders: PositionOrders,
-    isa: dn_isa
+    isa: InstructionSet
 ) {
     guard !channels.isEmpty else { return }
     let rowStride = packedRowStride(length: destination.length, batch: batch)
@@ -147,7 +147,7 @@ func pack(
         row_stride: Int64(rowStride),
         columns: orders.columns(destination.order, batch: batch)
     )
-    dn_pack(isa, destination.format, &packing)
+    dn_pack(isa.table, destination.format, &packing)
 }
 
 /// Packed rows that a layer reads: what its neighbours before it write.

@@ -25,17 +25,19 @@ public struct Roofline: Sendable, Hashable {
 
     /// Measures the limits with the packed kernels' own loads and multiplications; takes about a second.
     ///
-    /// - Returns: nil where there are no packed kernels for this processor.
-    public static func measure(threads: Int) -> Roofline? {
-        let isa = dn_best_isa()
-        guard isa != dn_isa_none else { return nil }
-        let meter = Meter(isa: isa, threads: threads)
+    /// - Parameter instructionSet: a supported one; by default the preferred one.
+    /// - Returns: nil if there are no packed kernels for this processor.
+    public static func measure(
+        threads: Int,
+        on instructionSet: InstructionSet? = InstructionSet.supported.first
+    ) -> Roofline? {
+        guard let instructionSet, instructionSet.isSupported else { return nil }
+        let meter = Meter(instructionSet: instructionSet, threads: threads)
         defer { meter.stop() }
-        let multipliesBF16 = isa == dn_isa_avx512_bf16
         return Roofline(
             gbPerS: meter.best(of: 7, .read),
             gflopsF32: meter.best(of: 5, .multiply(dn_f32)),
-            gflopsBF16: multipliesBF16 ? meter.best(of: 5, .multiply(dn_bf16)) : 0,
+            gflopsBF16: instructionSet.multipliesBF16 ? meter.best(of: 5, .multiply(dn_bf16)) : 0,
             gflopsInt8: meter.best(of: 5, .multiply(dn_integers))
         )
     }
@@ -53,7 +55,7 @@ private final class Meter: @unchecked Sendable {
     private static let bytesPerThread = 128 << 20
     private static let rounds: Int64 = 20_000
 
-    private let isa: dn_isa
+    private let instructionSet: InstructionSet
     private let threads: Int
     private let memory: WeightMemory
     /// [threads], a cache line apart.
@@ -61,8 +63,8 @@ private final class Meter: @unchecked Sendable {
     private var work = Work.read
     private var team: ThreadTeam?
 
-    init(isa: dn_isa, threads: Int) {
-        self.isa = isa
+    init(instructionSet: InstructionSet, threads: Int) {
+        self.instructionSet = instructionSet
         self.threads = threads
         self.memory = WeightMemory(cellCount: threads * Self.bytesPerThread / 4)
         self.amounts = NumberBuffer(count: threads * 8)
@@ -90,10 +92,10 @@ private final class Meter: @unchecked Sendable {
         switch work {
         case .read:
             let first = memory.pointer + part * Self.bytesPerThread / 4
-            sink = dn_read(isa, first, Int64(Self.bytesPerThread))
+            sink = dn_read(instructionSet.table, first, Int64(Self.bytesPerThread))
             amounts.pointer[part * 8] = Double(Self.bytesPerThread)
         case .multiply(let format):
-            amounts.pointer[part * 8] = Double(dn_multiply(isa, format, Self.rounds, &sink))
+            amounts.pointer[part * 8] = Double(dn_multiply(instructionSet.table, format, Self.rounds, &sink))
         }
         withExtendedLifetime(sink) {}
     }

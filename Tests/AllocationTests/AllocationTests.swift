@@ -81,7 +81,7 @@ private func expectNoAllocations(_ shipped: ShippedBundle, kernel name: KernelNa
 {
     let bundle = try PolicyBundle(directory: shipped.directory)
     let kernel = try #require(name.kernel)
-    let threadCounts = kernel.instructionSet == .openBLAS ? [1] : [1, 2]
+    let threadCounts = kernel.backend == .openBLAS ? [1] : [1, 2]
     // Kept, so that no thread of one policy ends while those of another are counted.
     var policies: [DiffusionPolicy] = []
     for solver in solvers {

@@ -19,22 +19,23 @@ enum ShippedBundle: String, Codable, CaseIterable {
 
 /// A kernel, in a form that another process can be handed.
 struct KernelName: Codable, CustomStringConvertible {
-    let instructionSet: String
+    let backend: String
     let precision: String
 
     /// The best of this processor in each precision, and OpenBLAS.
     static let tested = Set(
         Precision.allCases.compactMap(Kernel.init(best:))
             + [Kernel(.openBLAS, precision: .f32)].compactMap(\.self)
-    ).map { KernelName(instructionSet: $0.instructionSet.rawValue, precision: $0.precision.rawValue) }
+    ).map { KernelName(backend: $0.backend.name, precision: $0.precision.rawValue) }
 
     /// The kernel, or nil where this processor lacks it.
     var kernel: Kernel? {
-        guard let instructionSet = Kernel.InstructionSet(rawValue: instructionSet),
-            let precision = Precision(rawValue: precision)
-        else { return nil }
-        return Kernel(instructionSet, precision: precision)
+        guard let backend = try? Backend(named: backend), let precision = Precision(rawValue: precision)
+        else {
+            return nil
+        }
+        return Kernel(backend, precision: precision)
     }
 
-    var description: String { "\(precision) on \(instructionSet)" }
+    var description: String { "\(precision) on \(backend)" }
 }

@@ -1,11 +1,10 @@
-import CKernels
 import Testing
 
 @testable import Denoiser
 
 @Suite("An input as integers")
 struct IntegerInputTests {
-    static let instructionSets = Kernel.available.filter { $0 != .openBLAS }
+    static let instructionSets = InstructionSet.supported
 
     /// A packed input of pairs of bf16 and what `IntegerInput` makes of it.
     struct Example: ~Copyable {
@@ -19,8 +18,8 @@ struct IntegerInputTests {
         private let offsets: FloatBuffer
 
         /// - Parameter value: of (channel, position), a number that bf16 holds.
-        init(rows: Int, instructionSet: Kernel.InstructionSet, value: (Int, Int) -> Float) {
-            self.cellChannels = Int(dn_integer_channels(instructionSet.isa))
+        init(rows: Int, instructionSet: InstructionSet, value: (Int, Int) -> Float) {
+            self.cellChannels = instructionSet.integerChannels
             let scaleRows = IntegerInput.scaleRows(channels: 2 * rows)
             self.input = CellBuffer(count: rows * Self.rowStride)
             self.integers = CellBuffer(count: rows * Self.rowStride)
@@ -37,7 +36,7 @@ struct IntegerInputTests {
                 rows: rows,
                 positions: Self.positions,
                 rowStride: Self.rowStride,
-                isa: instructionSet.isa
+                isa: instructionSet
             )
         }
 
@@ -69,7 +68,7 @@ struct IntegerInputTests {
         arguments: instructionSets,
         [299, 300]
     )
-    func roundTrip(instructionSet: Kernel.InstructionSet, rows: Int) throws {
+    func roundTrip(instructionSet: InstructionSet, rows: Int) throws {
         let example = Example(rows: rows, instructionSet: instructionSet, value: Self.number)
         for channel in 0..<2 * rows {
             for position in 0..<Example.positions {
@@ -92,7 +91,7 @@ struct IntegerInputTests {
     }
 
     @Test("has a scale that is no number where an input is none", arguments: instructionSets)
-    func notFinite(instructionSet: Kernel.InstructionSet) {
+    func notFinite(instructionSet: InstructionSet) {
         for (channel, value) in [(6, Float.nan), (7, .nan), (6, .infinity), (7, -.infinity), (7, -.nan)] {
             let example = Example(rows: 4, instructionSet: instructionSet) {
                 $0 == channel && $1 == 2 ? value : Self.number(channel: $0, position: $1)
@@ -104,7 +103,7 @@ struct IntegerInputTests {
     }
 
     @Test("is the input where that leaves no room for a scale", arguments: instructionSets)
-    func same(instructionSet: Kernel.InstructionSet) {
+    func same(instructionSet: InstructionSet) {
         for value in [Float(0), Float(bitPattern: 0x0001_0000)] {
             let example = Example(rows: 3, instructionSet: instructionSet) { _, _ in value }
             #expect((0..<6).allSatisfy { abs(example.value(channel: $0, position: 1)) <= value })

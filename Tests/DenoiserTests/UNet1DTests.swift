@@ -103,9 +103,9 @@ struct UNet1DTests {
     /// Relative errors that a precision may have against PyTorch in f32.
     static let bounds: [Precision: Double] = [.f32: 1e-5, .bf16: 1e-2, .int8: 5e-2]
 
-    /// Every kernel of this processor.
-    static let kernels = Kernel.available.flatMap { instructionSet in
-        Precision.allCases.compactMap { Kernel(instructionSet, precision: $0) }
+    /// Every kernel of this processor. `InstructionSetTests` says which ones it lacks.
+    static let kernels = Backend.available.flatMap { backend in
+        backend.precisions.compactMap { Kernel(backend, precision: $0) }
     }
 
     func network(
@@ -257,7 +257,7 @@ struct UNet1DTests {
         let timesteps = [goldens.timesteps[1], goldens.timesteps[1]]
         let expected = network.outputs(samples: samples, timesteps: timesteps)
         // OpenBLAS has no stages to stop between.
-        let isPacked = kernel.instructionSet != .openBLAS
+        let isPacked = kernel.backend != .openBLAS
         for (time, isDone) in [(Duration.seconds(-1), !isPacked), (.seconds(3600), true)] {
             var outputs = [Float](repeating: 7, count: samples.count)
             var span = outputs.mutableSpan

@@ -1,16 +1,23 @@
-// The denoiser's SIMD micro-kernels and the choice of them at run time. Everything here works on plain memory: who owns
-// it, how it is laid out as a network and who runs what when is the Swift module Denoiser's business.
+// The denoiser's SIMD micro-kernels: a table of functions for each instruction set, and which tables this processor runs.
+// Everything here works on plain memory: who owns it, how it is laid out as a network and who runs what when is the Swift
+// module Denoiser's business.
 //
 // Layouts. `lanes` is 16 everywhere, whatever the register width.
 //   input    [rows][rowStride] 4-byte cells, a row for each input channel (f32) or pair of channels (bf16, the even
 //            channel in the low half), a column for each position. A position is a (time, sample) pair, sample fastest.
-//            As integers, cells are made from pairs of bf16 in one of two ways, the instruction set's
-//            (`dn_integer_channels`): 2 channels of 16 bits, multiples of a scale, or 4 channels of 8 bits, multiples of a
+//            As integers, cells are made from pairs of bf16 in one of two ways, the table's
+//            (`integer_channels`): 2 channels of 16 bits, multiples of a scale, or 4 channels of 8 bits, multiples of a
 //            scale above an offset. Each `dn_scaled_channels` channels have a scale, and an offset, at each position:
 //            [channels / dn_scaled_channels, rounded up][rowStride].
 //   weights  [taps][rows][vectors][lanes] 4-byte cells, for a block of `vectors * lanes` output channels. For inputs of
 //            integers 8 bits each: [taps][rows][vectors][lanes][channels of a cell] bytes.
 //   output   [positions][outputStride] floats, a row for each position.
+//
+// Alignment. 4 bytes suffice for every pointer. Weights, inputs and outputs that start at multiples of 64 bytes are read and
+// written faster, because no vector of theirs lies in two cache lines.
+//
+// Not a number. An infinity or NaN in an input makes every output that it contributes to an infinity or NaN, in all formats.
+// `dn_pack` to bf16 keeps infinities and the NaNs that arithmetic makes; of other NaNs it may make numbers.
 #ifndef DENOISED_CKERNELS_H
 #define DENOISED_CKERNELS_H
 
@@ -24,22 +31,6 @@ enum {
     dn_scaled_channels = 512,
 };
 
-/// Instruction sets, worst first.
-typedef enum {
-    dn_isa_none = 0,
-    dn_isa_avx2 = 1,
-    dn_isa_avx2_vnni = 2,
-    dn_isa_avx512 = 3,
-    dn_isa_avx512_vnni = 4,
-    dn_isa_avx512_bf16 = 5,  // VNNI included
-} dn_isa;
-
-/// Whether this processor and operating system support an instruction set.
-bool dn_supports(dn_isa isa);
-
-/// The best one that they support.
-dn_isa dn_best_isa(void);
-
 /// What an input cell holds, and a weight cell with it.
 typedef enum {
     dn_f32 = 0,
@@ -50,9 +41,9 @@ typedef enum {
 /// One tap of a convolution: which positions it writes, and which it reads for the first of them.
 typedef struct {
     int32_t output_first;
-    int32_t count;           // at least 1
+    int32_t count;  // at least 1
     int32_t input_first;
-    bool starts;             // the outputs hold nothing yet: they start from the bias
+    bool starts;  // the outputs hold nothing yet: they start from the bias
 } dn_tap;
 
 /// A convolution of one block of output channels. Every output is started by one tap.
@@ -60,9 +51,9 @@ typedef struct {
     const uint32_t *weights;
     const uint32_t *input;
     float *output;
-    const float *bias;       // [vectors * lanes]
-    const float *scales;     // of integers only: [vectors * lanes], what a weight of 1 stands for
-    const float *input_scales; // likewise, what an input of 1 stands for, above the offset if there is one
+    const float *bias;          // [vectors * lanes]
+    const float *scales;        // of integers only: [vectors * lanes], what a weight of 1 stands for
+    const float *input_scales;  // likewise, what an input of 1 stands for, above the offset if there is one
     // Of integers in fours only: what an input of 0 stands for, and the sums of what the weights that meet it stand for,
     // [taps][channels / dn_scaled_channels, rounded up][vectors * lanes].
     const float *input_offsets;
@@ -70,76 +61,144 @@ typedef struct {
     const dn_tap *taps;
     int32_t tap_count;
     int32_t rows;
-    int32_t vectors;         // 1...dn_max_vectors
-    int64_t row_stride;      // cells
-    int64_t output_stride;   // floats
+    int32_t vectors;        // 1...dn_max_vectors
+    int64_t row_stride;     // cells
+    int64_t output_stride;  // floats
 } dn_convolution;
-
-/// output[p] = bias + sum over taps and rows of input * weights.
-void dn_convolve(dn_isa isa, dn_format format, const dn_convolution *convolution);
-
-/// Channels a cell of integers has: 2 or 4.
-int32_t dn_integer_channels(dn_isa isa);
-
-/// Output channels a call should take at most, in vectors of `dn_lanes`.
-int32_t dn_block_vectors(dn_isa isa);
 
 /// Group normalisation, Mish, FiLM and residual of one sample, whole groups of channels at a time.
 typedef struct {
-    float *values;           // [times * samples][value_stride], of which this sample's positions are read
+    float *values;  // [times * samples][value_stride], of which this sample's positions are read
     int64_t value_stride;
     int32_t sample;
     int32_t samples;
     int32_t times;
-    int32_t channel_first;   // a multiple of dn_lanes
-    int32_t channel_count;   // whole groups
+    int32_t channel_first;  // a multiple of dn_lanes
+    int32_t channel_count;  // whole groups
     int32_t group_width;
-    const float *gain;       // [all channels], readable to the next multiple of dn_lanes, as is everything below
+    const float *gain;  // [all channels], readable to the next multiple of dn_lanes, as is everything below
     const float *bias;
-    const float *film_scale; // this sample's [all channels], or NULL
-    const float *film_shift; // likewise
-    const float *residual;   // [times * samples][residual_stride], or NULL
+    const float *film_scale;  // this sample's [all channels], or NULL
+    const float *film_shift;  // likewise
+    const float *residual;    // [times * samples][residual_stride], or NULL
     int64_t residual_stride;
-    float *scratch;          // 2 * channel_count, each rounded up to a multiple of dn_lanes
+    float *scratch;  // 2 * channel_count, each rounded up to a multiple of dn_lanes
 } dn_normalization;
-
-/// Normalises in place: values = film(mish(norm(values))) + residual.
-void dn_normalize(dn_isa isa, const dn_normalization *normalization);
 
 /// Copies a block of channels to a convolution's input layout. Rows are readable and writable to the next multiple of
 /// dn_lanes positions and channels.
 typedef struct {
-    const float *values;     // [times * samples][value_stride]
+    const float *values;  // [times * samples][value_stride]
     int64_t value_stride;
     int32_t positions;
-    int32_t channel_first;   // a multiple of dn_lanes
-    int32_t channel_count;   // real channels to write; in bf16 an odd last one is paired with zero
-    uint32_t *input;         // row 0 of the destination belongs to channel_first
+    int32_t channel_first;  // a multiple of dn_lanes
+    int32_t channel_count;  // real channels to write; in bf16 an odd last one is paired with zero
+    uint32_t *input;        // row 0 of the destination belongs to channel_first
     int64_t row_stride;
     const int32_t *columns;  // [positions], where each position goes; NULL: to the column of its own number
 } dn_packing;
 
-void dn_pack(dn_isa isa, dn_format format, const dn_packing *packing);
-
 /// Turns packed rows of bf16 into integers.
 typedef struct {
-    const uint32_t *input;   // readable to the next multiple of dn_lanes positions, as what follows is writable
+    const uint32_t *input;  // readable to the next multiple of dn_lanes positions, as what follows is writable
     uint32_t *integers;
     float *scales;
-    float *offsets;          // where integers come in fours
-    int32_t rows;            // of the input
+    float *offsets;  // where integers come in fours
+    int32_t rows;    // of the input
     int32_t positions;
-    int64_t row_stride;      // cells, of all
+    int64_t row_stride;  // cells, of all
 } dn_quantization;
 
-void dn_quantize(dn_isa isa, const dn_quantization *quantization);
+/// Features of a processor that kernels may need. To add one: a bit here, and in features.c how to find it out.
+typedef enum {
+    dn_avx = 1 << 0,
+    dn_avx2 = 1 << 1,
+    dn_fma = 1 << 2,
+    dn_f16c = 1 << 3,
+    dn_avx_vnni = 1 << 4,
+    dn_avx512f = 1 << 5,
+    dn_avx512bw = 1 << 6,
+    dn_avx512vl = 1 << 7,
+    dn_avx512dq = 1 << 8,
+    dn_avx512_vnni = 1 << 9,
+    dn_avx512_bf16 = 1 << 10,
+} dn_feature;
+
+/// The features that this processor has and the operating system lets programs use: one bit for each `dn_feature`.
+uint32_t dn_processor_features(void);
+
+/// A feature's name, as Linux spells it in /proc/cpuinfo; NULL if `feature` is none.
+const char *dn_feature_name(dn_feature feature);
+
+/// The kernels of one instruction set.
+typedef struct {
+    const char *name;
+    /// The features it needs: one bit for each `dn_feature`.
+    uint32_t features;
+    /// The formats in which it is of use: one bit, `1 << dn_format`, for each. Its functions take the others as well, and
+    /// compute them as a table that needs fewer features does.
+    uint32_t formats;
+    /// Whether it multiplies bf16 in one instruction; if not, as floats.
+    bool multiplies_bf16;
+    /// Channels of a cell of integers: 2 or 4.
+    int32_t integer_channels;
+    /// Output channels that a call of `convolve` should take at most, in vectors of `dn_lanes`; 1...dn_max_vectors.
+    int32_t block_vectors;
+
+    // The functions below, which call these, say what they do.
+    void (*convolve)(dn_format format, const dn_convolution *convolution);
+    void (*normalize)(const dn_normalization *normalization);
+    void (*pack)(dn_format format, const dn_packing *packing);
+    void (*quantize)(const dn_quantization *quantization);
+    float (*read)(const void *memory, int64_t bytes);
+    int64_t (*multiply)(dn_format format, int64_t rounds, float *sink);
+} dn_kernels;
+
+/// Every table that was compiled in, the one that is preferred first; NULL ends the list. Empty on an architecture that has
+/// no kernels.
+const dn_kernels *const *dn_all_kernels(void);
+
+/// Whether this processor has the features that a table needs.
+static inline bool dn_supports(const dn_kernels *kernels) {
+    return (kernels->features & ~dn_processor_features()) == 0;
+}
+
+/// The first table that this processor supports, or NULL.
+const dn_kernels *dn_preferred_kernels(void);
+
+/// output[p] = bias + sum over taps and rows of input * weights.
+static inline void dn_convolve(const dn_kernels *kernels, dn_format format, const dn_convolution *convolution) {
+    kernels->convolve(format, convolution);
+}
+
+/// Normalises in place: values = film(mish(norm(values))) + residual.
+static inline void dn_normalize(const dn_kernels *kernels, const dn_normalization *normalization) {
+    kernels->normalize(normalization);
+}
+
+/// Copies as the packing says, to cells of f32 or bf16.
+static inline void dn_pack(const dn_kernels *kernels, dn_format format, const dn_packing *packing) {
+    kernels->pack(format, packing);
+}
+
+/// Makes integers as the quantization says, `integer_channels` in a cell.
+static inline void dn_quantize(const dn_kernels *kernels, const dn_quantization *quantization) {
+    kernels->quantize(quantization);
+}
 
 /// Reads `bytes`, a multiple of 64 * 16, from memory and returns something that depends on all of it.
-float dn_read(dn_isa isa, const void *memory, int64_t bytes);
+static inline float dn_read(const dn_kernels *kernels, const void *memory, int64_t bytes) {
+    return kernels->read(memory, bytes);
+}
 
 /// Multiplies and adds in registers, as the convolutions do. Returns the operations done; `sink` gets something that
 /// depends on all of them.
-int64_t dn_multiply(dn_isa isa, dn_format format, int64_t rounds, float *sink);
+static inline int64_t dn_multiply(const dn_kernels *kernels, dn_format format, int64_t rounds, float *sink) {
+    return kernels->multiply(format, rounds, sink);
+}
+
+/// Whether this was compiled with AddressSanitizer, which then checks every access of the kernels.
+bool dn_has_address_sanitizer(void);
 
 /// Tells the processor that this thread is spinning.
 static inline void dn_relax(void) {
