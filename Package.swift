@@ -159,7 +159,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Controller", "denoised", "MCAP", "Planning", "Recording", "Robotics", "Safetensors",
+                "Controller", "Denoiser", "denoised", "MCAP", "Planning", "Recording", "Robotics", "Safetensors",
                 "Sampling", "StrictJSON",
                 "Transport", "Wire",
             ],

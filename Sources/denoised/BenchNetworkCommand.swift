@@ -32,7 +32,13 @@ struct BenchNetworkCommand: ParsableCommand {
     var threads: Int?
 
     @Option(
-        help: ArgumentHelp("Precisions, separated by commas: f32, bf16, int8 or auto.", valueName: "p,..."),
+        help: ArgumentHelp(
+            """
+            Precisions, separated by commas: f32, bf16, int8 or auto. The environment variable DENOISED_KERNELS names an \
+            instruction set, avx2 for example, to use instead of the best one.
+            """,
+            valueName: "p,..."
+        ),
         transform: PrecisionChoice.list
     )
     var precision = [PrecisionChoice.f32]
@@ -97,7 +103,7 @@ struct BenchNetworkCommand: ParsableCommand {
         let kernels =
             try precision.map { try $0.kernel() }
             + (openblas ? [Kernel(.openBLAS, precision: .f32)].compactMap { $0 } : [])
-        let roofline = Roofline.measure(threads: threads)
+        let roofline = try measureRoofline(threads: threads)
         let networks = try makeNetworks(kernels: kernels, threads: threads)
         let shape = networks[0].architecture
 
@@ -146,6 +152,14 @@ struct BenchNetworkCommand: ParsableCommand {
         } else {
             show(report, shape: shape)
         }
+    }
+
+    /// The limits on the instruction set that the environment names or else on the best one.
+    private func measureRoofline(threads: Int) throws -> Roofline? {
+        guard case .packed(let instructionSet) = try WantedBackend.read() else {
+            return Roofline.measure(threads: threads)
+        }
+        return Roofline.measure(threads: threads, on: instructionSet)
     }
 
     private func result(

@@ -78,7 +78,7 @@ struct InspectCommand: ParsableCommand {
 
     func run() throws {
         let bundle = try PolicyOptions.load(policy)
-        let report = Self.report(bundle)
+        let report = Self.report(bundle, kernels: try Kernel.forEachPrecision())
         if json {
             try Console.json(report)
         } else {
@@ -87,7 +87,8 @@ struct InspectCommand: ParsableCommand {
         }
     }
 
-    private static func report(_ bundle: PolicyBundle) -> Report {
+    /// - Parameter kernels: those that commands take on this machine.
+    private static func report(_ bundle: PolicyBundle, kernels: [Kernel]) -> Report {
         let configuration = bundle.configuration
         let architecture = configuration.architecture
         func normalization(_ feature: String) -> String {
@@ -125,7 +126,7 @@ struct InspectCommand: ParsableCommand {
                 parameters: architecture.parameterCount,
                 weightDtypes: bundle.weightDTypes.map(\.rawValue).sorted(),
                 gflopPerSample: Double(architecture.operationsPerSample) / 1e9,
-                kernels: Precision.allCases.compactMap { Kernel(best: $0)?.description }
+                kernels: kernels.map(\.description)
             ),
             schedule: Report.Schedule(
                 noiseSchedulerType: configuration.solver.rawValue.uppercased(),
@@ -138,9 +139,7 @@ struct InspectCommand: ParsableCommand {
                 clipSampleRange: configuration.clipSampleRange
             ),
             notes: configuration.notes,
-            autoWindows: Precision.allCases.compactMap { precision in
-                Kernel(best: precision).flatMap { calibratedWindow(bundle, kernel: $0) }
-            }
+            autoWindows: kernels.compactMap { calibratedWindow(bundle, kernel: $0) }
         )
     }
 

@@ -79,7 +79,8 @@ struct SamplerOptions: ParsableArguments {
             """
             The network's arithmetic: f32, bf16 (weights and inputs rounded, sums in f32), int8 (weights in 8 bits with \
             a scale a channel, inputs in 8 or, without VNNI, 16, exact sums), or auto: int8 where this processor has AVX2 or AVX-512, else \
-            f32. Default: f32.
+            f32. Default: f32. The environment variable DENOISED_KERNELS names an instruction set, avx2 for \
+            example, to use instead of the best one.
             """,
             valueName: "p"
         )
@@ -101,7 +102,7 @@ struct SamplerOptions: ParsableArguments {
 
     /// The kernel that computes in the precision asked for.
     ///
-    /// - Throws: `Failure` where this processor has none.
+    /// - Throws: `Failure` if this processor has none, or not the kernels that DENOISED_KERNELS asks for.
     func kernel() throws -> Kernel { try (precision ?? .f32).kernel() }
 
     /// What the daemon is to keep.
@@ -197,23 +198,4 @@ enum PrecisionChoice: String, ExpressibleByArgument, CaseIterable {
     case bf16
     case int8
     case auto
-
-    /// The kernel that computes in this precision.
-    ///
-    /// - Throws: `Failure` where this processor has none.
-    func kernel() throws -> Kernel {
-        let kernel: Kernel? =
-            switch self {
-            case .f32: .exact
-            case .bf16: Kernel(best: .bf16)
-            case .int8: Kernel(best: .int8)
-            case .auto: .fastest
-            }
-        guard let kernel else {
-            throw Failure.input(
-                "--precision \(rawValue) needs a processor with AVX2, expected f32 or auto here"
-            )
-        }
-        return kernel
-    }
 }
