@@ -43,6 +43,7 @@ let package = Package(
         .executable(name: "denoised", targets: ["denoised"]),
         // For the microbenchmarks and the fuzzers, which are packages of their own: an external package sees products
         // alone.
+        .library(name: "BenchmarkNetworks", targets: ["BenchmarkNetworks"]),
         .library(name: "CKernels", targets: ["CKernels"]),
         .library(name: "Denoiser", targets: ["Denoiser"]),
         .library(name: "Policy", targets: ["Policy"]),
@@ -79,7 +80,8 @@ let package = Package(
 
         // The network and its samplers.
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
-        module("Denoiser", ["CKernels", "CLinux", "COpenBLAS", "NumPyRandom"], settings: computing),
+        module("Denoiser", ["CKernels", "CLinux", "COpenBLAS"], settings: computing),
+        module("BenchmarkNetworks", ["Denoiser", "NumPyRandom"], settings: computing),
         module("Sampling", ["NumPyRandom"], settings: computing),
         module(
             "Policy",
@@ -122,7 +124,7 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Controller", "Denoiser", "Drawing", "Files", "ForeignText", "Gr00t", "Logs", "MCAP",
+                "BenchmarkNetworks", "Controller", "Denoiser", "Drawing", "Files", "ForeignText", "Gr00t", "Logs", "MCAP",
                 "Monitoring", "NumPyRandom", "Piloting", "Planning", "Policy", "PushT", "RealTime", "Recording",
                 "Robotics", "Safetensors", "Safety", "Sampling", "StrictJSON", "Transport", "Wire",
                 argumentParser, logging,
@@ -135,7 +137,7 @@ let package = Package(
         tests("Files", ["Files"]),
         tests("Logs", ["Logs", logging]),
         tests("Safetensors", ["Safetensors", "TestRandom"], resources: [.copy("Fixtures")]),
-        tests("Denoiser", ["CKernels", "Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
+        tests("Denoiser", ["BenchmarkNetworks", "CKernels", "Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
         tests("Policy", ["Denoiser", "Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),

@@ -14,6 +14,7 @@ let package = Package(
             name: "Micro",
             dependencies: [
                 .product(name: "Benchmark", package: "benchmark"),
+                .product(name: "BenchmarkNetworks", package: "denoised"),
                 .product(name: "CKernels", package: "denoised"),
                 .product(name: "Denoiser", package: "denoised"),
                 .product(name: "Safetensors", package: "denoised"),

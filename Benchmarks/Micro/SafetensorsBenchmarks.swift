@@ -1,4 +1,5 @@
 import Benchmark
+import BenchmarkNetworks
 import Denoiser
 import Foundation
 import Safetensors

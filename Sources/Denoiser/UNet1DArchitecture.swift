@@ -197,25 +197,6 @@ extension UNet1DArchitecture {
 // MARK: - Size
 
 extension UNet1DArchitecture {
-    /// The UNet of the Diffusion Policy paper for PushT with keypoints: 65.8 million parameters, 2 observation steps of
-    /// 20 numbers.
-    public static let paper: UNet1DArchitecture = {
-        do {
-            return try UNet1DArchitecture(
-                actionDim: 2,
-                horizon: 16,
-                conditionDim: 40,
-                downDims: [256, 512, 1024],
-                kernelSize: 5,
-                nGroups: 8,
-                diffusionStepEmbedDim: 256,
-                useFiLMScaleModulation: true
-            )
-        } catch {
-            preconditionFailure("the paper's architecture must pass its own checks: \(error)")
-        }
-    }()
-
     /// Weights of all convolutions: what a forward pass reads from memory, whatever the batch.
     public var convolutionWeightCount: Int {
         parameters.filter { $0.shape.count == 3 }.reduce(0) { $0 + $1.count }

@@ -1,5 +1,3 @@
-import NumPyRandom
-
 extension UNet1DArchitecture {
     /// One tensor of the network's parameters.
     public struct Parameter: Sendable, Hashable {
@@ -69,22 +67,4 @@ extension UNet1DArchitecture {
 
     /// Numbers in all parameters together.
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
-
-    /// Seeded random values for a parameter, for benchmarks and tests that need a network but no training.
-    ///
-    /// Parameter `i` of `parameters` is `numpy.random.default_rng([seed, i]).uniform(-a, a, shape)` with
-    /// `a = sqrt(3 / fanIn)`, which keeps activations near unit scale; a normalisation's gain is
-    /// 1 + that with `a = 0.1`, and a bias has `a = 0.1`.
-    public func randomValues(for parameter: Parameter, seed: UInt64) -> [Float] {
-        guard let index = parameters.firstIndex(of: parameter) else {
-            preconditionFailure("\(parameter.name) \(parameter.shape) is no parameter of this architecture")
-        }
-        var generator = PCG64(SeedSequence(entropy: [seed, UInt64(index)]))
-        let fanIn = parameter.shape.dropFirst().reduce(1, *)
-        let isGain = parameter.shape.count == 1 && parameter.name.hasSuffix(".weight")
-        let bound = parameter.shape.count == 1 ? 0.1 : (3 / Double(fanIn)).squareRoot()
-        return (0..<parameter.count).map { _ in
-            Float((isGain ? 1 : 0) + generator.uniform(low: -bound, high: bound))
-        }
-    }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BenchmarkNetworks
 import Denoiser
 import Foundation
 import MCAP

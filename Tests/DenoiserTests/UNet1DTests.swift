@@ -1,3 +1,4 @@
+import BenchmarkNetworks
 import Foundation
 import NumPyRandom
 import Testing

@@ -1,0 +1,43 @@
+import Denoiser
+import NumPyRandom
+
+extension UNet1DArchitecture {
+    /// The UNet of the Diffusion Policy paper for PushT with keypoints: 65.8 million parameters, 2 observation steps of
+    /// 20 numbers.
+    public static let paper: UNet1DArchitecture = {
+        do {
+            return try UNet1DArchitecture(
+                actionDim: 2,
+                horizon: 16,
+                conditionDim: 40,
+                downDims: [256, 512, 1024],
+                kernelSize: 5,
+                nGroups: 8,
+                diffusionStepEmbedDim: 256,
+                useFiLMScaleModulation: true
+            )
+        } catch {
+            preconditionFailure("the paper's architecture must pass its own checks: \(error)")
+        }
+    }()
+
+    /// Seeded random values for a parameter, for benchmarks and tests that need a network but no training.
+    ///
+    /// Parameter `i` of `parameters` is `numpy.random.default_rng([seed, i]).uniform(-a, a, shape)` with
+    /// `a = sqrt(3 / fanIn)`, which keeps activations near unit scale; a normalisation's gain is
+    /// 1 + that with `a = 0.1`, and a bias has `a = 0.1`.
+    ///
+    /// - Parameter parameter: one of `parameters`.
+    public func randomValues(for parameter: UNet1DArchitecture.Parameter, seed: UInt64) -> [Float] {
+        guard let index = parameters.firstIndex(of: parameter) else {
+            preconditionFailure("\(parameter.name) \(parameter.shape) is no parameter of this architecture")
+        }
+        var generator = PCG64(SeedSequence(entropy: [seed, UInt64(index)]))
+        let fanIn = parameter.shape.dropFirst().reduce(1, *)
+        let isGain = parameter.shape.count == 1 && parameter.name.hasSuffix(".weight")
+        let bound = parameter.shape.count == 1 ? 0.1 : (3 / Double(fanIn)).squareRoot()
+        return (0..<parameter.count).map { _ in
+            Float((isGain ? 1 : 0) + generator.uniform(low: -bound, high: bound))
+        }
+    }
+}
