@@ -28,7 +28,7 @@ extension UNet1DArchitecture {
     /// 1 + that with `a = 0.1`, and a bias has `a = 0.1`.
     ///
     /// - Parameter parameter: one of `parameters`.
-    public func randomValues(for parameter: UNet1DArchitecture.Parameter, seed: UInt64) -> [Float] {
+    public func randomValues(for parameter: NetworkParameter, seed: UInt64) -> [Float] {
         guard let index = parameters.firstIndex(of: parameter) else {
             preconditionFailure("\(parameter.name) \(parameter.shape) is no parameter of this architecture")
         }

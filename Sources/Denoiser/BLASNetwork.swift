@@ -3,103 +3,56 @@
 ///
 /// Activations are [batch, time, channels].
 final class BLASNetwork {
-    private let architecture: UNet1DArchitecture
-    private let encoder: [Resolution]
-    private let bottom: [ConditionalResidualBlock1d]
-    private let decoder: [Resolution]
-    private let finalConvolution: Conv1d
-    private let finalNorm: GroupNormMish
-    private let outputConvolution: Conv1d
-    private let workspace: Workspace
+    private let steps: [BLASStep]
+    /// All activations, sized for the largest batch. Those that are not needed at the same time share memory.
+    private let activations: FloatBuffer
+    /// The windows of one convolution's input.
+    private let columns: FloatBuffer
+    private let input: UnsafeMutablePointer<Float>
+    private let inputCount: Int
+    private let output: UnsafePointer<Float>
+    private let outputCount: Int
 
+    /// - Parameter layers: at least one.
+    /// - Throws: what `parameter` throws.
     init<Failure: Error>(
-        architecture: UNet1DArchitecture,
+        layers: [Layer],
         maximumBatch: Int,
-        parameter value: (String) throws(Failure) -> [Float]
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
     ) throws(Failure) {
-        let shapes = architecture.residualBlocks
-        let filmCounts = shapes.map { $0.outChannels * architecture.filmValuesPerChannel }
-        var blocks: [ConditionalResidualBlock1d] = []
-        for (index, shape) in shapes.enumerated() {
-            blocks.append(
-                try ConditionalResidualBlock1d(
-                    shape,
-                    architecture: architecture,
-                    filmOffset: filmCounts[..<index].reduce(0, +),
-                    parameter: value
+        let plan = MemoryPlan(
+            layers.lifetimes.map { activation, steps in
+                MemoryPlan.Value(count: maximumBatch * activation.count, steps: steps)
+            }
+        )
+        let activations = FloatBuffer(count: plan.count)
+        let base = activations.pointer
+        var steps: [BLASStep] = []
+        for layer in layers {
+            steps.append(
+                BLASStep(
+                    layer: layer,
+                    work: try BLASStep.Work(layer.operation, parameter: parameter),
+                    inputs: layer.inputs.map { UnsafePointer(base + plan.offsets[$0.id]) },
+                    output: base + plan.offsets[layer.output.id]
                 )
             )
         }
-
-        var next = blocks.makeIterator()
-        func nextBlock() -> ConditionalResidualBlock1d {
-            guard let block = next.next() else {
-                preconditionFailure("fewer blocks than the architecture has")
-            }
-            return block
-        }
-        var encoder: [Resolution] = []
-        for shape in architecture.encoder {
-            let resolution = Resolution(first: nextBlock(), second: nextBlock(), length: shape.length)
-            if let name = shape.resample {
-                resolution.downsample = Conv1d(
-                    weight: try value("\(name).weight"),
-                    bias: try value("\(name).bias"),
-                    taps: 3,
-                    stride: 2
-                )
-            }
-            encoder.append(resolution)
-        }
-        let bottom = architecture.bottom.map { _ in nextBlock() }
-        var decoder: [Resolution] = []
-        for shape in architecture.decoder {
-            let resolution = Resolution(first: nextBlock(), second: nextBlock(), length: shape.length)
-            if let name = shape.resample {
-                resolution.upsample = ConvTranspose1d(
-                    weight: try value("\(name).weight"),
-                    bias: try value("\(name).bias")
-                )
-            }
-            decoder.append(resolution)
-        }
-
-        self.architecture = architecture
-        self.encoder = encoder
-        self.bottom = bottom
-        self.decoder = decoder
-        self.finalConvolution = Conv1d(
-            weight: try value("final_conv.0.block.0.weight"),
-            bias: try value("final_conv.0.block.0.bias"),
-            taps: architecture.kernelSize
-        )
-        self.finalNorm = GroupNormMish(
-            gain: try value("final_conv.0.block.1.weight"),
-            bias: try value("final_conv.0.block.1.bias"),
-            groups: UNet1DArchitecture.finalGroups
-        )
-        self.outputConvolution = Conv1d(
-            weight: try value("final_conv.1.weight"),
-            bias: try value("final_conv.1.bias"),
-            taps: 1
-        )
-        self.workspace = Workspace(
-            architecture: architecture,
-            columnCount: max(
-                (encoder + decoder).map(\.columnCount).max() ?? 0,
-                bottom.map { $0.columnCount(length: encoder[encoder.count - 1].length) }.max() ?? 0,
-                finalConvolution.columnCount(length: architecture.horizon)
-            ),
-            maximumBatch: maximumBatch
-        )
+        self.steps = steps
+        self.activations = activations
+        self.columns = FloatBuffer(count: maximumBatch * (steps.map(\.columnCount).max() ?? 0))
+        self.input = base + plan.offsets[layers.input.id]
+        self.inputCount = layers.input.count
+        self.output = UnsafePointer(base + plan.offsets[layers.output.id])
+        self.outputCount = layers.output.count
     }
 
     /// The network's output for `batch` samples.
     ///
     /// - Parameters:
-    ///   - samples: [batch, horizon, actionDim].
+    ///   - samples: [batch, length, channels] of the network's input.
     ///   - film: [batch, filmStride].
-    ///   - outputs: [batch, horizon, actionDim].
+    ///   - outputs: [batch, length, channels] of the network's output.
     func forward(
         _ samples: UnsafePointer<Float>,
         batch: Int,
@@ -107,144 +60,144 @@ final class BLASNetwork {
         filmStride: Int,
         into outputs: UnsafeMutablePointer<Float>
     ) {
-        let x = workspace.current.pointer
-        let y = workspace.next.pointer
-        let columns = workspace.columns.pointer
-
-        func run(
-            _ block: ConditionalResidualBlock1d,
-            _ input: UnsafePointer<Float>,
-            length: Int,
-            into output: UnsafeMutablePointer<Float>
-        ) {
-            block(
-                input,
-                batch: batch,
-                length: length,
-                film: film,
-                filmStride: filmStride,
-                hidden: workspace.hidden.pointer,
-                columns: columns,
-                into: output
-            )
+        input.update(from: samples, count: batch * inputCount)
+        for step in steps {
+            step.run(batch: batch, film: film, filmStride: filmStride, columns: columns.pointer)
         }
-
-        x.update(from: samples, count: batch * architecture.sampleCount)
-        for (level, resolution) in encoder.enumerated() {
-            let skip = workspace.skip(level)
-            run(resolution.first, x, length: resolution.length, into: y)
-            run(resolution.second, y, length: resolution.length, into: skip)
-            if resolution.downsample != nil {
-                resolution.downsample!(
-                    skip,
-                    batch: batch,
-                    length: resolution.length,
-                    columns: columns,
-                    into: x
-                )
-            } else {
-                x.update(from: skip, count: batch * resolution.outputCount)
-            }
-        }
-
-        let coarsest = encoder[encoder.count - 1].length
-        run(bottom[0], x, length: coarsest, into: y)
-        run(bottom[1], y, length: coarsest, into: x)
-
-        for (index, resolution) in decoder.enumerated() {
-            let level = encoder.count - 1 - index
-            concatenateChannels(
-                x,
-                workspace.skip(level),
-                rows: batch * resolution.length,
-                channels: encoder[level].second.outChannels,
-                into: y
-            )
-            run(resolution.first, y, length: resolution.length, into: x)
-            run(resolution.second, x, length: resolution.length, into: y)
-            if resolution.upsample != nil {
-                resolution.upsample!(y, batch: batch, length: resolution.length, columns: columns, into: x)
-            }
-        }
-
-        finalConvolution(x, batch: batch, length: architecture.horizon, columns: columns, into: y)
-        for sample in 0..<batch {
-            finalNorm(
-                y + sample * architecture.horizon * finalConvolution.outChannels,
-                length: architecture.horizon
-            )
-        }
-        outputConvolution(y, batch: batch, length: architecture.horizon, columns: columns, into: outputs)
+        outputs.update(from: output, count: batch * outputCount)
     }
 }
 
-/// `output` [rows, 2 * channels] holds each row of `first` [rows, channels] followed by that of `second`.
-private func concatenateChannels(
-    _ first: UnsafePointer<Float>,
-    _ second: UnsafePointer<Float>,
-    rows: Int,
-    channels: Int,
-    into output: UnsafeMutablePointer<Float>
-) {
-    for row in 0..<rows {
-        (output + 2 * row * channels).update(from: first + row * channels, count: channels)
-        (output + (2 * row + 1) * channels).update(from: second + row * channels, count: channels)
+extension [Layer] {
+    /// The activations by their numbers, and the layers from the first to the last that needs them. The network's input is
+    /// needed from before the first layer on, its output until after the last.
+    fileprivate var lifetimes: [(activation: Activation, steps: ClosedRange<Int>)] {
+        var result = [(activation: input, steps: -1...0)]
+        for (step, layer) in enumerated() {
+            for activation in layer.inputs + [layer.output] {
+                if activation.id == result.count { result.append((activation, step...step)) }
+                result[activation.id].steps = result[activation.id].steps.lowerBound...step
+            }
+        }
+        result[output.id].steps = result[output.id].steps.lowerBound...count
+        return result
     }
 }
 
-/// Two residual blocks at one resolution and what leads to the next one.
-private final class Resolution {
-    let first: ConditionalResidualBlock1d
-    let second: ConditionalResidualBlock1d
-    let length: Int
-    var downsample: Conv1d?
-    var upsample: ConvTranspose1d?
-
-    init(first: ConditionalResidualBlock1d, second: ConditionalResidualBlock1d, length: Int) {
-        self.first = first
-        self.second = second
-        self.length = length
+/// One layer on BLAS, and the memory that it reads and writes.
+private struct BLASStep {
+    /// What a layer computes, with its weights.
+    enum Work {
+        case convolution(Conv1d)
+        case addedConvolution(Conv1d)
+        case transposedConvolution(ConvTranspose1d)
+        case groupNormMish(GroupNormMish)
+        case modulation(FiLMShape)
+        case addition
+        case concatenation
     }
 
-    /// Floats of the second block's output for one sample.
-    var outputCount: Int { length * second.outChannels }
+    let layer: Layer
+    let work: Work
+    let inputs: [UnsafePointer<Float>]
+    let output: UnsafeMutablePointer<Float>
 
-    /// Floats of window scratch for one sample.
+    /// Floats of window scratch that it needs for each sample.
     var columnCount: Int {
-        var count = max(first.columnCount(length: length), second.columnCount(length: length))
-        if downsample != nil { count = max(count, downsample!.columnCount(length: length)) }
-        if upsample != nil { count = max(count, upsample!.columnCount(length: length)) }
-        return count
+        let length = layer.inputs[0].length
+        return switch work {
+        case .convolution(let layer), .addedConvolution(let layer): layer.columnCount(length: length)
+        case .transposedConvolution(let layer): layer.columnCount(length: length)
+        case .groupNormMish, .modulation, .addition, .concatenation: 0
+        }
+    }
+
+    /// - Parameters:
+    ///   - film: [batch, filmStride].
+    ///   - columns: scratch of `batch * columnCount` floats.
+    func run(
+        batch: Int,
+        film: UnsafePointer<Float>,
+        filmStride: Int,
+        columns: UnsafeMutablePointer<Float>
+    ) {
+        let input = inputs[0]
+        let length = layer.inputs[0].length
+        let count = layer.output.count
+        switch work {
+        case .convolution(let convolution):
+            convolution(input, batch: batch, length: length, columns: columns, into: output)
+        case .addedConvolution(let convolution):
+            convolution(input, batch: batch, length: length, columns: columns, into: output, adding: true)
+        case .transposedConvolution(let convolution):
+            convolution(input, batch: batch, length: length, columns: columns, into: output)
+        case .groupNormMish(let norm):
+            for sample in 0..<batch { norm(output + sample * count, length: length) }
+        case .modulation(let shape):
+            for sample in 0..<batch {
+                shape.apply(film + sample * filmStride, to: output + sample * count, length: length)
+            }
+        case .addition:
+            for index in 0..<(batch * count) { output[index] += input[index] }
+        case .concatenation:
+            concatenate(rows: batch * length)
+        }
+    }
+
+    /// Each row of the output is that row of every input, one after the other.
+    private func concatenate(rows: Int) {
+        var first = output
+        for (input, activation) in zip(inputs, layer.inputs) {
+            for row in 0..<rows {
+                (first + row * layer.output.channels).update(
+                    from: input + row * activation.channels,
+                    count: activation.channels
+                )
+            }
+            first += activation.channels
+        }
     }
 }
 
-/// The activations of a forward pass, sized for the largest batch.
-private struct Workspace: ~Copyable {
-    let current: FloatBuffer
-    let next: FloatBuffer
-    let hidden: FloatBuffer
-    let columns: FloatBuffer
-    private let skips: FloatBuffer
-    private let skipOffsets: [Int]
-
-    init(architecture: UNet1DArchitecture, columnCount: Int, maximumBatch: Int) {
-        // The widest row any resolution holds is the decoder's input: what comes up next to what was skipped.
-        let largest = architecture.encoder.map { 2 * $0.length * $0.second.outChannels }.max() ?? 0
-        let perSample = max(largest, architecture.sampleCount)
-        self.current = FloatBuffer(count: maximumBatch * perSample)
-        self.next = FloatBuffer(count: maximumBatch * perSample)
-        self.hidden = FloatBuffer(count: maximumBatch * perSample)
-        self.columns = FloatBuffer(count: maximumBatch * columnCount)
-        var offsets: [Int] = []
-        var total = 0
-        for resolution in architecture.encoder {
-            offsets.append(total)
-            total += maximumBatch * resolution.length * resolution.second.outChannels
+extension BLASStep.Work {
+    init<Failure: Error>(
+        _ operation: Layer.Operation,
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) {
+        switch operation {
+        case .convolution(let shape) where shape.sampling == .doubling:
+            self = .transposedConvolution(
+                ConvTranspose1d(weight: try parameter(shape.weight), bias: try parameter(shape.bias))
+            )
+        case .convolution(let shape):
+            self = .convolution(try Conv1d(shape, parameter: parameter))
+        case .addedConvolution(let shape):
+            self = .addedConvolution(try Conv1d(shape, parameter: parameter))
+        case .groupNormMish(let shape):
+            self = .groupNormMish(
+                GroupNormMish(
+                    gain: try parameter(shape.gain),
+                    bias: try parameter(shape.bias),
+                    groups: shape.groups
+                )
+            )
+        case .modulation(let shape): self = .modulation(shape)
+        case .addition: self = .addition
+        case .concatenation: self = .concatenation
         }
-        self.skips = FloatBuffer(count: total)
-        self.skipOffsets = offsets
     }
+}
 
-    /// The encoder's output at a resolution, [batch, length, channels].
-    func skip(_ level: Int) -> UnsafeMutablePointer<Float> { skips.pointer + skipOffsets[level] }
+extension Conv1d {
+    fileprivate convenience init<Failure: Error>(
+        _ shape: ConvolutionShape,
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) {
+        self.init(
+            weight: try parameter(shape.weight),
+            bias: try parameter(shape.bias),
+            taps: shape.taps,
+            stride: shape.sampling == .halving ? 2 : 1
+        )
+    }
 }

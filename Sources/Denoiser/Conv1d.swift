@@ -1,7 +1,7 @@
 /// A 1D convolution over [batch, time, channels], as a matrix product with its input's windows laid out as rows.
-struct Conv1d: ~Copyable {
-    let inChannels: Int
-    let outChannels: Int
+final class Conv1d {
+    private let inChannels: Int
+    private let outChannels: Int
     private let taps: Int
     private let stride: Int
     private let weight: FloatBuffer

@@ -87,3 +87,23 @@ struct FiLMConditioning: ~Copyable {
         for value in 0..<count { output[value] = row[value] + part[value] }
     }
 }
+
+extension FiLMShape {
+    /// Scales and shifts one sample's `values` [length, channels] in place.
+    ///
+    /// - Parameter film: the sample's row of FiLM numbers of all layers.
+    func apply(_ film: UnsafePointer<Float>, to values: UnsafeMutablePointer<Float>, length: Int) {
+        let numbers = film + offset
+        if hasScale {
+            for time in 0..<length {
+                let row = values + time * channels
+                for channel in 0..<channels { row[channel] *= numbers[channel] }
+            }
+        }
+        let shift = hasScale ? numbers + channels : numbers
+        for time in 0..<length {
+            let row = values + time * channels
+            for channel in 0..<channels { row[channel] += shift[channel] }
+        }
+    }
+}

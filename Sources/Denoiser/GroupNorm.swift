@@ -1,5 +1,5 @@
-/// Group normalisation (Wu and He 2018, equation 1) followed by Mish, and FiLM where the block asks for it.
-struct GroupNormMish: ~Copyable {
+/// Group normalisation (Wu and He 2018, equation 1) followed by Mish.
+final class GroupNormMish {
     private static let epsilon: Float = 1e-5
 
     private let channels: Int
@@ -18,16 +18,7 @@ struct GroupNormMish: ~Copyable {
     }
 
     /// Normalises one sample `values` [length, channels] in place: each group of channels over all of its time.
-    ///
-    /// - Parameters:
-    ///   - scale: [channels], multiplies what comes out of Mish.
-    ///   - shift: [channels], is added to that.
-    func callAsFunction(
-        _ values: UnsafeMutablePointer<Float>,
-        length: Int,
-        scale: UnsafePointer<Float>? = nil,
-        shift: UnsafePointer<Float>? = nil
-    ) {
+    func callAsFunction(_ values: UnsafeMutablePointer<Float>, length: Int) {
         let width = channels / groups
         for group in 0..<groups {
             let first = group * width
@@ -55,18 +46,6 @@ struct GroupNormMish: ~Copyable {
                         normal * gain.pointer[first + channel] + bias.pointer[first + channel]
                     )
                 }
-            }
-        }
-        if let scale {
-            for time in 0..<length {
-                let row = values + time * channels
-                for channel in 0..<channels { row[channel] *= scale[channel] }
-            }
-        }
-        if let shift {
-            for time in 0..<length {
-                let row = values + time * channels
-                for channel in 0..<channels { row[channel] += shift[channel] }
             }
         }
     }

@@ -1,398 +1,169 @@
 import CKernels
 
-/// Turns an architecture and its parameters into the stages of a packed forward pass.
-///
-/// It walks the network as a forward pass would and keeps track of which buffer holds what. A layer writes its output
-/// the way the layer after it reads it, so each step asks what comes next.
+/// Turns a plan and a network's parameters into the stages of a packed forward pass.
 struct PackedNetworkBuilder {
-    private(set) var stages: [PackedStage] = []
-    /// Where the layers so far left their output as floats.
-    private(set) var stream: UnsafeMutablePointer<Float>
-
-    private let architecture: UNet1DArchitecture
+    private let plan: PackedPlan
     private let engine: Engine
     private let memory: PackedActivations
-    /// Packed rows take turns: `x` is what the next layer reads, `other` what it may write.
-    private var x: UnsafeMutablePointer<UInt32>
-    private var other: UnsafeMutablePointer<UInt32>
-    private var nextStream: UnsafeMutablePointer<Float>
-    private var filmOffset = 0
+    private let lengths: [Int]
 
-    init(architecture: UNet1DArchitecture, engine: Engine, memory: PackedActivations) {
-        self.architecture = architecture
+    init(plan: PackedPlan, engine: Engine, memory: PackedActivations) {
+        self.plan = plan
         self.engine = engine
         self.memory = memory
-        self.x = memory.packedA.pointer
-        self.other = memory.packedB.pointer
-        self.stream = memory.streamA.pointer
-        self.nextStream = memory.streamB.pointer
+        self.lengths = plan.resampledLengths
     }
 
-    /// Builds all stages.
-    mutating func build<Failure: Error>(parameter: (String) throws(Failure) -> [Float]) throws(Failure) {
-        let encoder = architecture.encoder
-        let bottom = architecture.bottom
-        let decoder = architecture.decoder
-        let last = encoder.count - 1
+    /// All stages with their weights.
+    func stages<Failure: Error>(
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) -> [PackedStage] {
+        var result: [PackedStage] = []
+        for (index, stage) in plan.stages.enumerated() {
+            let share = ChannelShare(
+                channels: stage.output.channels,
+                groupWidth: stage.norm.map { $0.channels / $0.groups } ?? 1,
+                parts: engine.threads
+            )
+            result.append(
+                PackedStage(
+                    try convolution(stage.convolution, of: stage, share: share, parameter: parameter),
+                    input: memory.rows(readBy: index),
+                    inputLength: stage.source.length,
+                    output: memory.output(of: index),
+                    outLength: stage.output.length,
+                    shortcut: try shortcut(of: index, share: share, parameter: parameter),
+                    normalization: try normalization(of: stage, share: share, parameter: parameter),
+                    destinations: destinations(of: stage.output)
+                )
+            )
+        }
+        return result
+    }
 
-        for (level, shape) in encoder.enumerated() {
-            let between = PackedRows(cells: x, length: shape.length, format: format(shape.second))
-            try add(shape.first, length: shape.length, to: [between], parameter: parameter)
-            var destinations = level > 0 ? [skip(level)] : []
-            if let name = shape.resample {
-                let channels = shape.second.outChannels
-                destinations.append(
-                    PackedRows(
-                        cells: x,
-                        length: shape.length,
-                        format: resampleFormat(channels),
-                        order: .evenFirst(level: level)
+    /// The packed rows of all stages that read an activation.
+    func destinations(of activation: Activation) -> [PackedRows] {
+        let writer = plan.writer(of: activation)
+        let isDoubled = writer >= 0 && plan.stages[writer].convolution.sampling == .doubling
+        var result: [PackedRows] = []
+        for (index, reader) in plan.stages.enumerated() {
+            var firstRow = 0
+            for input in reader.inputs {
+                if input == activation {
+                    result.append(
+                        PackedRows(
+                            cells: memory.rows(readBy: index),
+                            length: activation.length,
+                            format: reader.format,
+                            firstRow: firstRow,
+                            order: order(
+                                length: activation.length,
+                                isDoubled: isDoubled,
+                                isHalvedNext: reader.convolution.sampling == .halving
+                            )
+                        )
                     )
-                )
-                try add(shape.second, length: shape.length, to: destinations, parameter: parameter)
-                let next = encoder[level + 1]
-                try addResampling(
-                    name,
-                    channels: channels,
-                    taps: Tap.downsampling(length: shape.length),
-                    lengths: (shape.length, next.length),
-                    weightIndex: { out, channel, tap in (out * channels + channel) * 3 + tap },
-                    to: PackedRows(cells: other, length: next.length, format: format(next.first)),
-                    parameter: parameter
-                )
-                swap(&x, &other)
-            } else {
-                destinations.append(
-                    PackedRows(cells: x, length: shape.length, format: format(bottom[0]))
-                )
-                try add(shape.second, length: shape.length, to: destinations, parameter: parameter)
+                }
+                firstRow += packedRows(channels: input.channels, format: reader.format)
             }
         }
-
-        let coarsest = encoder[last].length
-        let between = PackedRows(cells: x, length: coarsest, format: format(bottom[1]))
-        try add(bottom[0], length: coarsest, to: [between], parameter: parameter)
-        let above =
-            decoder.isEmpty
-            ? PackedRows(cells: x, length: coarsest, format: finalFormat) : lower(last, order: .same)
-        try add(bottom[1], length: coarsest, to: [above], parameter: parameter)
-
-        for (index, shape) in decoder.enumerated() {
-            let level = last - index
-            let between = PackedRows(cells: x, length: shape.length, format: format(shape.second))
-            try add(
-                shape.first,
-                length: shape.length,
-                joinedFrom: memory.joined(level),
-                to: [between],
-                parameter: parameter
-            )
-            guard let name = shape.resample else { continue }
-            let channels = shape.second.outChannels
-            let upper = PackedRows(cells: x, length: shape.length, format: resampleFormat(channels))
-            try add(shape.second, length: shape.length, to: [upper], parameter: parameter)
-            let order = PositionOrder.interleaved(level: level - 1)
-            let isFinest = level == 1
-            try addResampling(
-                name,
-                channels: channels,
-                taps: Tap.upsampling(length: shape.length),
-                lengths: (shape.length, 2 * shape.length),
-                weightIndex: { out, channel, tap in (channel * channels + out) * 4 + tap },
-                to: isFinest
-                    ? PackedRows(
-                        cells: other,
-                        length: 2 * shape.length,
-                        format: finalFormat,
-                        order: order
-                    ) : lower(level - 1, order: order),
-                parameter: parameter
-            )
-            if isFinest { swap(&x, &other) }
-        }
-        try addEnd(parameter: parameter)
+        return result
     }
 
-    // MARK: - Formats
-
-    /// The first and the last layers compute in single precision. Their rounding would reach the result directly, and they
-    /// are too small to gain time.
-    private static let endFormat = dn_f32
-
-    /// What a block's packed input holds.
-    private func format(_ block: ResidualBlockShape) -> dn_format {
-        block.name == architecture.encoder[0].first.name
-            ? Self.endFormat : engine.format(weights: block.inChannels * block.outChannels)
+    private func order(length: Int, isDoubled: Bool, isHalvedNext: Bool) -> PositionOrder {
+        guard isDoubled || isHalvedNext, let level = lengths.firstIndex(of: length) else { return .same }
+        precondition(!(isDoubled && isHalvedNext), "nothing reads again in two what was doubled")
+        return isDoubled ? .interleaved(level: level) : .evenFirst(level: level)
     }
 
-    /// What the second convolution from the end reads.
-    private var finalFormat: dn_format {
-        engine.format(weights: architecture.downDims[0] * architecture.downDims[0])
-    }
-
-    private func resampleFormat(_ channels: Int) -> dn_format { engine.format(weights: channels * channels) }
-
-    /// Destination in a level's decoder of the upsampled activations.
-    private func lower(_ level: Int, order: PositionOrder) -> PackedRows {
-        let decoder = architecture.decoder[architecture.encoder.count - 1 - level]
-        return PackedRows(
-            cells: memory.joined(level),
-            length: decoder.length,
-            format: format(decoder.first),
-            order: order
-        )
-    }
-
-    /// Destination in a level's decoder of the skip connection: the rows below the upsampled ones, which are as many.
-    private func skip(_ level: Int) -> PackedRows {
-        var rows = lower(level, order: .same)
-        let channels = architecture.encoder[level].second.outChannels
-        rows.firstRow = rows.format == dn_bf16 ? (channels + 1) / 2 : channels
-        return rows
-    }
-
-    // MARK: - Layers
-
-    /// Adds a residual block that reads `x`, or a level's joined rows.
-    private mutating func add<Failure: Error>(
-        _ shape: ResidualBlockShape,
-        length: Int,
-        joinedFrom joined: UnsafeMutablePointer<UInt32>? = nil,
-        to destinations: [PackedRows],
-        parameter: (String) throws(Failure) -> [Float]
-    ) throws(Failure) {
-        let name = shape.name
-        let inputs = joined == nil ? [shape.inChannels] : [shape.inChannels / 2, shape.inChannels / 2]
-        let input = joined ?? x
-        let groups = architecture.nGroups
-        let share = ChannelShare(
-            channels: shape.outChannels,
-            groupWidth: shape.outChannels / groups,
-            parts: engine.threads
-        )
-        let taps = architecture.kernelSize
-        let hiddenFormat = engine.format(weights: shape.outChannels * shape.outChannels)
-        func convolution(
-            _ name: String,
-            inputs: [Int],
-            taps: Int,
-            format: dn_format
-        ) throws(Failure) -> PackedConvolution {
-            try centred(
-                name,
-                inputs: inputs,
-                taps: taps,
-                length: length,
-                share: share,
-                format: format,
-                parameter: parameter
-            )
-        }
-
-        var shortcut: (convolution: PackedConvolution, output: UnsafeMutablePointer<Float>)?
-        if shape.inChannels != shape.outChannels {
-            let residual = try convolution(
-                "\(name).residual_conv",
-                inputs: inputs,
-                taps: 1,
-                format: format(shape)
-            )
-            shortcut = (residual, memory.residual.pointer)
-        } else if inputs.count > 1 {
-            // The sum needs both tensors as one; a convolution with the identity is that.
-            let identity = PackedConvolution(
-                weight: { out, channel, _ in out == channel ? 1 : 0 },
-                bias: [Float](repeating: 0, count: shape.outChannels),
-                inputs: inputs,
-                taps: Tap.centred(taps: 1, length: length),
-                outLength: length,
-                share: share,
-                format: format(shape),
-                engine: engine
-            )
-            shortcut = (identity, memory.residual.pointer)
-        }
-        stages.append(
-            PackedStage(
-                try convolution("\(name).conv1.block.0", inputs: inputs, taps: taps, format: format(shape)),
-                input: input,
-                inputLength: length,
-                output: memory.hidden.pointer,
-                outLength: length,
-                shortcut: shortcut,
-                normalization: PackedStage.Normalization(
-                    norm: try norm(
-                        "\(name).conv1.block.1",
-                        groups: groups,
-                        share: share,
-                        parameter: parameter
-                    ),
-                    filmOffset: filmOffset,
-                    hasScale: architecture.useFiLMScaleModulation,
-                    residual: nil
-                ),
-                destinations: [PackedRows(cells: other, length: length, format: hiddenFormat)]
-            )
-        )
-        stages.append(
-            PackedStage(
-                try convolution(
-                    "\(name).conv2.block.0",
-                    inputs: [shape.outChannels],
-                    taps: taps,
-                    format: hiddenFormat
-                ),
-                input: other,
-                inputLength: length,
-                output: nextStream,
-                outLength: length,
-                normalization: PackedStage.Normalization(
-                    norm: try norm(
-                        "\(name).conv2.block.1",
-                        groups: groups,
-                        share: share,
-                        parameter: parameter
-                    ),
-                    filmOffset: nil,
-                    hasScale: false,
-                    residual: shortcut?.output ?? stream
-                ),
-                destinations: destinations
-            )
-        )
-        swap(&stream, &nextStream)
-        filmOffset += shape.outChannels * architecture.filmValuesPerChannel
-    }
-
-    /// Adds the convolution between two levels, which reads `x`.
-    private mutating func addResampling<Failure: Error>(
-        _ name: String,
-        channels: Int,
-        taps: [Tap],
-        lengths: (input: Int, output: Int),
-        weightIndex: (_ out: Int, _ channel: Int, _ tap: Int) -> Int,
-        to destination: PackedRows,
-        parameter: (String) throws(Failure) -> [Float]
-    ) throws(Failure) {
-        let weight = try parameter("\(name).weight")
-        stages.append(
-            PackedStage(
-                PackedConvolution(
-                    weight: { weight[weightIndex($0, $1, $2)] },
-                    bias: try parameter("\(name).bias"),
-                    inputs: [channels],
-                    taps: taps,
-                    outLength: lengths.output,
-                    share: ChannelShare(channels: channels, groupWidth: 1, parts: engine.threads),
-                    format: resampleFormat(channels),
-                    engine: engine
-                ),
-                input: x,
-                inputLength: lengths.input,
-                output: stream,
-                outLength: lengths.output,
-                destinations: [destination]
-            )
-        )
-    }
-
-    /// Adds the last convolution with its normalisation, and the one that gives actions.
-    private mutating func addEnd<Failure: Error>(
-        parameter: (String) throws(Failure) -> [Float]
-    ) throws(Failure) {
-        let horizon = architecture.horizon
-        let channels = architecture.downDims[0]
-        let groups = UNet1DArchitecture.finalGroups
-        let share = ChannelShare(channels: channels, groupWidth: channels / groups, parts: engine.threads)
-        stages.append(
-            PackedStage(
-                try centred(
-                    "final_conv.0.block.0",
-                    inputs: [channels],
-                    taps: architecture.kernelSize,
-                    length: horizon,
-                    share: share,
-                    format: finalFormat,
-                    parameter: parameter
-                ),
-                input: x,
-                inputLength: horizon,
-                output: memory.hidden.pointer,
-                outLength: horizon,
-                normalization: PackedStage.Normalization(
-                    norm: try norm(
-                        "final_conv.0.block.1",
-                        groups: groups,
-                        share: share,
-                        parameter: parameter
-                    ),
-                    filmOffset: nil,
-                    hasScale: false,
-                    residual: nil
-                ),
-                destinations: [PackedRows(cells: other, length: horizon, format: Self.endFormat)]
-            )
-        )
-        stages.append(
-            PackedStage(
-                try centred(
-                    "final_conv.1",
-                    inputs: [channels],
-                    taps: 1,
-                    length: horizon,
-                    share: ChannelShare(
-                        channels: architecture.actionDim,
-                        groupWidth: 1,
-                        parts: engine.threads
-                    ),
-                    format: Self.endFormat,
-                    parameter: parameter
-                ),
-                input: other,
-                inputLength: horizon,
-                output: stream,
-                outLength: horizon,
-                destinations: []
-            )
-        )
-    }
-
-    /// An ordinary convolution under its PyTorch name.
-    private func centred<Failure: Error>(
-        _ name: String,
-        inputs: [Int],
-        taps: Int,
-        length: Int,
+    private func convolution<Failure: Error>(
+        _ shape: ConvolutionShape,
+        of stage: PackedPlan.Stage,
         share: ChannelShare,
-        format: dn_format,
-        parameter: (String) throws(Failure) -> [Float]
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
     ) throws(Failure) -> PackedConvolution {
-        let weight = try parameter("\(name).weight")
-        let channels = inputs.reduce(0, +)
+        let weight = try parameter(shape.weight)
+        let (inChannels, outChannels, taps) = (shape.inChannels, shape.outChannels, shape.taps)
+        let isTransposed = shape.sampling == .doubling
         return PackedConvolution(
-            weight: { out, channel, tap in weight[(out * channels + channel) * taps + tap] },
-            bias: try parameter("\(name).bias"),
-            inputs: inputs,
-            taps: Tap.centred(taps: taps, length: length),
-            outLength: length,
+            weight: { out, channel, tap in
+                let row = isTransposed ? channel * outChannels + out : out * inChannels + channel
+                return weight[row * taps + tap]
+            },
+            bias: try parameter(shape.bias),
+            inputs: stage.inputs.map(\.channels),
+            taps: shape.reachingTaps,
+            outLength: shape.outLength,
             share: share,
-            format: format,
+            format: stage.format,
             engine: engine
         )
     }
 
-    private func norm<Failure: Error>(
-        _ name: String,
-        groups: Int,
+    private func shortcut<Failure: Error>(
+        of index: Int,
         share: ChannelShare,
-        parameter: (String) throws(Failure) -> [Float]
-    ) throws(Failure) -> PackedNorm {
-        PackedNorm(
-            gain: try parameter("\(name).weight"),
-            bias: try parameter("\(name).bias"),
-            groups: groups,
-            share: share,
-            isa: engine.isa
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) -> (convolution: PackedConvolution, output: UnsafeMutablePointer<Float>)? {
+        let stage = plan.stages[index]
+        let output = memory.shortcut(of: index)
+        switch stage.shortcut {
+        case nil: return nil
+        case .convolution(let shape):
+            return (try convolution(shape, of: stage, share: share, parameter: parameter), output)
+        case .identity:
+            let identity = PackedConvolution(
+                weight: { out, channel, _ in out == channel ? 1 : 0 },
+                bias: [Float](repeating: 0, count: stage.output.channels),
+                inputs: stage.inputs.map(\.channels),
+                taps: Tap.centred(taps: 1, length: stage.source.length),
+                outLength: stage.output.length,
+                share: share,
+                format: stage.format,
+                engine: engine
+            )
+            return (identity, output)
+        }
+    }
+
+    private func normalization<Failure: Error>(
+        of stage: PackedPlan.Stage,
+        share: ChannelShare,
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) -> PackedStage.Normalization? {
+        guard let shape = stage.norm else {
+            precondition(stage.film == nil && stage.residual == nil, "only a norm modulates and adds")
+            return nil
+        }
+        let residual: UnsafeMutablePointer<Float>? =
+            switch stage.residual {
+            case nil: nil
+            case .shortcut(let reader): memory.shortcut(of: reader)
+            case .activation(plan.input): memory.input
+            case .activation(let activation): memory.output(of: plan.writer(of: activation))
+            }
+        return PackedStage.Normalization(
+            norm: PackedNorm(
+                gain: try parameter(shape.gain),
+                bias: try parameter(shape.bias),
+                groups: shape.groups,
+                share: share,
+                isa: engine.isa
+            ),
+            filmOffset: stage.film?.offset,
+            hasScale: stage.film?.hasScale ?? false,
+            residual: residual
         )
+    }
+}
+
+extension ConvolutionShape {
+    /// The taps that reach at least one output.
+    fileprivate var reachingTaps: [Tap] {
+        switch sampling {
+        case .same(let taps): Tap.centred(taps: taps, length: length)
+        case .halving: Tap.downsampling(length: length)
+        case .doubling: Tap.upsampling(length: length)
+        }
     }
 }

@@ -2,9 +2,10 @@
 enum PositionOrder {
     /// Each to the column of its own number.
     case same
-    /// Even times before odd ones, for the downsampling convolution of a level.
+    /// Even times before odd ones, for the convolution that halves the length of a level.
     case evenFirst(level: Int)
-    /// Back in time's order, from even times before odd ones, as the upsampling convolution to a level computes them.
+    /// Back in time's order, from even times before odd ones, as the convolution that doubles to a level's length computes
+    /// them.
     case interleaved(level: Int)
 }
 
@@ -16,7 +17,7 @@ final class PositionOrders {
     private let lengths: [Int]
     private var preparedBatch = 0
 
-    /// - Parameter lengths: times at each level.
+    /// - Parameter lengths: times at each level whose positions change their order.
     init(lengths: [Int], maximumBatch: Int) {
         var offsets: [Int] = []
         var total = 0

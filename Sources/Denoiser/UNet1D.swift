@@ -1,5 +1,4 @@
 import CKernels
-import Glibc
 
 /// A conditional 1D temporal UNet.
 ///
@@ -48,19 +47,14 @@ public final class UNet1D {
         threads: Int,
         kernel: Kernel = .exact,
         locksWeights: Bool = false,
-        parameter: (UNet1DArchitecture.Parameter) throws(Failure) -> [Float]
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
     ) throws(Failure) {
         precondition(maximumBatch >= 1 && maximumConditions >= 1 && threads >= 1)
-
-        let parameters = Dictionary(uniqueKeysWithValues: architecture.parameters.map { ($0.name, $0) })
-        func value(_ name: String) throws(Failure) -> [Float] {
-            guard let wanted = parameters[name] else {
-                preconditionFailure("\(name) is no parameter of this architecture")
-            }
+        func value(_ wanted: NetworkParameter) throws(Failure) -> [Float] {
             let values = try parameter(wanted)
             precondition(
                 values.count == wanted.count,
-                "\(name) \(wanted.shape) came with \(values.count) numbers"
+                "\(wanted.name) \(wanted.shape) came with \(values.count) numbers"
             )
             return values
         }
@@ -71,56 +65,46 @@ public final class UNet1D {
         self.timesteps = timesteps
         self.kernel = kernel
         self.threads = threads
-        let engine = kernel.engine(threads: threads, locksWeights: locksWeights)
-        // BLAS threads go on spinning after their work, on the cores that the packed kernels' threads need. Next to those,
-        // BLAS only computes the timesteps' embeddings, here.
-        setMatrixProductThreads(engine == nil ? threads : 1)
-        if let engine {
-            self.network = .packed(
-                try PackedNetwork(
-                    architecture: architecture,
-                    engine: engine,
-                    maximumBatch: maximumBatch,
-                    parameter: value
-                )
-            )
-        } else {
-            self.network = .blas(
-                try BLASNetwork(
-                    architecture: architecture,
-                    maximumBatch: maximumBatch,
-                    parameter: value
-                )
-            )
-        }
-
-        var filmWeights: [[Float]] = []
-        var filmBiases: [[Float]] = []
-        for block in architecture.residualBlocks {
-            filmWeights.append(try value("\(block.name).cond_encoder.1.weight"))
-            filmBiases.append(try value("\(block.name).cond_encoder.1.bias"))
-        }
-        self.film = FiLMConditioning(
+        self.network = try Self.network(
+            architecture.layers,
+            engine: kernel.engine(threads: threads, locksWeights: locksWeights),
+            threads: threads,
+            maximumBatch: maximumBatch,
+            parameter: value
+        )
+        self.film = try FiLMConditioning(
+            architecture,
             timesteps: timesteps,
-            embeddings: Self.encode(
-                timesteps: timesteps,
-                dim: architecture.diffusionStepEmbedDim,
-                first: Linear(
-                    weight: try value("diffusion_step_encoder.1.weight"),
-                    bias: try value("diffusion_step_encoder.1.bias")
-                ),
-                second: Linear(
-                    weight: try value("diffusion_step_encoder.3.weight"),
-                    bias: try value("diffusion_step_encoder.3.bias")
-                )
-            ),
-            embeddingDim: architecture.diffusionStepEmbedDim,
-            conditionDim: architecture.conditionDim,
-            weights: filmWeights,
-            biases: filmBiases,
-            maximumConditions: maximumConditions
+            maximumConditions: maximumConditions,
+            parameter: value
         )
         self.filmRows = FloatBuffer(count: maximumBatch * film.count + Int(dn_lanes))
+    }
+
+    /// The layers on the engine, or on BLAS if there is none.
+    private static func network<Failure: Error>(
+        _ layers: [Layer],
+        engine: Engine?,
+        threads: Int,
+        maximumBatch: Int,
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) -> Network {
+        // BLAS threads go on spinning after their work, on the cores that the packed kernels' threads need. Next to those,
+        // BLAS only computes the timesteps' embeddings, when the network is built.
+        setMatrixProductThreads(engine == nil ? threads : 1)
+        guard let engine else {
+            return .blas(
+                try BLASNetwork(layers: layers, maximumBatch: maximumBatch, parameter: parameter)
+            )
+        }
+        return .packed(
+            try PackedNetwork(
+                layers: layers,
+                engine: engine,
+                maximumBatch: maximumBatch,
+                parameter: parameter
+            )
+        )
     }
 
     /// Bytes of convolution weights that a forward pass reads.
@@ -263,21 +247,5 @@ public final class UNet1D {
                 }
             }
         }
-    }
-
-    /// The timestep encoder: sinusoidal embedding, linear to four times its size, Mish, linear back.
-    private static func encode(
-        timesteps: [Int],
-        dim: Int,
-        first: borrowing Linear,
-        second: borrowing Linear
-    ) -> [Float] {
-        let embedded = FloatBuffer(timesteps.flatMap { sinusoidalPositionEmbedding(timestep: $0, dim: dim) })
-        let hidden = FloatBuffer(count: timesteps.count * first.outFeatures)
-        first(embedded.pointer, rows: timesteps.count, into: hidden.pointer)
-        for index in 0..<hidden.count { hidden.pointer[index] = mish(hidden.pointer[index]) }
-        let output = FloatBuffer(count: timesteps.count * second.outFeatures)
-        second(hidden.pointer, rows: timesteps.count, into: output.pointer)
-        return Array(UnsafeBufferPointer(start: output.pointer, count: output.count))
     }
 }

@@ -131,7 +131,7 @@ public struct PolicyBundle: Sendable {
     }
 
     /// The values of one of the network's parameters, all of them finite.
-    private func values(of parameter: UNet1DArchitecture.Parameter) throws(PolicyError) -> [Float] {
+    private func values(of parameter: NetworkParameter) throws(PolicyError) -> [Float] {
         let name = storedNames[Self.networkPrefix + parameter.name] ?? Self.networkPrefix + parameter.name
         let (file, values) = try withPolicyError { () throws(SafetensorsError) in
             (try checkpoint.file(of: name).name, try checkpoint.floats(name))
