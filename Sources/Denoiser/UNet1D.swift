@@ -4,7 +4,7 @@ import CKernels
 ///
 /// All memory is taken when the network is built; a forward pass allocates nothing, except within OpenBLAS where that runs
 /// on several threads. One thread at a time may use it; it brings further threads itself.
-public final class UNet1D {
+public final class UNet1D: Denoiser {
     /// Shape of the network.
     public let architecture: UNet1DArchitecture
     /// The largest batch `predict` takes.
@@ -21,6 +21,8 @@ public final class UNet1D {
     private let film: FiLMConditioning
     /// [maximumBatch, film.count], and a vector more, which kernels may read and ignore.
     private let filmRows: FloatBuffer
+    /// [maximumBatch]: condition 0 for every entry.
+    private let firstCondition: [Int]
     private let network: Network
 
     private enum Network {
@@ -65,6 +67,7 @@ public final class UNet1D {
         self.timesteps = timesteps
         self.kernel = kernel
         self.threads = threads
+        self.firstCondition = [Int](repeating: 0, count: maximumBatch)
         self.network = try Self.network(
             architecture.layers,
             engine: kernel.engine(threads: threads, locksWeights: locksWeights),
@@ -107,6 +110,15 @@ public final class UNet1D {
         )
     }
 
+    /// Actions in one sample.
+    public var horizon: Int { architecture.horizon }
+    /// Numbers in one action.
+    public var actionDim: Int { architecture.actionDim }
+    /// Numbers in the observation condition, all observation steps together.
+    public var conditionDim: Int { architecture.conditionDim }
+    /// Floating-point operations of the convolutions for one sample, a multiplication and an addition counting as two.
+    public var operationsPerSample: Int { architecture.operationsPerSample }
+
     /// Bytes of convolution weights that a forward pass reads.
     public var weightBytes: Int {
         switch network {
@@ -115,96 +127,72 @@ public final class UNet1D {
         }
     }
 
-    /// Sets the observation condition for the predictions that follow.
+    /// Sets an observation condition for the predictions that follow.
     ///
     /// - Parameters:
     ///   - condition: [conditionDim], normalised.
     ///   - index: which of the conditions that are kept, in 0..<`maximumConditions`.
-    public func setCondition(_ condition: Span<Float>, at index: Int = 0) {
+    public func setCondition(_ condition: Span<Float>, at index: Int) {
         precondition((0..<maximumConditions).contains(index), "condition \(index) of \(maximumConditions)")
         film.setCondition(condition, at: index)
     }
 
-    /// The network's output for a batch of (sample, timestep) pairs under condition 0, as last set.
+    /// Predicts the outputs of a batch, or gives up at `instant`, between two layers; on OpenBLAS it always finishes.
     ///
-    /// - Parameters:
-    ///   - samples: [batch, horizon, actionDim], with `batch` in 1...`maximumBatch`.
-    ///   - batchTimesteps: [batch], each one of `timesteps`.
-    ///   - outputs: [batch, horizon, actionDim].
-    public func predict(
-        samples: Span<Float>,
-        timesteps batchTimesteps: Span<Int>,
-        into outputs: inout MutableSpan<Float>
-    ) {
-        _ = predict(samples: samples, timesteps: batchTimesteps, until: nil, into: &outputs)
-    }
-
-    /// Predicts the outputs of (sample, timestep) pairs under condition 0, or gives up at `instant`.
-    ///
-    /// - Parameters:
-    ///   - samples, batchTimesteps, outputs: as without a time; without an output, `outputs` is as it was.
-    ///   - instant: when to give up, between two layers; nil: it takes the time it takes. On OpenBLAS it always does.
+    /// - Parameters: as of `Denoiser.predict`.
     /// - Returns: whether there is an output.
     public func predict(
         samples: Span<Float>,
         timesteps batchTimesteps: Span<Int>,
+        conditions: Span<Int>,
         until instant: ContinuousClock.Instant?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         let batch = batchTimesteps.count
         precondition((1...maximumBatch).contains(batch), "batch \(batch) is outside 1...\(maximumBatch)")
+        precondition(conditions.count == batch, "\(conditions.count) conditions for a batch of \(batch)")
         for index in 0..<batch {
+            let condition = conditions[index]
+            precondition(
+                (0..<maximumConditions).contains(condition),
+                "condition \(condition) of \(maximumConditions)"
+            )
             film.write(
                 timestep: batchTimesteps[index],
-                condition: 0,
+                condition: condition,
                 into: filmRows.pointer + index * film.count
             )
         }
         return forward(samples, batch: batch, until: instant, into: &outputs)
     }
 
-    /// The network's output for samples at the same timestep, sample i under condition i, as last set.
+    /// The outputs of a batch under condition 0.
     ///
-    /// - Parameters:
-    ///   - samples: [batch, horizon, actionDim], with `batch` in 1...`maximumConditions` and at most `maximumBatch`.
-    ///   - timestep: one of `timesteps`.
-    ///   - outputs: [batch, horizon, actionDim].
-    public func predict(samples: Span<Float>, timestep: Int, into outputs: inout MutableSpan<Float>) {
-        _ = predict(samples: samples, timestep: timestep, until: nil, into: &outputs)
-    }
-
-    /// The network's output for samples at the same timestep, sample i under condition i, unless it would come too late.
-    ///
-    /// - Parameters:
-    ///   - samples, timestep, outputs: as without a time; without an output, `outputs` is as it was.
-    ///   - instant: when to give up, between two layers; nil: it takes the time it takes. On OpenBLAS it always does.
-    /// - Returns: whether there is an output.
+    /// - Parameters: as of `Denoiser.predict`.
     public func predict(
         samples: Span<Float>,
-        timestep: Int,
-        until instant: ContinuousClock.Instant?,
+        timesteps batchTimesteps: Span<Int>,
         into outputs: inout MutableSpan<Float>
-    ) -> Bool {
-        let batch = samples.count / architecture.sampleCount
-        let limit = min(maximumConditions, maximumBatch)
-        precondition((1...limit).contains(batch), "batch \(batch) is outside 1...\(limit)")
-        for index in 0..<batch {
-            film.write(timestep: timestep, condition: index, into: filmRows.pointer + index * film.count)
-        }
-        return forward(samples, batch: batch, until: instant, into: &outputs)
+    ) {
+        let batch = batchTimesteps.count
+        precondition(batch <= maximumBatch, "batch \(batch) is outside 1...\(maximumBatch)")
+        let conditions = firstCondition
+        _ = predict(
+            samples: samples,
+            timesteps: batchTimesteps,
+            conditions: conditions.span.extracting(first: batch),
+            until: nil,
+            into: &outputs
+        )
     }
 
-    /// Stops the worker threads from spinning; they wake on the next prediction. Without this call they spin for a moment
-    /// after each prediction, because another usually follows.
+    /// Stops the worker threads from spinning, as `Denoiser.rest` says.
     public func rest() {
         // OpenBLAS keeps threads of its own.
         if case .packed(let network) = network { network.rest() }
     }
 
-    /// Sets a callback for when the deadline passes while a worker is descheduled inside a layer, so that the pass cannot
-    /// be abandoned yet. Call it once, before the first prediction with a deadline.
-    ///
-    /// - Parameter action: called at most once for each prediction, on a thread that runs. Never called on OpenBLAS.
+    /// Sets the callback of `Denoiser.whenHeldUp`. Never called on OpenBLAS.
     public func whenHeldUp(_ action: @escaping @Sendable () -> Void) {
         if case .packed(let network) = network { network.whenHeldUp(action) }
     }

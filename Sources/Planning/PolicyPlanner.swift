@@ -104,7 +104,7 @@ public struct PolicyPlanner: ChunkPlanner {
         return passes.sorted()[passes.count / 2]
     }
 
-    /// Passes the action on to the network; see `UNet1D.whenHeldUp`.
+    /// Passes the action on to the network; see `Denoiser.whenHeldUp`.
     public func whenHeldUp(_ action: @escaping @Sendable () -> Void) { diffusion.whenHeldUp(action) }
 
     /// An empty history of what the policy observes.

@@ -41,7 +41,7 @@ public struct Calibration: Codable, Hashable, Sendable {
     ///   - makeSampler: makes the policy's sampler with a window.
     /// - Throws: what `makeSampler` throws.
     static func measure<Failure: Error>(
-        with predictor: UNetPredictor,
+        with predictor: DenoiserPredictor<some Denoiser>,
         configuration: PolicyConfiguration,
         makeSampler: (_ window: Int, OutputLinearization?) throws(Failure) -> Sampler
     ) throws(Failure) -> Calibration {
@@ -75,7 +75,7 @@ public struct Calibration: Codable, Hashable, Sendable {
 
     /// Gains; for solvers of few steps matrices and a first guess.
     private static func measureSamples(
-        of predictor: UNetPredictor,
+        of predictor: DenoiserPredictor<some Denoiser>,
         with sampler: Sampler,
         configuration: PolicyConfiguration
     ) -> (OutputLinearization, FirstGuess?) {
@@ -109,7 +109,7 @@ public struct Calibration: Codable, Hashable, Sendable {
     }
 
     private static func setMiddleObservation(
-        of predictor: UNetPredictor,
+        of predictor: DenoiserPredictor<some Denoiser>,
         _ configuration: PolicyConfiguration
     ) {
         let middle = [Float](repeating: 0, count: configuration.architecture.conditionDim)

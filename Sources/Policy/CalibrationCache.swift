@@ -70,7 +70,7 @@ public struct CalibrationCache: Sendable {
             self.machine = Self.thisMachine
         }
 
-        init?(bundle: PolicyBundle, settings: SamplerSettings, network: UNet1D) {
+        init?(bundle: PolicyBundle, settings: SamplerSettings, network: some Denoiser) {
             self.init(bundle: bundle, settings: settings, kernel: network.kernel, threads: network.threads)
         }
 

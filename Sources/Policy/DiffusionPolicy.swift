@@ -30,7 +30,7 @@ public final class DiffusionPolicy {
         )
     }
 
-    private let predictor: UNetPredictor
+    private let predictor: DenoiserPredictor<UNet1D>
     private let sampler: Sampler
     private let form: ChunkForm
     /// Says what a chunk starts from that no other guess is given for; nil: 0.
@@ -107,7 +107,7 @@ public final class DiffusionPolicy {
     ) throws(PolicyError) {
         let configuration = bundle.configuration
         var sampler = try configuration.sampler(settings)
-        let predictor = UNetPredictor(network: network)
+        let predictor = DenoiserPredictor(network: network)
         // The middle of what the policy was trained on.
         let middle = [Float](repeating: 0, count: configuration.architecture.conditionDim)
         network.setCondition(middle.span)
@@ -166,7 +166,7 @@ public final class DiffusionPolicy {
     }
 
     /// Says what is to happen where a chunk's time is over and the machine has stopped a thread that is at it; see
-    /// `UNet1D.whenHeldUp`. What there is of the chunk is `interim`.
+    /// `Denoiser.whenHeldUp`. What there is of the chunk is `interim`.
     public func whenHeldUp(_ action: @escaping @Sendable () -> Void) { predictor.network.whenHeldUp(action) }
 
     /// A history that is empty, for a robot that this policy is to drive.
@@ -551,11 +551,15 @@ private struct Buffers {
         sampler.freeze(frozen.span.extracting(0..<known.actions.count), from: first)
     }
 
-    func passCondition(to network: UNet1D, at index: Int) {
+    func passCondition(to network: some Denoiser, at index: Int) {
         network.setCondition(condition.span, at: index)
     }
 
-    func firstModelOutput(of predictor: UNetPredictor, timestep: Int, sampleCount: Int) -> [Float] {
+    func firstModelOutput(
+        of predictor: DenoiserPredictor<some Denoiser>,
+        timestep: Int,
+        sampleCount: Int
+    ) -> [Float] {
         var output = [Float](repeating: 0, count: sampleCount)
         let timesteps = [timestep]
         var span = output.mutableSpan

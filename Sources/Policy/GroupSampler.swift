@@ -16,7 +16,7 @@ public final class GroupSampler {
 
     /// For 2, 3, ... chunks.
     private let samplers: [Sampler]
-    private let predictor: GroupPredictor
+    private let predictor: GroupPredictor<UNet1D>
     private let sampleCount: Int
     private var noise: GroupNoise
 
@@ -42,7 +42,7 @@ public final class GroupSampler {
         for size in 2...maximumSize {
             samplers.append(try configuration.sampler(settings, samples: size))
         }
-        predictor = GroupPredictor(network: network)
+        predictor = GroupPredictor(network: network, maximumSize: maximumSize)
         let middle = [Float](repeating: 0, count: configuration.architecture.conditionDim)
         for index in 0..<maximumSize { network.setCondition(middle.span, at: index) }
         let times = ForwardTimes.measure(
@@ -97,21 +97,42 @@ public final class GroupSampler {
     }
 }
 
-/// Several samples, each under its own condition and all at the same timestep, as one batch or as one long sample.
-private struct GroupPredictor: NoisePredictor {
-    let network: UNet1D
+/// Several samples as one batch: entry i under condition i, all at the same timestep.
+private final class GroupPredictor<Network: Denoiser>: NoisePredictor {
+    private let network: Network
+    /// [maximumSize]: i for entry i.
+    private let conditions: [Int]
+    /// [maximumSize], filled in for each pass.
+    private var entryTimesteps: [Int]
 
-    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
-        network.predict(samples: samples, timestep: timesteps[0], into: &outputs)
+    init(network: Network, maximumSize: Int) {
+        self.network = network
+        conditions = Array(0..<maximumSize)
+        entryTimesteps = [Int](repeating: 0, count: maximumSize)
     }
 
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        _ = predict(samples: samples, timesteps: timesteps, until: nil, into: &outputs)
+    }
+
+    /// - Parameter timesteps: the samplers give one for all samples, which are one long sample to them; `PassMeter` gives
+    ///   the same one for each sample.
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
         until instant: ContinuousClock.Instant?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
-        network.predict(samples: samples, timestep: timesteps[0], until: instant, into: &outputs)
+        let batch = samples.count / network.sampleCount
+        for index in 0..<batch { entryTimesteps[index] = timesteps[0] }
+        let (conditions, entryTimesteps) = (conditions, entryTimesteps)
+        return network.predict(
+            samples: samples,
+            timesteps: entryTimesteps.span.extracting(first: batch),
+            conditions: conditions.span.extracting(first: batch),
+            until: instant,
+            into: &outputs
+        )
     }
 }
 

@@ -1,4 +1,5 @@
 import CAllocationCounter
+import Denoiser
 import Dispatch
 import Foundation
 import Policy
@@ -21,6 +22,13 @@ struct AllocationTests {
     func `A hundred chunks of the trained policy allocate nothing`(name: KernelName) async {
         await #expect(processExitsWith: .success) { [name] in
             try expectNoAllocations(.pushT, kernel: name, solvers: [.ddim])
+        }
+    }
+
+    @Test(arguments: KernelName.tested)
+    func `A hundred batches under several conditions allocate nothing`(name: KernelName) async {
+        await #expect(processExitsWith: .success) { [name] in
+            try expectNoAllocationsOfBatches(kernel: name)
         }
     }
 
@@ -113,6 +121,42 @@ private func expectNoAllocations(_ shipped: ShippedBundle, kernel name: KernelNa
             }
         }
     }
+}
+
+/// Predicts a hundred batches whose entries have timesteps and conditions of their own, and expects no allocation.
+private func expectNoAllocationsOfBatches(kernel name: KernelName) throws {
+    let bundle = try PolicyBundle(directory: ShippedBundle.processors.directory)
+    let kernel = try #require(name.kernel)
+    let network = try bundle.network(
+        timesteps: [0, 1],
+        maximumBatch: 3,
+        maximumConditions: 2,
+        threads: kernel.instructionSet == .openBLAS ? 1 : 2,
+        kernel: kernel
+    )
+    let condition = [Float](repeating: 0.1, count: network.conditionDim)
+    let samples = [Float](repeating: 0.1, count: 3 * network.sampleCount)
+    let (timesteps, conditions) = ([0, 1, 1], [1, 0, 1])
+    var outputs = samples
+    func predict(into outputs: inout [Float]) {
+        for index in 0..<2 { network.setCondition(condition.span, at: index) }
+        var span = outputs.mutableSpan
+        let isDone = network.predict(
+            samples: samples.span,
+            timesteps: timesteps.span,
+            conditions: conditions.span,
+            until: .now + .seconds(3600),
+            into: &span
+        )
+        precondition(isDone, "nothing takes an hour")
+        network.predict(samples: samples.span, timesteps: timesteps.span, into: &span)
+        network.rest()
+    }
+    predict(into: &outputs)
+    let count = allocations {
+        for _ in 1...100 { predict(into: &outputs) }
+    }
+    #expect(count == 0, "\(count) in 100 batches")
 }
 
 /// What a call takes from the heap, in all threads.

@@ -95,6 +95,20 @@ extension UNet1D {
         predict(samples: samples.span, timesteps: timesteps.span, into: &span)
         return result
     }
+
+    /// Nil if the network gives up, which it has no reason to.
+    func outputs(samples: [Float], timesteps: [Int], conditions: [Int]) -> [Float]? {
+        var result = [Float](repeating: .nan, count: samples.count)
+        var span = result.mutableSpan
+        let isDone = predict(
+            samples: samples.span,
+            timesteps: timesteps.span,
+            conditions: conditions.span,
+            until: nil,
+            into: &span
+        )
+        return isDone ? result : nil
+    }
 }
 
 @Suite("UNet1D against PyTorch", .serialized)
@@ -164,34 +178,36 @@ struct UNet1DTests {
         }
     }
 
-    @Test("conditions each sample of a batch by itself", arguments: kernels)
+    @Test("computes each entry of a batch under its own condition and timestep", arguments: kernels)
     func conditions(kernel: Kernel) throws {
         let goldens = UNet1DGoldens.loaded
         let index = 0
-        let network = try network(index, maximumBatch: 3, maximumConditions: 3, kernel: kernel, threads: 2)
+        let network = try network(index, maximumBatch: 4, maximumConditions: 2, kernel: kernel, threads: 2)
         let count = network.architecture.sampleCount
-        let draws = Draws(network.architecture, seed: goldens.seed, index: index, batch: 3)
-        let timestep = goldens.timesteps[1]
-        let order = [draws.conditions[1], draws.conditions[0], draws.conditions[1]]
+        let draws = Draws(network.architecture, seed: goldens.seed, index: index, batch: 4)
+        let timesteps = [1, 1, 2, 1].map { goldens.timesteps[$0] }
+        let conditions = [1, 0, 1, 1]
         var alone: [Float] = []
-        for (sample, condition) in order.enumerated() {
-            network.setCondition(condition.span)
+        for (sample, condition) in conditions.enumerated() {
+            let values = draws.conditions[condition]
+            network.setCondition(values.span)
             alone += network.outputs(
                 samples: Array(draws.samples[sample * count..<(sample + 1) * count]),
-                timesteps: [timestep]
+                timesteps: [timesteps[sample]]
             )
         }
-        for (sample, condition) in order.enumerated() { network.setCondition(condition.span, at: sample) }
-        var together = [Float](repeating: .nan, count: 3 * count)
-        var span = together.mutableSpan
-        network.predict(
-            samples: draws.samples.span.extracting(first: 3 * count),
-            timestep: timestep,
-            into: &span
+        for (condition, values) in draws.conditions.enumerated() {
+            network.setCondition(values.span, at: condition)
+        }
+        let together = try #require(
+            network.outputs(samples: draws.samples, timesteps: timesteps, conditions: conditions)
         )
         #expect(relativeError(together, alone) < 2 * (Self.bounds[kernel.precision] ?? 0))
         // The conditions differ, and so do the outputs.
         #expect(relativeError(Array(alone[..<count]), Array(alone[count..<2 * count])) > 1e-3)
+        // Without conditions, all entries are under the first.
+        let first = network.outputs(samples: draws.samples, timesteps: timesteps, conditions: [0, 0, 0, 0])
+        #expect(network.outputs(samples: draws.samples, timesteps: timesteps) == first)
     }
 
     /// More inputs than share a scale, and an odd number of pairs of them.
@@ -262,25 +278,15 @@ struct UNet1DTests {
         for (time, isDone) in [(Duration.seconds(-1), !isPacked), (.seconds(3600), true)] {
             var outputs = [Float](repeating: 7, count: samples.count)
             var span = outputs.mutableSpan
-            let instant = ContinuousClock.now + time
+            let conditions = [0, 1]
             let batchIsDone = network.predict(
                 samples: samples.span,
                 timesteps: timesteps.span,
-                until: instant,
+                conditions: conditions.span,
+                until: .now + time,
                 into: &span
             )
             #expect(batchIsDone == isDone)
-            #expect(isDone ? outputs == expected : outputs.allSatisfy { $0 == 7 })
-
-            outputs = [Float](repeating: 7, count: samples.count)
-            span = outputs.mutableSpan
-            let groupIsDone = network.predict(
-                samples: samples.span,
-                timestep: timesteps[0],
-                until: instant,
-                into: &span
-            )
-            #expect(groupIsDone == isDone)
             #expect(isDone ? outputs == expected : outputs.allSatisfy { $0 == 7 })
         }
         #expect(network.outputs(samples: samples, timesteps: timesteps) == expected)

@@ -1,0 +1,35 @@
+import Denoiser
+import Sampling
+
+/// A denoiser as the samplers see it: every entry of a batch under condition 0.
+struct DenoiserPredictor<Network: Denoiser>: NoisePredictor {
+    let network: Network
+    /// [maximumBatch]
+    private let conditions: [Int]
+
+    init(network: Network) {
+        self.network = network
+        self.conditions = [Int](repeating: 0, count: network.maximumBatch)
+    }
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        _ = predict(samples: samples, timesteps: timesteps, until: nil, into: &outputs)
+    }
+
+    func predict(
+        samples: Span<Float>,
+        timesteps: Span<Int>,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
+        let batch = timesteps.count
+        precondition(batch <= conditions.count, "batch \(batch) is outside 1...\(conditions.count)")
+        return network.predict(
+            samples: samples,
+            timesteps: timesteps,
+            conditions: conditions.span.extracting(first: batch),
+            until: instant,
+            into: &outputs
+        )
+    }
+}
