@@ -1,10 +1,10 @@
 import Denoiser
 import Sampling
 
-/// A denoiser as the samplers see it: every entry of a batch under condition 0.
+/// A denoiser as the samplers see it.
 struct DenoiserPredictor<Network: Denoiser>: NoisePredictor {
     let network: Network
-    /// [maximumBatch]
+    /// Condition 0 for each entry of a batch, [maximumBatch].
     private let conditions: [Int]
 
     init(network: Network) {
@@ -28,6 +28,22 @@ struct DenoiserPredictor<Network: Denoiser>: NoisePredictor {
             samples: samples,
             timesteps: timesteps,
             conditions: conditions.span.extracting(first: batch),
+            until: instant,
+            into: &outputs
+        )
+    }
+
+    func predict(
+        samples: Span<Float>,
+        timesteps: Span<Int>,
+        conditions: Span<Int>,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
+        network.predict(
+            samples: samples,
+            timesteps: timesteps,
+            conditions: conditions,
             until: instant,
             into: &outputs
         )

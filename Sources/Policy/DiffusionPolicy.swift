@@ -448,10 +448,10 @@ public final class DiffusionPolicy {
 }
 
 extension PolicyConfiguration {
-    /// A sampler of this policy's chunks, or of several side by side.
+    /// A sampler of this policy's chunks, or of up to `maximumSamples` of them together.
     func sampler(
         _ settings: SamplerSettings,
-        samples: Int = 1,
+        maximumSamples: Int = 1,
         linearization: OutputLinearization? = nil
     ) throws(PolicyError) -> Sampler {
         do throws(SamplerError) {
@@ -460,7 +460,8 @@ extension PolicyConfiguration {
                 predictionType: predictionType,
                 clipSampleRange: clipSampleRange,
                 settings: settings,
-                sampleCount: samples * architecture.sampleCount,
+                sampleCount: architecture.sampleCount,
+                maximumSamples: maximumSamples,
                 linearization: linearization
             )
         } catch {

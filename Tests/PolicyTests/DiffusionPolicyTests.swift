@@ -132,13 +132,19 @@ struct DiffusionPolicyTests {
         let sample = policy.interim.sample
         func claim(_ value: Float) throws -> ActionChunk? {
             let x0 = [Float](repeating: value, count: 16)
-            sample.open(as: .nothing, from: 0)
+            sample.open(from: 0)
             sample.offer(
                 x0.span,
                 of: 3,
                 frozen: FrozenElements(sampleCount: 16),
-                after: SamplingProgress(steps: 3, iterations: 3, evaluations: 3, residual: 0),
-                coarseSteps: 2
+                as: SamplingReport(
+                    parallelIterations: 5,
+                    modelEvaluations: 5,
+                    window: 1,
+                    tolerance: 0,
+                    residual: 0,
+                    quality: .coarse(steps: 2)
+                )
             )
             return policy.interim.claim()
         }

@@ -28,33 +28,31 @@ import Testing
     ) throws -> (sample: [Float], taken: Int) {
         let sampleCount = initial.count
         let schedule = try setup.schedule()
-        var coarse = CoarseSolve(
-            steps: setup.solver.steps(
-                schedule: schedule,
-                predictionType: setup.predictionType,
-                clipSampleRange: setup.clipSampleRange,
-                numInferenceSteps: setup.numInferenceSteps
-            ),
+        let steps = setup.solver.steps(
             schedule: schedule,
-            sampleCount: sampleCount
+            predictionType: setup.predictionType,
+            clipSampleRange: setup.clipSampleRange,
+            numInferenceSteps: setup.numInferenceSteps
         )
+        var coarse = CoarseSolve(steps: steps, schedule: schedule, sampleCount: sampleCount)
         var sample = initial
         var span = sample.mutableSpan
         // A pass takes so long that nothing else counts.
-        var deadline = count.map { count in
+        let deadline = count.map { count in
             Deadline(
                 due: .now + .seconds(1_000 * count + 900),
                 times: ForwardTimes(nanoseconds: [1_000 * 1e9])
             )
         }
-        let taken = coarse.finish(
-            after: SamplingProgress(steps: first, iterations: first, evaluations: first, residual: 0),
-            with: predictor,
+        var context = SamplingContext(
+            predictor: predictor,
+            steps: steps,
             frozen: FrozenElements(sampleCount: sampleCount),
             interim: InterimSample(sampleCount: sampleCount),
-            deadline: &deadline,
-            sample: &span
+            deadline: deadline,
+            report: .nothing
         )
+        let taken = coarse.finish(from: first, in: &context, sample: &span)
         return (sample, taken)
     }
 

@@ -5,15 +5,6 @@ import Testing
 @testable import Sampling
 
 @Suite(.timeLimit(.minutes(1))) struct InterimSampleTests {
-    let base = SamplingReport(
-        parallelIterations: 0,
-        modelEvaluations: 0,
-        window: 8,
-        tolerance: 0.01,
-        residual: 0,
-        quality: .converged
-    )
-
     let setup = SamplerCase(
         solver: .ddim,
         numInferenceSteps: 15,
@@ -28,7 +19,7 @@ import Testing
         interim.offer(samples[0], coarseSteps: 1)
         #expect(interim.claim() == nil, "it is not open")
 
-        interim.open(as: base, from: 5)
+        interim.open(from: 5)
         #expect(interim.claim() == nil, "there is nothing yet")
         interim.offer(samples[0], of: 4, coarseSteps: 1)
         #expect(interim.claim() == nil && !interim.hasSample, "it is too early to be worth anything")
@@ -50,7 +41,7 @@ import Testing
         interim.offer(samples[0], coarseSteps: 4)
         #expect(interim.claim() == nil, "it has been claimed")
 
-        interim.open(as: base, from: 5)
+        interim.open(from: 5)
         interim.offer(samples[1], coarseSteps: 1)
         interim.close()
         #expect(interim.claim() == nil, "the result is there")
@@ -131,7 +122,7 @@ import Testing
         var sample = [Float](repeating: 0, count: 64)
         var offers = 0
         while claims.load(ordering: .relaxed) < 1000 {
-            interim.open(as: base, from: 5)
+            interim.open(from: 5)
             for _ in 0..<5 {
                 offers += 1
                 // Every whole number up to there is a Float.
@@ -220,8 +211,14 @@ extension InterimSample {
             x0.span,
             of: step,
             frozen: FrozenElements(sampleCount: x0.count),
-            after: SamplingProgress(steps: 9, iterations: 3, evaluations: 20, residual: 0.002),
-            coarseSteps: coarseSteps
+            as: SamplingReport(
+                parallelIterations: 3 + coarseSteps,
+                modelEvaluations: 20 + coarseSteps,
+                window: 8,
+                tolerance: 0.01,
+                residual: 0.002,
+                quality: .coarse(steps: coarseSteps)
+            )
         )
     }
 }

@@ -123,16 +123,16 @@ import Testing
     /// Several nodes in a row that lie off say more than one does.
     @Test func isStricterWithWhatSeveralNodesSay() {
         let layout = complete(layout())
-        #expect(layout.judgedRoughness(surprise: 1.75, nearby: nil) == 1)
-        #expect(layout.judgedRoughness(surprise: 1.75, nearby: 0.5) == 1)
-        #expect(layout.judgedRoughness(surprise: 0.1, nearby: 2) == 2)
+        #expect(layout.judgedRoughness(relativeDistance: 1.75, nearby: nil) == 1)
+        #expect(layout.judgedRoughness(relativeDistance: 1.75, nearby: 0.5) == 1)
+        #expect(layout.judgedRoughness(relativeDistance: 0.1, nearby: 2) == 2)
     }
 
     private func refine(_ layout: inout NodeLayout, node: Int, distance: Float) -> (before: Int, after: Int) {
-        let surprise = layout.surprise(node: node, distance: distance)
+        let relativeDistance = layout.relativeDistance(node: node, distance: distance)
         return layout.refine(
             node: node,
-            roughness: layout.judgedRoughness(surprise: surprise, nearby: nil)
+            roughness: layout.judgedRoughness(relativeDistance: relativeDistance, nearby: nil)
         )
     }
 
@@ -142,15 +142,19 @@ import Testing
         layout.startSample()
         layout.extend(to: 20, caution: 1)
         // Nodes 4 steps apart wander twice as far as neighbours, sqrt(2 * 4 * 4 / 8).
-        layout.observe(surprise: layout.surprise(node: 1, distance: 0.02))
+        layout.observe(relativeDistance: layout.relativeDistance(node: 1, distance: 0.02))
         #expect(abs(layout.roughness - 1) < 1e-5)
-        for node in 2..<12 { layout.observe(surprise: layout.surprise(node: node, distance: 0.04)) }
+        for node in 2..<12 {
+            layout.observe(relativeDistance: layout.relativeDistance(node: node, distance: 0.04))
+        }
         #expect(abs(layout.roughness - 2) < 0.05)
         layout.extend(to: 21, caution: 1)
         #expect(layout.nodes[20] - layout.nodes[19] == 2)
-        for node in 12..<19 { layout.observe(surprise: layout.surprise(node: node, distance: 0)) }
+        for node in 12..<19 {
+            layout.observe(relativeDistance: layout.relativeDistance(node: node, distance: 0))
+        }
         #expect(layout.roughness < 0.7)
-        layout.observe(surprise: layout.surprise(node: 19, distance: .infinity))
+        layout.observe(relativeDistance: layout.relativeDistance(node: 19, distance: .infinity))
         #expect(layout.roughness <= 5)
         layout.startSample()
         #expect(layout.roughness == 1)

@@ -56,29 +56,4 @@ extension SamplingReport {
         residual: 0,
         quality: .exact
     )
-
-    /// That of the sample after some of its solver's steps.
-    func after(_ progress: SamplingProgress) -> SamplingReport {
-        SamplingReport(
-            parallelIterations: progress.iterations,
-            modelEvaluations: progress.evaluations,
-            window: window,
-            tolerance: tolerance,
-            residual: progress.residual,
-            quality: quality
-        )
-    }
-
-    /// That of the sample finished in so many coarse steps more; the same with none.
-    func finished(coarseSteps: Int) -> SamplingReport {
-        guard coarseSteps > 0 else { return self }
-        return SamplingReport(
-            parallelIterations: parallelIterations + coarseSteps,
-            modelEvaluations: modelEvaluations + coarseSteps,
-            window: window,
-            tolerance: tolerance,
-            residual: residual,
-            quality: .coarse(steps: coarseSteps)
-        )
-    }
 }

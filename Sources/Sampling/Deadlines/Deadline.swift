@@ -2,18 +2,22 @@
 struct Deadline {
     /// When the sample must be there.
     let due: ContinuousClock.Instant
-    var times: ForwardTimes
+    /// What passes take; learns from each pass.
+    private(set) var times: ForwardTimes
+    /// Samples that are drawn together: the entries of a pass of the coarse finish.
+    private let samples: Int
     /// Nanoseconds that are reserved for a stall of the last pass, as long as the worst stall of earlier passes.
     private let keptBack: Double
 
     /// Largest share of the remaining time that is reserved for a stall. More is reserved if 8 coarse steps still fit.
     private static let stallPart = 0.125
 
-    init(due: ContinuousClock.Instant, times: ForwardTimes) {
+    init(due: ContinuousClock.Instant, times: ForwardTimes, samples: Int = 1) {
         self.due = due
         self.times = times
+        self.samples = samples
         let left = max((due - .now) / .nanoseconds(1), 0)
-        let spare = left - times.estimate(batch: 1, count: Self.sufficientSteps, deviations: 1)
+        let spare = left - times.estimate(batch: samples, count: Self.sufficientSteps, deviations: 1)
         keptBack = min(times.longestStall, max(left * Self.stallPart, spare))
     }
 
@@ -26,7 +30,7 @@ struct Deadline {
     /// after it.
     func forbids(batch: Int, step: Int, of count: Int) -> Bool {
         // The pass itself gains a step at least.
-        let finish = times.estimate(batch: 1, count: min(Self.sufficientSteps, count - step - 1))
+        let finish = times.estimate(batch: samples, count: min(Self.sufficientSteps, count - step - 1))
         return remaining - keptBack < times.estimate(batch: batch) + finish
     }
 
@@ -35,37 +39,28 @@ struct Deadline {
     /// one, and stalls are rare.
     func coarseSteps(limit: Int) -> Int {
         let remaining = remaining
-        var steps = min(limit, max(Int(remaining / times.estimate(batch: 1, deviations: 0)), 1))
+        var steps = min(limit, max(Int(remaining / times.estimate(batch: samples, deviations: 0)), 1))
         while steps > 1 {
             let time = steps > 2 ? remaining - keptBack : remaining
-            if times.estimate(batch: 1, count: steps, deviations: 1) <= time { break }
+            if times.estimate(batch: samples, count: steps, deviations: 1) <= time { break }
             steps -= 1
         }
         return steps
     }
 
-    /// Whether a pass over one sample would probably end too late.
-    var isTooCloseForAPass: Bool { remaining < times.estimate(batch: 1, deviations: 0) }
+    /// Learns from the time that a pass took. A pass that was given up counts only if it took longer than a typical one.
+    mutating func record(batch: Int, nanoseconds: Double, isDone: Bool) {
+        guard isDone || nanoseconds > times.estimate(batch: batch, deviations: 0) else { return }
+        times.record(batch: batch, nanoseconds: nanoseconds)
+    }
+
+    /// Whether a pass of the coarse finish would probably end too late.
+    var isTooCloseForAPass: Bool { remaining < times.estimate(batch: samples, deviations: 0) }
 }
 
 extension Deadline? {
-    /// Whether a pass must not be begun; see `Deadline.forbids`.
+    /// Whether a pass must not be begun; see `Deadline.forbids`. Without a deadline every pass may.
     func forbids(batch: Int, step: Int, of count: Int) -> Bool {
         self?.forbids(batch: batch, step: step, of: count) ?? false
-    }
-
-    /// Time at which a pass begins; nil without a deadline, when nothing is timed.
-    func passBegins() -> ContinuousClock.Instant? { self.map { _ in .now } }
-
-    /// Learns from the time that a pass took.
-    mutating func passEnded(batch: Int, begun: ContinuousClock.Instant?) {
-        guard let begun else { return }
-        self?.times.record(batch: batch, nanoseconds: (ContinuousClock.now - begun) / .nanoseconds(1))
-    }
-
-    /// Records the time of a pass that was given up, if it took longer than a typical pass.
-    mutating func passGivenUp(batch: Int, begun: ContinuousClock.Instant?) {
-        guard let begun, let typical = self?.times.estimate(batch: batch, deviations: 0) else { return }
-        if (ContinuousClock.now - begun) / .nanoseconds(1) > typical { passEnded(batch: batch, begun: begun) }
     }
 }

@@ -33,37 +33,19 @@ struct FrozenElements {
         step.modelOutput(sample: sample, x0: x0[element])
     }
 
-    /// Puts the known elements' outputs in the place of the network's for rows of a trajectory.
-    ///
-    /// - Parameters:
-    ///   - outputs: [rows.count, sampleCount], from the first of `rows` on.
-    ///   - trajectory: [steps.count + 1, sampleCount]; row j is what step j starts from.
-    func replace(in outputs: inout [Float], at trajectory: [Float], rows: Range<Int>, of steps: [SolverStep])
-    {
+    /// Puts the known elements' outputs in the place of the network's.
+    func replaceOutputs(of batch: inout Batch, steps: [SolverStep]) {
         guard !range.isEmpty else { return }
-        for row in rows {
+        for row in 0..<batch.count {
+            let step = steps[batch.steps[row]]
             for element in range {
-                outputs[(row - rows.lowerBound) * x0.count + element] = modelOutput(
-                    of: steps[row],
-                    sample: trajectory[row * x0.count + element],
+                let cell = row * batch.sampleCount + element
+                batch.outputs[cell] = modelOutput(
+                    of: step,
+                    sample: batch.samples[cell],
                     element: element
                 )
             }
-        }
-    }
-
-    /// The same for row `row` of a batch, [rows, sampleCount], and the row of its outputs.
-    func replace(in outputs: inout [Float], row: Int, at samples: [Float], of step: SolverStep) {
-        for element in range {
-            let cell = row * x0.count + element
-            outputs[cell] = modelOutput(of: step, sample: samples[cell], element: element)
-        }
-    }
-
-    /// The same for one sample, from which `step` starts.
-    func replace(in outputs: inout [Float], at sample: Span<Float>, of step: SolverStep) {
-        for element in range {
-            outputs[element] = modelOutput(of: step, sample: sample[element], element: element)
         }
     }
 

@@ -23,6 +23,10 @@ struct NodeLayout {
     /// The sum of the squares of the errors that the bridges laid so far may cause in the result.
     private(set) var squaredErrors = 0.0
 
+    /// For each node, if its neighbours are known: the distance of its x_0 from the line between theirs in units of the
+    /// volatility, and the roughness that follows; [N].
+    private var relativeDistances: [Float?]
+    private var judgedRoughness: [Float?]
     /// Nearest node at or before each step, and at or after it; [N].
     private var before: [Int]
     private var after: [Int]
@@ -30,14 +34,27 @@ struct NodeLayout {
     private let volatility: [Float]
     private let largestError: Float
 
-    /// Largest number of steps of a bridge, and the largest share of the process (1 / 12) that it may span. x_0 does not
-    /// move in a straight line for longer.
+    /// Largest number of steps of a bridge. x_0 does not move in a straight line for longer.
+    ///
+    /// Source: docs/notes/sampling-experiments.md, "Bridges". Sensitivity: not measured.
     private static let longestBridge = 8
+    /// The largest share of the process that a bridge may span is 1 / 12. So fewer than 24 steps have no bridges.
+    ///
+    /// Source: notes, "Matrices for few steps" and "What 100 steps do not need". Sensitivity: not measured.
     private static let largestPart = 12
+    /// Share of a node's squared relative distance that the running mean takes over, and the largest relative distance.
+    ///
+    /// Source: notes, "Bridges": the roughness of a sample is 0.6 to 1.8. Sensitivity: not measured.
     private static let roughnessRate: Float = 0.3
-    private static let largestSurprise: Float = 5
+    private static let largestRelativeDistance: Float = 5
     /// Factor by which a bridge may exceed its planned error, judged by a single node: one node is weak evidence.
+    ///
+    /// Source: none in the notes. Sensitivity: not measured.
     private static let largestExcess: Float = 1.75
+    /// Number of nodes on each side that also judge a node's bridges.
+    ///
+    /// Source: none in the notes. Sensitivity: not measured.
+    private static let nearbyReach = 2
 
     /// - Parameters:
     ///   - errorWeights: what an error in each step's x_0 adds to the result, [N].
@@ -51,10 +68,15 @@ struct NodeLayout {
         before = Array(errorWeights.indices)
         after = before
         nodes.reserveCapacity(errorWeights.count)
+        relativeDistances = Array(repeating: nil, count: errorWeights.count)
+        judgedRoughness = relativeDistances
     }
 
     /// Whether samples of so many steps have bridges at all.
     static func hasBridges(steps: Int) -> Bool { steps / largestPart > 1 }
+
+    /// Whether there are enough steps for bridges at all.
+    var hasBridges: Bool { Self.hasBridges(steps: errorWeights.count) }
 
     /// Whether the last node has been laid.
     var isComplete: Bool { nodes.last == errorWeights.count - 1 }
@@ -120,12 +142,12 @@ struct NodeLayout {
 
     private func limit(length: Int) -> Float { largestError * largestError * Float(length) }
 
-    /// Distance of a node from the line between its neighbours, in units of the typical distance.
+    /// Distance of a node's x_0 from the line between its neighbours', in units of the typical distance.
     ///
     /// - Parameters:
     ///   - node: the index in `nodes` of the middle one of three.
     ///   - distance: by how much its clean sample lies off the line between the others'.
-    func surprise(node: Int, distance: Float) -> Float {
+    func relativeDistance(node: Int, distance: Float) -> Float {
         let step = nodes[node]
         let left = Float(step - nodes[node - 1])
         let right = Float(nodes[node + 1] - step)
@@ -133,20 +155,87 @@ struct NodeLayout {
         return typical > 0 ? distance / typical : roughness
     }
 
-    /// Learns from a node's surprise how rough this sample is.
-    mutating func observe(surprise: Float) {
-        let surprise = min(surprise, Self.largestSurprise)
+    /// Updates the roughness, a running mean, by a node's relative distance.
+    mutating func observe(relativeDistance: Float) {
+        let distance = min(relativeDistance, Self.largestRelativeDistance)
         let square = roughness * roughness
-        roughness = (square + Self.roughnessRate * (surprise * surprise - square)).squareRoot()
+        roughness = (square + Self.roughnessRate * (distance * distance - square)).squareRoot()
+    }
+
+    /// Updates the roughness by the nodes that have settled.
+    mutating func observeRoughness(of settled: Range<Int>) {
+        guard mayHaveBridges else { return }
+        for node in settled {
+            if let distance = relativeDistances[nodes[node]] { observe(relativeDistance: distance) }
+        }
+    }
+
+    /// Turns the steps of bridges in a window that are too long for this sample into nodes.
+    ///
+    /// - Parameters:
+    ///   - window: indices in `nodes`.
+    ///   - trajectory: the sample, advanced through the window.
+    /// - Returns: how many nodes were inserted, all before the window's last one.
+    mutating func giveUpBridges(in window: Range<Int>, of trajectory: borrowing Trajectory) -> Int {
+        guard mayHaveBridges else { return 0 }
+        for node in window {
+            relativeDistances[nodes[node]] = relativeDistance(node, in: window, of: trajectory)
+        }
+        for node in window {
+            judgedRoughness[nodes[node]] = relativeDistances[nodes[node]].map { distance in
+                judgedRoughness(
+                    relativeDistance: distance,
+                    nearby: meanRelativeDistance(around: node, in: window)
+                )
+            }
+        }
+        var inserted = 0
+        // Backwards, so that insertions do not shift nodes that are still to be visited.
+        for node in window.reversed() {
+            guard let roughness = judgedRoughness[nodes[node]] else { continue }
+            let (before, after) = refine(node: node, roughness: roughness)
+            inserted += before + after
+        }
+        return inserted
+    }
+
+    private var mayHaveBridges: Bool { largestError > 0 && !isDense }
+
+    /// That of a node with two neighbours, the later one in the window; nil if not all three were evaluated.
+    private func relativeDistance(
+        _ node: Int,
+        in window: Range<Int>,
+        of trajectory: borrowing Trajectory
+    ) -> Float? {
+        guard node > 0 && node + 1 < window.upperBound else { return nil }
+        let distance = trajectory.distanceFromLine(
+            of: nodes[node],
+            from: nodes[node - 1],
+            to: nodes[node + 1]
+        )
+        return distance.map { relativeDistance(node: node, distance: $0) }
+    }
+
+    /// The root mean square of the relative distances of a node and those next to it; nil if fewer than three are known.
+    private func meanRelativeDistance(around node: Int, in window: Range<Int>) -> Float? {
+        var sum: Float = 0
+        var count: Float = 0
+        let nearby = node - Self.nearbyReach..<node + Self.nearbyReach + 1
+        for near in nearby.clamped(to: window) {
+            guard let distance = relativeDistances[nodes[near]] else { continue }
+            sum += distance * distance
+            count += 1
+        }
+        return count >= 3 ? (sum / count).squareRoot() : nil
     }
 
     /// The roughness by which the bridges beside a node are judged.
     ///
     /// - Parameters:
-    ///   - surprise: the node's own.
-    ///   - nearby: the root mean square of those of the nodes around it; nil where too few are known.
-    func judgedRoughness(surprise: Float, nearby: Float?) -> Float {
-        max(surprise / Self.largestExcess, nearby ?? 0)
+    ///   - relativeDistance: the node's own.
+    ///   - nearby: the root mean square of those of the nodes around it; nil if too few are known.
+    func judgedRoughness(relativeDistance: Float, nearby: Float?) -> Float {
+        max(relativeDistance / Self.largestExcess, nearby ?? 0)
     }
 
     /// Turns the steps of both bridges beside a node into nodes, if the bridges are too long for `roughness`.

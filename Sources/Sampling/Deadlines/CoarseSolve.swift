@@ -17,11 +17,10 @@ struct CoarseSolve {
     private static let leastAngle: Float = 0.1
 
     private let steps: [SolverStep]
-    private let timesteps: [Int]
     /// Noise level of the sample that each step starts from, and of the result; [N + 1].
     private let levels: [Level]
-    private var modelOutput: [Float]
-    /// Clean sample that the newest coarse step used; [sampleCount].
+    private var batch: Batch
+    /// Clean samples that the newest coarse step used; [samples, sampleCount].
     private var cleanSample: [Float]
 
     private struct Level {
@@ -32,10 +31,10 @@ struct CoarseSolve {
         let lambda: Float
     }
 
-    init(steps: [SolverStep], schedule: NoiseSchedule, sampleCount: Int) {
+    /// - Parameter maximumSamples: the most samples that are drawn together.
+    init(steps: [SolverStep], schedule: NoiseSchedule, sampleCount: Int, maximumSamples: Int = 1) {
         self.steps = steps
-        timesteps = steps.map(\.timestep)
-        levels = (timesteps.map(Int?.some) + [nil]).map { timestep in
+        levels = (steps.map { Int?.some($0.timestep) } + [nil]).map { timestep in
             let level = schedule.level(at: timestep)
             return Level(
                 alpha: Float(level.alpha),
@@ -44,71 +43,45 @@ struct CoarseSolve {
                 lambda: Float(level.lambda)
             )
         }
-        modelOutput = [Float](repeating: 0, count: sampleCount)
-        cleanSample = modelOutput
+        batch = Batch(steps: steps, sampleCount: sampleCount, capacity: maximumSamples)
+        cleanSample = [Float](repeating: 0, count: maximumSamples * sampleCount)
     }
 
     /// Index of the first step with enough signal (alpha >= 0.2). Before it the clean sample is an amplified rounding
     /// error.
     var firstMeaningfulStep: Int { levels.firstIndex { $0.alpha >= Self.leastSignal } ?? steps.count }
 
-    /// Finishes `sample`, from where the solver stopped to the result, in as many steps as there is time for.
+    /// Finishes the context's samples, from where the solver stopped to the result, in as many steps as there is time for.
     ///
-    /// Each step but the last offers its clean sample to `interim`. If the next step turns out not to fit, that clean
-    /// sample is the result.
+    /// Each step but the last offers its clean samples to the context. If the next step turns out not to fit, those are the
+    /// result.
     ///
-    /// - Returns: number of steps taken; 0 if there was no time for any. The result is then what `interim` has.
+    /// - Parameters:
+    ///   - first: the number of the solver's steps that were taken.
+    ///   - sample: [samples, sampleCount].
+    /// - Returns: number of steps taken; 0 if there was no time for any. The result is then what the interim sample has.
     mutating func finish(
-        after progress: SamplingProgress,
-        with predictor: borrowing some NoisePredictor,
-        frozen: borrowing FrozenElements,
-        interim: InterimSample,
-        deadline: inout Deadline?,
+        from first: Int,
+        in context: inout SamplingContext<some NoisePredictor>,
         sample: inout MutableSpan<Float>
     ) -> Int {
-        let first = progress.steps
-        var index = first
-        var taken = 0
-        var planned = deadline?.coarseSteps(limit: steps.count - first) ?? steps.count - first
-        // With hardly any signal the network's clean sample is an amplified rounding error. A long step would carry it far.
-        // 0 is a better guess and costs no pass.
-        if planned < steps.count - first {
-            while index + 1 < steps.count, levels[index].alpha < Self.leastSignal {
-                let scale = levels[index + 1].sigma / levels[index].sigma
-                for element in 0..<modelOutput.count { sample[element] *= scale }
-                index += 1
-            }
-        }
+        var planned = context.deadline?.coarseSteps(limit: steps.count - first) ?? steps.count - first
+        var index = planned < steps.count - first ? skipMeaninglessSteps(from: first, sample: &sample) : first
         var before: Int?
+        var taken = 0
         while index < steps.count {
-            planned = min(planned, deadline?.coarseSteps(limit: steps.count - index) ?? planned)
-            let mayGiveUp = interim.hasSample || taken > 0
-            guard !mayGiveUp || !(deadline?.isTooCloseForAPass ?? false),
-                predictor.predict(
-                    sample: sample.span,
-                    timesteps: timesteps,
-                    index: index,
-                    of: steps,
-                    frozen: frozen,
-                    until: mayGiveUp ? deadline?.due : nil,
-                    deadline: &deadline,
-                    into: &modelOutput
-                )
-            else {
-                if taken > 0 {
-                    for element in 0..<cleanSample.count { sample[element] = cleanSample[element] }
-                }
+            planned = min(planned, context.deadline?.coarseSteps(limit: steps.count - index) ?? planned)
+            guard evaluate(step: index, taken: taken, in: &context, sample: sample.span) else {
+                if taken > 0 { for cell in sample.indices { sample[cell] = cleanSample[cell] } }
                 break
             }
             let next = target(from: index, steps: planned)
             step(from: index, to: next, before: before, sample: &sample)
             taken += 1
             if next < steps.count {
-                interim.offer(
-                    cleanSample.span,
+                context.offer(
+                    cleanSample.span.extracting(first: sample.count),
                     of: index,
-                    frozen: frozen,
-                    after: progress,
                     coarseSteps: taken
                 )
             }
@@ -117,6 +90,37 @@ struct CoarseSolve {
             planned = max(planned - 1, 1)
         }
         return taken
+    }
+
+    /// Carries samples with hardly any signal to the first step that has some, or to the last one, as if x_0 were 0.
+    ///
+    /// With hardly any signal the network's clean sample is an amplified rounding error. A long step would carry it far.
+    /// 0 is a better guess and costs no pass.
+    ///
+    /// - Returns: the step that starts from the samples.
+    private func skipMeaninglessSteps(from first: Int, sample: inout MutableSpan<Float>) -> Int {
+        var index = first
+        while index + 1 < steps.count, levels[index].alpha < Self.leastSignal {
+            let scale = levels[index + 1].sigma / levels[index].sigma
+            for cell in sample.indices { sample[cell] *= scale }
+            index += 1
+        }
+        return index
+    }
+
+    /// Evaluates the samples at a step, unless there is a result and no time.
+    ///
+    /// - Returns: Whether the outputs are there.
+    private mutating func evaluate(
+        step: Int,
+        taken: Int,
+        in context: inout SamplingContext<some NoisePredictor>,
+        sample: Span<Float>
+    ) -> Bool {
+        let hasResult = taken > 0 || context.interim.hasSample
+        if hasResult, let deadline = context.deadline, deadline.isTooCloseForAPass { return false }
+        batch.replace(by: sample, step: step)
+        return context.evaluate(&batch, hasFallback: taken > 0)
     }
 
     /// Index of the step to which the first of `count` coarse steps goes.
@@ -145,8 +149,8 @@ struct CoarseSolve {
         if let before, next < steps.count, level.lambda > levels[before].lambda {
             differenceWeight = (target.lambda - level.lambda) / (2 * (level.lambda - levels[before].lambda))
         }
-        for element in 0..<modelOutput.count {
-            let x0 = steps[index].predictedX0(sample: sample[element], modelOutput: modelOutput[element])
+        for element in sample.indices {
+            let x0 = steps[index].predictedX0(sample: sample[element], modelOutput: batch.outputs[element])
             let extrapolated = x0 + differenceWeight * (x0 - cleanSample[element])
             cleanSample[element] = x0
             sample[element] = sampleWeight * sample[element] + x0Weight * extrapolated

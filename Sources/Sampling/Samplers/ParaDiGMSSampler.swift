@@ -17,7 +17,6 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
     var maximumBatch: Int { window }
 
     private let steps: [SolverStep]
-    private let timesteps: [Int]
     private let sampleCount: Int
     /// The largest squared change, summed over a sample's elements, of a settled sample; [N].
     private let largestSettledChange: [Double]
@@ -27,14 +26,13 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
     /// Row i + 1 is the x_0 that step i predicted last; row 0 stands for the step before the first, which has none.
     /// [N + 1, sampleCount].
     private var predictedX0: [Float]
-    /// The network's outputs for the window, [window, sampleCount].
-    private var modelOutputs: [Float]
+    /// The window's samples and the network's outputs for them.
+    private var batch: Batch
     /// Each new sample's squared change in this sweep, summed over its elements; [window].
     private var changes: [Double]
 
     init(steps: [SolverStep], sampleCount: Int, window: Int, tolerance: Float) {
         self.steps = steps
-        self.timesteps = steps.map(\.timestep)
         self.sampleCount = sampleCount
         self.window = min(window, steps.count)
         self.tolerance = tolerance
@@ -44,71 +42,45 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
 
         trajectory = Array(repeating: 0, count: (steps.count + 1) * sampleCount)
         predictedX0 = Array(repeating: 0, count: (steps.count + 1) * sampleCount)
-        modelOutputs = Array(repeating: 0, count: self.window * sampleCount)
+        batch = Batch(steps: steps, sampleCount: sampleCount, capacity: self.window)
         changes = Array(repeating: 0, count: self.window)
     }
 
     mutating func sample(
-        with predictor: borrowing some NoisePredictor,
+        in context: inout SamplingContext<some NoisePredictor>,
         noise: Span<Float>,
-        frozen: borrowing FrozenElements,
-        interim: InterimSample,
-        deadline: inout Deadline?,
         into sample: inout MutableSpan<Float>
-    ) -> SamplingProgress {
-        var iterations = 0
-        var evaluations = 0
+    ) -> Int {
         var residual = 0.0
-
         start(from: noise)
         var begin = 0
         var end = window
         while begin < steps.count {
-            if deadline.forbids(batch: end - begin, step: begin, of: steps.count) { break }
-            let isDone = predictor.predict(
-                trajectory: trajectory,
-                timesteps: timesteps,
-                rows: begin..<end,
-                of: steps,
-                frozen: frozen,
-                until: interim.hasSample ? deadline?.due : nil,
-                deadline: &deadline,
-                into: &modelOutputs
-            )
-            guard isDone else { break }
+            guard context.permits(batch: end - begin, after: begin) else { break }
+            fillBatch(from: begin, to: end)
+            guard context.evaluate(&batch) else { break }
             sweep(from: begin, to: end, noise: noise)
-            iterations += 1
-            evaluations += end - begin
             // Later samples of the window may still be far from their noise levels.
-            interim.offer(
-                predictedX0.span.extracting((begin + 1) * sampleCount..<(begin + 2) * sampleCount),
-                of: begin,
-                frozen: frozen,
-                after: SamplingProgress(
-                    steps: begin,
-                    iterations: iterations - 1,
-                    evaluations: evaluations - 1,
-                    residual: Float(residual)
-                ),
-                coarseSteps: 1
-            )
+            let next = (begin + 1) * sampleCount..<(begin + 2) * sampleCount
+            context.offer(predictedX0.span.extracting(next), of: begin)
 
             let newBegin = firstUnsettledSample(from: begin, to: end, residual: &residual)
+            context.residual = Float(residual)
             let newEnd = min(newBegin + window, steps.count)
             extendGuess(from: end, to: newEnd)
             begin = newBegin
             end = newEnd
         }
-
         for element in 0..<sampleCount {
             sample[element] = trajectory[begin * sampleCount + element]
         }
-        return SamplingProgress(
-            steps: begin,
-            iterations: iterations,
-            evaluations: evaluations,
-            residual: Float(residual)
-        )
+        return begin
+    }
+
+    /// Makes the batch the window's samples.
+    private mutating func fillBatch(from begin: Int, to end: Int) {
+        batch.removeAll()
+        for step in begin..<end { batch.append(trajectory, row: step, step: step) }
     }
 
     /// Makes every sample of the first window a copy of the initial noise.
@@ -145,7 +117,7 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
             for index in begin..<end {
                 let step = steps[index]
                 let after = (index + 1) * sampleCount + element
-                let modelOutput = modelOutputs[(index - begin) * sampleCount + element]
+                let modelOutput = batch.outputs[(index - begin) * sampleCount + element]
                 let x0 = step.predictedX0(sample: sample, modelOutput: modelOutput)
                 let stepped = step.advance(
                     sample: sample,

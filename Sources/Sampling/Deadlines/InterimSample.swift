@@ -1,6 +1,7 @@
 import Synchronization
 
-/// The best result so far of a sampler with a deadline: the clean sample that its last pass predicted. Another thread takes
+/// The best result so far of a sampler with a deadline: the clean sample that its last pass predicted, or several that are
+/// drawn together. Another thread takes
 /// it if the result itself would be late, for example because the machine has stopped the sampling thread in the middle of
 /// a pass.
 ///
@@ -12,7 +13,9 @@ import Synchronization
 /// Only the sampling thread uses the other variables.
 public final class InterimSample: @unchecked Sendable {
     private struct Place {
+        /// The first `count` elements are in use.
         var x0: [Float]
+        var count = 0
         var report = SamplingReport.nothing
     }
 
@@ -30,7 +33,6 @@ public final class InterimSample: @unchecked Sendable {
     // Two properties instead of an array, so that each buffer is an allocation of its own.
     private var first: Place
     private var second: Place
-    private var base = SamplingReport.nothing
     private var firstStep = 0
     /// Which place has the sample that was offered last; nil where none has been since `open`.
     private var latest: Int?
@@ -64,18 +66,15 @@ public final class InterimSample: @unchecked Sendable {
 
     /// Copies into a new array. If the buffer's storage were shared, the next offer would have to allocate.
     private func copied(_ place: borrowing Place) -> (sample: [Float], report: SamplingReport) {
-        (place.x0.map { $0 }, place.report)
+        (place.x0[..<place.count].map { $0 }, place.report)
     }
 
     /// From now on samples can be offered.
     ///
-    /// - Parameters:
-    ///   - base: the window and the tolerance of the sample.
-    ///   - firstStep: index of the first step whose clean sample is meaningful.
-    func open(as base: SamplingReport, from firstStep: Int) {
+    /// - Parameter firstStep: index of the first step whose clean sample is meaningful.
+    func open(from firstStep: Int) {
         latest = nil
         guard state.load(ordering: .acquiring) == State.closed else { return }
-        self.base = base
         self.firstStep = firstStep
         state.store(State.empty, ordering: .relaxed)
     }
@@ -86,20 +85,18 @@ public final class InterimSample: @unchecked Sendable {
     /// Offers the clean sample that a step predicts, and replaces the earlier offer. Ignored before `firstStep`.
     ///
     /// - Parameters:
+    ///   - x0: at most as many elements as the interim sample was made for.
     ///   - step: index of the solver's step.
     ///   - frozen: elements that the sample gets its known values in.
-    ///   - progress: what was done before the coarse steps.
-    ///   - coarseSteps: those that the sample took, at least 1.
+    ///   - report: how the sample was computed, should it become the result.
     func offer(
         _ x0: Span<Float>,
         of step: Int,
         frozen: borrowing FrozenElements,
-        after progress: SamplingProgress,
-        coarseSteps: Int
+        as report: SamplingReport
     ) {
         let offered = state.load(ordering: .relaxed)
         guard step >= firstStep, offered >= 0 || offered == State.empty else { return }
-        let report = base.after(progress).finished(coarseSteps: coarseSteps)
         let place = offered == 0 ? 1 : 0
         if place == 1 {
             Self.fill(&second, with: x0, frozen: frozen, report: report)
@@ -138,6 +135,7 @@ public final class InterimSample: @unchecked Sendable {
         report: SamplingReport
     ) {
         for element in x0.indices { place.x0[element] = x0[element] }
+        place.count = x0.count
         var sample = place.x0.mutableSpan
         frozen.restore(in: &sample)
         place.report = report

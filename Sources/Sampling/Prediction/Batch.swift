@@ -1,0 +1,101 @@
+/// The entries (sample, step, condition) that one pass of the network evaluates, and the outputs.
+struct Batch {
+    /// Elements of a sample.
+    let sampleCount: Int
+    /// The number of entries, from 0 to the capacity.
+    private(set) var count = 0
+    /// The entries' samples, [capacity, sampleCount]; the first `count` rows are in use, here and below.
+    private(set) var samples: [Float]
+    /// The solver's step that starts from each sample, [capacity].
+    private(set) var steps: [Int]
+    /// The training timesteps of those steps, [capacity].
+    private(set) var timesteps: [Int]
+    /// The condition under which each sample is evaluated, [capacity].
+    private(set) var conditions: [Int]
+    /// The network's outputs, [capacity, sampleCount].
+    var outputs: [Float]
+
+    /// The timestep of each of the solver's steps, [N].
+    private let stepTimesteps: [Int]
+
+    init(steps: [SolverStep], sampleCount: Int, capacity: Int) {
+        self.sampleCount = sampleCount
+        stepTimesteps = steps.map(\.timestep)
+        samples = Array(repeating: 0, count: capacity * sampleCount)
+        outputs = samples
+        self.steps = Array(repeating: 0, count: capacity)
+        timesteps = self.steps
+        conditions = self.steps
+    }
+
+    /// Removes the entries. The memory stays.
+    mutating func removeAll() { count = 0 }
+
+    /// Adds an entry.
+    ///
+    /// - Parameters:
+    ///   - rows: samples, of which the one at row `row` is the entry's.
+    ///   - step: the step that starts from it.
+    mutating func append(_ rows: [Float], row: Int, step: Int, condition: Int = 0) {
+        let first = row * sampleCount
+        for element in 0..<sampleCount {
+            samples[count * sampleCount + element] = rows[first + element]
+        }
+        addEntry(step: step, condition: condition)
+    }
+
+    /// Replaces the entries by rows of [k, sampleCount], all at the same step, row i under condition i.
+    mutating func replace(by rows: Span<Float>, step: Int) {
+        for index in rows.indices { samples[index] = rows[index] }
+        removeAll()
+        for row in 0..<rows.count / sampleCount { addEntry(step: step, condition: row) }
+    }
+
+    private mutating func addEntry(step: Int, condition: Int) {
+        steps[count] = step
+        timesteps[count] = stepTimesteps[step]
+        conditions[count] = condition
+        count += 1
+    }
+
+    /// Has the outputs of all entries computed.
+    ///
+    /// - Parameter instant: when to give up; nil: never.
+    /// - Returns: Whether the outputs are there; without, they are unspecified.
+    mutating func evaluate(
+        with predictor: borrowing some NoisePredictor,
+        until instant: ContinuousClock.Instant?
+    ) -> Bool {
+        Self.evaluate(
+            samples: samples,
+            timesteps: timesteps,
+            conditions: conditions,
+            count: count,
+            with: predictor,
+            until: instant,
+            into: &outputs
+        )
+    }
+
+    /// Arguments of their own, because Swift lets no method hold a span of one property and a mutable one of another.
+    private static func evaluate(
+        samples: [Float],
+        timesteps: [Int],
+        conditions: [Int],
+        count: Int,
+        with predictor: borrowing some NoisePredictor,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout [Float]
+    ) -> Bool {
+        let elements = count * (samples.count / timesteps.count)
+        var span = outputs.mutableSpan
+        var rows = span._mutatingExtracting(first: elements)
+        return predictor.predict(
+            samples: samples.span.extracting(first: elements),
+            timesteps: timesteps.span.extracting(first: count),
+            conditions: conditions.span.extracting(first: count),
+            until: instant,
+            into: &rows
+        )
+    }
+}

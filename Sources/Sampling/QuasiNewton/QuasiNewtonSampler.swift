@@ -1,0 +1,233 @@
+/// Parallel sampling by quasi-Newton sweeps over a sliding window of timesteps; docs/SAMPLING.md has the method.
+///
+/// Like ParaDiGMS it improves a guess of the trajectory x[0], x[1], ..., x[N] (x[0] the initial noise, x[N] the result) window
+/// by window, one pass of the network a sweep. But a sweep solves the steps' recurrence exactly (`Trajectory`), with only the
+/// network linearised about the samples it was last evaluated at (`LinearizedNetwork`).
+///
+/// Not every step is evaluated. The window holds *nodes*. On a *bridge* between two nodes x_0 lies on the line between theirs
+/// (`NodeLayout`). With fewer than 24 steps, or tolerance 0, every step is a node.
+///
+/// A node that moved little since it was evaluated is not evaluated again (`AcceptanceRule`). The first node of a window is
+/// always accepted. So a sweep gains a node, unless it gives up the bridge that leads there. N sweeps are enough, half as
+/// many more if bridges are given up, and 2 N if a sample starts over. With tolerance 0 the sample is the sequential one.
+struct QuasiNewtonSampler: SamplingAlgorithm {
+    var maximumBatch: Int { width }
+
+    /// The number of nodes that a window holds.
+    private let width: Int
+    private let stepCount: Int
+    private let sampleCount: Int
+    private var trajectory: Trajectory
+    private var network: LinearizedNetwork
+    private var rule: AcceptanceRule
+    private var layout: NodeLayout
+    private var batch: Batch
+    /// The window, as indices of nodes. Nodes before its first, the front, are final.
+    private var window = 0..<0
+    /// E_j of each node of the window, nil for one that was never evaluated; [N].
+    private var expectedErrors: [Float?]
+    /// Clean sample towards which the first window is stepped: a guess of the result, or 0; [sampleCount].
+    private var guessedX0: [Float]
+
+    init(
+        steps: [SolverStep],
+        sampleCount: Int,
+        window: Int,
+        tolerance: Float,
+        linearization: OutputLinearization
+    ) {
+        width = min(window, steps.count)
+        stepCount = steps.count
+        self.sampleCount = sampleCount
+        rule = AcceptanceRule(
+            tolerance: tolerance,
+            stepCount: steps.count,
+            usesMatrices: !linearization.matrices.isEmpty
+        )
+        layout = NodeLayout(
+            errorWeights: errorWeights(steps.map(\.response), gains: linearization.gains),
+            volatility: linearization.volatility,
+            largestError: rule.largestError
+        )
+        trajectory = Trajectory(steps: steps, sampleCount: sampleCount)
+        network = LinearizedNetwork(steps: steps, sampleCount: sampleCount, linearization: linearization)
+        batch = Batch(steps: steps, sampleCount: sampleCount, capacity: width)
+        expectedErrors = Array(repeating: nil, count: steps.count)
+        guessedX0 = Array(repeating: 0, count: sampleCount)
+    }
+
+    mutating func guess(_ x0: Span<Float>, limit: Float) {
+        for element in 0..<sampleCount { guessedX0[element] = max(-limit, min(limit, x0[element])) }
+    }
+
+    mutating func sample(
+        in context: inout SamplingContext<some NoisePredictor>,
+        noise: Span<Float>,
+        into sample: inout MutableSpan<Float>
+    ) -> Int {
+        start(from: noise, frozen: context.frozen)
+        while settledSteps < stepCount, context.permits(batch: window.count, after: settledSteps) {
+            guard evaluateWindow(in: &context) else { break }
+            let stiffness = network.learn(from: batch, on: &trajectory)
+            if rule.mustStartOver(stiffness: stiffness) {
+                startOver(from: noise, frozen: context.frozen)
+                continue
+            }
+            rule.tighten(stiffness: stiffness, gainShift: network.gainShift, roughness: layout.roughness)
+            advanceWindow(noise: noise, frozen: context.frozen)
+            offerResult(to: &context)
+            giveUpBridges()
+            moveFront()
+            extendWindow(noise: noise, frozen: context.frozen)
+        }
+        let first = settledSteps * sampleCount
+        for element in 0..<sampleCount { sample[element] = trajectory.samples[first + element] }
+        context.residual = residual
+        return settledSteps
+    }
+
+    /// How many of the solver's steps are final: those before the front.
+    private var settledSteps: Int {
+        window.lowerBound < layout.nodes.count ? layout.nodes[window.lowerBound] : stepCount
+    }
+
+    /// The step of the window's last node.
+    private var lastStep: Int { layout.nodes[window.upperBound - 1] }
+
+    /// The root of the sum of the squared errors of nodes and bridges.
+    private var residual: Float { Float((rule.squaredErrors + layout.squaredErrors).squareRoot()) }
+
+    private mutating func start(from noise: Span<Float>, frozen: borrowing FrozenElements) {
+        trajectory.start(from: noise, towards: guessedX0)
+        for element in 0..<sampleCount { guessedX0[element] = 0 }
+        network.startSample()
+        rule.startSample()
+        layout.startSample()
+        layFirstWindow(noise: noise, frozen: frozen)
+    }
+
+    /// Starts again at the first step, with every step a node and the outputs that are known.
+    private mutating func startOver(from noise: Span<Float>, frozen: borrowing FrozenElements) {
+        rule.startOver()
+        layout.restart(dense: true)
+        layFirstWindow(noise: noise, frozen: frozen)
+    }
+
+    private mutating func layFirstWindow(noise: Span<Float>, frozen: borrowing FrozenElements) {
+        layout.extend(to: width, caution: 1)
+        window = 0..<layout.nodes.count
+        advance(0..<lastStep, noise: noise, frozen: frozen)
+    }
+
+    /// Evaluates the samples of the window's nodes.
+    ///
+    /// - Returns: false if the pass was given up.
+    private mutating func evaluateWindow(in context: inout SamplingContext<some NoisePredictor>) -> Bool {
+        batch.removeAll()
+        for node in window {
+            let step = layout.nodes[node]
+            batch.append(trajectory.samples, row: step, step: step)
+        }
+        return context.evaluate(&batch)
+    }
+
+    /// Runs (1) through the window, and before that through the bridge that leads to the front: its steps depend on the front's
+    /// newest output too.
+    private mutating func advanceWindow(noise: Span<Float>, frozen: borrowing FrozenElements) {
+        let front = window.lowerBound
+        let first = front > 0 ? layout.nodes[front - 1] + 1 : 0
+        advance(first..<lastStep + 1, noise: noise, frozen: frozen)
+    }
+
+    /// Runs (1) through some steps, each with the best x_0 known: from the linearised network at a node, from the line on a
+    /// bridge, else that of the step before.
+    private mutating func advance(
+        _ range: Range<Int>,
+        noise: Span<Float>,
+        frozen: borrowing FrozenElements
+    ) {
+        for step in range {
+            let (before, after) = layout.bridge(of: step)
+            if !trajectory.isEvaluated[before] || !trajectory.isEvaluated[after] {
+                trajectory.advanceWithLastX0(step, noise: noise, frozen: frozen)
+            } else if before == after {
+                network.expectOutputs(of: step, on: trajectory)
+                trajectory.advance(step, outputs: network.expectedOutputs, noise: noise, frozen: frozen)
+            } else {
+                trajectory.advanceOnBridge(step, from: before, to: after, noise: noise, frozen: frozen)
+            }
+        }
+    }
+
+    /// Offers the x_0 of the window's last step.
+    private func offerResult(to context: inout SamplingContext<some NoisePredictor>) {
+        context.residual = residual
+        let x0 = trajectory.cleanSamples.span.extracting(trajectory.cells(lastStep + 1))
+        context.offer(x0, of: lastStep)
+    }
+
+    /// Turns bridges of the window that are too long for this sample into nodes (6a).
+    private mutating func giveUpBridges() {
+        let inserted = layout.giveUpBridges(in: window, of: trajectory)
+        window = window.lowerBound..<window.upperBound + inserted
+    }
+
+    /// Moves the front past the nodes that need no further evaluation (8), (8a).
+    private mutating func moveFront() {
+        for (index, node) in window.enumerated() { expectedErrors[index] = expectedError(of: node) }
+        let isLastWindow = layout.isComplete && window.upperBound == layout.nodes.count
+        let accepted = rule.accept(
+            errors: expectedErrors[..<window.count],
+            lastStep: lastStep,
+            mayFinish: isLastWindow && !layout.hasBridges
+        )
+        let front = window.lowerBound + accepted
+        layout.observeRoughness(of: window.lowerBound..<front)
+        window = front..<window.upperBound
+    }
+
+    /// E_j of a node (7); nil if it was never evaluated.
+    private func expectedError(of node: Int) -> Float? {
+        let step = layout.nodes[node]
+        guard trajectory.isEvaluated[step] else { return nil }
+        return AcceptanceRule.expectedError(
+            displacement: trajectory.largestDisplacement(of: step),
+            relativeError: network.linearization.errors[step],
+            weight: layout.weights[step],
+            hasSecant: network.hasSecant(step)
+        )
+    }
+
+    /// Lays nodes until the window is full again, and guesses their samples.
+    private mutating func extendWindow(noise: Span<Float>, frozen: borrowing FrozenElements) {
+        let advanced = lastStep + 1
+        let front = window.lowerBound
+        layout.extend(to: front + width, caution: rule.caution)
+        window = front..<min(front + width, layout.nodes.count)
+        if lastStep > advanced { advance(advanced..<lastStep, noise: noise, frozen: frozen) }
+    }
+}
+
+/// w_j in (7): the error of the result for each unit of error in a step's x_0, through the step itself, and through the next
+/// one if that uses the x_0 of the step before. Shape [N].
+///
+/// - Parameters:
+///   - responses: how each step's result responds to its x and x_0, [N].
+///   - gains: how each step's x_0 responds to its x, [N].
+func errorWeights(_ responses: [StepResponse], gains: [Float]) -> [Float] {
+    let smallest = QuasiNewtonTuning.smallestSpread
+    // D after the step, and after the next one.
+    var after = 1.0
+    var afterNext = 1.0
+    var nextPreviousX0 = 0.0
+    var weights = [Float](repeating: 0, count: responses.count)
+    for index in responses.indices.reversed() {
+        let response = responses[index]
+        let throughNext = abs(nextPreviousX0) * max(afterNext, smallest)
+        weights[index] = Float(abs(response.x0) * max(after, smallest) + throughNext)
+        afterNext = after
+        nextPreviousX0 = response.previousX0
+        after = max(after * (response.sample + response.x0 * Double(gains[index])), 0)
+    }
+    return weights
+}

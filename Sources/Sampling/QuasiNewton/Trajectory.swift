@@ -1,0 +1,182 @@
+/// The guess of a sample's way from noise to result, as the network was last evaluated on it.
+///
+/// Rows are numbered like the steps. Row j is what step j starts from, and what the network gave for it. The steps' recurrence
+///
+///     x[j+1] = S x[j] + X x_0 + P x_0' + z                                         (1) in docs/SAMPLING.md
+///
+/// takes it from row to row. The `advance` methods differ in where x_0 comes from.
+struct Trajectory {
+    /// Elements of a sample.
+    let sampleCount: Int
+    /// x[0], ..., x[N]; [N + 1, sampleCount].
+    private(set) var samples: [Float]
+    /// Row j + 1 is the x_0 that step j used last; row 0 stands for the step before the first, which has none.
+    /// [N + 1, sampleCount].
+    private(set) var cleanSamples: [Float]
+    /// y: where each step's output was evaluated last; [N, sampleCount].
+    private(set) var evaluatedAt: [Float]
+    /// m(y); [N, sampleCount].
+    private(set) var outputs: [Float]
+    /// Whether a step has an output of this sample; [N].
+    private(set) var isEvaluated: [Bool]
+
+    private let steps: [SolverStep]
+
+    init(steps: [SolverStep], sampleCount: Int) {
+        self.steps = steps
+        self.sampleCount = sampleCount
+        let count = steps.count * sampleCount
+        samples = Array(repeating: 0, count: count + sampleCount)
+        cleanSamples = samples
+        evaluatedAt = Array(repeating: 0, count: count)
+        outputs = evaluatedAt
+        isEvaluated = Array(repeating: false, count: steps.count)
+    }
+
+    /// The elements of a row.
+    func cells(_ row: Int) -> Range<Int> { row * sampleCount..<(row + 1) * sampleCount }
+
+    /// Starts a sample: x[0] is the noise, and x_0 is held to be `x0` until the network says more.
+    ///
+    /// - Parameters:
+    ///   - noise: [N + 1, sampleCount], of which the first row is used.
+    ///   - x0: [sampleCount].
+    mutating func start(from noise: Span<Float>, towards x0: [Float]) {
+        for element in 0..<sampleCount {
+            samples[element] = noise[element]
+            cleanSamples[element] = x0[element]
+        }
+        for step in steps.indices { isEvaluated[step] = false }
+    }
+
+    /// Keeps the output of row `row` of a batch as that of the present sample.
+    mutating func record(_ batch: borrowing Batch, row: Int) {
+        let step = batch.steps[row]
+        for element in 0..<sampleCount {
+            let cell = step * sampleCount + element
+            evaluatedAt[cell] = samples[cell]
+            outputs[cell] = batch.outputs[row * sampleCount + element]
+        }
+        isEvaluated[step] = true
+    }
+
+    /// Takes a step with the output given, [sampleCount].
+    ///
+    /// - Parameters:
+    ///   - noise: [N + 1, sampleCount]; row j + 1 is for step j.
+    ///   - frozen: elements whose output follows from their known value. It is the same in every pass, so these elements add
+    ///     nothing to displacements and changes.
+    mutating func advance(
+        _ index: Int,
+        outputs: [Float],
+        noise: Span<Float>,
+        frozen: borrowing FrozenElements
+    ) {
+        let step = steps[index]
+        for element in 0..<sampleCount where !frozen.range.contains(element) {
+            let cell = index * sampleCount + element
+            let output = outputs[element]
+            let x0 = step.predictedX0(sample: samples[cell], modelOutput: output)
+            advance(step, cell: cell, output: output, x0: x0, noise: noise)
+        }
+        advanceFrozen(index, noise: noise, frozen: frozen)
+    }
+
+    /// Takes a step with the x_0 that the step before used.
+    mutating func advanceWithLastX0(_ index: Int, noise: Span<Float>, frozen: borrowing FrozenElements) {
+        let step = steps[index]
+        for element in 0..<sampleCount where !frozen.range.contains(element) {
+            let cell = index * sampleCount + element
+            let x0 = cleanSamples[cell]
+            let output = step.modelOutput(sample: samples[cell], x0: x0)
+            advance(step, cell: cell, output: output, x0: x0, noise: noise)
+        }
+        advanceFrozen(index, noise: noise, frozen: frozen)
+    }
+
+    /// Takes a step on the bridge between two nodes: x_0 is on the line (6).
+    ///
+    /// The line starts at the x_0 that the first node used, and has the slope of the last evaluations. What moves the x_0 of
+    /// one node moves that of the next one much alike.
+    mutating func advanceOnBridge(
+        _ index: Int,
+        from before: Int,
+        to after: Int,
+        noise: Span<Float>,
+        frozen: borrowing FrozenElements
+    ) {
+        let step = steps[index]
+        let part = Float(index - before) / Float(after - before)
+        for element in 0..<sampleCount where !frozen.range.contains(element) {
+            let here = before * sampleCount + element
+            let there = after * sampleCount + element
+            let rise =
+                steps[after].predictedX0(sample: evaluatedAt[there], modelOutput: outputs[there])
+                - steps[before].predictedX0(sample: evaluatedAt[here], modelOutput: outputs[here])
+            let x0 = cleanSamples[here + sampleCount] + part * rise
+            let cell = index * sampleCount + element
+            let output = step.modelOutput(sample: samples[cell], x0: x0)
+            advance(step, cell: cell, output: output, x0: x0, noise: noise)
+        }
+        advanceFrozen(index, noise: noise, frozen: frozen)
+    }
+
+    private mutating func advanceFrozen(
+        _ index: Int,
+        noise: Span<Float>,
+        frozen: borrowing FrozenElements
+    ) {
+        let step = steps[index]
+        for element in frozen.range {
+            let cell = index * sampleCount + element
+            let output = frozen.modelOutput(of: step, sample: samples[cell], element: element)
+            // Computed from the output, as a sequential step does, so that all bits agree.
+            let x0 = step.predictedX0(sample: samples[cell], modelOutput: output)
+            advance(step, cell: cell, output: output, x0: x0, noise: noise)
+        }
+    }
+
+    /// One element of (1).
+    @inline(__always)
+    private mutating func advance(
+        _ step: SolverStep,
+        cell: Int,
+        output: Float,
+        x0: Float,
+        noise: Span<Float>
+    ) {
+        samples[cell + sampleCount] = step.advance(
+            sample: samples[cell],
+            modelOutput: output,
+            x0: x0,
+            previousX0: cleanSamples[cell],
+            noise: noise[cell + sampleCount]
+        )
+        cleanSamples[cell + sampleCount] = x0
+    }
+
+    /// d_j in (7): how far a step's sample moved since it was evaluated, in the largest element. A NaN counts as largest.
+    func largestDisplacement(of step: Int) -> Float {
+        var largest: Float = 0
+        for cell in cells(step) {
+            let displacement = abs(samples[cell] - evaluatedAt[cell])
+            if !(displacement <= largest) { largest = displacement }
+        }
+        return largest
+    }
+
+    /// How far a step's x_0 lies off the line between those of two others, in the largest element; nil if not all three were
+    /// evaluated.
+    func distanceFromLine(of step: Int, from before: Int, to after: Int) -> Float? {
+        guard isEvaluated[before] && isEvaluated[step] && isEvaluated[after] else { return nil }
+        let part = Float(step - before) / Float(after - before)
+        var distance: Float = 0
+        for element in 0..<sampleCount {
+            let first = cleanSamples[(before + 1) * sampleCount + element]
+            let last = cleanSamples[(after + 1) * sampleCount + element]
+            let line = first + part * (last - first)
+            distance = max(distance, abs(cleanSamples[(step + 1) * sampleCount + element] - line))
+        }
+        return distance
+    }
+}

@@ -1,0 +1,67 @@
+/// The solver's steps one after the other: N passes, each over one entry for each sample.
+struct SequentialSampler: SamplingAlgorithm {
+    let maximumBatch = 1
+
+    private let steps: [SolverStep]
+    private let sampleCount: Int
+    private var batch: Batch
+    /// The clean samples that the step before predicted, [samples, sampleCount].
+    private var previousX0: [Float]
+
+    /// - Parameter maximumSamples: the most samples that are drawn together.
+    init(steps: [SolverStep], sampleCount: Int, maximumSamples: Int = 1) {
+        self.steps = steps
+        self.sampleCount = sampleCount
+        batch = Batch(steps: steps, sampleCount: sampleCount, capacity: maximumSamples)
+        previousX0 = Array(repeating: 0, count: maximumSamples * sampleCount)
+    }
+
+    mutating func sample(
+        in context: inout SamplingContext<some NoisePredictor>,
+        noise: Span<Float>,
+        into sample: inout MutableSpan<Float>
+    ) -> Int {
+        start(from: noise, sample: &sample)
+        for index in steps.indices {
+            guard context.permits(batch: context.samples, after: index) else { return index }
+            batch.replace(by: sample.span, step: index)
+            guard context.evaluate(&batch) else { return index }
+            advance(index, noise: noise, sample: &sample)
+            context.offer(previousX0.span.extracting(first: sample.count), of: index)
+        }
+        return steps.count
+    }
+
+    private mutating func start(from noise: Span<Float>, sample: inout MutableSpan<Float>) {
+        for row in 0..<sample.count / sampleCount {
+            for element in 0..<sampleCount {
+                sample[row * sampleCount + element] = noise[row * noiseCount + element]
+                previousX0[row * sampleCount + element] = 0
+            }
+        }
+    }
+
+    /// Takes step `index` of every sample with the outputs of the batch.
+    private mutating func advance(_ index: Int, noise: Span<Float>, sample: inout MutableSpan<Float>) {
+        let step = steps[index]
+        for row in 0..<batch.count {
+            let first = row * sampleCount
+            let firstNoise = row * noiseCount + (index + 1) * sampleCount
+            for element in 0..<sampleCount {
+                let cell = first + element
+                let x0 = step.predictedX0(sample: sample[cell], modelOutput: batch.outputs[cell])
+                sample[cell] = step.advance(
+                    sample: sample[cell],
+                    modelOutput: batch.outputs[cell],
+                    x0: x0,
+                    previousX0: previousX0[cell],
+                    noise: noise[firstNoise + element]
+                )
+                previousX0[cell] = x0
+            }
+        }
+    }
+
+    /// Elements of one sample's noise.
+    private var noiseCount: Int { (steps.count + 1) * sampleCount }
+}
