@@ -31,6 +31,7 @@ func addSamplerBenchmarks() {
             try SamplingRun(settings)
         }
     }
+    addQuasiNewtonBenchmarks()
     Benchmark("noise ddpm 100") { _, run in
         run.fillNoise()
     } setup: {
@@ -40,7 +41,7 @@ func addSamplerBenchmarks() {
 
 /// The optimal predictor of the noise for data that is normal, independently in each number, with mean 0 and standard
 /// deviation 0.5: with variance v, E[noise | x] = sqrt(1 - alphaBar) x / (alphaBar v + 1 - alphaBar).
-private struct GaussianPredictor: NoisePredictor {
+struct GaussianPredictor: NoisePredictor {
     private let factors: [Float]
     private let sampleCount: Int
 

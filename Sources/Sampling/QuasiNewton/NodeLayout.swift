@@ -49,11 +49,11 @@ struct NodeLayout {
     private static let largestRelativeDistance: Float = 5
     /// Factor by which a bridge may exceed its planned error, judged by a single node: one node is weak evidence.
     ///
-    /// Source: none in the notes. Sensitivity: not measured.
+    /// Source: no experiment. Sensitivity: not measured.
     private static let largestExcess: Float = 1.75
     /// Number of nodes on each side that also judge a node's bridges.
     ///
-    /// Source: none in the notes. Sensitivity: not measured.
+    /// Source: no experiment. Sensitivity: not measured.
     private static let nearbyReach = 2
 
     /// - Parameters:

@@ -1,5 +1,5 @@
 /// The constants of quasi-Newton sampling. Numbers in brackets are the equations of docs/SAMPLING.md, "notes" is
-/// docs/notes/sampling-experiments.md.
+/// docs/notes/sampling-experiments.md. Where no experiment is named, the notes have none for the value.
 ///
 /// Those of the bridges are in `NodeLayout`, beside the equation that they belong to.
 enum QuasiNewtonTuning {
@@ -7,18 +7,18 @@ enum QuasiNewtonTuning {
 
     /// Lower bound of D_j = d x[N] / d x[j] in (7), without a unit. D is known on average only.
     ///
-    /// Source: notes, "How errors spread": 1 sample in 20 spreads errors 5 to 8 times as far as the median one.
+    /// Source: no experiment for the value. That samples differ from the average is in notes, "How errors spread".
     /// Sensitivity: not measured.
     static let smallestSpread = 0.3
 
     /// Divisor of the expected error (7) of a node with a secant, without a unit.
     ///
-    /// Source: SAMPLING.md; a secant at least halves the error. Sensitivity: not measured.
+    /// Source: no experiment; a secant is taken to halve the error at least. Sensitivity: not measured.
     static let secantAllowance: Float = 3
 
     /// Share of (8) that early nodes get if the late ones decide convergence.
     ///
-    /// Source: SAMPLING.md, (8a): early nodes can be evaluated once more in the same passes. Sensitivity: not measured.
+    /// Source: no experiment; early nodes can be evaluated once more in the same passes. Sensitivity: not measured.
     static let earlyPart: Float = 0.1
 
     /// Share of the nodes' error budget, as a distance, at which a last window is accepted as a whole (8a). One or two nodes
@@ -32,30 +32,29 @@ enum QuasiNewtonTuning {
 
     /// Share of the process, from its start, in which the last sample of a window is always evaluated again.
     ///
-    /// Source: notes, "Where two ways meet": early steps choose between ways to act. Sensitivity: not measured.
+    /// Source: no experiment; early steps choose between ways to act. Sensitivity: not measured.
     static let checkedPart = 0.6
 
     /// Share of the process after which the way to act is chosen and stiffness (9) is not watched.
     ///
-    /// Source: SAMPLING.md, "outside the last tenth". Sensitivity: not measured.
+    /// Source: no experiment. Sensitivity: not measured.
     static let decidedPart = 0.9
 
     /// Stiffness (9) beyond which a sample is ambiguous, divided by N^(1/4): a maximum over more steps is larger. That makes
     /// 2.5 for 15 steps and 4 for 100, which samples without ambiguity rarely exceed.
     ///
-    /// Source: notes, "Where two ways meet". Sensitivity: not measured; of the test model with two modes 1 sample in 300 strays
-    /// with few steps, none with 100.
+    /// Source: notes, "Where two ways meet": with this value about 1 sample in 300 of the test model with two modes strays with 15
+    /// steps, and none with 100. Sensitivity: not measured.
     static let ambiguousStiffness: Float = 1.27
 
     /// Factor for that limit with matrices, whose expected errors are smaller while the unexpected changes are as large.
     ///
-    /// Source: SAMPLING.md, (9). Sensitivity: not measured.
+    /// Source: no experiment. Sensitivity: not measured.
     static let matrixStiffness: Float = 2
 
     /// Share of the tolerance for an ambiguous sample.
     ///
-    /// Source: notes, "Where two ways meet": small errors grow 20 to 75 times there, and a hundred times have been seen.
-    /// Sensitivity: not measured.
+    /// Source: notes, "Where two ways meet": small errors grow 20 to 75 times there. Sensitivity: not measured.
     static let carefulness: Float = 0.005
 
     // MARK: Gains of this sample
@@ -69,12 +68,13 @@ enum QuasiNewtonTuning {
     /// Caution for each unit of the shift beyond `calmShift`, because errors spread further with larger gains.
     ///
     /// Source: notes, "How errors spread". Sensitivity: with matrices the factor costs a tenth of a pass for the same worst of
-    /// 800 samples, so that they do without; for gains not measured.
+    /// 800 samples, so it is not used with them. With gains it is not measured.
     static let gainCaution: Float = 10
 
-    /// Share of a pass's shift that the running shift of gains takes over, and the largest shift. Without a unit.
+    /// Share of a pass's shift by which the running shift of gains moves towards it, and the largest shift of a pass. Without a
+    /// unit.
     ///
-    /// Source: SAMPLING.md, "Secants". Sensitivity: not measured.
+    /// Source: no experiment. Sensitivity: not measured.
     static let shiftRate: Float = 0.3
     static let largestShift: Float = 0.3
 
@@ -83,13 +83,13 @@ enum QuasiNewtonTuning {
     /// Largest element of a displacement, in the sample's units, up to which a change of output is rounding and says nothing
     /// of stiffness.
     ///
-    /// Source: as large as the displacement with which `LinearizationFit` measures rounding. Sensitivity: not measured.
+    /// Source: the displacement with which `LinearizationFit` measures rounding. Sensitivity: not measured.
     static let roundingDisplacement: Float = 1e-4
 
     /// Squared length of a displacement, up to which it is rounding: that of one step for a secant, and that of all the steps
     /// of a pass for the shift of gains.
     ///
-    /// Source: 1e-4 and 1e-3, squared. Sensitivity: not measured.
+    /// Source: no experiment; lengths of 1e-4 and 1e-3. Sensitivity: not measured.
     static let smallestSecant: Float = 1e-8
     static let smallestShiftEvidence: Float = 1e-6
 }

@@ -22,7 +22,7 @@ public final class Sampler {
     /// The number of elements of the noise that one sample takes: (numInferenceSteps + 1) * sampleCount.
     public var noiseCount: Int { (timesteps.count + 1) * sampleCount }
 
-    /// Interim result of a sample that has a deadline; of samples that are drawn together one after the other.
+    /// Interim result of a sample that has a deadline, or of all samples that are drawn together, in their order.
     public let interim: InterimSample
     private let steps: [SolverStep]
     /// What the predictor's passes take, for deadlines; kept up to date by samples that have one.

@@ -1,0 +1,193 @@
+import Testing
+
+@testable import Sampling
+
+/// What every method has from its context.
+@Suite struct SamplingContextTests {
+    private let steps = HandSteps.steps(4)
+    private let blankReport = SamplingReport(
+        parallelIterations: 0,
+        modelEvaluations: 0,
+        window: 3,
+        tolerance: 0.5,
+        residual: 0,
+        quality: .converged
+    )
+
+    private func context(
+        _ predictor: ScriptedPredictor,
+        samples: Int = 1,
+        frozen: FrozenElements = FrozenElements(sampleCount: 2),
+        interim: InterimSample = InterimSample(sampleCount: 2),
+        deadline: Deadline? = nil
+    ) -> SamplingContext<ScriptedPredictor> {
+        SamplingContext(
+            predictor: predictor,
+            steps: steps,
+            samples: samples,
+            frozen: frozen,
+            interim: interim,
+            deadline: deadline,
+            report: blankReport
+        )
+    }
+
+    /// Rows 2 and 0 of three samples of two elements, at steps 3 and 1.
+    private var batch: Batch {
+        var batch = Batch(steps: steps, sampleCount: 2, capacity: 3)
+        let rows: [Float] = [1, 2, 3, 4, 5, 6]
+        batch.append(rows, row: 2, step: 3)
+        batch.append(rows, row: 0, step: 1, condition: 4)
+        return batch
+    }
+
+    @Test func aBatchHasTheEntriesThatWereAdded() {
+        var batch = batch
+        #expect(batch.count == 2)
+        #expect(batch.samples[..<4] == [5, 6, 1, 2])
+        #expect(batch.steps[..<2] == [3, 1])
+        #expect(batch.timesteps[..<2] == [10, 30])
+        #expect(batch.conditions[..<2] == [0, 4])
+        let rows: [Float] = [7, 8, 9, 10, 11, 12]
+        batch.replace(by: rows.span, step: 2)
+        #expect(batch.count == 3)
+        #expect(batch.samples == rows)
+        #expect(batch.timesteps == [20, 20, 20])
+        #expect(batch.conditions == [0, 1, 2])
+    }
+
+    @Test func aPassGetsTheBatchAndIsCounted() {
+        let predictor = ScriptedPredictor()
+        var context = context(predictor)
+        var batch = batch
+        let isDone = context.evaluate(&batch)
+        #expect(isDone)
+        #expect(predictor.passes.map(\.timesteps) == [[10, 30]])
+        #expect(predictor.passes.map(\.conditions) == [[0, 4]])
+        #expect(batch.outputs[..<4] == [50, 60, 10, 20])
+        context.residual = 0.25
+        let report = context.report(coarseSteps: 0)
+        let coarse = context.report(coarseSteps: 2)
+        #expect(report.parallelIterations == 1 && report.modelEvaluations == 2)
+        #expect(report.window == 3 && report.tolerance == 0.5 && report.residual == 0.25)
+        #expect(report.quality == .converged)
+        #expect(coarse.quality == .coarse(steps: 2))
+    }
+
+    /// Evaluations are those of one of the samples that are drawn together.
+    @Test func evaluationsAreCountedForEachSample() {
+        var context = context(ScriptedPredictor(), samples: 2)
+        var batch = batch
+        _ = context.evaluate(&batch)
+        _ = context.evaluate(&batch)
+        let counts = [context.iterations, context.evaluations]
+        #expect(counts == [2, 2])
+    }
+
+    /// The output is x_0 itself in these steps.
+    @Test func outputsOfFrozenElementsImplyTheirValues() {
+        var frozen = FrozenElements(sampleCount: 2)
+        let known: [Float] = [0.5]
+        frozen.set(known.span, from: 1, limit: 1)
+        var context = context(ScriptedPredictor(), frozen: frozen)
+        var batch = batch
+        _ = context.evaluate(&batch)
+        #expect(batch.outputs[..<4] == [50, 0.5, 10, 0.5])
+    }
+
+    /// A pass is given up only if there is a result to fall back on, and is not counted.
+    @Test func aPassIsGivenUpOnlyWithAFallback() {
+        let interim = InterimSample(sampleCount: 2)
+        let predictor = ScriptedPredictor(givesUp: true)
+        let due = ContinuousClock.Instant.now + .seconds(1_000)
+        let deadline = Deadline(due: due, times: ForwardTimes(nanoseconds: [1e9, 1e9]))
+        var context = context(predictor, interim: interim, deadline: deadline)
+        var batch = batch
+        var done = [context.evaluate(&batch)]
+        done.append(context.evaluate(&batch, hasFallback: true))
+        interim.open(from: 2)
+        let x0: [Float] = [1, 2]
+        context.offer(x0.span, of: 1)
+        done.append(context.evaluate(&batch))
+        context.offer(x0.span, of: 2)
+        done.append(context.evaluate(&batch))
+        // The first offer is too early to be worth anything.
+        #expect(done == [true, false, true, false])
+        #expect(predictor.passes.map(\.instant) == [nil, due, nil, due])
+        let report = context.report(coarseSteps: 1)
+        #expect(report.parallelIterations == 2)
+        let claimed = interim.claim()
+        #expect(claimed?.sample == [1, 2])
+        #expect(claimed?.report == report)
+    }
+
+    /// A pass that was given up earlier than it would have ended says nothing of its time.
+    @Test func theDeadlineLearnsFromPasses() {
+        let due = ContinuousClock.Instant.now + .seconds(10_000_000)
+        let times = ForwardTimes(nanoseconds: [1e12, 1e12])
+        var context = context(
+            ScriptedPredictor(givesUp: true),
+            deadline: Deadline(due: due, times: times)
+        )
+        var batch = batch
+        var done = [context.evaluate(&batch, hasFallback: true)]
+        let unchanged = context.deadline?.times
+        #expect(unchanged == times)
+        done.append(context.evaluate(&batch))
+        #expect(done == [false, true])
+        let slowdown = context.deadline?.times.slowdown ?? 1
+        #expect(slowdown < 1)
+    }
+
+    @Test func aPassMayBeginIfACoarseFinishFitsAfterIt() {
+        let times = ForwardTimes(nanoseconds: [1e12, 1e12])
+        func permits(seconds: Int?) -> Bool {
+            let deadline = seconds.map { Deadline(due: .now + .seconds($0), times: times) }
+            return context(ScriptedPredictor(), deadline: deadline).permits(batch: 2, after: 0)
+        }
+        #expect(permits(seconds: nil))
+        #expect(!permits(seconds: -1))
+        // A pass and three coarse steps of 1,000 s, with reserves.
+        #expect(!permits(seconds: 4_000))
+        #expect(permits(seconds: 10_000))
+    }
+}
+
+/// Gives ten times the samples, or gives up if it may.
+private final class ScriptedPredictor: NoisePredictor {
+    struct Pass {
+        let timesteps: [Int]
+        let conditions: [Int]
+        let instant: ContinuousClock.Instant?
+    }
+
+    private(set) var passes: [Pass] = []
+    private let givesUp: Bool
+
+    init(givesUp: Bool = false) {
+        self.givesUp = givesUp
+    }
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        for index in samples.indices { outputs[index] = 10 * samples[index] }
+    }
+
+    func predict(
+        samples: Span<Float>,
+        timesteps: Span<Int>,
+        conditions: Span<Int>,
+        until instant: ContinuousClock.Instant?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
+        passes.append(
+            Pass(
+                timesteps: timesteps.indices.map { timesteps[$0] },
+                conditions: conditions.indices.map { conditions[$0] },
+                instant: instant
+            )
+        )
+        guard instant == nil || !givesUp else { return false }
+        predict(samples: samples, timesteps: timesteps, into: &outputs)
+        return true
+    }
+}
