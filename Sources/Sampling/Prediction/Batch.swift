@@ -37,18 +37,25 @@ struct Batch {
     ///   - rows: samples, of which the one at row `row` is the entry's.
     ///   - step: the step that starts from it.
     mutating func append(_ rows: [Float], row: Int, step: Int, condition: Int = 0) {
-        let first = row * sampleCount
-        for element in 0..<sampleCount {
-            samples[count * sampleCount + element] = rows[first + element]
+        rows.withUnsafeBufferPointer { rows in
+            copy(UnsafeBufferPointer(rebasing: rows[row * sampleCount..<(row + 1) * sampleCount]), to: count)
         }
         addEntry(step: step, condition: condition)
     }
 
     /// Replaces the entries by rows of [k, sampleCount], all at the same step, row i under condition i.
     mutating func replace(by rows: Span<Float>, step: Int) {
-        for index in rows.indices { samples[index] = rows[index] }
         removeAll()
+        rows.withUnsafeBufferPointer { copy($0, to: 0) }
         for row in 0..<rows.count / sampleCount { addEntry(step: step, condition: row) }
+    }
+
+    /// Overwrites the samples from row `row` on, in one move of memory.
+    private mutating func copy(_ rows: UnsafeBufferPointer<Float>, to row: Int) {
+        samples.withUnsafeMutableBufferPointer { samples in
+            let rest = UnsafeMutableBufferPointer(rebasing: samples[(row * sampleCount)...])
+            _ = rest.update(fromContentsOf: rows)
+        }
     }
 
     private mutating func addEntry(step: Int, condition: Int) {

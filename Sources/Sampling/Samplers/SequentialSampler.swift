@@ -49,10 +49,11 @@ struct SequentialSampler: SamplingAlgorithm {
             let firstNoise = row * noiseCount + (index + 1) * sampleCount
             for element in 0..<sampleCount {
                 let cell = first + element
-                let x0 = step.predictedX0(sample: sample[cell], modelOutput: batch.outputs[cell])
+                let output = batch.outputs[cell]
+                let x0 = step.predictedX0(sample: sample[cell], modelOutput: output)
                 sample[cell] = step.advance(
                     sample: sample[cell],
-                    modelOutput: batch.outputs[cell],
+                    modelOutput: output,
                     x0: x0,
                     previousX0: previousX0[cell],
                     noise: noise[firstNoise + element]
