@@ -108,14 +108,16 @@ let package = Package(
         module(
             "Recording",
             [
-                "CLinux", "Files", "ForeignText", "MCAP", "Planning", "Policy", "Robotics", "StrictJSON", "Wire",
+                "CLinux", "Files", "ForeignText", "MCAP", "Planning", "Policy", "Robotics", "StrictJSON",
+                "Wire",
                 logging,
             ]
         ),
         module(
             "Controller",
             [
-                "CLinux", "Files", "ForeignText", "Gr00t", "Piloting", "Planning", "RealTime", "Recording", "Robotics",
+                "CLinux", "Files", "ForeignText", "Gr00t", "Piloting", "Planning", "RealTime", "Recording",
+                "Robotics",
                 "Safety", "Transport", "Wire", logging, histogram,
             ]
         ),
@@ -124,8 +126,10 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "BenchmarkNetworks", "Controller", "Denoiser", "Drawing", "Files", "ForeignText", "Gr00t", "Logs", "MCAP",
-                "Monitoring", "NumPyRandom", "Piloting", "Planning", "Policy", "PushT", "RealTime", "Recording",
+                "BenchmarkNetworks", "Controller", "Denoiser", "Drawing", "Files", "ForeignText", "Gr00t",
+                "Logs", "MCAP",
+                "Monitoring", "NumPyRandom", "Piloting", "Planning", "Policy", "PushT", "RealTime",
+                "Recording",
                 "Robotics", "Safetensors", "Safety", "Sampling", "StrictJSON", "Transport", "Wire",
                 argumentParser, logging,
             ],
@@ -137,7 +141,11 @@ let package = Package(
         tests("Files", ["Files"]),
         tests("Logs", ["Logs", logging]),
         tests("Safetensors", ["Safetensors", "TestRandom"], resources: [.copy("Fixtures")]),
-        tests("Denoiser", ["BenchmarkNetworks", "CKernels", "Denoiser", "NumPyRandom"], resources: [.copy("Resources")]),
+        tests(
+            "Denoiser",
+            ["BenchmarkNetworks", "CKernels", "Denoiser", "NumPyRandom"],
+            resources: [.copy("Resources")]
+        ),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
         tests("Policy", ["Denoiser", "Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
@@ -151,7 +159,8 @@ let package = Package(
         tests(
             "Controller",
             [
-                "Controller", "Denoiser", "Gr00t", "MCAP", "Piloting", "Planning", "Policy", "RealTime", "Recording",
+                "Controller", "Denoiser", "Gr00t", "MCAP", "Piloting", "Planning", "Policy", "RealTime",
+                "Recording",
                 "Robotics", "Safety", "Sampling", "StrictJSON", "TestRandom", "Transport", "Wire",
             ]
         ),
@@ -161,7 +170,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Controller", "Denoiser", "denoised", "MCAP", "Planning", "Recording", "Robotics", "Safetensors",
+                "Controller", "Denoiser", "denoised", "MCAP", "Planning", "Recording", "Robotics",
+                "Safetensors",
                 "Sampling", "StrictJSON",
                 "Transport", "Wire",
             ],

@@ -116,7 +116,11 @@ struct Gr00tEndpoint {
                 values: read.rows[read.rows.count - 1],
                 noiseSeed: options.noiseSeed
             )
-            return .plan(newest, preceding: read.rows.dropLast(), .gr00t(route: route, formCode: read.form.code))
+            return .plan(
+                newest,
+                preceding: read.rows.dropLast(),
+                .gr00t(route: route, formCode: read.form.code)
+            )
         }
     }
 

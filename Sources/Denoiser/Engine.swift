@@ -19,6 +19,3 @@ struct Engine {
         precision == .f32 || weights < 4096 ? dn_f32 : dn_bf16
     }
 }
-
-/// `PackedNetwork` names the type of `Engine.isa` so.
-typealias dn_isa = InstructionSet

@@ -10,7 +10,7 @@ import CKernels
 /// `@unchecked Sendable`: the team's threads work on disjoint channels of a stage, and only while `forward` waits for
 /// them, which the owner calls from one thread at a time.
 final class PackedNetwork: @unchecked Sendable {
-    private let isa: dn_isa
+    private let isa: InstructionSet
     private let stages: [PackedStage]
     private let memory: PackedActivations
     private let orders: PositionOrders

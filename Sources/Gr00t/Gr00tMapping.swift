@@ -1,5 +1,4 @@
 import Robotics
-import Wire
 
 /// How the names of a client of a GR00T policy server relate to those of the policy.
 public struct Gr00tMapping: Sendable, Hashable {

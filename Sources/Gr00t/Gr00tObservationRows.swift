@@ -1,6 +1,5 @@
 import ForeignText
 import Robotics
-import Wire
 
 /// A client's observation in the policy's terms.
 package struct Gr00tObservationRows {

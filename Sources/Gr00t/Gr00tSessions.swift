@@ -1,5 +1,4 @@
 import Robotics
-import Wire
 
 /// The episodes of the robots whose clients count none: each request of a client is the next observation of its robot's
 /// episode, and `reset` begins another.

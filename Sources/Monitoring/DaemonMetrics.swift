@@ -9,7 +9,8 @@ enum DaemonMetrics {
         let sampler = snapshot.sampler
         let labels: KeyValuePairs = [
             "version": snapshot.version, "policy": snapshot.policy?.name ?? "",
-            "solver": sampler?.solver ?? "", "method": sampler?.method.rawValue ?? "", "kernel": sampler?.kernel ?? "",
+            "solver": sampler?.solver ?? "", "method": sampler?.method.rawValue ?? "",
+            "kernel": sampler?.kernel ?? "",
         ]
         text.add(
             .gauge,

@@ -102,7 +102,9 @@ package struct Pilot: Sendable {
     }
 
     /// The time stamp of an observation that has none: that of its receipt, by the clock that the robot's are made with.
-    package func timeStamp(receivedNs: UInt64) -> UInt64 { stream?.timeStamp(receivedNs: receivedNs) ?? receivedNs }
+    package func timeStamp(receivedNs: UInt64) -> UInt64 {
+        stream?.timeStamp(receivedNs: receivedNs) ?? receivedNs
+    }
 
     /// Whether the observation comes from another process than those before it, whose history is not its own.
     package func isOfNewSession(_ observation: RobotObservation) -> Bool {

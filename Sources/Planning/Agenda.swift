@@ -271,7 +271,9 @@ package struct Agenda {
         var history = emptyHistory
         for values in preceding { try history.append(values) }
         try history.append(observation.values)
-        if robots[id] == nil, robots.count >= settings.maximumRobots { try forgetLeastRecent(nowNs: receivedNs) }
+        if robots[id] == nil, robots.count >= settings.maximumRobots {
+            try forgetLeastRecent(nowNs: receivedNs)
+        }
         var robot =
             robots[id]
             ?? Robot(episode: observation.episode, newestSequence: observation.sequence, history: history)

@@ -46,7 +46,9 @@ package struct Turns {
     package mutating func remove(_ robot: RobotID, from line: Line) { self[line].removeAll { $0 == robot } }
 
     /// Takes out the robot that comes up in a line.
-    package mutating func takeFirst(_ line: Line) -> RobotID? { self[line].isEmpty ? nil : self[line].removeFirst() }
+    package mutating func takeFirst(_ line: Line) -> RobotID? {
+        self[line].isEmpty ? nil : self[line].removeFirst()
+    }
 
     /// The line whose turn it is, which is counted; nil if nobody waits.
     package mutating func nextLine() -> Line? {

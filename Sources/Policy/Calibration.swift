@@ -1,3 +1,4 @@
+import Denoiser
 import Foundation
 import Sampling
 

@@ -1,6 +1,5 @@
 import Planning
 import Robotics
-import Wire
 
 /// Computes the chunks of a recording again: its observations enter an ``Agenda`` as they did, and a planner plans each
 /// chunk that was sent, from the history that its observation met then.

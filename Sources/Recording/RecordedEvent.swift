@@ -1,8 +1,6 @@
 import MCAP
 import Planning
-import Policy
 import Robotics
-import Wire
 
 /// What replaying needs of a recording's messages.
 public enum RecordedEvent: Sendable {

@@ -3,7 +3,6 @@ import MCAP
 import Planning
 import Robotics
 import StrictJSON
-import Wire
 
 /// Why a message of a recording cannot be used.
 public struct RecordedMessageError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -1,5 +1,4 @@
 import Robotics
-import Wire
 
 /// The kinds of messages in a recording. The raw value is the end of its topics.
 package enum RecordedKind: String, CaseIterable, Sendable {

@@ -1,5 +1,4 @@
 import Planning
-import Wire
 
 /// How a recording's chunks compare with those computed again.
 public struct ReplayReport: Sendable, Encodable {

@@ -15,11 +15,14 @@ public struct RobotCommand: Sendable, Hashable {
     /// The sequence number of the observation that the chunk in force answers.
     public var sequence: UInt64
     /// What the robot is told to do.
-    public enum State: String, Sendable, Hashable, CaseIterable {
+    public enum State: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
         /// It carries out a chunk.
         case running
         /// It is brought to rest and kept there.
         case holding
+
+        /// As messages write it.
+        public var description: String { rawValue }
     }
 
     /// Whether it carries out a chunk or is brought to rest.

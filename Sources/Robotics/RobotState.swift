@@ -1,5 +1,5 @@
 /// How a robot is, as far as its daemon decides.
-public enum RobotState: String, Sendable, Hashable, CaseIterable {
+public enum RobotState: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
     /// Nothing to carry out yet, or no more.
     case idle
     /// A chunk is carried out.
@@ -10,4 +10,7 @@ public enum RobotState: String, Sendable, Hashable, CaseIterable {
     case stopped
     /// As stopped, because the policy failed.
     case faulted
+
+    /// As messages write it.
+    public var description: String { rawValue }
 }

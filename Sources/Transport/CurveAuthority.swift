@@ -1,6 +1,5 @@
 import Foundation
 import Synchronization
-import Wire
 
 /// Decides who may connect to the CURVE servers of a context: the clients of an allow-list, and nobody else.
 ///

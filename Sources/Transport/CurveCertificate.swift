@@ -1,6 +1,5 @@
 import Files
 import Glibc
-import Wire
 
 /// Certificate files in the form that czmq and pyzmq read and write (ZPL, ZeroMQ RFC 4): `NAME.key` holds a public key,
 /// `NAME.key_secret` the pair.

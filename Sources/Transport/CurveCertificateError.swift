@@ -1,6 +1,5 @@
 import ForeignText
 import Glibc
-import Wire
 
 /// Why a certificate file, or a folder of them, cannot be used.
 public struct CurveCertificateError: Error, Sendable, Hashable, CustomStringConvertible {

@@ -7,7 +7,6 @@ import Planning
 import Policy
 import Robotics
 import Transport
-import Wire
 
 struct BenchBudgetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

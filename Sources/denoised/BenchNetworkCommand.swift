@@ -4,6 +4,7 @@ import Denoiser
 import Foundation
 import MCAP
 import NumPyRandom
+import Sampling
 
 struct BenchNetworkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

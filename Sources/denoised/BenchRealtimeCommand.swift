@@ -1,10 +1,8 @@
 import ArgumentParser
-import Controller
 import Drawing
 import Foundation
 import MCAP
 import Planning
-import Policy
 import PushT
 import RealTime
 import Safety

@@ -1,6 +1,5 @@
 import Foundation
 import Planning
-import Policy
 
 extension BenchRealtimeCommand {
     /// What `bench realtime` finds, printed as JSON, a table or a picture.

@@ -6,7 +6,6 @@ import Planning
 import Policy
 import Robotics
 import Sampling
-import Wire
 
 struct BenchRobotsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

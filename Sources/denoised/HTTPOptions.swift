@@ -1,7 +1,6 @@
 import ArgumentParser
 import Controller
 import Monitoring
-import Policy
 import Robotics
 
 /// Where a daemon tells Prometheus, and whoever looks after it, how it is.

@@ -1,7 +1,6 @@
 import ArgumentParser
 import ForeignText
 import Transport
-import Wire
 
 struct KeygenCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

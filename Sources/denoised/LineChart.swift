@@ -2,7 +2,6 @@ import Drawing
 import Foundation
 import Planning
 import Safety
-import Wire
 
 /// Line charts side by side in rows of two, as a self-contained SVG.
 struct LineChart {

@@ -1,4 +1,3 @@
-import Policy
 import Robotics
 import Sampling
 import Wire

@@ -1,3 +1,4 @@
+import BenchmarkNetworks
 import MCAP
 import Sampling
 

@@ -2,7 +2,6 @@ import Planning
 import Policy
 import PushT
 import Robotics
-import Wire
 
 /// Simulated PushT episodes in this process, in lock-step: the world waits for a chunk of actions, carries them out one by
 /// one, and waits for the next.

@@ -2,11 +2,9 @@ import ArgumentParser
 import Foundation
 import MCAP
 import Planning
-import Policy
 import Recording
 import Robotics
 import StrictJSON
-import Wire
 
 struct ReplayCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

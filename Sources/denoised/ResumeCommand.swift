@@ -1,5 +1,4 @@
 import ArgumentParser
-import Controller
 
 struct ResumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

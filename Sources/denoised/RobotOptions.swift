@@ -4,7 +4,6 @@ import Planning
 import Policy
 import RealTime
 import Safety
-import Wire
 
 /// Reading the robot files that a command was given.
 enum RobotOptions {

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Controller
 import Drawing
 import Foundation
 import Planning

@@ -7,7 +7,6 @@ import PushT
 import RealTime
 import Robotics
 import Transport
-import Wire
 
 /// A robot whose body is the PushT simulator: it publishes what it sees at every control step, subscribes to chunks and
 /// carries out their actions one by one. In lock-step it asks for the next chunk when the last action is done, and the

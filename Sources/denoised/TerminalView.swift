@@ -2,7 +2,6 @@ import Foundation
 import Glibc
 import Planning
 import PushT
-import Wire
 
 /// An episode in the terminal: the table in braille dots and, next to it, the latency of each chunk. Redrawn in place
 /// after each control step; when the episode is over its last picture stays.

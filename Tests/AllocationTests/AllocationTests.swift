@@ -1,5 +1,4 @@
 import CAllocationCounter
-import Denoiser
 import Dispatch
 import Foundation
 import Policy
@@ -131,7 +130,7 @@ private func expectNoAllocationsOfBatches(kernel name: KernelName) throws {
         timesteps: [0, 1],
         maximumBatch: 3,
         maximumConditions: 2,
-        threads: kernel.instructionSet == .openBLAS ? 1 : 2,
+        threads: kernel.backend == .openBLAS ? 1 : 2,
         kernel: kernel
     )
     let condition = [Float](repeating: 0.1, count: network.conditionDim)

@@ -1,7 +1,6 @@
 import Robotics
 import Safety
 import Testing
-import Wire
 
 @testable import Controller
 @testable import MCAP

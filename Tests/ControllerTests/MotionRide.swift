@@ -2,7 +2,6 @@ import RealTime
 import Robotics
 import Safety
 import TestRandom
-import Wire
 
 @testable import Controller
 @testable import Piloting

@@ -1,6 +1,5 @@
 import Robotics
 import Testing
-import Wire
 
 @testable import Planning
 

@@ -1,7 +1,6 @@
 import Robotics
 import TestRandom
 import Testing
-import Wire
 
 @testable import Controller
 @testable import Piloting

@@ -3,7 +3,6 @@ import Policy
 import Robotics
 import Sampling
 import Testing
-import Wire
 
 @testable import Controller
 @testable import Planning

@@ -1,5 +1,4 @@
 import Foundation
-import Policy
 import Robotics
 import Testing
 import Wire

@@ -1,10 +1,8 @@
 import Dispatch
 import Foundation
 import Logging
-import Policy
 import Robotics
 import Testing
-import Wire
 
 @testable import Controller
 @testable import MCAP

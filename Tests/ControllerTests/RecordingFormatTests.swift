@@ -3,7 +3,6 @@ import Foundation
 import Policy
 import Robotics
 import Testing
-import Wire
 
 @testable import Controller
 @testable import MCAP
@@ -142,9 +141,9 @@ import Wire
     }
 
     /// What Tests/Oracles/old_recording.py recorded, on every instruction set of this processor.
-    @Test(arguments: Kernel.available)
-    func aRecordingOfFormat1Replays(instructionSet: Kernel.InstructionSet) throws {
-        guard let kernel = Kernel(instructionSet, precision: .f32) else { return }
+    @Test(arguments: Backend.available)
+    func aRecordingOfFormat1Replays(backend: Backend) throws {
+        guard let kernel = Kernel(backend, precision: .f32) else { return }
         let path = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appending(path: "MCAPTests/Resources/format1.mcap").path(percentEncoded: false)
         let reader = try MCAPReader(path)
@@ -170,10 +169,9 @@ import Wire
         #expect(try session?.setup.fingerprint == bundle.fileFingerprint())
         let report = replay.report
         #expect(report.observations == 33 && report.chunks == 19 && report.compared == 19)
-        if kernel.description == session?.sampler.kernel {
-            #expect(report.identical == 19, "\(report)")
-        }
-        // Other arithmetic may change the last bits: 1e-4 of the actions' range, 512.
+        #expect(session != nil)
+        // Another processor may change the last bits, also with the same kernel, because OpenBLAS chooses its code by the
+        // processor: 1e-4 of the actions' range, 512.
         #expect(report.largestDifference <= 0.05, "\(report)")
     }
 }

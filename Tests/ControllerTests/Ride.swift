@@ -1,6 +1,5 @@
 import Robotics
 import Safety
-import Wire
 
 @testable import Controller
 @testable import Piloting

@@ -1,3 +1,4 @@
+import BenchmarkNetworks
 import CKernels
 import Foundation
 import Testing

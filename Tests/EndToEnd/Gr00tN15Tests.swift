@@ -1,8 +1,6 @@
-import Controller
 import Foundation
 import Robotics
 import Testing
-import Wire
 
 extension EndToEnd {
     /// `serve --gr00t` for clients of GR00T N1.5, and the robot file that says so.

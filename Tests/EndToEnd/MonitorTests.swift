@@ -1,10 +1,8 @@
-import Controller
 import Foundation
 import Glibc
 import Robotics
 import Testing
 import Transport
-import Wire
 
 extension EndToEnd {
     @Suite struct MonitorTests {

@@ -1,4 +1,3 @@
-import Controller
 import Foundation
 import Glibc
 import MCAP
@@ -128,10 +127,7 @@ extension EndToEnd {
             let replay = try #require(report["replay"] as? [String: Any])
             #expect(replay["observations"] as? Int == 33)
             #expect(replay["chunks"] as? Int == 19 && replay["compared"] as? Int == 19, "\(ended)")
-            if report["kernel"] as? String == report["recorded_kernel"] as? String {
-                #expect(replay["identical"] as? Int == 19 && ended.exitCode == 0, "\(ended)")
-            }
-            // Another instruction set may change the last bits: 1e-4 of the actions' range, 512.
+            // Another processor may change the last bits: 1e-4 of the actions' range, 512.
             #expect(try #require(replay["largest_difference"] as? Double) <= 0.05, "\(ended)")
         }
 

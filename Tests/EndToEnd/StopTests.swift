@@ -1,4 +1,3 @@
-import Controller
 import Robotics
 import Testing
 import Transport

@@ -1,5 +1,4 @@
 import Robotics
-import Wire
 
 /// What a scraper makes of Prometheus' text format, version 0.0.4: a parser that takes nothing which the format does not
 /// allow, and asks for HELP and TYPE of each family.

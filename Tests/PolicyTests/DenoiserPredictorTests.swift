@@ -1,5 +1,4 @@
 import Denoiser
-import Sampling
 import Testing
 
 @testable import Policy
@@ -60,6 +59,22 @@ struct DenoiserPredictorTests {
             into: &span
         )
         #expect(outputs == Array(repeating: 111, count: 6) + Array(repeating: 122, count: 6))
+    }
+
+    @Test func `An entry is under its own condition`() {
+        let samples = [Float](repeating: 1, count: 12)
+        let (timesteps, conditions) = ([20, 10], [1, 0])
+        var outputs = samples
+        var span = outputs.mutableSpan
+        let isDone = DenoiserPredictor(network: denoiser).predict(
+            samples: samples.span,
+            timesteps: timesteps.span,
+            conditions: conditions.span,
+            until: nil,
+            into: &span
+        )
+        #expect(isDone)
+        #expect(outputs == Array(repeating: 1021, count: 6) + Array(repeating: 111, count: 6))
     }
 
     @Test func `A prediction that would be late is given up`() {
