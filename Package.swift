@@ -103,21 +103,18 @@ let package = Package(
         // The daemon.
         module(
             "Planning",
-            ["CLinux", "Denoiser", "ForeignText", "Policy", "Robotics", "Sampling", logging]
+            ["CLinux", "Denoiser", "ForeignText", "Policy", "Robotics", "Sampling"]
         ),
         module(
             "Recording",
             [
-                "CLinux", "Files", "ForeignText", "MCAP", "Planning", "Policy", "Robotics", "StrictJSON",
-                "Wire",
-                logging,
+                "CLinux", "ForeignText", "MCAP", "Planning", "Robotics", "StrictJSON", "Wire", logging,
             ]
         ),
         module(
             "Controller",
             [
-                "CLinux", "Files", "ForeignText", "Gr00t", "Piloting", "Planning", "RealTime", "Recording",
-                "Robotics",
+                "CLinux", "ForeignText", "Gr00t", "Piloting", "Planning", "RealTime", "Recording", "Robotics",
                 "Safety", "Transport", "Wire", logging, histogram,
             ]
         ),
@@ -126,7 +123,7 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "BenchmarkNetworks", "Controller", "Denoiser", "Drawing", "Files", "ForeignText", "Gr00t",
+                "BenchmarkNetworks", "CLinux", "Controller", "Denoiser", "Drawing", "Files", "ForeignText", "Gr00t",
                 "Logs", "MCAP",
                 "Monitoring", "NumPyRandom", "Piloting", "Planning", "Policy", "PushT", "RealTime",
                 "Recording",

@@ -1,5 +1,3 @@
-import Dispatch
-import Logging
 import Piloting
 import Planning
 import Recording
@@ -7,45 +5,29 @@ import Robotics
 import Transport
 import Wire
 
-/// The socket thread's work: it owns the three sockets and every robot's history, and never waits for the planner.
+/// The socket thread's work: an order of parts that read, answer and send. It never waits for the planner or the disk.
 ///
-/// An observation's way: `receiveObservations` -> `Agenda` -> `dispatch` -> the planner thread -> `deliver`.
+/// An observation's way: `ObservationIntake` -> `Agenda` -> `ChunkOutlet.dispatch` -> the planner thread ->
+/// `ChunkOutlet.deliverOutcomes` -> `Pilot` -> `CommandOutlet`.
 final class SocketLoop {
+    /// The longest that robots are braked when the daemon ends, in nanoseconds.
+    private static let longestEndNs: UInt64 = 1_000_000_000
+
     /// The addresses as bound or connected.
     let endpoints: InfoMessage.Endpoints
 
-    /// How many messages of one socket are read before the others, and the planner, get their turn.
-    static let messagesAtATime = 256
-    /// For how long one socket is read before commands get their turn.
-    static let readingNs: UInt64 = 2_000_000
-
-    let observations: ZeroMQSocket
-    let chunks: ZeroMQSocket
-    let requests: ZeroMQSocket
-    let alarm: Alarm
-    var gr00t: Gr00tEndpoint?
-    let planner: PlannerFacts
-    let mailbox: PlannerMailbox
-    let telemetry: Telemetry
-    let budgetNs: UInt64?
-    let limits: MessagePackLimits
-    let logger: Logger
-    let tap: (any MessageTap)?
-    var agenda: Agenda
-    var interim: InterimWatch?
-    var pilots: Pilots
-    var heartbeatDueNs = Clock.monotonicNs()
-    var watchdog: Watchdog?
-    var rates: RateLimiter<[UInt8]>
-    let state: StateFile?
-    var keeper: StateKeeper?
-    var keeperDeadline: DispatchTime?
-    var unkeptReplies: [UnkeptReply] = []
-    var descriptors = DescriptorWatch()
-    var errorLog = LogLimiter<MessageError.Code>()
-    var stateLog = LogBudget()
-    /// The warnings about robots that were logged last, and when they are logged again.
-    var loggedWarnings: (texts: [String], againNs: UInt64) = ([], 0)
+    private let sockets: [ZeroMQSocket]
+    private let alarm: Alarm
+    private let place: ThreadPlace
+    private let robots: Robots
+    private let intake: ObservationIntake
+    private let requests: RequestDesk
+    private var gr00t: Gr00tDesk?
+    private let chunks: ChunkOutlet
+    private let commands: CommandOutlet
+    private let stops: DurableStops
+    private let heartbeat: Heartbeat
+    private let announce: () -> Void
 
     init(
         configuration: DaemonConfiguration,
@@ -54,96 +36,136 @@ final class SocketLoop {
         mailbox: PlannerMailbox,
         telemetry: Telemetry
     ) throws(ZeroMQError) {
-        observations = try ZeroMQSocket(
-            .subscribe,
-            context: context,
-            options: SocketBounds.observations(configuration)
-        )
-        chunks = try ZeroMQSocket(.publish, context: context, options: SocketBounds.chunks(configuration))
-        requests = try ZeroMQSocket(.router, context: context, options: SocketBounds.requests(configuration))
-        // Also to what has another topic or none: a publisher drops what nobody subscribes to, and nobody would hear of it.
-        try observations.subscribe(to: [])
-        gr00t = try Gr00tEndpoint(configuration: configuration, policy: planner.policy, context: context)
-        endpoints = try InfoMessage.Endpoints(
-            observations: observations.attach(configuration.observations),
-            chunks: chunks.attach(configuration.chunks),
-            requests: requests.bind(configuration.requests),
-            gr00t: gr00t?.address
-        )
-        self.planner = planner
-        self.mailbox = mailbox
-        self.telemetry = telemetry
-        budgetNs = configuration.budgetNs
-        limits = configuration.limits
-        logger = configuration.logger
-        watchdog = configuration.watchdog
-        tap = configuration.tap
-        agenda = Agenda(emptyHistory: planner.emptyHistory, settings: configuration.agenda)
+        let bound = try DaemonSockets(configuration: configuration, policy: planner.policy, context: context)
+        endpoints = bound.endpoints
+        sockets = [bound.requests, bound.observations] + (bound.gr00t.map { [$0.socket] } ?? [])
         alarm = try Alarm()
-        pilots = Pilots(
-            files: configuration.robots,
-            strategy: configuration.strategy,
-            mostRobots: configuration.maximumRobots,
-            policy: planner.policy
+        place = mailbox.socketPlace
+        robots = Robots(
+            agenda: Agenda(emptyHistory: planner.emptyHistory, settings: configuration.agenda),
+            pilots: Pilots(
+                files: configuration.robots,
+                strategy: configuration.strategy,
+                mostRobots: configuration.maximumRobots,
+                policy: planner.policy
+            )
         )
-        state = configuration.state
-        if let stops = state?.stops { pilots.restore(stops, nowNs: Clock.monotonicNs()) }
-        rates = RateLimiter(
-            perSecond: configuration.messagesPerSecond,
-            mostSenders: 4 * configuration.maximumRobots
+        let replies = Replies(requests: bound.requests, gr00t: bound.gr00t)
+        let rejections = Rejections(telemetry: telemetry, logger: configuration.logger)
+        intake = ObservationIntake(
+            socket: bound.observations,
+            configuration: configuration,
+            planner: planner,
+            robots: robots,
+            telemetry: telemetry,
+            rejections: rejections
         )
+        chunks = ChunkOutlet(
+            socket: bound.chunks,
+            configuration: configuration,
+            planner: planner,
+            mailbox: mailbox,
+            robots: robots,
+            replies: replies,
+            telemetry: telemetry,
+            rejections: rejections
+        )
+        commands = CommandOutlet(
+            socket: bound.chunks,
+            robots: robots,
+            telemetry: telemetry,
+            tap: configuration.tap
+        )
+        stops = DurableStops(configuration: configuration, robots: robots, replies: replies)
+        heartbeat = Heartbeat(
+            configuration: configuration,
+            robots: robots,
+            commands: commands,
+            stops: stops,
+            telemetry: telemetry
+        )
+        var sampler = planner.sampler
+        sampler.budgetMs = Double(configuration.budgetNs ?? 0) / 1e6
+        requests = RequestDesk(
+            configuration: configuration,
+            endpoints: endpoints,
+            policy: planner.policy,
+            sampler: sampler,
+            robots: robots,
+            intake: intake,
+            commands: commands,
+            stops: stops,
+            replies: replies,
+            telemetry: telemetry,
+            rejections: rejections
+        )
+        if let endpoint = bound.gr00t {
+            gr00t = Gr00tDesk(
+                endpoint: endpoint,
+                robots: robots,
+                intake: intake,
+                requests: requests,
+                replies: replies,
+                telemetry: telemetry,
+                rejections: rejections
+            )
+        }
+        announce = { [sampler] in
+            configuration.tap?.take(TappedMessage(.started(policy: planner.policy, sampler: sampler)))
+        }
     }
 
     /// Works until `isStopping` says so, which is asked after each wake-up.
     func run(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {
-        try mailbox.socketPlace.place { () throws(ZeroMQError) in
-            try work(wakeUp: wakeUp, isStopping: isStopping)
+        try place.place { () throws(ZeroMQError) in
+            announce()
+            stops.start(wakeUp: wakeUp)
+            defer { stops.release() }
+            while !isStopping() { try turn(wakeUp) }
+            try bringToRest()
+            commands.countLimitViolations()
+            try stops.end()
+            try requests.refuseWhatWaits()
         }
     }
 
-    private func work(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {
-        let sockets = [requests, observations] + (gr00t.map { [$0.socket] } ?? [])
-        tap?.take(TappedMessage(.started(policy: planner.policy, sampler: sampler)))
-        startKeeping(wakeUp: wakeUp)
-        defer { releaseState() }
-        while !isStopping() {
-            watchdog?.beat(nowNs: Clock.monotonicNs())
+    /// Waits for something to do, and does it: what robots wait for first.
+    private func turn(_ wakeUp: WakeUp) throws(ZeroMQError) {
+        chunks.beat()
+        try setAlarm()
+        let hasMessage = try ZeroMQSocket.wait(for: sockets, wakeUp: wakeUp, alarm: alarm)
+        place.release()
+        try chunks.deliverOutcomes { () throws(ZeroMQError) in try commands.sendDue() }
+        try chunks.deliverInterim()
+        try commands.sendDue()
+        if hasMessage[0] { try requests.answer() }
+        if hasMessage[1] { try intake.receive() }
+        if hasMessage.count > 2, hasMessage[2] { try gr00t?.answer() }
+        robots.forgetUnknownPilots()
+        chunks.dispatch()
+        stops.keepChanges()
+        try stops.answerKept()
+        try heartbeat.sendIfDue()
+    }
+
+    /// Sets the alarm to the next thing that is due.
+    private func setAlarm() throws(ZeroMQError) {
+        let nowNs = Clock.monotonicNs()
+        let commandNs = commands.nextNs(after: nowNs) ?? .max
+        try alarm.set(toNs: min(commandNs, heartbeat.dueNs, chunks.nextNs(nowNs: nowNs)))
+    }
+
+    /// Brings every robot to rest, in no more than a second, for the end of the daemon.
+    private func bringToRest() throws(ZeroMQError) {
+        let beganNs = Clock.monotonicNs()
+        _ = robots.pilots.stopAll("the daemon is ending", nowNs: beganNs)
+        while commands.nextNs(after: Clock.monotonicNs()) != nil,
+            Clock.monotonicNs() - beganNs < Self.longestEndNs
+        {
             try setAlarm()
-            let hasMessage = try ZeroMQSocket.wait(for: sockets, wakeUp: wakeUp, alarm: alarm)
-            mailbox.socketPlace.release()
-            for outcome in mailbox.takeOutcomes() {
-                try deliver(outcome)
-                // Of several chunks, commands wait for one.
-                try sendCommands()
-            }
-            try deliverInterim()
-            try sendCommands()
-            if hasMessage[0] { try answerRequests() }
-            if hasMessage[1] { try receiveObservations() }
-            if hasMessage.count > 2, hasMessage[2] { try answerGr00t() }
-            pilots.keep { agenda.knows($0) }
-            dispatch()
-            keepStops()
-            try answerWhatIsKept()
-            try sendHeartbeat()
-        }
-        try bringToRest()
-        countLimitViolations()
-        try endKeeping()
-        for job in agenda.unansweredPredictions {
-            try reply(
-                .error(ErrorMessage(MessageError(.stopping, "the daemon is ending"))),
-                to: job.destination
-            )
-        }
-    }
-}
-
-extension ZeroMQSocket {
-    fileprivate func attach(_ address: SocketAddress) throws(ZeroMQError) -> String {
-        switch address {
-        case .bind(let endpoint): try bind(endpoint)
-        case .connect(let endpoint): try connect(endpoint)
+            _ = try ZeroMQSocket.wait(for: [], alarm: alarm)
+            try commands.sendDue()
+            try heartbeat.sendIfDue()
         }
     }
 }

@@ -94,26 +94,18 @@ package struct Agenda {
     /// Whether a robot's history is kept.
     package func knows(_ robot: RobotID) -> Bool { robots[robot] != nil }
 
-    /// Takes an observation that has been checked against the policy.
+    /// Takes an observation that has been checked against the policy into the history of its robot.
     ///
     /// - Parameters:
     ///   - preceding: observations that enter the history before it, oldest first.
-    ///   - destination: where its chunk is to go. A client gets one whatever `replan` says.
+    ///   - destination: where its chunk would go.
     ///   - receivedNs: the monotonic clock when it had been read from its socket.
-    ///   - now: the monotonic clock, asked when the observation is in the history.
-    ///   - wantsChunk: whether one is to be planned for the robot's topic; asked when the observation is in the history, with
-    ///     whether it entered now.
-    ///   - committed: what the robot will carry out until the chunk is there, where the observation does not say; asked after
-    ///     `wantsChunk`.
-    /// - Throws: ``MessageError`` `stale`, and `busy` where too many predictions wait; the history is as before then.
+    /// - Throws: ``MessageError`` `stale`, and `busy` if too many predictions wait; the history is as before then.
     package mutating func receive(
         _ observation: RobotObservation,
         preceding: [[String: [Float]]] = [],
         for destination: PlanningJob.Destination,
-        receivedNs: UInt64,
-        now: () -> UInt64,
-        wantsChunk: (_ isNew: Bool) -> Bool,
-        committed: () -> ActionRows? = { nil }
+        receivedNs: UInt64
     ) throws(MessageError) -> Reception {
         if destination != .topic, waitingPredictions >= settings.maximumWaitingPredictions {
             throw MessageError(
@@ -121,33 +113,47 @@ package struct Agenda {
                 "\(waitingPredictions) predict requests wait already; at most that many are kept"
             )
         }
-        let (reception, history) = try enter(observation, preceding: preceding, receivedNs: receivedNs)
-        if wantsChunk(reception == .new) || destination != .topic {
-            let noiseSeed =
-                observation.noiseSeed
-                ?? NoiseSeed.derived(
-                    from: settings.seed,
-                    robot: observation.robot,
-                    episode: observation.episode,
-                    sequence: observation.sequence
-                )
-            add(
-                PlanningJob(
-                    robot: observation.robot,
-                    episode: observation.episode,
-                    sequence: observation.sequence,
-                    timeNs: observation.timeNs,
-                    history: history,
-                    noiseSeed: noiseSeed,
-                    frozen: (observation.committed ?? committed())?.values ?? [],
-                    destination: destination,
-                    arrayKeys: observation.arrayKeys ?? .binary,
-                    receivedNs: receivedNs,
-                    queuedNs: now()
-                )
+        return try enter(observation, preceding: preceding, receivedNs: receivedNs)
+    }
+
+    /// Has a chunk planned for the observation that was received last.
+    ///
+    /// - Parameters:
+    ///   - destination: where it is to go.
+    ///   - committed: what the robot will carry out until the chunk is there; nil if nothing is known.
+    ///   - receivedNs: the monotonic clock when the observation had been read from its socket.
+    ///   - queuedNs: the monotonic clock now.
+    package mutating func ask(
+        for observation: RobotObservation,
+        destination: PlanningJob.Destination,
+        committed: ActionRows?,
+        receivedNs: UInt64,
+        queuedNs: UInt64
+    ) {
+        guard let robot = robots[observation.robot] else { return }
+        let noiseSeed =
+            observation.noiseSeed
+            ?? NoiseSeed.derived(
+                from: settings.seed,
+                robot: observation.robot,
+                episode: observation.episode,
+                sequence: observation.sequence
             )
-        }
-        return reception
+        add(
+            PlanningJob(
+                robot: observation.robot,
+                episode: observation.episode,
+                sequence: observation.sequence,
+                timeNs: observation.timeNs,
+                history: robot.history,
+                noiseSeed: noiseSeed,
+                frozen: committed?.values ?? [],
+                destination: destination,
+                arrayKeys: observation.arrayKeys ?? .binary,
+                receivedNs: receivedNs,
+                queuedNs: queuedNs
+            )
+        )
     }
 
     /// The next chunks to plan together, or the next one, unless some are being planned. At most one for each robot.
@@ -235,14 +241,14 @@ package struct Agenda {
         _ observation: RobotObservation,
         preceding: [[String: [Float]]],
         receivedNs: UInt64
-    ) throws(MessageError) -> (Reception, ObservationHistory) {
+    ) throws(MessageError) -> Reception {
         heard += 1
         let id = observation.robot
         if var robot = robots[id], robot.episode == observation.episode {
             robot.lastHeard = heard
             robot.lastHeardNs = receivedNs
             defer { robots[id] = robot }
-            if observation.sequence == robot.newestSequence { return (.duplicate, robot.history) }
+            if observation.sequence == robot.newestSequence { return .duplicate }
             guard observation.sequence > robot.newestSequence else {
                 throw MessageError(
                     .stale,
@@ -255,7 +261,7 @@ package struct Agenda {
             try history.append(observation.values)
             robot.history = history
             robot.newestSequence = observation.sequence
-            return (.new, robot.history)
+            return .new
         }
 
         if let robot = robots[id], robot.previousEpisode == observation.episode,
@@ -290,7 +296,7 @@ package struct Agenda {
         robot.lastHeard = heard
         robot.lastHeardNs = receivedNs
         robots[id] = robot
-        return (.new, robot.history)
+        return .new
     }
 
     private mutating func add(_ job: PlanningJob) {

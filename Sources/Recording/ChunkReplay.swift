@@ -86,15 +86,20 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
                 observation,
                 preceding: preceding,
                 for: .topic,
-                receivedNs: receivedNs,
-                now: { receivedNs },
-                // Whatever it asked for, the recorded chunks say what was planned.
-                wantsChunk: { _ in true }
+                receivedNs: receivedNs
             )
         } catch {
             // Only after a gap, which may have held what made it acceptable.
             return
         }
+        // Whatever it asked for, the recorded chunks say what was planned.
+        agenda.ask(
+            for: observation,
+            destination: .topic,
+            committed: observation.committed,
+            receivedNs: receivedNs,
+            queuedNs: receivedNs
+        )
         guard let job = agenda.next().first else { return }
         _ = agenda.finish(job)
 

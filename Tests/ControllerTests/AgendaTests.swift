@@ -40,9 +40,17 @@ import Testing
         for destination: PlanningJob.Destination = .topic,
         receivedNs: UInt64 = 1
     ) throws -> Agenda.Reception {
-        try agenda.receive(observation, for: destination, receivedNs: receivedNs, now: { 2 }) { _ in
-            observation.replan ?? true
+        let reception = try agenda.receive(observation, for: destination, receivedNs: receivedNs)
+        if observation.replan ?? true || destination != .topic {
+            agenda.ask(
+                for: observation,
+                destination: destination,
+                committed: observation.committed,
+                receivedNs: receivedNs,
+                queuedNs: 2
+            )
         }
+        return reception
     }
 
     static func reset(

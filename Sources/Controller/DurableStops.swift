@@ -1,12 +1,14 @@
 import Dispatch
 import ForeignText
+import Logging
+import Piloting
 import Planning
 import Robotics
 import Transport
 import Wire
 
 /// A reply to `stop` or `resume` that waits for the disk.
-struct UnkeptReply {
+private struct UnkeptReply {
     /// What the keeper calls what is written.
     let number: UInt64
     /// When the client is told that the disk has not answered.
@@ -15,8 +17,25 @@ struct UnkeptReply {
     let make: (Reply.Keeping) -> Reply
 }
 
-/// What outlives the daemon: which robots are stopped.
-extension SocketLoop {
+/// What outlives the daemon: which robots are stopped. Writing is another thread's work; clients that wait for it are answered here.
+final class DurableStops {
+    private let state: StateFile?
+    private let robots: Robots
+    private let replies: Replies
+    private let logger: Logger
+    private var keeper: StateKeeper?
+    private var keeperDeadline: DispatchTime?
+    private var unkeptReplies: [UnkeptReply] = []
+
+    /// Stops the robots that the state file names.
+    init(configuration: DaemonConfiguration, robots: Robots, replies: Replies) {
+        state = configuration.state
+        logger = configuration.logger
+        self.robots = robots
+        self.replies = replies
+        if let stops = state?.stops { robots.pilots.restore(stops, nowNs: Clock.monotonicNs()) }
+    }
+
     /// The longest that a client waits for the disk.
     static let longestKeepingNs: UInt64 = 1_000_000_000
     /// The most clients that wait for it.
@@ -24,8 +43,8 @@ extension SocketLoop {
     /// The longest that the end of the daemon waits for the disk.
     static let longestEndKeeping = DispatchTimeInterval.seconds(5)
 
-    /// Begins to write down which robots are stopped, where there is a file for it.
-    func startKeeping(wakeUp: WakeUp) {
+    /// Begins to write down which robots are stopped, if there is a file for it.
+    func start(wakeUp: WakeUp) {
         guard let state else { return }
         let path = printable(state.path, limit: 1024)
         if let damage = state.damage {
@@ -45,10 +64,10 @@ extension SocketLoop {
         )
     }
 
-    /// Has it written down, where another robot is stopped than before.
-    func keepStops() {
-        guard let keeper, pilots.hasNewStops() else { return }
-        _ = keeper.keep(pilots.stops)
+    /// Has it written down if another robot is stopped than before.
+    func keepChanges() {
+        guard let keeper, robots.pilots.hasNewStops() else { return }
+        _ = keeper.keep(robots.pilots.stops)
     }
 
     /// Replies once it is on the disk which robots are stopped, or it is known that it will not be soon.
@@ -57,15 +76,15 @@ extension SocketLoop {
         _ make: @escaping (Reply.Keeping) -> Reply
     ) throws(ZeroMQError) {
         guard let keeper else {
-            try reply(make(.forgotten), to: client)
+            try replies.send(make(.forgotten), to: client)
             return
         }
         guard unkeptReplies.count < Self.mostUnkeptReplies else {
-            try reply(make(.failed("too many requests wait for the disk")), to: client)
+            try replies.send(make(.failed("too many requests wait for the disk")), to: client)
             return
         }
         // Also where nothing has changed: an earlier write may have failed.
-        let number = keeper.keep(pilots.stops)
+        let number = keeper.keep(robots.pilots.stops)
         unkeptReplies.append(
             UnkeptReply(
                 number: number,
@@ -77,16 +96,16 @@ extension SocketLoop {
     }
 
     /// Sends the replies that have waited for the disk long enough.
-    func answerWhatIsKept() throws(ZeroMQError) {
+    func answerKept() throws(ZeroMQError) {
         guard let keeper, !unkeptReplies.isEmpty else { return }
         let nowNs = Clock.monotonicNs()
         var waiting: [UnkeptReply] = []
         for unkept in unkeptReplies {
             if let keeping = keeper.keeping(of: unkept.number) {
-                try reply(unkept.make(keeping), to: unkept.client)
+                try replies.send(unkept.make(keeping), to: unkept.client)
             } else if nowNs >= unkept.dueNs {
                 let seconds = Self.longestKeepingNs / 1_000_000_000
-                try reply(
+                try replies.send(
                     unkept.make(.failed("the disk has not answered within \(seconds) s")),
                     to: unkept.client
                 )
@@ -99,18 +118,18 @@ extension SocketLoop {
 
     /// Waits for the disk, no longer than ``longestEndKeeping``, and answers who waits for it. That the end of the daemon stops
     /// every robot is not kept: the next daemon is to go on.
-    func endKeeping() throws(ZeroMQError) {
+    func end() throws(ZeroMQError) {
         guard let keeper else { return }
         let deadline = closeKeeper(keeper)
         while DispatchTime.now() < deadline, !keeper.waitForEnd(until: .now() + .milliseconds(50)) {
-            try answerWhatIsKept()
+            try answerKept()
         }
-        try answerWhatIsKept()
+        try answerKept()
     }
 
     /// Ends the writing, however the loop ended, and lets another daemon have the file. While the disk still has a write to do,
     /// nobody else may have it.
-    func releaseState() {
+    func release() {
         guard let state else { return }
         guard let keeper else { return state.release() }
         let hasEnded = keeper.waitForEnd(until: closeKeeper(keeper))
@@ -131,12 +150,8 @@ extension SocketLoop {
         return deadline
     }
 
-    /// What is wrong with the daemon or with a robot, and keeps no robot waiting.
-    var warnings: [String] {
-        let nowNs = Clock.monotonicNs()
-        let unkept = keeper?.problem(nowNs: nowNs).map {
-            "a restart would forget which robots are stopped: \($0)"
-        }
-        return [unkept, descriptors.warning(nowNs: nowNs, logger: logger)].compactMap { $0 } + pilots.warnings
+    /// Why a restart would forget which robots are stopped; nil if it would not.
+    func warning(nowNs: UInt64) -> String? {
+        keeper?.problem(nowNs: nowNs).map { "a restart would forget which robots are stopped: \($0)" }
     }
 }

@@ -1,0 +1,253 @@
+import Gr00t
+import Logging
+import Piloting
+import Planning
+import Recording
+import Robotics
+import Transport
+import Wire
+
+/// Hands the planner its work, and delivers the chunks that come from it.
+final class ChunkOutlet {
+    private let socket: ZeroMQSocket
+    private let mailbox: PlannerMailbox
+    private let planner: PlannerFacts
+    private let budgetNs: UInt64?
+    private let robots: Robots
+    private let replies: Replies
+    private let telemetry: Telemetry
+    private let rejections: Rejections
+    private let tap: (any MessageTap)?
+    private var watchdog: Watchdog?
+    private var interim: InterimWatch?
+
+    /// - Parameter socket: where chunks are published.
+    init(
+        socket: ZeroMQSocket,
+        configuration: DaemonConfiguration,
+        planner: PlannerFacts,
+        mailbox: PlannerMailbox,
+        robots: Robots,
+        replies: Replies,
+        telemetry: Telemetry,
+        rejections: Rejections
+    ) {
+        self.socket = socket
+        self.planner = planner
+        self.mailbox = mailbox
+        self.robots = robots
+        self.replies = replies
+        self.telemetry = telemetry
+        self.rejections = rejections
+        budgetNs = configuration.budgetNs
+        watchdog = configuration.watchdog
+        tap = configuration.tap
+    }
+
+    /// Reports to the service manager, unless the planner hangs.
+    func beat() { watchdog?.beat(nowNs: Clock.monotonicNs()) }
+
+    /// When the next report, or a chunk whose time is up, is due, by the monotonic clock.
+    func nextNs(nowNs: UInt64) -> UInt64 {
+        min(watchdog?.nextBeatNs(nowNs: nowNs) ?? .max, interim?.dueNs ?? .max)
+    }
+
+    /// Gives the planner the next chunks to plan, if it is at none.
+    func dispatch() {
+        let jobs = robots.agenda.next { planner.grouping?.size(waiting: $0, budgetNs: budgetNs) ?? 1 }
+        guard !jobs.isEmpty else { return }
+        let nowNs = Clock.monotonicNs()
+        watchdog?.planningBegan(nowNs: nowNs)
+        if let budgetNs, planner.interim != nil, jobs.count == 1 {
+            interim = InterimWatch(job: jobs[0], dispatchedNs: nowNs, budgetNs: budgetNs)
+        }
+        mailbox.put(jobs)
+    }
+
+    /// Delivers what has come from the planner.
+    ///
+    /// - Parameter betweenChunks: called after each, because commands must not wait for several.
+    func deliverOutcomes(betweenChunks: () throws(ZeroMQError) -> Void) throws(ZeroMQError) {
+        for outcome in mailbox.takeOutcomes() {
+            try deliver(outcome)
+            try betweenChunks()
+        }
+    }
+
+    private func deliver(_ outcome: PlanningOutcome) throws(ZeroMQError) {
+        let job = outcome.job
+        watchdog?.planningEnded(nowNs: Clock.monotonicNs())
+        let isAnswered = interim?.isAnswered ?? false
+        interim = nil
+        guard robots.agenda.finish(job) else {
+            if !isAnswered { tap?.take(TappedMessage(.unsent(job.robot, job.episode))) }
+            return
+        }
+        try send(outcome)
+    }
+
+    /// Delivers what the planner has of a chunk whose time is up: the planner is held up in what was to be its last pass. It says
+    /// so itself, unless all of its threads are stopped.
+    func deliverInterim() throws(ZeroMQError) {
+        let isHeldUp = mailbox.takeHeldUp()
+        guard let watch = interim, let dueNs = watch.dueNs else { return }
+        let nowNs = Clock.monotonicNs()
+        guard isHeldUp || nowNs >= dueNs else { return }
+        interim?.dueNs = nil
+        // A chunk that has become ready since is sent as it is.
+        guard var chunk = planner.interim?.claim(frozen: watch.job.frozen) else { return }
+        guard case .success = PlannerThread.check(chunk, policy: planner.policy),
+            robots.agenda.answer(watch.job)
+        else { return }
+        interim?.isAnswered = true
+        chunk.sampleNs = nowNs - watch.dispatchedNs
+        try send(PlanningOutcome(job: watch.job, result: .success(chunk), startedNs: watch.dispatchedNs))
+    }
+
+    private func send(_ outcome: PlanningOutcome) throws(ZeroMQError) {
+        let planned: PlannedChunk
+        do throws(PlanningFailure) {
+            planned = try outcome.result.get()
+        } catch {
+            return try report(error, of: outcome.job)
+        }
+        let job = outcome.job
+        var chunk = RobotChunk(job: job, planned: planned, policy: planner.policy)
+        let sampled = chunk
+        do throws(MessageError) {
+            let nowNs = Clock.monotonicNs()
+            try robots.pilots[job.robot, nowNs: nowNs].receive(
+                &chunk,
+                isCarriedOut: job.destination == .topic,
+                nowNs: nowNs
+            )
+        } catch {
+            return try withhold(job, because: error)
+        }
+        try pack(&chunk, for: job) { timing in
+            timing.complete(job: job, startedNs: outcome.startedNs, planned: planned)
+        }
+        tap?.take(
+            TappedMessage(
+                .chunk(
+                    chunk,
+                    sampled: sampled,
+                    isPrediction: job.destination != .topic,
+                    isGrouped: planned.isGrouped
+                )
+            )
+        )
+    }
+
+    /// Packs a chunk and sends it. Counts it before: whoever has the chunk finds it in the statistics.
+    private func pack(
+        _ chunk: inout RobotChunk,
+        for job: PlanningJob,
+        finish: (inout RobotChunk.Timing) -> Void
+    ) throws(ZeroMQError) {
+        switch job.destination {
+        case .topic:
+            let message = [
+                job.robot.chunkTopic, chunk.encode(arrayKeys: job.arrayKeys, finish: finish),
+            ]
+            record(chunk, as: \.chunks)
+            try socket.send(message)
+        case .client(let route, let number):
+            let packed = chunk.encode(request: number, arrayKeys: job.arrayKeys, finish: finish)
+            record(chunk, as: \.predictions)
+            try replies.requests.send(route + [packed])
+        case .gr00t(let route, let formCode):
+            guard let gr00t = replies.gr00t else { return }
+            let packed = gr00t.encode(&chunk, form: .init(code: formCode), finish: finish)
+            record(chunk, as: \.predictions)
+            try gr00t.socket.send(route + [packed])
+        }
+    }
+
+    private func report(_ failure: PlanningFailure, of job: PlanningJob) throws(ZeroMQError) {
+        let error = MessageError(.planner, failure.reason)
+        telemetry.count { $0.plannerErrors += 1 }
+        let nowNs = Clock.monotonicNs()
+        robots.pilots[job.robot, nowNs: nowNs].policyFailed(failure.reason, nowNs: nowNs)
+        rejections.log(
+            error,
+            "no chunk for observation \(job.sequence) of episode \(job.episode) of \(job.robot)"
+        )
+        try replies.send(.error(ErrorMessage(error)), to: job.destination)
+    }
+
+    private func withhold(_ job: PlanningJob, because error: MessageError) throws(ZeroMQError) {
+        tap?.take(TappedMessage(.unsent(job.robot, job.episode)))
+        rejections.log(
+            error,
+            "withheld the chunk for observation \(job.sequence) of episode \(job.episode)"
+        )
+        try replies.send(.error(ErrorMessage(error)), to: job.destination)
+    }
+
+    private func record(_ chunk: RobotChunk, as kind: WritableKeyPath<DaemonStatistics, UInt64>) {
+        let isLate = budgetNs.map { chunk.timing.stages.total > $0 } ?? false
+        telemetry.record(chunk.timing.stages) { statistics in
+            statistics[keyPath: kind] += 1
+            if isLate { statistics.lateChunks += 1 }
+            if chunk.sampling.coarseSteps > 0 { statistics.coarseChunks += 1 }
+        }
+    }
+}
+
+/// The job that the planner is at, and when what there is of it is to be sent.
+private struct InterimWatch {
+    let job: PlanningJob
+    let dispatchedNs: UInt64
+    /// By the monotonic clock; nil once it has come.
+    var dueNs: UInt64?
+    /// The chunk has been sent as far as it was.
+    var isAnswered = false
+
+    /// What the chunk still takes to its socket, several times over; the planner is to be done earlier by as much again.
+    private static let deliveryNs: UInt64 = 500_000
+
+    init(job: PlanningJob, dispatchedNs: UInt64, budgetNs: UInt64) {
+        self.job = job
+        self.dispatchedNs = dispatchedNs
+        dueNs = job.receivedNs + budgetNs - min(budgetNs, Self.deliveryNs)
+    }
+}
+
+extension RobotChunk {
+    fileprivate init(job: PlanningJob, planned: PlannedChunk, policy: PolicyDescription) {
+        self.init(
+            robot: job.robot,
+            episode: job.episode,
+            sequence: job.sequence,
+            timeNs: job.timeNs,
+            firstStep: job.sequence,
+            actions: planned.actions,
+            actionSteps: policy.nActionSteps,
+            actionDim: policy.actionDim,
+            beyond: planned.beyond,
+            frozen: planned.frozen,
+            noiseSeed: job.noiseSeed,
+            sampling: planned.sampling,
+            timing: Timing(receivedNs: job.receivedNs)
+        )
+    }
+}
+
+extension RobotChunk.Timing {
+    /// Fills in the stages, now that the chunk is packed.
+    fileprivate mutating func complete(job: PlanningJob, startedNs: UInt64, planned: PlannedChunk) {
+        publishedNs = Clock.monotonicNs()
+        wallNs = Clock.wallNs()
+        let sinceStart = publishedNs - startedNs
+        let sampling = planned.conditionNs + planned.sampleNs
+        stages = RobotChunk.Stages(
+            decode: job.queuedNs - job.receivedNs,
+            queue: startedNs - job.queuedNs,
+            condition: planned.conditionNs,
+            sample: planned.sampleNs,
+            encode: sinceStart > sampling ? sinceStart - sampling : 0,
+            total: publishedNs - job.receivedNs
+        )
+    }
+}

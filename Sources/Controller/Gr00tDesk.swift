@@ -1,0 +1,76 @@
+import Gr00t
+import Planning
+import Robotics
+import Transport
+import Wire
+
+/// Answers clients of a GR00T policy server: what they ask is a `predict`, a `reset`, or answered at once.
+struct Gr00tDesk {
+    private var endpoint: Gr00tEndpoint
+    private let robots: Robots
+    private let intake: ObservationIntake
+    private let requests: RequestDesk
+    private let replies: Replies
+    private let telemetry: Telemetry
+    private let rejections: Rejections
+
+    init(
+        endpoint: Gr00tEndpoint,
+        robots: Robots,
+        intake: ObservationIntake,
+        requests: RequestDesk,
+        replies: Replies,
+        telemetry: Telemetry,
+        rejections: Rejections
+    ) {
+        self.endpoint = endpoint
+        self.robots = robots
+        self.intake = intake
+        self.requests = requests
+        self.replies = replies
+        self.telemetry = telemetry
+        self.rejections = rejections
+    }
+
+    /// Answers the requests that are there, for as long as a socket may be read.
+    mutating func answer() throws(ZeroMQError) {
+        let beganNs = Clock.monotonicNs()
+        for _ in 0..<Gr00tEndpoint.messagesAtATime {
+            guard Clock.monotonicNs() - beganNs <= ReadingTurn.nanoseconds,
+                let message = try endpoint.receive()
+            else { return }
+            if let name = message.endpoint {
+                telemetry.count { $0.requests["gr00t.\(name)", default: 0] += 1 }
+            }
+            try answer(message)
+        }
+    }
+
+    private func answer(_ message: Gr00tEndpoint.Message) throws(ZeroMQError) {
+        switch message.demand {
+        case .success(.reply(let reply)):
+            try endpoint.send(reply, to: message.route)
+        case .success(.reset(let robot, let episode)):
+            if let episode { try requests.forget(robot, episode: episode, nowNs: message.receivedNs) }
+            try endpoint.send(.done, to: message.route)
+        case .success(.plan(var observation, let preceding, let destination)):
+            let receivedNs = message.receivedNs
+            observation.timeNs = robots.pilots[observation.robot, nowNs: receivedNs]
+                .timeStamp(receivedNs: receivedNs)
+            do throws(MessageError) {
+                try intake.accept(
+                    observation,
+                    preceding: preceding,
+                    for: destination,
+                    receivedNs: receivedNs
+                )
+            } catch {
+                rejections.reject(error, from: "gr00t")
+                try replies.send(.error(ErrorMessage(error)), to: destination)
+            }
+        case .failure(let error):
+            rejections.reject(error, from: "gr00t")
+            try endpoint.send(.error(ErrorMessage(error)), to: message.route)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import Logging
+import Piloting
+import Recording
+import Robotics
+import Transport
+import Wire
+
+/// Publishes `status` ten times a second, and logs what has changed since.
+final class Heartbeat {
+    /// The time between two, in nanoseconds.
+    static let intervalNs: UInt64 = 100_000_000
+    /// The time between two lines about the same warnings, in nanoseconds.
+    private static let warningIntervalNs: UInt64 = 60_000_000_000
+
+    /// When the next one is due, by the monotonic clock.
+    private(set) var dueNs = Clock.monotonicNs()
+    private let socket: ZeroMQSocket
+    private let robots: Robots
+    private let commands: CommandOutlet
+    private let stops: DurableStops
+    private let telemetry: Telemetry
+    private let tap: (any MessageTap)?
+    private let logger: Logger
+    private let mostRobots: Int
+    private var descriptors = DescriptorWatch()
+    private var stateLog = LogBudget()
+    /// The warnings about robots that were logged last, and when they are logged again.
+    private var loggedWarnings: (texts: [String], againNs: UInt64) = ([], 0)
+
+    init(
+        configuration: DaemonConfiguration,
+        robots: Robots,
+        commands: CommandOutlet,
+        stops: DurableStops,
+        telemetry: Telemetry
+    ) {
+        socket = commands.socket
+        logger = configuration.logger
+        tap = configuration.tap
+        mostRobots = configuration.limits.mapEntries
+        self.robots = robots
+        self.commands = commands
+        self.stops = stops
+        self.telemetry = telemetry
+    }
+
+    /// Publishes the heartbeat if it is due. That takes longer than anything else that the loop does, so it comes when all else is
+    /// done.
+    func sendIfDue() throws(ZeroMQError) {
+        let nowNs = Clock.monotonicNs()
+        guard nowNs >= dueNs else { return }
+        // A daemon that was off its core does not make up for heartbeats.
+        dueNs = max(dueNs + Self.intervalNs, nowNs)
+        logStateChanges(nowNs: nowNs)
+        logWarnings(nowNs: nowNs)
+        commands.countLimitViolations()
+        let status = StatusMessage(
+            monotonicNs: nowNs,
+            wallNs: Clock.wallNs(),
+            robots: robots.pilots.status(most: mostRobots, nowNs: nowNs),
+            stop: robots.pilots.newestStop(of: nil).number,
+            statistics: telemetry.heartbeat(nowNs: nowNs),
+            warnings: warnings(nowNs: nowNs)
+        )
+        telemetry.keep(status)
+        try socket.send([Array(Topic.status.utf8), status.encoded()])
+        tap?.take(TappedMessage(.status(status)))
+    }
+
+    /// Logs what robots' states have become, a bounded number of lines a second.
+    private func logStateChanges(nowNs: UInt64) {
+        for (robot, state, reason) in robots.pilots.stateChanges() {
+            guard let suppressed = stateLog.admit(nowNs: nowNs) else { continue }
+            if suppressed > 0 { logger.notice("\(suppressed) changes of robots' states were not logged") }
+            let isTrouble = state != .idle && state != .running
+            logger.log(level: isTrouble ? .warning : .info, "\(robot) is \(state): \(reason)")
+        }
+    }
+
+    /// Logs what is wrong with robots, once when it begins and again every minute.
+    private func logWarnings(nowNs: UInt64) {
+        let current = robots.pilots.warnings
+        guard current != loggedWarnings.texts || nowNs >= loggedWarnings.againNs else { return }
+        for warning in current { logger.warning("\(warning)") }
+        loggedWarnings = (current, nowNs + Self.warningIntervalNs)
+    }
+
+    /// What is wrong with the daemon or with a robot, and keeps no robot waiting.
+    private func warnings(nowNs: UInt64) -> [String] {
+        [stops.warning(nowNs: nowNs), descriptors.warning(nowNs: nowNs, logger: logger)].compactMap { $0 }
+            + robots.pilots.warnings
+    }
+}

@@ -1,0 +1,211 @@
+import Planning
+import Recording
+import Robotics
+import Transport
+import Wire
+
+/// Answers requests.
+final class RequestDesk {
+    private let socket: ZeroMQSocket
+    private let limits: MessagePackLimits
+    private let endpoints: InfoMessage.Endpoints
+    private let policy: PolicyDescription
+    private let sampler: SamplerDescription
+    private let robots: Robots
+    private let intake: ObservationIntake
+    private let commands: CommandOutlet
+    private let stops: DurableStops
+    private let replies: Replies
+    private let telemetry: Telemetry
+    private let rejections: Rejections
+    private let tap: (any MessageTap)?
+
+    /// - Parameter sampler: how chunks are sampled, with the budget that is kept.
+    init(
+        configuration: DaemonConfiguration,
+        endpoints: InfoMessage.Endpoints,
+        policy: PolicyDescription,
+        sampler: SamplerDescription,
+        robots: Robots,
+        intake: ObservationIntake,
+        commands: CommandOutlet,
+        stops: DurableStops,
+        replies: Replies,
+        telemetry: Telemetry,
+        rejections: Rejections
+    ) {
+        socket = replies.requests
+        limits = configuration.limits
+        tap = configuration.tap
+        self.endpoints = endpoints
+        self.policy = policy
+        self.sampler = sampler
+        self.robots = robots
+        self.intake = intake
+        self.commands = commands
+        self.stops = stops
+        self.replies = replies
+        self.telemetry = telemetry
+        self.rejections = rejections
+    }
+
+    /// Answers the requests that are there, for as long as a socket may be read.
+    func answer() throws(ZeroMQError) {
+        let beganNs = Clock.monotonicNs()
+        for _ in 0..<ReadingTurn.messages {
+            guard Clock.monotonicNs() - beganNs <= ReadingTurn.nanoseconds,
+                let message = try socket.receive(
+                    maximumFrames: RequestFrames.mostFrames,
+                    maximumFrameBytes: limits.messageBytes
+                )
+            else { return }
+            let receivedNs = Clock.monotonicNs()
+            let frames = RequestFrames(message, longestRequest: limits.messageBytes)
+            switch frames.request {
+            case .success(let packed):
+                let (number, request) = Request.decode(packed, limits: limits)
+                let client = PlanningJob.Destination.client(route: frames.route, number: number)
+                switch request {
+                case .success(let request): try answer(request, to: client, receivedNs: receivedNs)
+                case .failure(let error): try refuse(error, to: client)
+                }
+            case .failure(let error):
+                try refuse(error, to: .client(route: frames.route, number: nil))
+            }
+        }
+    }
+
+    private func answer(
+        _ request: Request,
+        to client: PlanningJob.Destination,
+        receivedNs: UInt64
+    ) throws(ZeroMQError) {
+        telemetry.count { $0.requests[request.type, default: 0] += 1 }
+        switch request {
+        case .info: try replies.send(.info(info), to: client)
+        case .ping(let timeNs):
+            try replies.send(
+                .pong(timeNs: timeNs, monotonicNs: Clock.monotonicNs(), wallNs: Clock.wallNs()),
+                to: client
+            )
+        case .reset(let robot, let episode):
+            let isForgotten = try forget(robot, episode: episode, nowNs: receivedNs)
+            try replies.send(.reset(robot: robot, forgotten: isForgotten), to: client)
+        case .predict(let observation):
+            do throws(MessageError) {
+                // The chunk is the answer; it comes from the `ChunkOutlet`.
+                try intake.accept(observation, for: client, receivedNs: receivedNs)
+            } catch {
+                try refuse(error, to: client)
+            }
+        case .stop(let robot):
+            let outcome = Result { () throws(MessageError) in
+                try stop(robot, connection: client.connection)
+            }
+            switch outcome {
+            case .success(var stop):
+                // Before anything else is read: the robot's next command may be due already.
+                try commands.sendDue()
+                try stops.answerOnceKept(client) {
+                    stop.keeping = $0
+                    return .stop(stop)
+                }
+            case .failure(let error): try refuse(error, to: client)
+            }
+        case .resume(let robot, let seen):
+            let outcome = Result { () throws(MessageError) in
+                try resume(robot, seen: seen, connection: client.connection)
+            }
+            switch outcome {
+            case .success(let count): try stops.answerOnceKept(client) { .resume(robots: count, keeping: $0) }
+            case .failure(let error): try refuse(error, to: client)
+            }
+        }
+    }
+
+    private var info: InfoMessage {
+        InfoMessage(
+            daemonVersion: daemonVersion,
+            policy: policy,
+            sampler: sampler,
+            endpoints: endpoints,
+            stop: robots.pilots.newestStop(of: nil).number,
+            statistics: telemetry.snapshot()
+        )
+    }
+
+    private func refuse(_ error: MessageError, to client: PlanningJob.Destination) throws(ZeroMQError) {
+        rejections.reject(error, from: "requests")
+        try replies.send(.error(ErrorMessage(error)), to: client)
+    }
+
+    /// Forgets a robot, and tells those who wait for its chunks. Returns whether there was anything to forget.
+    @discardableResult
+    func forget(_ robot: RobotID, episode: EpisodeID?, nowNs: UInt64) throws(ZeroMQError) -> Bool {
+        let dropped = robots.agenda.reset(robot, episode: episode)
+        if dropped != nil {
+            robots.pilots[robot, nowNs: nowNs].endEpisode("the robot was reset", nowNs: nowNs)
+            tap?.take(TappedMessage(.reset(robot)))
+        }
+        let robotCount = UInt64(robots.agenda.robotCount)
+        telemetry.count { $0.robots = robotCount }
+        for job in dropped ?? [] where job.destination != .topic {
+            let error = MessageError(.reset, "robot \(robot) was reset before the chunk was there")
+            try replies.send(.error(ErrorMessage(error)), to: job.destination)
+        }
+        return dropped != nil
+    }
+
+    /// Tells those who wait for a chunk that the daemon ends.
+    func refuseWhatWaits() throws(ZeroMQError) {
+        let error = ErrorMessage(MessageError(.stopping, "the daemon is ending"))
+        for job in robots.agenda.unansweredPredictions {
+            try replies.send(.error(error), to: job.destination)
+        }
+    }
+
+    /// Stops a robot, known or not, or every one, known or not.
+    ///
+    /// - Parameter connection: the connection that asks for it.
+    private func stop(_ robot: RobotID?, connection: [UInt8]?) throws(MessageError) -> StopReply {
+        let nowNs = Clock.monotonicNs()
+        let reason = "a stop was requested"
+        let names = robots.pilots.knownNames
+        guard let robot else {
+            let count = robots.pilots.stopAll(reason, connection: connection, nowNs: nowNs)
+            return StopReply(
+                robots: count,
+                known: names.count,
+                number: robots.pilots.newestStop(of: nil).number
+            )
+        }
+        guard !robots.pilots.isFull(for: robot) else {
+            throw MessageError(
+                .busy,
+                field: "robot",
+                "\(robot) is not known, and as many robots are as the daemon keeps; expected one of those"
+            )
+        }
+        let isNew = robots.pilots[robot, nowNs: nowNs].stop(reason, connection: connection, nowNs: nowNs)
+        let isKnown = names.contains(robot.text)
+        return StopReply(
+            robots: isNew ? 1 : 0,
+            known: isKnown ? 1 : 0,
+            number: robots.pilots.newestStop(of: robot).number,
+            knownNames: isKnown ? [] : Array(names.prefix(StopReply.mostNames))
+        )
+    }
+
+    /// Releases a robot, or every one. Returns how many had been stopped.
+    ///
+    /// - Parameters:
+    ///   - seen: the number of the newest stop that whoever asks has seen.
+    ///   - connection: the connection that asks for it.
+    /// - Throws: ``MessageError`` if the robot was stopped later, or may have been.
+    private func resume(_ robot: RobotID?, seen: UInt64?, connection: [UInt8]?) throws(MessageError) -> Int {
+        try robots.pilots.newestStop(of: robot).check(seen: seen, by: connection)
+        let nowNs = Clock.monotonicNs()
+        guard let robot else { return robots.pilots.resumeAll(nowNs: nowNs) }
+        return robots.pilots[robot, nowNs: nowNs].resume(nowNs: nowNs) ? 1 : 0
+    }
+}
