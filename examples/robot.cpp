@@ -102,7 +102,8 @@ struct Value {
     }
     std::size_t number(std::uint64_t most) const {
         const std::uint64_t found = number();
-        if (found > most) throw Malformed("found " + std::to_string(found) + ", expected at most " + std::to_string(most));
+        if (found > most)
+            throw Malformed("found " + std::to_string(found) + ", expected at most " + std::to_string(most));
         return std::size_t(found);
     }
     std::vector<Value> elements() const {
@@ -145,7 +146,8 @@ public:
     explicit Unpacked(const std::string &bytes) {
         msgpack_unpacked_init(&result);
         std::size_t end = 0;
-        if (msgpack_unpack_next(&result, bytes.data(), bytes.size(), &end) != MSGPACK_UNPACK_SUCCESS || end != bytes.size()) {
+        if (msgpack_unpack_next(&result, bytes.data(), bytes.size(), &end) != MSGPACK_UNPACK_SUCCESS ||
+            end != bytes.size()) {
             msgpack_unpacked_destroy(&result);
             throw Malformed("no MessagePack");
         }
@@ -213,9 +215,10 @@ public:
         set(ZMQ_CONNECT_TIMEOUT, 1000);
         bool isSet = true;
         if (keys) {
-            isSet = zmq_setsockopt(handle, ZMQ_CURVE_PUBLICKEY, keys->own.c_str(), keys->own.size() + 1) == 0 &&
-                    zmq_setsockopt(handle, ZMQ_CURVE_SECRETKEY, keys->ownSecret.c_str(), keys->ownSecret.size() + 1) == 0 &&
-                    zmq_setsockopt(handle, ZMQ_CURVE_SERVERKEY, keys->server.c_str(), keys->server.size() + 1) == 0;
+            isSet =
+                zmq_setsockopt(handle, ZMQ_CURVE_PUBLICKEY, keys->own.c_str(), keys->own.size() + 1) == 0 &&
+                zmq_setsockopt(handle, ZMQ_CURVE_SECRETKEY, keys->ownSecret.c_str(), keys->ownSecret.size() + 1) == 0 &&
+                zmq_setsockopt(handle, ZMQ_CURVE_SERVERKEY, keys->server.c_str(), keys->server.size() + 1) == 0;
         }
         // Before connecting, so that nothing that is sent after it is missed.
         for (const std::string &topic : topics) zmq_setsockopt(handle, ZMQ_SUBSCRIBE, topic.data(), topic.size());
@@ -327,7 +330,8 @@ struct Command {
 // afresh with a daemon that is another process: it knows nothing of the history, nor of a stop.
 class Denoised {
 public:
-    Denoised(std::string requestEndpoint, std::string robotId, double hz, bool followsCommands, std::optional<Keys> curve)
+    Denoised(std::string requestEndpoint, std::string robotId, double hz, bool followsCommands,
+             std::optional<Keys> curve)
         : endpoint(std::move(requestEndpoint)),
           robot(std::move(robotId)),
           period(1 / hz),
@@ -434,10 +438,8 @@ private:
         try {
             const Unpacked unpacked(frames.back());
             const Value message = unpacked.root();
-            if (isReply)
-                takeReply(message);
-            else if (frames[0] == "status")
-                takeStatus(message);
+            if (isReply) takeReply(message);
+            else if (frames[0] == "status") takeStatus(message);
             // A subscription is a prefix: "chunk.arm1" also gets what is for arm10.
             else if (message["robot"].text() == robot && message["episode"].number() == episode)
                 commands ? takeCommand(message) : takeChunk(message);
@@ -463,7 +465,8 @@ private:
         // A stopped robot follows the way to rest, but not a new daemon that has yet to learn of the stop.
         const bool isAllowed = !stopped || state == "holding";
         // What was held up on its way is for a tick that is over.
-        if (isAllowed && rows.size() == 1 && std::abs(age) < commandTimeout) command = Command{rows[0], state == "running"};
+        if (isAllowed && rows.size() == 1 && std::abs(age) < commandTimeout)
+            command = Command{rows[0], state == "running"};
     }
 
     void takeStatus(Value status) {
@@ -752,7 +755,8 @@ Options parse(const std::vector<std::string> &arguments) {
         else if (option == "--curve-server") options.curveServer = value();
         else throw Usage("unknown option " + option);
     }
-    if (options.curveKey.empty() != options.curveServer.empty()) throw Usage("--curve-key and --curve-server go together");
+    if (options.curveKey.empty() != options.curveServer.empty())
+        throw Usage("--curve-key and --curve-server go together");
     return options;
 }
 
@@ -779,7 +783,8 @@ int drive(const Options &options) {
         " of them beyond the chunk, ", outcome.held, " held");
     say(daemon.reconnects, " reconnects, ", daemon.malformed, " malformed messages");
     if (outcome.planned == 0 && !daemon.isStopped())
-        say("it never moved: the daemon's log says why", options.commands ? ", if it was started with --robot FILE" : "");
+        say("it never moved: the daemon's log says why",
+            options.commands ? ", if it was started with --robot FILE" : "");
     return daemon.isStopped() || outcome.planned == 0 ? 1 : 0;
 }
 

@@ -1,9 +1,9 @@
 #include <linux/sched.h>
 #include <malloc.h>
 #include <stdbool.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 /// Names the thread that calls, in at most 15 bytes, as `ps -L` and `top -H` show it. Foundation's `Thread.name` reaches the
