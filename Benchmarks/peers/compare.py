@@ -33,7 +33,9 @@ class Peer:
         self.arguments = arguments
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("worker.py")), engine, str(folder), str(arguments.threads)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             env=os.environ | {"OMP_NUM_THREADS": str(arguments.threads)},
         )
 
@@ -63,9 +65,22 @@ class Ours:
         self.least = []
         self.kernel = None
         self.command = [
-            arguments.binary, "bench", "network", "--json", "--architecture", str(folder), "--precision", precision,
-            "--batch", ",".join(map(str, BATCHES)), "--threads", str(arguments.threads),
-            "--runs", str(arguments.runs), "--warm-up", str(arguments.warm_up),
+            arguments.binary,
+            "bench",
+            "network",
+            "--json",
+            "--architecture",
+            str(folder),
+            "--precision",
+            precision,
+            "--batch",
+            ",".join(map(str, BATCHES)),
+            "--threads",
+            str(arguments.threads),
+            "--runs",
+            str(arguments.runs),
+            "--warm-up",
+            str(arguments.warm_up),
         ]
 
     def turn(self):
@@ -77,10 +92,12 @@ class Ours:
             self.limits.append(limits)
             # The least ms at each batch size: the weights read once or the operations done, whichever takes longer.
             peak = limits[f"gflops_{self.precision}"] or limits["gflops_f32"]
-            self.least.append([
-                result["ms_p50"] * max(result["weight_gb_per_s"] / limits["gb_per_s"], result["gflops"] / peak)
-                for result in results
-            ])
+            self.least.append(
+                [
+                    result["ms_p50"] * max(result["weight_gb_per_s"] / limits["gb_per_s"], result["gflops"] / peak)
+                    for result in results
+                ]
+            )
         return [result["ms_p50"] for result in results]
 
     def close(self):
@@ -133,8 +150,11 @@ def machine():
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     fields = dict(reversed([map(str.strip, line.split(":", 1)) for line in lines if ":" in line]))
     flags = fields.get("flags", "").split()
-    extensions = [text for flag, text in (("avx2", "AVX2"), ("avx512f", "AVX-512"), ("avx512_bf16", "AVX-512-BF16"),
-                                          ("amx_bf16", "AMX-BF16")) if flag in flags]
+    extensions = [
+        text
+        for flag, text in (("avx2", "AVX2"), ("avx512f", "AVX-512"), ("avx512_bf16", "AVX-512-BF16"), ("amx_bf16", "AMX-BF16"))
+        if flag in flags
+    ]
     gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     model = fields.get("model name", platform.machine())
     cores = len(os.sched_getaffinity(0))

@@ -42,6 +42,7 @@ def make_network(down_dims):
 
 def processors():
     """(file, contents) of the checkpoint's two processor pipelines, which change no number."""
+
     def normalizer(name, features, state_file):
         return {
             "registry_name": name,
@@ -51,14 +52,20 @@ def processors():
 
     before = "policy_preprocessor_step_0_normalizer_processor.safetensors"
     after = "policy_postprocessor_step_0_unnormalizer_processor.safetensors"
-    yield "policy_preprocessor.json", {
-        "name": "policy_preprocessor",
-        "steps": [normalizer("normalizer_processor", INPUTS | OUTPUTS, before)],
-    }
-    yield "policy_postprocessor.json", {
-        "name": "policy_postprocessor",
-        "steps": [normalizer("unnormalizer_processor", OUTPUTS, after)],
-    }
+    yield (
+        "policy_preprocessor.json",
+        {
+            "name": "policy_preprocessor",
+            "steps": [normalizer("normalizer_processor", INPUTS | OUTPUTS, before)],
+        },
+    )
+    yield (
+        "policy_postprocessor.json",
+        {
+            "name": "policy_postprocessor",
+            "steps": [normalizer("unnormalizer_processor", OUTPUTS, after)],
+        },
+    )
     statistics = {}
     for name, feature in (INPUTS | OUTPUTS).items():
         statistics[f"{name}.min"] = -torch.ones(feature["shape"])

@@ -1,6 +1,6 @@
 """Prints what compare.py measured, and keeps it in docs/BENCHMARKS.md with a picture.
 
-    python report.py RESULT.json DOCS
+Usage: python report.py RESULT.json DOCS
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 import matplotlib
 
 matplotlib.use("svg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 TITLES = {
     "pytorch-f32": "PyTorch f32",
@@ -86,8 +86,7 @@ def times_table(report, architecture):
             over = over_roofline(architecture, precision, index)
             row.append(f"{1 / over:.0%}" if over else "")
         rows.append(row)
-    return table(
-        ["batch", *TITLES.values(), "f32 gain", "bf16 gain", "f32 of roofline", "bf16 of roofline"], rows)
+    return table(["batch", *TITLES.values(), "f32 gain", "bf16 gain", "f32 of roofline", "bf16 of roofline"], rows)
 
 
 def goals(report):
@@ -114,7 +113,8 @@ def section(report):
     kernels = report["architectures"][0]["kernels"]
     errors = [architecture["relative_error"] for architecture in report["architectures"]]
     worst = {engine: max(error[engine] for error in errors) for engine in errors[0]}
-    parts = [f"""## Next to other engines
+    parts = [
+        f"""## Next to other engines
 
 Median milliseconds of one forward pass, {report["threads"]} threads, measured on {report["date"]} by `make bench-peers`
 on {report["machine"]}; load average before the run {report["load_before"]:.1f}. PyTorch {versions["torch"]},
@@ -131,23 +131,36 @@ time, with the bandwidth and peak measured in the same process just before each 
 that fit the last-level cache, such as the 11 MB of 64-128-256 in bf16, are not read from memory every pass and may beat
 it, and so may large batches, because operations count multiplications with padding.
 
-![Milliseconds a forward pass by batch size, for three networks and seven engines](images/peers.svg)"""]
+![Milliseconds a forward pass by batch size, for three networks and seven engines](images/peers.svg)"""
+    ]
     for architecture in report["architectures"]:
         parts.append(f"### {architecture['name']}, {architecture['parameters'] / 1e6:.1f} M parameters")
         parts.append(times_table(report, architecture))
         if limits := architecture["limits"]:
-            parts.append("Measured limits, median of the turns and range: " + ", ".join(
-                spread([limit[key] for limit in limits], unit) for key, unit in
-                (("gb_per_s", "GB/s"), ("gflops_f32", "GFLOP/s f32"), ("gflops_bf16", "GFLOP/s bf16"),
-                 ("gflops_int8", "GFLOP/s int8"))) + ".")
+            parts.append(
+                "Measured limits, median of the turns and range: "
+                + ", ".join(
+                    spread([limit[key] for limit in limits], unit)
+                    for key, unit in (
+                        ("gb_per_s", "GB/s"),
+                        ("gflops_f32", "GFLOP/s f32"),
+                        ("gflops_bf16", "GFLOP/s bf16"),
+                        ("gflops_int8", "GFLOP/s int8"),
+                    )
+                )
+                + "."
+            )
     parts.append("### Goals")
-    parts.append(table(
-        ["goal", "measured", "met"],
-        [[goal, measured, "yes" if met else "**no**"] for goal, measured, met in goals(report)]))
+    parts.append(
+        table(
+            ["goal", "measured", "met"], [[goal, measured, "yes" if met else "**no**"] for goal, measured, met in goals(report)]
+        )
+    )
     parts.append(
         "Largest difference from PyTorch f32, ||out - ref|| / ||ref||: "
         + ", ".join(f"{TITLES[engine]} {error:.1e}" for engine, error in worst.items())
-        + f". Ours is held to it by the tests. Kernels: {', '.join(kernels.values())}.")
+        + f". Ours is held to it by the tests. Kernels: {', '.join(kernels.values())}."
+    )
     return "\n\n".join(parts)
 
 
@@ -167,8 +180,15 @@ def draw(report, file):
         for engine, title in TITLES.items():
             library, precision = engine.split("-")
             axis.plot(
-                positions, architecture["ms"][engine], STYLES[precision][0], color=colours[library],
-                marker=STYLES[precision][1], markersize=4, linewidth=1.6, label=title)
+                positions,
+                architecture["ms"][engine],
+                STYLES[precision][0],
+                color=colours[library],
+                marker=STYLES[precision][1],
+                markersize=4,
+                linewidth=1.6,
+                label=title,
+            )
         axis.set_yscale("log")
         axis.set_xticks(positions, report["batches"])
         axis.set_xlabel("batch")

@@ -65,20 +65,24 @@ class UNet1D(nn.Module):
         widths = [action_dim, *down_dims]
         last = len(down_dims) - 1
         self.down_modules = nn.ModuleList(
-            nn.ModuleList([
-                residual(widths[level], width),
-                residual(width, width),
-                nn.Conv1d(width, width, 3, stride=2, padding=1) if level < last else nn.Identity(),
-            ])
+            nn.ModuleList(
+                [
+                    residual(widths[level], width),
+                    residual(width, width),
+                    nn.Conv1d(width, width, 3, stride=2, padding=1) if level < last else nn.Identity(),
+                ]
+            )
             for level, width in enumerate(down_dims)
         )
         self.mid_modules = nn.ModuleList(residual(down_dims[-1], down_dims[-1]) for _ in range(2))
         self.up_modules = nn.ModuleList(
-            nn.ModuleList([
-                residual(2 * down_dims[level + 1], down_dims[level]),
-                residual(down_dims[level], down_dims[level]),
-                nn.ConvTranspose1d(down_dims[level], down_dims[level], 4, stride=2, padding=1),
-            ])
+            nn.ModuleList(
+                [
+                    residual(2 * down_dims[level + 1], down_dims[level]),
+                    residual(down_dims[level], down_dims[level]),
+                    nn.ConvTranspose1d(down_dims[level], down_dims[level], 4, stride=2, padding=1),
+                ]
+            )
             for level in reversed(range(last))
         )
         self.final_conv = nn.Sequential(

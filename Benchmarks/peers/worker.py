@@ -30,7 +30,8 @@ def with_pytorch(folder, threads, precision):
     from unet import UNet1D
 
     torch.set_num_threads(threads)
-    down_dims = json.load(open(f"{folder}/config.json"))["down_dims"]
+    with open(f"{folder}/config.json") as file:
+        down_dims = json.load(file)["down_dims"]
     network = UNet1D(down_dims, **SHAPE).eval()
     weights = load_file(f"{folder}/model.safetensors")
     network.load_state_dict({name.removeprefix("diffusion.unet."): value for name, value in weights.items()})
@@ -79,12 +80,16 @@ def with_openvino(folder, threads, precision):
         model = core.read_model(f"{folder}/network.onnx")
         values = dict(zip(("samples", "timesteps", "conditions"), inputs(batch)))
         model.reshape({name: value.shape for name, value in values.items()})
-        compiled = core.compile_model(model, "CPU", {
-            "PERFORMANCE_HINT": "LATENCY",
-            "NUM_STREAMS": "1",
-            "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": precision,
-        })
+        compiled = core.compile_model(
+            model,
+            "CPU",
+            {
+                "PERFORMANCE_HINT": "LATENCY",
+                "NUM_STREAMS": "1",
+                "INFERENCE_NUM_THREADS": threads,
+                "INFERENCE_PRECISION_HINT": precision,
+            },
+        )
         request = compiled.create_infer_request()
         for name, value in values.items():
             request.get_tensor(name).data[:] = value

@@ -48,22 +48,42 @@ def observation(values, **changes):
 
 def array(dtype, data, shape):
     return (
-        b"\x84" + text("__ndarray__") + b"\xc3" + text("data") + b"\xc4" + bytes([len(data)]) + data
-        + text("dtype") + text(dtype) + text("shape") + bytes([0x90 | len(shape)]) + b"".join(shape)
+        b"\x84"
+        + text("__ndarray__")
+        + b"\xc3"
+        + text("data")
+        + b"\xc4"
+        + bytes([len(data)])
+        + data
+        + text("dtype")
+        + text(dtype)
+        + text("shape")
+        + bytes([0x90 | len(shape)])
+        + b"".join(shape)
     )
 
 
 def msgpack_numpy(dtype, data, shape):
     return (
-        b"\x85" + text("nd") + b"\xc3" + text("type") + text(dtype) + text("kind") + b"\xc4\x00"
-        + text("shape") + bytes([0x90 | len(shape)]) + b"".join(shape) + text("data") + b"\xc4" + bytes([len(data)]) + data
+        b"\x85"
+        + text("nd")
+        + b"\xc3"
+        + text("type")
+        + text(dtype)
+        + text("kind")
+        + b"\xc4\x00"
+        + text("shape")
+        + bytes([0x90 | len(shape)])
+        + b"".join(shape)
+        + text("data")
+        + b"\xc4"
+        + bytes([len(data)])
+        + data
     )
 
 
 def scalar(dtype, data):
-    return (
-        b"\x83" + text("nd") + b"\xc2" + text("type") + text(dtype) + text("data") + b"\xc4" + bytes([len(data)]) + data
-    )
+    return b"\x83" + text("nd") + b"\xc2" + text("type") + text(dtype) + text("data") + b"\xc4" + bytes([len(data)]) + data
 
 
 def generic(value):
@@ -192,12 +212,14 @@ def checkpoints():
     }
 
 
+# fmt: off
 CONFIGURATION = [
     "type", "n_obs_steps", "horizon", "n_action_steps", "input_features", "output_features", "normalization_mapping",
     "down_dims", "kernel_size", "n_groups", "diffusion_step_embed_dim", "use_film_scale_modulation",
     "noise_scheduler_type", "num_train_timesteps", "beta_schedule", "beta_start", "beta_end", "prediction_type",
     "clip_sample", "clip_sample_range", "num_inference_steps", "use_peft",
 ]
+# fmt: on
 
 
 def policies():
@@ -216,8 +238,7 @@ def policies():
         return b"\0".join([small(config), small(before | {"steps": steps}), small(after)])
 
     minimal = {
-        name: config[name]
-        for name in ["type", "input_features", "output_features", "down_dims", "n_groups", "kernel_size"]
+        name: config[name] for name in ["type", "input_features", "output_features", "down_dims", "n_groups", "kernel_size"]
     }
     return {
         "tiny": pipeline(before["steps"]),
@@ -277,7 +298,8 @@ def robot_files():
         "narrow": one % (b", position: [0, 1e-6], velocity: 1e9, acceleration: 1e-6", b"command_hz: 1000\n"),
         "box": one % (b", position: [-1, 1]", b"workspace: {axes: [x], minimum: [0], maximum: [1]}\n"),
         "names": one % (b"", b"gr00t: {observations: {s: [a.b]}, actions: {arm: [x]}, lookback: calls}\n"),
-        "smooth": one % (
+        "smooth": one
+        % (
             b", velocity: 1, acceleration: 2, deceleration: 3, jerk: 40",
             b"feedback: {feature: observation.state, following_error: [0.5]}\n",
         ),
@@ -300,6 +322,7 @@ def dictionaries():
     tensors = [b'"dtype":', b'"shape":[', b'"data_offsets":[', b'"__metadata__":{']
     tensors += [b"F64", b"F32", b"F16", b"BF16", b"I64", b"I32", b"I16", b"I8", b"U64", b"U32", b"U16", b"U8", b"BOOL"]
     files = [b'"weight_map":{', b'"a.safetensors"', b'"b.safetensors"', b'"bias"', b'"weight"']
+    # fmt: off
     policy = [word.encode() for word in CONFIGURATION] + [
         b"diffusion", b"STATE", b"ENV", b"ACTION", b"VISUAL", b"MIN_MAX", b"MEAN_STD", b"IDENTITY", b"DDPM", b"DDIM",
         b"linear", b"scaled_linear", b"squaredcos_cap_v2", b"epsilon", b"sample", b"v_prediction", b"norm_map",
@@ -311,9 +334,11 @@ def dictionaries():
     robots = [
         b"control_hz: ", b"command_hz: ", b"interpolation: ", b"clock: ", b"strategy: ", b"actions: ", b"workspace: ",
         b"on_violation: ", b"feedback: ", b"watchdogs: ", b"gr00t: ", b"name: ", b"kind: velocity", b"position: [0, 1]",
-        b"velocity: ", b"acceleration: ", b"deceleration: ", b"jerk: ", b"following_error: ", b"axes: [x]", b"joints: [{d: 1}]", b"minimum: ", b"maximum: ", b".nan", b".inf",
+        b"velocity: ", b"acceleration: ", b"deceleration: ", b"jerk: ", b"following_error: ", b"axes: [x]", b"joints: [{d: 1}]",
+        b"minimum: ", b"maximum: ", b".nan", b".inf",
         b"linear", b"cubic", b"monotonic", b"stop", b"never", b"observation_ms: ", b"stop_after_ms: ", b"&a ", b"*a", b"!!",
     ]
+    # fmt: on
     return {
         "robotfile": robots,
         "messages": [text(key.decode()) for key in sorted(set(keys))] + dtypes,

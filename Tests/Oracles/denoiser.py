@@ -11,10 +11,11 @@ import json
 import pathlib
 from types import SimpleNamespace
 
+import lerobot_stub  # noqa: F401  (lets LeRobot import without torchvision)
+
+# isort: split
 import numpy as np
 import torch
-
-import lerobot_stub  # noqa: F401  (lets LeRobot import without torchvision)
 from lerobot.policies.diffusion.modeling_diffusion import DiffusionConditionalUnet1d
 
 SEED = 7
@@ -51,8 +52,16 @@ ARCHITECTURES = [
     dict(name="long horizon", horizon=48),
     dict(name="one number", action_dim=1, condition_dim=1),
     dict(name="odd sizes", action_dim=7, horizon=12, condition_dim=13, down_dims=[24, 15, 21], n_groups=3, kernel_size=3),
-    dict(name="odd sizes, shift only", action_dim=3, horizon=10, condition_dim=5, down_dims=[40, 35], n_groups=5,
-         use_film_scale_modulation=False, diffusion_step_embed_dim=10),
+    dict(
+        name="odd sizes, shift only",
+        action_dim=3,
+        horizon=10,
+        condition_dim=5,
+        down_dims=[40, 35],
+        n_groups=5,
+        use_film_scale_modulation=False,
+        diffusion_step_embed_dim=10,
+    ),
     dict(name="kernel wider than the coarsest length", horizon=4, down_dims=[8, 12, 16], kernel_size=9),
     dict(name="a real size", down_dims=[64, 128, 256], n_groups=8, diffusion_step_embed_dim=64, condition_dim=36),
 ]
@@ -60,8 +69,7 @@ ARCHITECTURES = [
 
 def draws(architecture, index):
     """Seeded input number `index`: uniform in [-1, 1)."""
-    count = (2 * architecture["condition_dim"]
-             + len(TIMESTEPS) * architecture["horizon"] * architecture["action_dim"])
+    count = 2 * architecture["condition_dim"] + len(TIMESTEPS) * architecture["horizon"] * architecture["action_dim"]
     values = np.random.default_rng([SEED, 1_000_000 + index]).uniform(-1, 1, count).astype(np.float32)
     conditions = values[: 2 * architecture["condition_dim"]].reshape(2, -1)
     samples = values[2 * architecture["condition_dim"] :]
@@ -86,8 +94,10 @@ def main():
         name = architecture.pop("name")
         config = SimpleNamespace(
             action_feature=SimpleNamespace(shape=(architecture["action_dim"],)),
-            **{key: architecture[key] for key in (
-                "down_dims", "kernel_size", "n_groups", "diffusion_step_embed_dim", "use_film_scale_modulation")},
+            **{
+                key: architecture[key]
+                for key in ("down_dims", "kernel_size", "n_groups", "diffusion_step_embed_dim", "use_film_scale_modulation")
+            },
         )
         network = DiffusionConditionalUnet1d(config, global_cond_dim=architecture["condition_dim"]).eval()
         fill(network)
@@ -98,12 +108,14 @@ def main():
                 rows = torch.from_numpy(condition).expand(len(TIMESTEPS), -1)
                 output = network(torch.from_numpy(samples), torch.tensor(TIMESTEPS), global_cond=rows)
                 outputs.append([float(f"{value:.7g}") for value in output.flatten().tolist()])
-        cases.append({
-            "name": name,
-            "architecture": architecture,
-            "parameters": [[key, list(value.shape)] for key, value in network.named_parameters()],
-            "outputs": outputs,
-        })
+        cases.append(
+            {
+                "name": name,
+                "architecture": architecture,
+                "parameters": [[key, list(value.shape)] for key, value in network.named_parameters()],
+                "outputs": outputs,
+            }
+        )
     path = pathlib.Path(__file__).parent.parent / "DenoiserTests" / "Resources" / "unet1d.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"seed": SEED, "timesteps": TIMESTEPS, "cases": cases}, separators=(",", ":")) + "\n")

@@ -149,9 +149,7 @@ def requests():
         "N1.5": packed({"endpoint": "get_action", "data": N15}),
         "N1.5 no endpoint": packed({"data": N15}),
         "N1.5 batch": packed({"endpoint": "get_action", "data": N15_BATCH}),
-        "N1.5 options": packed(
-            {"endpoint": "get_action", "data": N15 | {"options": {"robot": "arm1", "noise_seed": 5}}}
-        ),
+        "N1.5 options": packed({"endpoint": "get_action", "data": N15 | {"options": {"robot": "arm1", "noise_seed": 5}}}),
         "torch file": torch_file().hex(),
     }
 
@@ -179,9 +177,7 @@ def replies():
     modalities_n15 = {
         name: {
             "__ModalityConfig_class__": True,
-            "as_json": json.dumps(
-                {"delta_indices": indices, "modality_keys": keys}, separators=(",", ":"), ensure_ascii=False
-            ),
+            "as_json": json.dumps({"delta_indices": indices, "modality_keys": keys}, separators=(",", ":"), ensure_ascii=False),
         }
         for name, indices, keys in [
             ("state", [-1, 0], ["state.arm", 'state."Gr\u00fc\u00dfe\\"\x01']),

@@ -16,8 +16,14 @@ class _Absent(types.ModuleType):
         return type(name, (), {})
 
 
-for _name in ("torchvision", "torchvision.transforms", "torchvision.transforms.v2",
-              "torchvision.transforms.v2.functional", "torchvision.transforms.functional", "torchvision.models"):
+for _name in (
+    "torchvision",
+    "torchvision.transforms",
+    "torchvision.transforms.v2",
+    "torchvision.transforms.v2.functional",
+    "torchvision.transforms.functional",
+    "torchvision.models",
+):
     if _name not in sys.modules:
         _module = _Absent(_name)
         _module.__spec__ = importlib.machinery.ModuleSpec(_name, loader=None)

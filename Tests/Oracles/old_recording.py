@@ -2,8 +2,8 @@
 
     python3 Tests/Oracles/old_recording.py BINARY        writes Tests/MCAPTests/Resources/format1.mcap
 
-The recording has what format 2 writes in another form: an episode whose id is the integer 5, the same robot's next one whose id is
-the text "5", and one with a name; actions given beforehand (`committed`, `frozen`); chunks that a robot's limits changed
+The recording has what format 2 writes in another form: an episode whose id is the integer 5, the same robot's next one whose
+id is the text "5", and one with a name; actions given beforehand (`committed`, `frozen`); chunks that a robot's limits changed
 (`sampled_action`); commands and heartbeats. Needs python3-zmq and python3-msgpack.
 """
 
@@ -19,7 +19,7 @@ import zmq
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "Tests" / "Soak"))
 
-from daemon import Daemon, free_ports
+from daemon import Daemon, free_ports  # noqa: E402
 
 POLICY = ROOT / "Tests" / "PolicyTests" / "Fixtures" / "processors"
 OUTPUT = ROOT / "Tests" / "MCAPTests" / "Resources" / "format1.mcap"

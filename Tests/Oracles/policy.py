@@ -9,8 +9,10 @@ import json
 import shutil
 from pathlib import Path
 
-import draccus
 import lerobot_stub  # noqa: F401  (lets LeRobot import without torchvision)
+
+# isort: split
+import draccus
 import torch
 from diffusers.schedulers import scheduling_ddpm
 from lerobot.configs.policies import PreTrainedConfig

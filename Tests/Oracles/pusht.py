@@ -13,8 +13,8 @@ from pathlib import Path
 
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 
-import gymnasium as gym
 import gym_pusht  # noqa: F401  (registers the environment)
+import gymnasium as gym
 import numpy as np
 
 RESET_SEEDS = [0, 1, 2, 42, 999, 100000, 100049, 2**31 - 1, 2**32 - 1, 2**32 + 5, 2**53 - 1]

@@ -36,9 +36,7 @@ def write_golden(path):
         ]
         for number in range(12):
             data = json.dumps({"number": number, "text": "x" * number}).encode()
-            writer.add_message(
-                channels[number % 2], TIME + number, data, TIME + number, number // 2
-            )
+            writer.add_message(channels[number % 2], TIME + number, data, TIME + number, number // 2)
         writer.add_metadata("about", {"left": "out"})
         writer.add_attachment(TIME, TIME, "note", "text/plain", b"skipped")
         writer.finish()
@@ -47,7 +45,12 @@ def write_golden(path):
 def key(schema, channel, message):
     name = schema.name if schema else ""
     return (
-        channel.topic, name, message.log_time, message.publish_time, message.sequence, message.data,
+        channel.topic,
+        name,
+        message.log_time,
+        message.publish_time,
+        message.sequence,
+        message.data,
     )
 
 
@@ -93,10 +96,7 @@ def check(path):
             by_topic.setdefault(message[0], []).append(message)
         for topic, expected in by_topic.items():
             with open(path, "rb") as file:
-                found = [
-                    key(*item)
-                    for item in SeekingReader(file).iter_messages(topics=[topic], log_time_order=False)
-                ]
+                found = [key(*item) for item in SeekingReader(file).iter_messages(topics=[topic], log_time_order=False)]
             assert sorted(found) == sorted(expected), f"{topic}: the index leads to other messages"
     print(f"{path}: {len(messages)} messages, {'complete' if ended else 'cut off'}")
 
@@ -109,14 +109,14 @@ def validate(schemas, messages):
         validators[schema.name] = jsonschema.Draft202012Validator(parsed)
         if schema.name.startswith(("denoised.", "foxglove.")):
             readable(parsed, schema.name)
-    for topic, name, *_, data in messages:
+    for _topic, name, *_, data in messages:
         if name:
             validators[name].validate(json.loads(data))
 
 
 def readable(schema, path, values=("object",)):
-    """Refuses what Lichtblick cannot read, by the rules of packages/mcap-support/src/parseJsonSchema.ts in its repository: a channel
-    whose schema breaks one is dropped. Numbers with names are its one use of `oneOf`."""
+    """Refuses what Lichtblick cannot read, by the rules of packages/mcap-support/src/parseJsonSchema.ts in its repository: a
+    channel whose schema breaks one is dropped. Numbers with names are its one use of `oneOf`."""
     for word in ("anyOf", "allOf", "$ref", "contentEncoding"):
         assert word not in schema, f"{path}: {word}"
     for alternative in schema.get("oneOf", []):

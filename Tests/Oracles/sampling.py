@@ -14,9 +14,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import diffusers.schedulers.scheduling_ddpm as ddpm_module
 import numpy as np
 import torch
-import diffusers.schedulers.scheduling_ddpm as ddpm_module
 from diffusers import (
     DDIMParallelScheduler,
     DDIMScheduler,
@@ -94,9 +94,7 @@ class Model:
 
 
 def scheduler_for(solver, schedule, num_train_timesteps, prediction_type, clip):
-    common = dict(
-        num_train_timesteps=num_train_timesteps, beta_schedule=schedule, prediction_type=prediction_type
-    )
+    common = dict(num_train_timesteps=num_train_timesteps, beta_schedule=schedule, prediction_type=prediction_type)
     if solver == "dpmsolver++":
         assert clip in (None, 1.0)
         return DPMSolverMultistepScheduler(**common, thresholding=clip is not None, sample_max_value=1.0)
@@ -117,7 +115,7 @@ def sequential_case(noise, solver, schedule, num_train_timesteps, prediction_typ
     for k, t in enumerate(scheduler.timesteps):
         if k == n // 2:
             halfway = floats(x)
-        ddpm_module.randn_tensor = lambda *_, **__: noise[k + 1][None, :, None]
+        ddpm_module.randn_tensor = lambda *_, k=k, **__: noise[k + 1][None, :, None]
         x = scheduler.step(model(x, t[None])[..., None], t, x[..., None]).prev_sample[..., 0]
     case = {
         "solver": solver,
@@ -149,10 +147,10 @@ def frozen_case(noise, solver, prediction_type, clip, n, known, first):
         alpha_bar = scheduler.alphas_cumprod[t].double()
         alpha, sigma = alpha_bar.sqrt(), (1 - alpha_bar).sqrt()
         epsilon = (x[0, part].double() - alpha * clean) / sigma
-        output[0, part] = {
-            "epsilon": epsilon, "sample": clean, "v_prediction": alpha * epsilon - sigma * clean
-        }[prediction_type].float()
-        ddpm_module.randn_tensor = lambda *_, **__: noise[k + 1][None, :, None]
+        output[0, part] = {"epsilon": epsilon, "sample": clean, "v_prediction": alpha * epsilon - sigma * clean}[
+            prediction_type
+        ].float()
+        ddpm_module.randn_tensor = lambda *_, k=k, **__: noise[k + 1][None, :, None]
         x = scheduler.step(output[..., None], t, x[..., None]).prev_sample[..., 0]
     return {
         "solver": solver,
@@ -218,8 +216,15 @@ def paradigms_case(noise, solver, prediction_type, clip, n, window, tolerance):
     rows = iter(noise[1:])
     paradigms.randn_tensor = lambda *_, **__: next(rows).reshape(1, SAMPLE_COUNT, 1, 1)
     sample = Pipeline()(
-        prompt="", height=1, width=1, num_inference_steps=n, guidance_scale=0, parallel=window, tolerance=tolerance,
-        output_type="latent", return_dict=False,
+        prompt="",
+        height=1,
+        width=1,
+        num_inference_steps=n,
+        guidance_scale=0,
+        parallel=window,
+        tolerance=tolerance,
+        output_type="latent",
+        return_dict=False,
     )[0]
     return {
         "solver": solver,

@@ -1,6 +1,5 @@
 """A daemon to be tested: started, watched, killed. Needs python3-zmq and python3-msgpack."""
 
-import os
 import pathlib
 import signal
 import subprocess
@@ -45,7 +44,7 @@ class Daemon:
         self.command = [binary, "serve", "--policy", str(policy), "--json", "--log-level", "warning"]
         self.options = list(options)
         self.ports = ports
-        self.log = log or open(os.devnull, "w")
+        self.log = log or subprocess.DEVNULL
         self.process = None
         self.context = zmq.Context()
 
@@ -54,9 +53,7 @@ class Daemon:
         sockets = []
         for name, port in zip(["--observations", "--chunks", "--requests"], self.ports):
             sockets += [name, f"tcp://127.0.0.1:{port}"]
-        self.process = subprocess.Popen(
-            self.command + sockets + self.options, stdout=subprocess.PIPE, stderr=self.log, text=True
-        )
+        self.process = subprocess.Popen(self.command + sockets + self.options, stdout=subprocess.PIPE, stderr=self.log, text=True)
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if self.process.poll() is not None:

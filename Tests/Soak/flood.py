@@ -15,6 +15,7 @@ commands; a stop reaches its robot within one command period and 5 ms at the 99t
 of the flood by the right reasons, and nothing of the robots.
 """
 
+import contextlib
 import itertools
 import json
 import multiprocessing
@@ -229,10 +230,8 @@ class Flooder:
         self.publisher.send_multipart([f"observation.{name}".encode(), message])
 
     def request(self, message):
-        try:
+        with contextlib.suppress(zmq.Again):
             self.requests.send(message, zmq.DONTWAIT)
-        except zmq.Again:
-            pass
         while self.requests.poll(0):
             self.requests.recv()
 

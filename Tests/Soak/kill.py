@@ -22,7 +22,6 @@ import zmq
 import report
 from daemon import ROBOT_FILE, Daemon, Failed, free_ports, observation
 
-
 # The robot that somebody stops.
 STOPPED = "stopped"
 
@@ -125,9 +124,7 @@ def main(outcome):
     try:
         for turn in range(arguments.kills + 1):
             recording = folder / f"{turn}.mcap"
-            daemon = Daemon(
-                arguments.binary, arguments.policy, *options, "--record", str(recording), ports=ports, log=sys.stderr
-            )
+            daemon = Daemon(arguments.binary, arguments.policy, *options, "--record", str(recording), ports=ports, log=sys.stderr)
             begun = time.monotonic()
             daemon.start()
             ready = time.monotonic()

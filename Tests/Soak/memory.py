@@ -58,9 +58,7 @@ def measure(arguments, socket_kind, size, peers):
     before = daemon.memory()
     ending = multiprocessing.Event()
     port = ports[2] if socket_kind == "requests" else ports[0]
-    flooders = [
-        multiprocessing.Process(target=flood, args=(socket_kind, port, MESSAGES[size], ending)) for _ in range(peers)
-    ]
+    flooders = [multiprocessing.Process(target=flood, args=(socket_kind, port, MESSAGES[size], ending)) for _ in range(peers)]
     for flooder in flooders:
         flooder.start()
     highest, end = before, time.monotonic() + arguments.seconds

@@ -31,9 +31,7 @@ class Report:
 
 def options(documentation):
     """A parser of what every soak takes."""
-    parser = argparse.ArgumentParser(
-        description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=str(ROOT / ".build/release/denoised"))
     parser.add_argument("--policy", default=str(ROOT / "policies/pusht"))
     return parser

@@ -70,9 +70,7 @@ def main(outcome):
     parser.add_argument("--budget-ms", type=float, default=100)
     parser.add_argument("--threads", type=int, help="threads for the network")
     parser.add_argument("--priority", type=int, help="real-time priority of the daemon's socket thread")
-    parser.add_argument(
-        "--chunks-only", action="store_true", help="robots without commands: a chunk for each observation"
-    )
+    parser.add_argument("--chunks-only", action="store_true", help="robots without commands: a chunk for each observation")
     arguments = parser.parse_args()
 
     options = ["--budget-ms", str(arguments.budget_ms), "--window", "auto", "--precision", "auto"]
@@ -131,8 +129,7 @@ def main(outcome):
         "memory_growth_bytes": growth,
         "overhead_p99_ms": overhead,
         "stages_p50_p99_ms": {
-            stage: [latency["p50"] / 1e6, latency["p99"] / 1e6]
-            for stage, latency in statistics["latency_ns"].items()
+            stage: [latency["p50"] / 1e6, latency["p99"] / 1e6] for stage, latency in statistics["latency_ns"].items()
         },
         "total_p99_ms": statistics["latency_ns"]["total"]["p99"] / 1e6,
         "total_max_ms": statistics["latency_ns"]["total"]["max"] / 1e6,

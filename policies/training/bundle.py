@@ -79,10 +79,7 @@ def read_bundle(directory: Path) -> Bundle:
     weights = load_file(directory / WEIGHTS)
     network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     state = load_file(directory / NORMALIZER_STATE)
-    statistics = {
-        name: Range(state[f"{name}.min"], state[f"{name}.max"])
-        for name in (STATE, ENVIRONMENT_STATE, ACTION)
-    }
+    statistics = {name: Range(state[f"{name}.min"], state[f"{name}.max"]) for name in (STATE, ENVIRONMENT_STATE, ACTION)}
     return Bundle(shape, network.eval().requires_grad_(False), statistics)
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes a policy bundle of a training checkpoint: the averaged weights, in bf16.
 
-    python export.py --checkpoint run/checkpoint.pt --output policies/pusht
+Usage: python export.py --checkpoint run/checkpoint.pt --output policies/pusht
 """
 
 import argparse

@@ -66,10 +66,7 @@ class LeRobotOracle:
         """One history [n_obs_steps, count] and noise [steps + 1, horizon, action] -> a chunk of batch 1."""
         model, config = self.policy.diffusion, self.policy.config
         # The preprocessor takes one observation at a time, as it would from a robot.
-        steps = [
-            self.preprocess({STATE: state[i], ENVIRONMENT_STATE: environment_state[i]})
-            for i in range(config.n_obs_steps)
-        ]
+        steps = [self.preprocess({STATE: state[i], ENVIRONMENT_STATE: environment_state[i]}) for i in range(config.n_obs_steps)]
         batch = {key: torch.stack([step[key] for step in steps], dim=1) for key in (STATE, ENVIRONMENT_STATE)}
         outputs: list[Tensor] = []
         hook = model.unet.register_forward_hook(lambda module, inputs, output: outputs.append(output))

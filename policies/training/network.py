@@ -61,9 +61,7 @@ class ResidualBlock(nn.Module):
         self.scaled = shape.use_film_scale_modulation
         film_inputs = shape.diffusion_step_embed_dim + shape.condition_count
         self.conv1 = ConvolutionBlock(inputs, outputs, shape)
-        self.cond_encoder = nn.Sequential(
-            nn.Mish(), nn.Linear(film_inputs, 2 * outputs if self.scaled else outputs)
-        )
+        self.cond_encoder = nn.Sequential(nn.Mish(), nn.Linear(film_inputs, 2 * outputs if self.scaled else outputs))
         self.conv2 = ConvolutionBlock(outputs, outputs, shape)
         self.residual_conv = nn.Conv1d(inputs, outputs, 1) if inputs != outputs else nn.Identity()
 
@@ -121,9 +119,7 @@ class UNet1D(nn.Module):
                 )
             )
         first = shape.down_dims[0]
-        self.final_conv = nn.Sequential(
-            ConvolutionBlock(first, first, shape), nn.Conv1d(first, shape.action_count, 1)
-        )
+        self.final_conv = nn.Sequential(ConvolutionBlock(first, first, shape), nn.Conv1d(first, shape.action_count, 1))
 
     def forward(self, sample: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
         film_input = torch.cat((self.diffusion_step_encoder(timesteps), condition), dim=-1)

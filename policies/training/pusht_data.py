@@ -7,9 +7,7 @@ import numpy as np
 
 # Corners of the T in the block's frame, pixels: the bar, then the stem, in the order in which gym-pusht's
 # `environment_state` lists them.
-BLOCK_CORNERS = np.array(
-    [[-60, 0], [60, 0], [60, 30], [-60, 30], [-15, 30], [15, 30], [15, 120], [-15, 120]], dtype=np.float64
-)
+BLOCK_CORNERS = np.array([[-60, 0], [60, 0], [60, 30], [-60, 30], [-15, 30], [15, 30], [15, 120], [-15, 120]], dtype=np.float64)
 
 
 # gym-pusht's goal for the block: x, y (pixels), angle (rad).
@@ -75,9 +73,7 @@ def aligned_to_goal(demonstrations: Demonstrations) -> Demonstrations:
             points[:] = (points - last_pose[:2]) @ rotation.T + GOAL_POSE[:2]
         state[start:end, 4] = np.mod(state[start:end, 4] + turn, 2 * np.pi)
         start = end
-    return Demonstrations(
-        state.astype(np.float32), action.astype(np.float32), demonstrations.episode_ends
-    )
+    return Demonstrations(state.astype(np.float32), action.astype(np.float32), demonstrations.episode_ends)
 
 
 def with_mirror_images(demonstrations: Demonstrations) -> Demonstrations:
@@ -89,9 +85,7 @@ def with_mirror_images(demonstrations: Demonstrations) -> Demonstrations:
     state, action = demonstrations.state, demonstrations.action
     x_agent, y_agent, x_block, y_block, angle = state.T
     mirrored_angle = np.mod(np.pi / 2 - angle, 2 * np.pi)
-    mirrored_state = np.stack(
-        (512 - y_agent, 512 - x_agent, 512 - y_block, 512 - x_block, mirrored_angle), axis=1
-    )
+    mirrored_state = np.stack((512 - y_agent, 512 - x_agent, 512 - y_block, 512 - x_block, mirrored_angle), axis=1)
     return Demonstrations(
         np.concatenate((state, mirrored_state.astype(state.dtype))),
         np.concatenate((action, 512 - action[:, ::-1])),

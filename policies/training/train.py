@@ -134,8 +134,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "generator": self.generator.get_state(),
             "statistics": {
-                name: {"min": range_.minimum, "max": range_.maximum}
-                for name, range_ in self.windows.statistics.items()
+                name: {"min": range_.minimum, "max": range_.maximum} for name, range_ in self.windows.statistics.items()
             },
         }
         partial = path.with_suffix(".partial")
