@@ -3,12 +3,15 @@ SHELL := /bin/bash
 RELEASE := swift build -c release
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Micro \
 	Fuzz/Package.swift Fuzz/Harness Fuzz/Targets
+C_SOURCES = $(shell find Sources Tests Fuzz/Harness Fuzz/Targets examples -name '*.[ch]' -o -name '*.inc' -o -name '*.cpp')
+CLANG_FORMAT := clang-format-14
+RUFF := .venv-lint/bin/ruff
 # How long `make fuzz` spends on each target.
 SECONDS ?= 60
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test example fuzz tsan asan bench-peers bench-micro soak lint format clean
+.PHONY: help setup build install demo test example fuzz tsan asan bench-peers bench-compare bench-micro soak lint format clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +54,10 @@ bench-peers: build ## Compare with PyTorch, ONNX Runtime and OpenVINO; TORCH_WHE
 	@TORCH_WHEEL="$(TORCH_WHEEL)" ROUNDS="$(ROUNDS)" THREADS="$(THREADS)" MACHINE="$(MACHINE)" \
 	 Benchmarks/peers/run "$$($(RELEASE) --show-bin-path)/denoised"
 
+bench-compare: ## Compare two results of a benchmark: OLD=a.json NEW=b.json
+	@if [[ -z "$(OLD)" || -z "$(NEW)" ]]; then echo "usage: make bench-compare OLD=a.json NEW=b.json" >&2; exit 2; fi
+	@scripts/compare-benchmarks "$(OLD)" "$(NEW)"
+
 bench-micro: setup ## Time the kernels and layers one by one (FILTER=regex: only some)
 	@swift package --package-path Benchmarks benchmark --grouping metric --no-progress $(if $(FILTER),--filter '.*($(FILTER)).*')
 
@@ -63,11 +70,24 @@ soak: build ## Run robots for long, floods, uneven rates, broken messages and ki
 	@/usr/bin/python3 Tests/Soak/kill.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(KILLS),--kills $(KILLS))
 	@/usr/bin/python3 Tests/Soak/robots.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MINUTES),--minutes $(MINUTES))
 
-lint: ## Check the formatting
-	@swift format lint --strict --recursive $(SWIFT_SOURCES)
+# Every check runs, so that one run shows all findings.
+lint: ## Check the formatting of Swift, C, C++ and Python, and the sentences of the documentation
+	@scripts/setup --lint
+	@failed=""; note() { failed+="$${failed:+, }$$1"; }; \
+	 swift format lint --strict --recursive $(SWIFT_SOURCES) || note "swift format"; \
+	 $(CLANG_FORMAT) --dry-run --Werror $(C_SOURCES) || note "clang-format"; \
+	 $(RUFF) check --quiet . || note "ruff check"; \
+	 $(RUFF) format --check --quiet . || note "ruff format"; \
+	 scripts/sentences --self-test || note "scripts/sentences --self-test"; \
+	 scripts/sentences --longest 0 || note "scripts/sentences"; \
+	 if [[ -n "$$failed" ]]; then echo "lint: failed: $$failed" >&2; exit 1; fi
 
-format: ## Format the sources in place
+format: ## Format Swift, C, C++ and Python in place
+	@scripts/setup --lint
 	@swift format --in-place --recursive $(SWIFT_SOURCES)
+	@$(CLANG_FORMAT) -i $(C_SOURCES)
+	@$(RUFF) check --quiet --fix . || echo "format: what ruff cannot mend is left to you" >&2
+	@$(RUFF) format --quiet .
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-* .venv-peers Benchmarks/.build Fuzz/.build
+	rm -rf .build .build-* .venv-peers .venv-lint .ruff_cache Benchmarks/.build Fuzz/.build
