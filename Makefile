@@ -11,7 +11,7 @@ SECONDS ?= 60
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test example fuzz tsan asan bench-peers bench-compare bench-micro soak lint format clean
+.PHONY: help setup build install demo test example fuzz tsan asan bench-peers bench-compare bench-micro soak lint format docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -88,6 +88,9 @@ format: ## Format Swift, C, C++ and Python in place
 	@$(CLANG_FORMAT) -i $(C_SOURCES)
 	@$(RUFF) check --quiet --fix . || echo "format: what ruff cannot mend is left to you" >&2
 	@$(RUFF) format --quiet .
+
+docs: setup ## Make the documentation of the modules with DocC (MODULE=name: only that one)
+	@scripts/docs $(MODULE)
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-* .venv-peers .venv-lint .ruff_cache Benchmarks/.build Fuzz/.build

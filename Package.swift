@@ -177,3 +177,10 @@ let package = Package(
         ),
     ]
 )
+
+// Only `make docs` needs the plugin that makes the documentation: other builds neither fetch nor build it.
+if Context.environment["DENOISED_DOCS"] != nil {
+    package.dependencies.append(
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0")
+    )
+}
