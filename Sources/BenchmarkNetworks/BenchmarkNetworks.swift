@@ -27,7 +27,9 @@ extension UNet1DArchitecture {
     /// `a = sqrt(3 / fanIn)`, which keeps activations near unit scale; a normalisation's gain is
     /// 1 + that with `a = 0.1`, and a bias has `a = 0.1`.
     ///
-    /// - Parameter parameter: one of `parameters`.
+    /// - Parameters:
+    ///   - parameter: one of `parameters`.
+    ///   - seed: of the random numbers; another seed gives another network.
     public func randomValues(for parameter: NetworkParameter, seed: UInt64) -> [Float] {
         guard let index = parameters.firstIndex(of: parameter) else {
             preconditionFailure("\(parameter.name) \(parameter.shape) is no parameter of this architecture")

@@ -25,7 +25,9 @@ public struct Roofline: Sendable, Hashable {
 
     /// Measures the limits with the packed kernels' own loads and multiplications; takes about a second.
     ///
-    /// - Parameter instructionSet: a supported one; by default the preferred one.
+    /// - Parameters:
+    ///   - threads: how many run at once, at least 1.
+    ///   - instructionSet: a supported one; by default the preferred one.
     /// - Returns: nil if there are no packed kernels for this processor.
     public static func measure(
         threads: Int,

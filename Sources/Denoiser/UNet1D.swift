@@ -33,6 +33,7 @@ public final class UNet1D: Denoiser {
     /// Builds the network and everything it needs for batches of up to `maximumBatch`.
     ///
     /// - Parameters:
+    ///   - architecture: the shapes of the network.
     ///   - timesteps: the timesteps that `predict` will be asked for; their embeddings are computed here.
     ///   - maximumBatch: at least 1.
     ///   - maximumConditions: how many conditions are kept at once, at least 1.

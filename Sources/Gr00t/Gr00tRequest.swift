@@ -56,8 +56,11 @@ public enum Gr00tRequest: Sendable, Hashable {
 
     /// Reads a request.
     ///
-    /// - Parameter token: what `api_token` must be; nil where none is asked for. Nothing else of a request without it is
-    ///   looked at.
+    /// - Parameters:
+    ///   - bytes: the message.
+    ///   - token: what `api_token` must be; nil where none is asked for. Nothing else of a request without it is
+    ///     looked at.
+    ///   - limits: what the message may hold.
     /// - Throws: ``MessageError`` `unauthorized` for another token, `unknown_type` for another endpoint, `not_messagepack`
     ///   for a torch file, and others for a request that cannot be read.
     public static func decode(

@@ -22,6 +22,8 @@ public final class LineWriter: Sendable {
     /// - Parameters:
     ///   - descriptor: where the lines go.
     ///   - threadName: as `ps -L` shows it.
+    ///   - mostLines: lines that may wait to be written; a line that comes then is lost.
+    ///   - mostBytes: bytes of those lines together.
     ///   - lossNotice: the line that tells how many were lost, once lines can be written again; nil: none tells it.
     public init(
         to descriptor: Int32,
@@ -55,7 +57,9 @@ public final class LineWriter: Sendable {
 
     /// Hands over a line, without its line feed. Returns at once, from any thread.
     ///
-    /// - Parameter isStamped: puts the present time before the line.
+    /// - Parameters:
+    ///   - line: text without a line feed.
+    ///   - isStamped: puts the present time before the line.
     public func write(_ line: String, isStamped: Bool = false) {
         queue.add(line, second: isStamped ? time(nil) : nil)
     }

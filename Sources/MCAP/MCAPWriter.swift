@@ -29,7 +29,9 @@ public final class MCAPWriter {
 
     /// Creates a file, which must not be there yet.
     ///
-    /// - Parameter library: who writes it, for people.
+    /// - Parameters:
+    ///   - path: of the file.
+    ///   - library: who writes it, for people.
     /// - Throws: ``RecordingError`` `inputOutput`.
     public convenience init(creating path: String, library: String) throws(RecordingError) {
         try self.init(storage: RecordingFile(creating: path), library: library)
@@ -65,7 +67,9 @@ public final class MCAPWriter {
 
     /// Adds a channel of JSON messages, and returns its id.
     ///
-    /// - Parameter schema: one that ``addSchema(name:json:)`` returned.
+    /// - Parameters:
+    ///   - topic: the name of the channel.
+    ///   - schema: one that ``addSchema(name:json:)`` returned.
     /// - Throws: ``RecordingError`` `tooManyChannels`.
     public func addChannel(topic: String, schema: UInt16) throws(RecordingError) -> UInt16 {
         precondition(1...schemas.count ~= Int(schema), "no schema has the id \(schema)")

@@ -44,7 +44,10 @@ public final class MonitoringServer: Sendable {
 
     /// Listens, and begins to serve.
     ///
-    /// - Parameter snapshot: asked on the server's thread for each request; must not wait.
+    /// - Parameters:
+    ///   - address: where to listen.
+    ///   - limits: what a client may take.
+    ///   - snapshot: asked on the server's thread for each request; must not wait.
     /// - Throws: ``MonitoringServerError`` where the address cannot be had.
     public init(
         at address: HTTPAddress,

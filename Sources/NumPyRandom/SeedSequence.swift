@@ -53,7 +53,7 @@ public struct SeedSequence: Sendable, Hashable {
     /// The first words of the state that seeds a generator, as `generate_state(count, numpy.uint32)`.
     ///
     /// Every call starts from the first word again.
-    /// - Parameter words32: how many words; 0 or more.
+    /// - Parameter count: how many words; 0 or more.
     public func generateState(words32 count: Int) -> [UInt32] {
         var state = state
         return (0..<count).map { _ in state.nextWord() }
@@ -61,7 +61,7 @@ public struct SeedSequence: Sendable, Hashable {
 
     /// The first words of the state that seeds a generator, as `generate_state(count, numpy.uint64)`.
     ///
-    /// - Parameter words64: how many words; 0 or more.
+    /// - Parameter count: how many words; 0 or more.
     public func generateState(words64 count: Int) -> [UInt64] {
         var state = state
         return (0..<count).map { _ in state.nextLongWord() }

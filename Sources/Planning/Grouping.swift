@@ -21,7 +21,9 @@ public struct Grouping: Sendable, Hashable {
 
     /// How many to plan together where so many wait: 1 where they are better planned in turn.
     ///
-    /// - Parameter budgetNs: the time that each has from its observation on, if any.
+    /// - Parameters:
+    ///   - waiting: how many wait, at least 1.
+    ///   - budgetNs: the time that each has from its observation on, if any.
     public func size(waiting: Int, budgetNs: UInt64?) -> Int {
         let count = min(waiting, passNs.count)
         guard count >= 2 else { return 1 }

@@ -31,6 +31,7 @@ public struct PolicyPlanner: ChunkPlanner {
     /// Builds the policy, and samples one chunk so that the first robot does not wait for memory to be touched.
     ///
     /// - Parameters:
+    ///   - bundle: the policy.
     ///   - settings: how chunks are sampled.
     ///   - threads: threads for the network.
     ///   - kernel: what computes it.

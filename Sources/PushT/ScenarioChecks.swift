@@ -17,7 +17,9 @@ extension Scenario {
     }
 
     /// Reads and checks a scenario.
-    /// - Parameter source: the name that errors give it.
+    /// - Parameters:
+    ///   - json: the contents of the file.
+    ///   - source: the name that errors give it.
     /// - Throws: ``DataFileError``.
     public init(json: Data, source: String) throws(DataFileError) {
         self = try DataFile.decode(Scenario.self, from: json, source: source)

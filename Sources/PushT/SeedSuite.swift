@@ -30,7 +30,9 @@ public struct SeedSuite: Sendable, Hashable, Codable {
     }
 
     /// Reads and checks a suite.
-    /// - Parameter source: the name that errors give it.
+    /// - Parameters:
+    ///   - json: the contents of the file.
+    ///   - source: the name that errors give it.
     /// - Throws: ``DataFileError``.
     public init(json: Data, source: String) throws(DataFileError) {
         self = try DataFile.decode(SeedSuite.self, from: json, source: source)

@@ -47,6 +47,7 @@ public struct ActionPlan: Sendable, Hashable {
     /// it for, so that what was meant for earlier steps is left out. What was planned before `step` stays.
     ///
     /// - Parameters:
+    ///   - chunk: what a planner has sampled.
     ///   - step: the first control step that may still change.
     ///   - joining: what becomes of the old plan's actions from `step` on.
     /// - Returns: whether the chunk has an action for `step`; the plan is as before where not.

@@ -33,9 +33,7 @@ public struct ChunkSchedule: Sendable {
         /// What is carried out between the steps. It decides how many steps ahead a chunk must not change.
         public var interpolation: ActionInterpolation
 
-        /// Settings of these values.
-        ///
-        /// - Parameter crossFade: nil for ``ChunkStrategy/standardCrossFade``.
+        /// Settings of these values; without `crossFade`, that of ``ChunkStrategy/standardCrossFade``.
         public init(
             mode: Mode,
             period: Duration,
@@ -84,6 +82,7 @@ public struct ChunkSchedule: Sendable {
     /// A schedule for one episode.
     ///
     /// - Parameters:
+    ///   - settings: how chunks are asked for and joined.
     ///   - latency: how long a chunk has taken so far, an added observation delay included.
     ///   - planning: for how much of that the planner was busy.
     public init(_ settings: Settings, latency: LatencyEstimate, planning: Duration) {
@@ -129,6 +128,7 @@ public struct ChunkSchedule: Sendable {
     /// Takes a chunk that has arrived.
     ///
     /// - Parameters:
+    ///   - chunk: what the planner has sampled.
     ///   - latency: from the control step of its observation to its arrival.
     ///   - step: the next control step to begin.
     @discardableResult

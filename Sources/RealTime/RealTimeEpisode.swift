@@ -37,6 +37,8 @@ public struct RealTimeEpisode<Line: ChunkLine> {
     /// An episode that has not begun.
     ///
     /// - Parameters:
+    ///   - line: the way to the planner and back.
+    ///   - settings: how chunks are asked for and joined.
     ///   - delay: how long an observation takes before it is published, from 0.
     ///   - latency: how long a chunk has taken so far, `delay` included.
     public init(

@@ -42,6 +42,7 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     /// A replay from the beginning.
     ///
     /// - Parameters:
+    ///   - planner: plans the chunks again.
     ///   - seed: the one that noise seeds are derived from.
     ///   - startsWarm: whether the planner starts a chunk from the robot's last one.
     public init(planner: Planner, seed: UInt64, startsWarm: Bool) {

@@ -52,6 +52,7 @@ public final class Recorder: MessageTap {
     /// - Parameters:
     ///   - path: a file that is not there yet.
     ///   - setup: what the daemon is started with.
+    ///   - logger: told what goes wrong with the file.
     ///   - capacity: the most messages that wait for the thread, which keeps the recorder until ``finish()``.
     /// - Throws: `RecordingError` if the file cannot be created.
     public convenience init(

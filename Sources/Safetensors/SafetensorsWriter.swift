@@ -15,7 +15,10 @@ public enum SafetensorsWriter {
     /// Writes a file in one step: readers see the old file or the whole new one. A device or a pipe is written to as
     /// it is.
     ///
-    /// - Parameter metadata: strings for the header's `__metadata__`.
+    /// - Parameters:
+    ///   - tensors: by name.
+    ///   - metadata: strings for the header's `__metadata__`.
+    ///   - url: of the file.
     /// - Throws: `SafetensorsError` for a shape that does not match its elements, a reserved name, or a file that
     ///   cannot be written.
     public static func write(

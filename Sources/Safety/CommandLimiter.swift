@@ -27,8 +27,10 @@ public struct CommandLimiter: Sendable {
 
     /// A limiter that knows of no motion yet: the first command may be anywhere within position and workspace.
     ///
-    /// - Parameter period: the shortest time from one command to the next, in seconds, above 0. The limiter counts on no
-    ///   shorter one when it decides how fast a robot may go and still stop before the end of its range.
+    /// - Parameters:
+    ///   - limits: what commands must keep.
+    ///   - period: the shortest time from one command to the next, in seconds, above 0. The limiter counts on no
+    ///     shorter one when it decides how fast a robot may go and still stop before the end of its range.
     public init(_ limits: ActionLimits, period: Double) {
         precondition(period > 0 && period.isFinite, "period is \(period)")
         self.limits = limits

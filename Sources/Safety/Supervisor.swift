@@ -82,7 +82,10 @@ public struct Supervisor: Sendable, Hashable {
 
     /// Takes an event in.
     ///
-    /// - Parameter reason: what happened, in words, for people.
+    /// - Parameters:
+    ///   - event: one that may change the state.
+    ///   - reason: what happened, in words, for people.
+    ///   - nowNs: the present time, in nanoseconds, by the clock of every other call.
     /// - Returns: whether the state changed.
     @discardableResult
     public mutating func handle(_ event: RobotEvent, reason: String, nowNs: UInt64) -> Bool {

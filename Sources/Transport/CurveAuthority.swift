@@ -25,7 +25,10 @@ public final class CurveAuthority: Sendable {
 
     /// Begins to answer.
     ///
-    /// - Parameter onEvent: called on the authority's thread, which answers nobody meanwhile.
+    /// - Parameters:
+    ///   - context: whose sockets ask the authority.
+    ///   - list: the keys that may connect.
+    ///   - onEvent: called on the authority's thread, which answers nobody meanwhile.
     /// - Throws: ``ZeroMQError`` where the context has an authority already, or no socket left.
     public init(
         context: ZeroMQContext,

@@ -53,6 +53,7 @@ public enum CurveCertificate {
     /// Writes `STEM.key` and, with mode 0600, `STEM.key_secret`.
     ///
     /// - Parameters:
+    ///   - keys: the pair to write.
     ///   - stem: the path of both files without what their names end with.
     ///   - replacing: whether files that are there are replaced, each in one step. Otherwise none is touched.
     /// - Returns: the paths of both files.

@@ -17,7 +17,10 @@ public final class Listener {
     ///
     /// - Parameters:
     ///   - topics: prefixes of topics, as ``RobotID/commandTopic`` and ``Topic/status``.
+    ///   - endpoint: as libzmq writes it, for example `tcp://127.0.0.1:5556`.
+    ///   - context: that the socket belongs to.
     ///   - security: the keys for a daemon that asks for them.
+    ///   - limits: what a message may hold.
     public init(
         topics: [[UInt8]],
         endpoint: String,

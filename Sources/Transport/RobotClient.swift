@@ -234,8 +234,11 @@ public final class RobotClient {
 
     /// Lets a robot, or with nil every one, move again. Returns how many had been stopped.
     ///
-    /// - Parameter seen: the number of the newest stop that whoever resumes has seen; nil: the newest one there is now. A robot
-    ///   that was stopped later stays stopped.
+    /// - Parameters:
+    ///   - robot: the robot; nil: every one.
+    ///   - seen: the number of the newest stop that whoever resumes has seen; nil: the newest one there is now. A robot
+    ///     that was stopped later stays stopped.
+    ///   - timeout: how long to wait for the reply.
     /// - Throws: ``RobotClientError`` `refused` with code `newer_stop` if there is a later one.
     public func resume(
         _ robot: RobotID?,

@@ -41,6 +41,7 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
     ///   - predictor: takes batches of up to `maximumBatch`.
     ///   - timestep: one that the predictor takes.
     ///   - sampleCount: elements of a sample.
+    ///   - maximumBatch: the largest batch, at least 1.
     public static func measure(
         of predictor: some NoisePredictor,
         timestep: Int,

@@ -14,6 +14,7 @@ public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
     private static var warmUpRounds: Int { 2 }
 
     /// - Parameters:
+    ///   - predictor: whose passes are timed.
     ///   - maximumBatch: what the predictor takes at once, at least 1.
     ///   - now: the time.
     public init(
@@ -45,6 +46,7 @@ public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
     /// - Parameters:
     ///   - timestep: one that the predictor takes.
     ///   - sampleCount: elements of a sample.
+    ///   - rounds: passes of each batch size that count, at least 1.
     public func measure(timestep: Int, sampleCount: Int, rounds: Int) {
         let maximumBatch = passes.count
         let sizes = Self.sizes.filter { $0 < maximumBatch } + [maximumBatch]

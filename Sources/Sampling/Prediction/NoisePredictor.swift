@@ -17,7 +17,11 @@ public protocol NoisePredictor {
 
     /// As above, but gives up if the result would be late. A predictor that cannot give up always finishes.
     ///
-    /// - Parameter instant: when to give up; nil: never.
+    /// - Parameters:
+    ///   - samples: Shape [batch, sampleCount], row-major.
+    ///   - timesteps: Training timesteps, shape [batch].
+    ///   - instant: When to give up; nil: never.
+    ///   - outputs: Shape [batch, sampleCount]; every element is written unless it gives up.
     /// - Returns: Whether the outputs are there; without, they are unspecified.
     func predict(
         samples: Span<Float>,
@@ -30,7 +34,12 @@ public protocol NoisePredictor {
     ///
     /// A predictor that does not implement it has condition 0 alone.
     ///
-    /// - Parameter conditions: Indices of the conditions that the predictor has been given, shape [batch].
+    /// - Parameters:
+    ///   - samples: Shape [batch, sampleCount], row-major.
+    ///   - timesteps: Training timesteps, shape [batch].
+    ///   - conditions: Indices of the conditions that the predictor has been given, shape [batch].
+    ///   - instant: When to give up; nil: never.
+    ///   - outputs: Shape [batch, sampleCount]; every element is written unless it gives up.
     /// - Returns: Whether the outputs are there; without, they are unspecified.
     func predict(
         samples: Span<Float>,
