@@ -36,7 +36,7 @@ public struct Gr00tArray: Sendable, Hashable {
         map["__ndarray_class__"] != nil || map["nd"] != nil && map["data"] != nil
     }
 
-    /// - Throws: ``MessageError`` for a value that is no such array, for a data type other than `<f4`, `<f8` and the
+    /// - Throws: `MessageError` for a value that is no such array, for a data type other than `<f4`, `<f8` and the
     ///   integers of 1 to 8 bytes, for more than 512 KiB, for data that does not fill the shape, and for a number that
     ///   is not finite.
     init(_ value: MessagePackValue, field: String) throws(MessageError) {

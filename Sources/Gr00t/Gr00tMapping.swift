@@ -22,7 +22,7 @@ public struct Gr00tMapping: Sendable, Hashable {
     /// in the version of each request.
     public var version: Gr00tVersion
 
-    /// A mapping; ``Daemon/start()`` checks it against the policy.
+    /// A mapping; `Daemon/start()` checks it against the policy.
     public init(
         observations: [String: [String]],
         actions: [Gr00tActions.Part],

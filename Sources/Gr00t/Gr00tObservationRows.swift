@@ -14,7 +14,7 @@ package struct Gr00tObservationRows {
 
     /// Reads the arrays that the mapping asks for, each of shape [1, T, D] with one T for all. A client of N1.5 may leave out
     /// the batch's extent of 1, in all of them.
-    /// - Throws: ``MessageError`` that names the array, what was found and what is expected.
+    /// - Throws: `MessageError` that names the array, what was found and what is expected.
     package init(
         _ observation: Gr00tObservation,
         mapping: Gr00tMapping,

@@ -36,7 +36,7 @@ public enum Gr00tRequest: Sendable, Hashable {
         }
     }
 
-    /// What a request may hold: as ``MessagePackLimits/standard``, but 32 MiB, for clients send images too.
+    /// What a request may hold: as `MessagePackLimits/standard`, but 32 MiB, for clients send images too.
     public static let limits: MessagePackLimits = {
         var limits = MessagePackLimits.standard
         limits.messageBytes = 32 << 20
@@ -61,7 +61,7 @@ public enum Gr00tRequest: Sendable, Hashable {
     ///   - token: what `api_token` must be; nil where none is asked for. Nothing else of a request without it is
     ///     looked at.
     ///   - limits: what the message may hold.
-    /// - Throws: ``MessageError`` `unauthorized` for another token, `unknown_type` for another endpoint, `not_messagepack`
+    /// - Throws: `MessageError` `unauthorized` for another token, `unknown_type` for another endpoint, `not_messagepack`
     ///   for a torch file, and others for a request that cannot be read.
     public static func decode(
         _ bytes: [UInt8],
@@ -138,7 +138,7 @@ public struct Gr00tObservation: Sendable, Hashable {
 
     /// Finds the observation in the data of `get_action`. Since N1.6 it is the map `observation`. In N1.5 it is the data
     /// itself, but for `options`, which N1.5 does not have and which is read all the same.
-    /// - Throws: ``MessageError`` `missing_field` if there is neither, `bad_array` if there are both, `wrong_type` if
+    /// - Throws: `MessageError` `missing_field` if there is neither, `bad_array` if there are both, `wrong_type` if
     ///   `observation` is no map of arrays, and `not_messagepack` if two entries have the same key.
     init(inDataOfGetAction data: MessagePackMap) throws(MessageError) {
         let reader = FieldReader(data, path: "data")
@@ -173,7 +173,7 @@ public struct Gr00tObservation: Sendable, Hashable {
         try self.init(observation, path: reader.path(of: "observation"))
     }
 
-    /// - Throws: ``MessageError`` `not_messagepack` if two entries have the same key.
+    /// - Throws: `MessageError` `not_messagepack` if two entries have the same key.
     init(_ map: MessagePackMap, path: String, version: Gr00tVersion = .n16) throws(MessageError) {
         self.path = path
         self.version = version
@@ -184,7 +184,7 @@ public struct Gr00tObservation: Sendable, Hashable {
     public var keys: [String] { values.keys.sorted() }
 
     /// The array under `key`, or else under `state.` and `key`; nil if neither is there.
-    /// - Throws: ``MessageError`` if the value is no array of finite numbers.
+    /// - Throws: `MessageError` if the value is no array of finite numbers.
     public func array(_ key: String) throws(MessageError) -> Gr00tArray? {
         guard let value = values[sent(key)] else { return nil }
         return try Gr00tArray(value, field: field(key))

@@ -47,7 +47,7 @@ package struct Gr00tSessions {
     }
 
     /// The robot of a client that names none, from the routing id of its connection.
-    /// - Throws: ``MessageError`` `out_of_range` for an id that was set by the client and is too long.
+    /// - Throws: `MessageError` `out_of_range` for an id that was set by the client and is too long.
     package static func robot(ofConnection routingID: [UInt8]) throws(MessageError) -> RobotID {
         // libzmq's own ids are a zero and 4 bytes.
         let id = routingID.first == 0 ? routingID.dropFirst() : routingID[...]

@@ -28,7 +28,7 @@ enum NPYArray {
     }
 
     /// The elements as 32-bit floats in row-major order, and the shape.
-    /// - Throws: ``MessageError`` `bad_array` for what is no such file, a version other than 1.0 and 2.0, Fortran order, a
+    /// - Throws: `MessageError` `bad_array` for what is no such file, a version other than 1.0 and 2.0, Fortran order, a
     ///   data type other than `<f4`, `<f8` and the integers of 1 to 8 bytes, and elements that do not fill the shape;
     ///   `not_finite` for an element that is not finite as a 32-bit float.
     static func decode(

@@ -80,7 +80,7 @@ package struct CommandStream: Sendable {
     // MARK: Observations and chunks in
 
     /// Checks what an observation says of time.
-    /// - Throws: ``MessageError`` that names the field.
+    /// - Throws: `MessageError` that names the field.
     package func check(_ observation: RobotObservation, receivedNs: UInt64) throws(MessageError) {
         guard observation.sequence <= Self.largestSequence else {
             throw MessageError(

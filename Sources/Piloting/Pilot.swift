@@ -76,7 +76,7 @@ package struct Pilot: Sendable {
     // MARK: Observations in
 
     /// Checks who speaks, and when.
-    /// - Throws: ``MessageError`` `robotTaken`, `clockBackwards`, or `outOfRange` for a time or a step that cannot be.
+    /// - Throws: `MessageError` `robotTaken`, `clockBackwards`, or `outOfRange` for a time or a step that cannot be.
     package mutating func admit(_ observation: RobotObservation, receivedNs: UInt64) throws(MessageError) {
         if !isForgotten, let session, session != observation.session,
             receivedNs &- heardNs < Self.sessionHeldNs
@@ -162,7 +162,7 @@ package struct Pilot: Sendable {
     /// Takes a chunk that is there, and brings it within the limits.
     ///
     /// - Parameter isCarriedOut: whether it becomes commands; a prediction does not.
-    /// - Throws: ``MessageError`` `stopped` where it must not go out.
+    /// - Throws: `MessageError` `stopped` where it must not go out.
     package mutating func receive(
         _ chunk: inout RobotChunk,
         isCarriedOut: Bool,

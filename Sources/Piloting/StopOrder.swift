@@ -27,7 +27,7 @@ package struct StopOrder: Sendable, Hashable {
     private static let wallOffset = Clock.wallNs() &- Clock.monotonicNs()
 
     /// Checks that whoever resumes knew of this stop, the newest.
-    /// - Throws: ``MessageError`` `newer_stop`, or `missing_field` if the request names no stop.
+    /// - Throws: `MessageError` `newer_stop`, or `missing_field` if the request names no stop.
     package func check(seen: UInt64?, by connection: [UInt8]?) throws(MessageError) {
         guard number > 0 else { return }
         guard let seen else {

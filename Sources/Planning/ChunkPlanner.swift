@@ -93,7 +93,7 @@ public struct PlanningRequest: Sendable {
     /// [k, actionDim] in the robot's units: the chunk begins with them. Empty where nothing is known; k is at most `horizon`
     /// - `nObsSteps` + 1.
     public var frozen: [Float]
-    /// When the chunk must be there, by ``Clock/monotonicNs()``; nil where it takes the time it takes.
+    /// When the chunk must be there, by `Clock/monotonicNs()`; nil where it takes the time it takes.
     public var deadlineNs: UInt64?
 
     /// A request.

@@ -4,7 +4,7 @@ import Robotics
 
 extension PolicyDescription {
     /// Checks that an observation has exactly the policy's features, each with its count of finite numbers.
-    /// - Throws: ``MessageError`` that names the feature, what was found and what is expected.
+    /// - Throws: `MessageError` that names the feature, what was found and what is expected.
     package func check(_ values: [String: [Float]]) throws(MessageError) {
         for feature in features {
             let field = "observation.\(feature.name)"
@@ -41,7 +41,7 @@ extension PolicyDescription {
     }
 
     /// Checks that committed actions can be the beginning of a chunk. Their numbers are finite: decoding saw to that.
-    /// - Throws: ``MessageError`` with the shape found and the one expected.
+    /// - Throws: `MessageError` with the shape found and the one expected.
     package func check(_ committed: ActionRows) throws(MessageError) {
         let rows = horizon - nObsSteps + 1
         guard committed.steps > 0 else { return }
@@ -71,7 +71,7 @@ extension RobotObservation {
 
 extension ObservationHistory {
     /// Adds an observation that has passed the policy's check.
-    /// - Throws: ``MessageError`` where the policy's features are not the history's.
+    /// - Throws: `MessageError` where the policy's features are not the history's.
     package mutating func append(_ values: [String: [Float]]) throws(MessageError) {
         do throws(ObservationError) {
             try append(Observation(values: values))

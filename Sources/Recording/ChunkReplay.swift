@@ -1,7 +1,7 @@
 import Planning
 import Robotics
 
-/// Computes the chunks of a recording again: its observations enter an ``Agenda`` as they did, and a planner plans each
+/// Computes the chunks of a recording again: its observations enter an `Agenda` as they did, and a planner plans each
 /// chunk that was sent, from the history that its observation met then.
 ///
 /// One chunk is planned at a time and in the order in which they were sent, which is the daemon's, so that a planner that

@@ -26,7 +26,7 @@ public enum RecordedEvent: Sendable {
         public var noiseSeed: UInt64
         /// The actions as they were sampled, before a robot's limits, and those beyond, one after the other: [k, actionDim].
         public var actions: [Float]
-        /// The actions that were given rather than sampled, [k, actionDim]; see ``PlanningRequest/frozen``.
+        /// The actions that were given rather than sampled, [k, actionDim]; see `PlanningRequest/frozen`.
         public var frozen: [Float] = []
         /// The message's `quality`: a `coarse` chunk depends on how fast the machine was.
         public var quality: ChunkQuality

@@ -88,7 +88,7 @@ extension RecordedSchema {
         return .object(policy.features.map { Property($0.name, .numbers) })
     }
 
-    /// The daemon's statistics: a property for each counter that ``DaemonStatistics`` encodes.
+    /// The daemon's statistics: a property for each counter that `DaemonStatistics` encodes.
     package static let statistics: RecordedSchema = {
         var example = DaemonStatistics()
         for stage in DaemonStatistics.stages {
