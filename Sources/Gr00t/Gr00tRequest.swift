@@ -2,7 +2,7 @@ import ForeignText
 import Robotics
 import Wire
 
-/// What a client of a GR00T policy server asks, in the messages of any ``Gr00tVersion``.
+/// What a client of a GR00T policy server asks, in the messages of any `Gr00tVersion`.
 public enum Gr00tRequest: Sendable, Hashable {
     /// Are you there?
     case ping
