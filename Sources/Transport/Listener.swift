@@ -16,7 +16,7 @@ public final class Listener {
     /// Connects to the endpoint at which a daemon publishes.
     ///
     /// - Parameters:
-    ///   - topics: prefixes of topics, as `RobotID/commandTopic` and ``Topic/status``.
+    ///   - topics: prefixes of topics, as `RobotID.commandTopic` and `Topic.status`.
     ///   - endpoint: as libzmq writes it, for example `tcp://127.0.0.1:5556`.
     ///   - context: that the socket belongs to.
     ///   - security: the keys for a daemon that asks for them.
