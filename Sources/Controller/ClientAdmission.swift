@@ -11,7 +11,7 @@ final class ClientAdmission: Sendable {
     private let logger: Logger
 
     /// Nil where the configuration has no security.
-    /// - Throws: ``ZeroMQError`` where the context has an authority already.
+    /// - Throws: `ZeroMQError` where the context has an authority already.
     init?(
         configuration: DaemonConfiguration,
         context: ZeroMQContext,

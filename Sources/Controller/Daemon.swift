@@ -34,7 +34,7 @@ public final class Daemon: Sendable {
     /// - Parameters:
     ///   - context: the context to make the sockets in; a new one unless given.
     ///   - makePlanner: called by ``start()`` on the planner's thread, which alone uses what it returns.
-    /// - Throws: ``ZeroMQError`` where the system has no descriptor left, or, with `security`, where the context has a
+    /// - Throws: `ZeroMQError` where the system has no descriptor left, or, with `security`, where the context has a
     ///   ``CurveAuthority`` already.
     public init<Planner: ChunkPlanner>(
         configuration: DaemonConfiguration,
@@ -96,7 +96,7 @@ public final class Daemon: Sendable {
     ///
     /// - Returns: the endpoints, with wildcard ports resolved.
     /// - Throws: what `makePlanner` throws; ``Gr00tMappingError`` where a mapping does not go with the policy;
-    ///   ``ZeroMQError`` where an endpoint cannot be bound or connected; ``RealTimePriorityError`` where the priority is not
+    ///   `ZeroMQError` where an endpoint cannot be bound or connected; ``RealTimePriorityError`` where the priority is not
     ///   to be had any more; ``DaemonStopped`` if the daemon is asked to end before it serves.
     @discardableResult
     public func start() throws -> InfoMessage.Endpoints {
@@ -150,7 +150,7 @@ public final class Daemon: Sendable {
     }
 
     /// Waits until the daemon has ended: after ``requestStop()``, or because a socket failed.
-    /// - Throws: ``ZeroMQError`` where a socket failed.
+    /// - Throws: `ZeroMQError` where a socket failed.
     public func waitUntilStopped() throws(ZeroMQError) {
         guard startFlag.isSet else { return }
         let failure = socketsEnded.wait()

@@ -15,7 +15,7 @@ struct DaemonSockets {
     /// The addresses, with wildcard ports resolved.
     let endpoints: InfoMessage.Endpoints
 
-    /// - Throws: ``ZeroMQError`` if an address cannot be bound or connected.
+    /// - Throws: `ZeroMQError` if an address cannot be bound or connected.
     init(
         configuration: DaemonConfiguration,
         policy: PolicyDescription,

@@ -40,7 +40,7 @@ struct Gr00tEndpoint {
 
     /// Binds the socket that the daemon's configuration asks for; nil where it asks for none.
     ///
-    /// - Throws: ``ZeroMQError`` where the address cannot be bound.
+    /// - Throws: `ZeroMQError` where the address cannot be bound.
     init?(
         configuration daemon: DaemonConfiguration,
         policy: PolicyDescription,

@@ -22,7 +22,7 @@ struct ObservationFrames {
     private let body: [UInt8]
 
     /// - Parameter longestObservation: the most bytes that an observation may have.
-    /// - Throws: ``MessageError`` `bad_frames` and `too_large`.
+    /// - Throws: `MessageError` `bad_frames` and `too_large`.
     init(_ message: ReceivedMessage, longestObservation: Int) throws(MessageError) {
         let last = message.frames.count - 1
         guard last <= 1 else { throw MessageError(.badFrames, "more than 2 frames, \(Self.expected)") }
@@ -45,7 +45,7 @@ struct ObservationFrames {
     }
 
     /// The observation.
-    /// - Throws: ``MessageError`` if it cannot be read, or the topic is another robot's.
+    /// - Throws: `MessageError` if it cannot be read, or the topic is another robot's.
     func decode(limits: MessagePackLimits) throws(MessageError) -> RobotObservation {
         let observation = try RobotObservation(decoding: body, limits: limits)
         if let topic, topic != observation.robot.observationTopic {

@@ -75,7 +75,7 @@ final class ObservationIntake {
     /// - Parameters:
     ///   - preceding: observations that come before it in the history, oldest first.
     ///   - destination: where its chunk is to go.
-    /// - Throws: ``MessageError`` if it is not taken; the history is as before then.
+    /// - Throws: `MessageError` if it is not taken; the history is as before then.
     func accept(
         _ received: RobotObservation,
         preceding: [[String: [Float]]] = [],

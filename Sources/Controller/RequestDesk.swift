@@ -201,7 +201,7 @@ final class RequestDesk {
     /// - Parameters:
     ///   - seen: the number of the newest stop that whoever asks has seen.
     ///   - connection: the connection that asks for it.
-    /// - Throws: ``MessageError`` if the robot was stopped later, or may have been.
+    /// - Throws: `MessageError` if the robot was stopped later, or may have been.
     private func resume(_ robot: RobotID?, seen: UInt64?, connection: [UInt8]?) throws(MessageError) -> Int {
         try robots.pilots.newestStop(of: robot).check(seen: seen, by: connection)
         let nowNs = Clock.monotonicNs()

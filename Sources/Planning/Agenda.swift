@@ -100,7 +100,7 @@ package struct Agenda {
     ///   - preceding: observations that enter the history before it, oldest first.
     ///   - destination: where its chunk would go.
     ///   - receivedNs: the monotonic clock when it had been read from its socket.
-    /// - Throws: ``MessageError`` `stale`, and `busy` if too many predictions wait; the history is as before then.
+    /// - Throws: `MessageError` `stale`, and `busy` if too many predictions wait; the history is as before then.
     package mutating func receive(
         _ observation: RobotObservation,
         preceding: [[String: [Float]]] = [],
