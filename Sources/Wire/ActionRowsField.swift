@@ -1,15 +1,15 @@
 import Robotics
 
 extension ActionRows {
-    /// Reads a field that may be left out: an array, or a list of actions. An empty list is no actions.
+    /// Reads an array, or a list of actions. An empty list is no actions.
     ///
     /// - Parameter actionDim: the numbers that an action must have; nil: any from 1.
     static func decode(
         _ fields: FieldReader,
         _ name: String,
         actionDim: Int? = nil
-    ) throws(MessageError) -> ActionRows? {
-        guard let value = fields.optional(name) else { return nil }
+    ) throws(MessageError) -> ActionRows {
+        let value = try fields.value(name)
         guard value != .array([]) else { return ActionRows([], actionDim: actionDim ?? 1) }
         let (elements, shape) = try NumericArray.decode(value, field: name)
         guard shape.count == 2, shape[1] > 0, actionDim == nil || shape[1] == actionDim else {
@@ -21,8 +21,13 @@ extension ActionRows {
         }
         return ActionRows(elements, actionDim: shape[1])
     }
+}
 
-    func encode(keys: ArrayKeys = .binary, to encoder: borrowing MessagePackEncoder) {
-        NumericArray.encode(values, shape: [steps, actionDim], keys: keys, to: encoder)
+extension FieldCoding<ActionRows> {
+    /// Actions of any size.
+    static let actionRows = Self(kind: .array) {
+        .array($0.values, shape: [$0.steps, $0.actionDim])
+    } read: { (fields, name) throws(MessageError) in
+        try ActionRows.decode(fields, name)
     }
 }

@@ -1,15 +1,16 @@
 import ForeignText
 import Robotics
 
-extension FieldReader {
-    /// The form that a robot asks for in `array_keys`; nil if it does not ask.
-    func arrayKeys() throws(MessageError) -> ArrayKeys? {
-        guard optional("array_keys") != nil else { return nil }
-        let text = try string("array_keys")
+extension FieldCoding<ArrayKeys> {
+    /// The form that a robot asks for.
+    static let arrayKeys = Self(kind: .choice(ArrayKeys.allCases.map(\.rawValue))) {
+        .string($0.rawValue)
+    } read: { (fields, name) throws(MessageError) in
+        let text = try fields.string(name)
         guard let keys = ArrayKeys(rawValue: text) else {
             throw MessageError(
                 .outOfRange,
-                field: path(of: "array_keys"),
+                field: fields.path(of: name),
                 "found \"\(printable(text, limit: 32))\", expected \"bin\" or \"str\""
             )
         }

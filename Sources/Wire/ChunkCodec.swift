@@ -1,14 +1,141 @@
 import Robotics
 
 extension RobotChunk {
+    /// The fields of a chunk.
+    package static let table = MessageTable(unread, content + sampled + timed)
+
+    private static let unread = RobotChunk(
+        robot: .unread,
+        episode: .number(0),
+        sequence: 0,
+        timeNs: 0,
+        firstStep: 0,
+        actions: [],
+        actionSteps: 0,
+        actionDim: 0,
+        noiseSeed: 0,
+        sampling: Sampling(solver: "", steps: 0, method: .sequential, iterations: 0, evaluations: 0),
+        timing: Timing(receivedNs: 0)
+    )
+
+    private static let content: [MessageField<RobotChunk>] = [
+        .required("robot", \.robot, .robot, "that of the observation that the chunk answers"),
+        .required("episode", \.episode, .episode, "likewise"),
+        .required("sequence", \.sequence, .unsigned, "likewise"),
+        .required("time_ns", \.timeNs, .unsigned, "likewise"),
+        .required(
+            "first_step",
+            \.firstStep,
+            .unsigned,
+            "the control step at which the first action applies: the observation's `sequence`"
+        ),
+        MessageField(
+            FieldDescription(
+                "action",
+                .floatArray,
+                "[n_action_steps, action_dim], in the robot's units; row i is for step `first_step` + i"
+            )
+        ) {
+            .array($0.actions, shape: [$0.actionSteps, $0.actionDim])
+        } read: { (fields, chunk) throws(MessageError) in
+            try chunk.readActions(fields)
+        },
+        .furtherActions(
+            "beyond",
+            \.beyond,
+            "[k, action_dim]: the actions predicted to follow, row i for step `first_step` + n_action_steps + i"
+        ),
+        .furtherActions(
+            "frozen",
+            \.frozen,
+            """
+            [k, action_dim]: the actions that were given, not sampled, for steps `first_step` ... `first_step` + k - 1; \
+            `action` begins with them
+            """
+        ),
+        .required("noise_seed", \.noiseSeed, .unsigned, "the seed of the sampling noise"),
+    ]
+
+    private static let sampled: [MessageField<RobotChunk>] = [
+        .required("solver", \.sampling.solver, .string, "`ddpm`, `ddim` or `dpmsolver++`"),
+        .required("steps", \.sampling.steps, .count, "denoising steps"),
+        .required("method", \.sampling.method, .choice, "`sequential`, `quasi-newton` or `paradigms`"),
+        .required(
+            "window",
+            \.sampling.window,
+            .count,
+            "a parallel method's window in steps; 1 where sequential"
+        ),
+        .required(
+            "tolerance",
+            \.sampling.tolerance,
+            .float,
+            """
+            a parallel method's tolerance: quasi-newton in normalised action units, paradigms in standard deviations of a \
+            step's noise; 0 where sequential
+            """
+        ),
+        .required("iterations", \.sampling.iterations, .count, "passes of the network, one after the other"),
+        .required(
+            "evaluations",
+            \.sampling.evaluations,
+            .count,
+            "(sample, timestep) pairs that went through the network"
+        ),
+        .required(
+            "residual",
+            \.sampling.residual,
+            .float,
+            "what was neglected, in the tolerance's unit; 0 where sequential"
+        ),
+        .required(
+            "quality",
+            \.sampling.quality,
+            .choice,
+            """
+            `exact`: the sequential chunk; `converged`: that within the tolerance; `coarse`: finished in long steps to keep the \
+            budget
+            """
+        ),
+        .required(
+            "coarse_steps",
+            \.sampling.coarseSteps,
+            .count,
+            "the long steps of a coarse chunk; 0 for the others"
+        ),
+    ]
+
+    /// The fields that are known last.
+    private static let timed: [MessageField<RobotChunk>] = [
+        .required("stages_ns", \.timing.stages, .map(Stages.table), "time spent in each stage, see below"),
+        .required(
+            "received_ns",
+            \.timing.receivedNs,
+            .unsigned,
+            "the daemon's monotonic clock when it had read the observation"
+        ),
+        .required(
+            "published_ns",
+            \.timing.publishedNs,
+            .unsigned,
+            "the daemon's monotonic clock when the chunk was packed"
+        ),
+        .required(
+            "wall_ns",
+            \.timing.wallNs,
+            .unsigned,
+            "the daemon's wall clock (since 1970, UTC) at that moment"
+        ),
+    ]
+
     /// Reads a published chunk.
     public init(decoding bytes: [UInt8], limits: MessagePackLimits = .standard) throws(MessageError) {
         let envelope = try Envelope(bytes, limits: limits)
         try envelope.expect("chunk")
-        try self.init(envelope.fields)
+        self = try Self.table.read(envelope.fields)
     }
 
-    init(_ fields: FieldReader) throws(MessageError) {
+    private mutating func readActions(_ fields: FieldReader) throws(MessageError) {
         let (actions, shape) = try NumericArray.decode(fields.value("action"), field: "action")
         // An array of no numbers may claim any number of steps, which a reader would walk one by one.
         guard shape.count == 2, !actions.isEmpty else {
@@ -18,21 +145,7 @@ extension RobotChunk {
                 "found \(shape), expected [n_action_steps, action_dim], each from 1 up"
             )
         }
-        try self.init(
-            robot: fields.robot(),
-            episode: fields.episode(),
-            sequence: fields.unsigned("sequence"),
-            timeNs: fields.unsigned("time_ns"),
-            firstStep: fields.unsigned("first_step"),
-            actions: actions,
-            actionSteps: shape[0],
-            actionDim: shape[1],
-            beyond: ActionRows.decode(fields, "beyond", actionDim: shape[1])?.values ?? [],
-            frozen: ActionRows.decode(fields, "frozen", actionDim: shape[1])?.values ?? [],
-            noiseSeed: fields.unsigned("noise_seed"),
-            sampling: Sampling(fields),
-            timing: Timing(fields)
-        )
+        (self.actions, actionSteps, actionDim) = (actions, shape[0], shape[1])
     }
 
     /// The message as published.
@@ -48,120 +161,54 @@ extension RobotChunk {
         finish: (inout Timing) -> Void = { _ in }
     ) -> [UInt8] {
         let encoder = MessagePackEncoder()
-        let optional = [request != nil, !beyond.isEmpty, !frozen.isEmpty].count { $0 }
-        encoder.message("chunk", fields: 21 + optional)
-        if let request {
-            encoder.string("request")
-            encoder.unsigned(request)
-        }
-        encoder.string("robot")
-        encoder.string(robot.text)
-        encoder.string("episode")
-        encoder.episode(episode)
-        encoder.string("sequence")
-        encoder.unsigned(sequence)
-        encoder.string("time_ns")
-        encoder.unsigned(timeNs)
-        encoder.string("first_step")
-        encoder.unsigned(firstStep)
-        encoder.string("action")
-        NumericArray.encode(actions, shape: [actionSteps, actionDim], keys: arrayKeys, to: encoder)
-        if !beyond.isEmpty {
-            encoder.string("beyond")
-            ActionRows(beyond, actionDim: actionDim).encode(keys: arrayKeys, to: encoder)
-        }
-        if !frozen.isEmpty {
-            encoder.string("frozen")
-            ActionRows(frozen, actionDim: actionDim).encode(keys: arrayKeys, to: encoder)
-        }
-        encoder.string("noise_seed")
-        encoder.unsigned(noiseSeed)
-        encode(sampling, to: encoder)
+        encoder.begin("chunk", request: request, fields: Self.table.count(in: self))
+        encoder.fields(Self.content, of: self, arrayKeys: arrayKeys)
+        encoder.fields(Self.sampled, of: self)
         finish(&timing)
-        encode(timing, to: encoder)
+        encoder.fields(Self.timed, of: self)
         return encoder.bytes
     }
+}
 
-    private func encode(_ sampling: Sampling, to encoder: borrowing MessagePackEncoder) {
-        encoder.string("solver")
-        encoder.string(sampling.solver)
-        encoder.string("steps")
-        encoder.integer(Int64(sampling.steps))
-        encoder.string("method")
-        encoder.string(sampling.method.rawValue)
-        encoder.string("window")
-        encoder.integer(Int64(sampling.window))
-        encoder.string("tolerance")
-        encoder.float(sampling.tolerance)
-        encoder.string("iterations")
-        encoder.integer(Int64(sampling.iterations))
-        encoder.string("evaluations")
-        encoder.integer(Int64(sampling.evaluations))
-        encoder.string("residual")
-        encoder.float(sampling.residual)
-        encoder.string("quality")
-        encoder.string(sampling.quality.rawValue)
-        encoder.string("coarse_steps")
-        encoder.integer(Int64(sampling.coarseSteps))
-    }
-
-    private func encode(_ timing: Timing, to encoder: borrowing MessagePackEncoder) {
-        let stages = timing.stages
-        encoder.string("stages_ns")
-        encoder.map(6)
-        encoder.string("decode")
-        encoder.unsigned(stages.decode)
-        encoder.string("queue")
-        encoder.unsigned(stages.queue)
-        encoder.string("condition")
-        encoder.unsigned(stages.condition)
-        encoder.string("sample")
-        encoder.unsigned(stages.sample)
-        encoder.string("encode")
-        encoder.unsigned(stages.encode)
-        encoder.string("total")
-        encoder.unsigned(stages.total)
-        encoder.string("received_ns")
-        encoder.unsigned(timing.receivedNs)
-        encoder.string("published_ns")
-        encoder.unsigned(timing.publishedNs)
-        encoder.string("wall_ns")
-        encoder.unsigned(timing.wallNs)
+extension MessageField<RobotChunk> {
+    /// Whole actions of the same size as the chunk's others, which have been read before.
+    fileprivate static func furtherActions(
+        _ name: String,
+        _ path: WritableKeyPath<RobotChunk, [Float]> & Sendable,
+        _ meaning: String
+    ) -> MessageField {
+        MessageField(FieldDescription(name, .floatArray, isOptional: true, meaning)) { chunk in
+            let numbers = chunk[keyPath: path]
+            guard !numbers.isEmpty else { return nil }
+            return .array(numbers, shape: [numbers.count / chunk.actionDim, chunk.actionDim])
+        } read: { (fields, chunk) throws(MessageError) in
+            guard fields.optional(name) != nil else { return }
+            chunk[keyPath: path] = try ActionRows.decode(fields, name, actionDim: chunk.actionDim).values
+        }
     }
 }
 
-extension RobotChunk.Sampling {
-    fileprivate init(_ fields: FieldReader) throws(MessageError) {
-        try self.init(
-            solver: fields.string("solver"),
-            steps: fields.count("steps"),
-            method: fields.choice("method"),
-            window: fields.count("window"),
-            tolerance: fields.double("tolerance"),
-            iterations: fields.count("iterations"),
-            evaluations: fields.count("evaluations"),
-            residual: fields.double("residual"),
-            quality: fields.choice("quality"),
-            coarseSteps: fields.count("coarse_steps")
-        )
-    }
-}
-
-extension RobotChunk.Timing {
-    fileprivate init(_ fields: FieldReader) throws(MessageError) {
-        let stages = try fields.fields("stages_ns")
-        try self.init(
-            stages: RobotChunk.Stages(
-                decode: stages.unsigned("decode"),
-                queue: stages.unsigned("queue"),
-                condition: stages.unsigned("condition"),
-                sample: stages.unsigned("sample"),
-                encode: stages.unsigned("encode"),
-                total: stages.unsigned("total")
+extension RobotChunk.Stages {
+    /// The stages, in the order in which a chunk goes through them.
+    package static let table = MessageTable(
+        RobotChunk.Stages(),
+        [
+            .required(
+                "decode",
+                \.decode,
+                .unsigned,
+                "unpacking the observation, checking it and adding it to the history"
             ),
-            receivedNs: fields.unsigned("received_ns"),
-            publishedNs: fields.unsigned("published_ns"),
-            wallNs: fields.unsigned("wall_ns")
-        )
-    }
+            .required("queue", \.queue, .unsigned, "waiting for the planner"),
+            .required(
+                "condition",
+                \.condition,
+                .unsigned,
+                "normalising the history and preparing the network's condition"
+            ),
+            .required("sample", \.sample, .unsigned, "the denoising steps"),
+            .required("encode", \.encode, .unsigned, "unnormalising, hand-over and packing"),
+            .required("total", \.total, .unsigned, "the sum of the others: `published_ns` - `received_ns`"),
+        ]
+    )
 }

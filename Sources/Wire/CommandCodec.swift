@@ -1,28 +1,91 @@
 import Robotics
 
 extension RobotCommand {
+    /// The fields of a command.
+    package static let table = MessageTable(
+        RobotCommand(
+            robot: .unread,
+            episode: .number(0),
+            tick: 0,
+            step: 0,
+            timeNs: 0,
+            action: [],
+            sequence: 0,
+            state: .running,
+            isLimited: false,
+            publishedNs: 0,
+            wallNs: 0
+        ),
+        [
+            .required("robot", \.robot, .robot, "whose it is"),
+            .required("episode", \.episode, .episode, "that of the newest observation"),
+            .required(
+                "tick",
+                \.tick,
+                .unsigned,
+                """
+                counts the periods of `command_hz` in the episode, from about control step 0 on; rises from one command to the \
+                next. A gap says how many commands were left out
+                """
+            ),
+            .required(
+                "step",
+                \.step,
+                .float,
+                "the control step that the command is for, with the part of it that is over"
+            ),
+            .required(
+                "time_ns",
+                \.timeNs,
+                .unsigned,
+                """
+                when it is to take effect: the moment at which it was computed, by the clock of the observations' `time_ns`. \
+                Limits hold by the differences of these times
+                """
+            ),
+            MessageField(
+                FieldDescription("action", .floatArray, "[action_dim], in the robot's units, within its limits")
+            ) {
+                .array($0.action, shape: [$0.action.count])
+            } read: { (fields, command) throws(MessageError) in
+                let (action, shape) = try NumericArray.decode(fields.value("action"), field: "action")
+                guard shape.count == 1 else {
+                    throw MessageError(
+                        .badArray,
+                        field: "action.shape",
+                        "found \(shape), expected [action_dim]"
+                    )
+                }
+                command.action = action
+            },
+            .required("sequence", \.sequence, .unsigned, "the observation that the chunk in force answers"),
+            .required(
+                "state",
+                \.state,
+                .choice,
+                "`running`, or `holding`: the robot is brought to rest and kept there"
+            ),
+            .required("limited", \.isLimited, .bool, "whether a limit changed the action"),
+            .required(
+                "published_ns",
+                \.publishedNs,
+                .unsigned,
+                "the daemon's monotonic clock when the command was packed"
+            ),
+            .required(
+                "wall_ns",
+                \.wallNs,
+                .unsigned,
+                "the daemon's wall clock (since 1970, UTC) at that moment"
+            ),
+        ]
+    )
+
     /// Reads a published command.
     public init(decoding bytes: [UInt8], limits: MessagePackLimits = .standard) throws(MessageError) {
         let envelope = try Envelope(bytes, limits: limits)
         try envelope.expect("command")
-        let fields = envelope.fields
-        let (action, shape) = try NumericArray.decode(fields.value("action"), field: "action")
-        guard shape.count == 1 else {
-            throw MessageError(.badArray, field: "action.shape", "found \(shape), expected [action_dim]")
-        }
-        try self.init(
-            robot: fields.robot(),
-            episode: fields.episode(),
-            tick: fields.unsigned("tick"),
-            step: fields.double("step"),
-            timeNs: fields.unsigned("time_ns"),
-            action: action,
-            sequence: fields.unsigned("sequence"),
-            state: fields.choice("state"),
-            isLimited: fields.bool("limited"),
-            publishedNs: fields.unsigned("published_ns"),
-            wallNs: fields.unsigned("wall_ns")
-        )
+        self = try Self.table.read(envelope.fields)
     }
 
     /// The message as published.
@@ -30,29 +93,7 @@ extension RobotCommand {
     /// - Parameter arrayKeys: how the keys of arrays are packed.
     public func encoded(arrayKeys: ArrayKeys = .binary) -> [UInt8] {
         let encoder = MessagePackEncoder()
-        encoder.message("command", fields: 11)
-        encoder.string("robot")
-        encoder.string(robot.text)
-        encoder.string("episode")
-        encoder.episode(episode)
-        encoder.string("tick")
-        encoder.unsigned(tick)
-        encoder.string("step")
-        encoder.float(step)
-        encoder.string("time_ns")
-        encoder.unsigned(timeNs)
-        encoder.string("action")
-        NumericArray.encode(action, shape: [action.count], keys: arrayKeys, to: encoder)
-        encoder.string("sequence")
-        encoder.unsigned(sequence)
-        encoder.string("state")
-        encoder.string(state.rawValue)
-        encoder.string("limited")
-        encoder.bool(isLimited)
-        encoder.string("published_ns")
-        encoder.unsigned(publishedNs)
-        encoder.string("wall_ns")
-        encoder.unsigned(wallNs)
+        encoder.message("command", Self.table, of: self, arrayKeys: arrayKeys)
         return encoder.bytes
     }
 }

@@ -98,89 +98,112 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
 }
 
 extension DaemonStatistics {
-    var messagePack: MessagePackValue {
-        func counts(_ counts: [String: UInt64]) -> MessagePackValue {
-            .map(MessagePackMap(sorted: counts.mapValues { .unsigned($0) }))
-        }
-        let latencies = latencyNs.mapValues { latency in
-            MessagePackValue.map(
-                MessagePackMap([
-                    "count": .unsigned(latency.count),
-                    "sum": .unsigned(latency.sum),
-                    "p50": .unsigned(latency.p50),
-                    "p90": .unsigned(latency.p90),
-                    "p99": .unsigned(latency.p99),
-                    "max": .unsigned(latency.max),
-                ])
-            )
-        }
-        return .map(
-            MessagePackMap([
-                "uptime_ns": .unsigned(uptimeNs),
-                "robots": .unsigned(robots),
-                "observations": .unsigned(observations),
-                "duplicate_observations": .unsigned(duplicateObservations),
-                "stale_observations": .unsigned(staleObservations),
-                "superseded_observations": .unsigned(supersededObservations),
-                "dropped_observations": .unsigned(droppedObservations),
-                "requests": counts(requests),
-                "rejected_messages": counts(rejectedMessages),
-                "chunks": .unsigned(chunks),
-                "predictions": .unsigned(predictions),
-                "late_chunks": .unsigned(lateChunks),
-                "coarse_chunks": .unsigned(coarseChunks),
-                "commands": .unsigned(commands),
-                "limit_violations": .unsigned(limitViolations),
-                "planner_errors": .unsigned(plannerErrors),
-                "unrecorded_messages": .unsigned(unrecordedMessages),
-                "lost_log_lines": .unsigned(lostLogLines),
-                "latency_ns": .map(MessagePackMap(sorted: latencies)),
-            ])
-        )
-    }
-
-    init(_ fields: FieldReader) throws(MessageError) {
-        uptimeNs = try fields.unsigned("uptime_ns")
-        robots = try fields.unsigned("robots")
-        observations = try fields.unsigned("observations")
-        duplicateObservations = try fields.unsigned("duplicate_observations")
-        staleObservations = try fields.unsigned("stale_observations")
-        supersededObservations = try fields.unsigned("superseded_observations")
-        droppedObservations = try fields.unsigned("dropped_observations")
-        for key in try fields.map("requests").keys {
-            requests[key] = try fields.fields("requests").unsigned(key)
-        }
-        for key in try fields.map("rejected_messages").keys {
-            rejectedMessages[key] = try fields.fields("rejected_messages").unsigned(key)
-        }
-        chunks = try fields.unsigned("chunks")
-        predictions = try fields.unsigned("predictions")
-        lateChunks = try fields.unsigned("late_chunks")
-        coarseChunks = try fields.unsigned("coarse_chunks")
-        commands = try fields.unsigned("commands")
-        limitViolations = try fields.unsigned("limit_violations")
-        plannerErrors = try fields.unsigned("planner_errors")
-        unrecordedMessages = try fields.unsigned("unrecorded_messages")
-        // Daemons of before do not count them.
-        lostLogLines = try fields.optional("lost_log_lines") == nil ? 0 : fields.unsigned("lost_log_lines")
-        for stage in try fields.map("latency_ns").keys {
-            let latency = try fields.fields("latency_ns").fields(stage)
-            latencyNs[stage] = try Latency(
-                count: latency.unsigned("count"),
-                sum: latency.optional("sum") == nil ? 0 : latency.unsigned("sum"),
-                p50: latency.unsigned("p50"),
-                p90: latency.unsigned("p90"),
-                p99: latency.unsigned("p99"),
-                max: latency.unsigned("max")
-            )
-        }
-    }
+    /// The fields of the statistics.
+    package static let table = MessageTable(
+        DaemonStatistics(),
+        [
+            .required("uptime_ns", \.uptimeNs, .unsigned, "since the start"),
+            .required("robots", \.robots, .unsigned, "robots whose history is kept"),
+            .required("observations", \.observations, .unsigned, "observations that entered a history"),
+            .required(
+                "duplicate_observations",
+                \.duplicateObservations,
+                .unsigned,
+                "observations received again"
+            ),
+            .required(
+                "stale_observations",
+                \.staleObservations,
+                .unsigned,
+                "observations older than the newest of their episode"
+            ),
+            .required(
+                "superseded_observations",
+                \.supersededObservations,
+                .unsigned,
+                "observations overtaken by a newer one before their turn"
+            ),
+            .required(
+                "dropped_observations",
+                \.droppedObservations,
+                .unsigned,
+                "observations superseded or over the rate limit"
+            ),
+            .required(
+                "requests",
+                \.requests,
+                .counters,
+                "requests understood, by type; those of the [GR00T endpoint](GR00T.md) as `gr00t.get_action` and so on"
+            ),
+            .required(
+                "rejected_messages",
+                \.rejectedMessages,
+                .counters,
+                "messages that could not be used, by code"
+            ),
+            .required("chunks", \.chunks, .unsigned, "chunks published"),
+            .required("predictions", \.predictions, .unsigned, "`predict` requests answered with a chunk"),
+            .required(
+                "late_chunks",
+                \.lateChunks,
+                .unsigned,
+                "chunks and predictions that were ready later than the budget"
+            ),
+            .required(
+                "coarse_chunks",
+                \.coarseChunks,
+                .unsigned,
+                "chunks and predictions finished in long steps, to keep the budget"
+            ),
+            .required("commands", \.commands, .unsigned, "commands published"),
+            .required(
+                "limit_violations",
+                \.limitViolations,
+                .unsigned,
+                "commands and chunks that limits changed or held back"
+            ),
+            .required(
+                "planner_errors",
+                \.plannerErrors,
+                .unsigned,
+                "accepted observations on which the policy failed"
+            ),
+            .required(
+                "unrecorded_messages",
+                \.unrecordedMessages,
+                .unsigned,
+                "messages lost to the recording ([RECORDING.md](RECORDING.md))"
+            ),
+            .added(
+                "lost_log_lines",
+                \.lostLogLines,
+                .unsigned,
+                "lines lost to the log ([OPERATIONS.md](OPERATIONS.md#the-log))"
+            ),
+            .required(
+                "latency_ns",
+                \.latencyNs,
+                .maps(Latency.table),
+                """
+                for each stage of a chunk (those of `stages_ns`) a map, see below; the stage `overhead` is `decode` and \
+                `encode` together: what a chunk costs besides waiting and the policy
+                """
+            ),
+        ]
+    )
 }
 
-extension MessagePackMap {
-    /// The entries of a dictionary in the order of their keys.
-    fileprivate init(sorted entries: [String: MessagePackValue]) {
-        self.init()
-        for (key, value) in entries.sorted(by: { $0.key < $1.key }) { _ = append(key, value) }
-    }
+extension DaemonStatistics.Latency {
+    /// The figures of a distribution.
+    package static let table = MessageTable(
+        DaemonStatistics.Latency(count: 0, p50: 0, p90: 0, p99: 0, max: 0),
+        [
+            .required("count", \.count, .unsigned, "how many times were recorded"),
+            .added("sum", \.sum, .unsigned, "their sum"),
+            .required("p50", \.p50, .unsigned, "the median, like the others to three significant digits"),
+            .required("p90", \.p90, .unsigned, "the 90th percentile"),
+            .required("p99", \.p99, .unsigned, "the 99th percentile"),
+            .required("max", \.max, .unsigned, "the longest"),
+        ]
+    )
 }

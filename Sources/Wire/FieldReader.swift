@@ -18,6 +18,9 @@ package struct FieldReader {
         return path.isEmpty ? name : "\(path).\(name)"
     }
 
+    /// The names of the fields, in order.
+    package var names: [String] { map.keys }
+
     /// The value of a field that must be there; of a NumPy scalar what it holds.
     package func value(_ name: String) throws(MessageError) -> MessagePackValue {
         guard let value = map[name] else {
@@ -110,6 +113,16 @@ package struct FieldReader {
         let value = try value(name)
         guard case .array(let elements) = value else { throw wrongType(name, value, "an array") }
         return elements
+    }
+
+    /// An array of maps.
+    package func maps(_ name: String) throws(MessageError) -> [FieldReader] {
+        var readers: [FieldReader] = []
+        for element in try array(name) {
+            guard case .map(let map) = element else { throw wrongType(name, element, "maps") }
+            readers.append(FieldReader(map, path: path(of: name)))
+        }
+        return readers
     }
 
     package func strings(_ name: String) throws(MessageError) -> [String] {

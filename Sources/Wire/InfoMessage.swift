@@ -52,100 +52,107 @@ public struct InfoMessage: Sendable, Hashable {
         self.statistics = statistics
     }
 
-    var entries: KeyValuePairs<String, MessagePackValue> {
+    /// The fields of the reply.
+    package static let table = MessageTable(
+        InfoMessage(
+            daemonVersion: "",
+            policy: PolicyDescription(
+                name: "",
+                features: [],
+                horizon: 0,
+                nObsSteps: 0,
+                nActionSteps: 0,
+                actionDim: 0
+            ),
+            sampler: SamplerDescription(solver: "", steps: 0, method: .sequential, kernel: ""),
+            endpoints: Endpoints(observations: "", chunks: "", requests: ""),
+            statistics: DaemonStatistics()
+        ),
         [
-            "daemon_version": .string(daemonVersion),
-            "policy": .map(
-                MessagePackMap([
-                    "name": .string(policy.name),
-                    "features": .array(
-                        policy.features.map { feature in
-                            .map(
-                                MessagePackMap([
-                                    "name": .string(feature.name), "count": .count(feature.count),
-                                ])
-                            )
-                        }
-                    ),
-                    "horizon": .count(policy.horizon),
-                    "n_obs_steps": .count(policy.nObsSteps),
-                    "n_action_steps": .count(policy.nActionSteps),
-                    "action_dim": .count(policy.actionDim),
-                ])
+            .required("daemon_version", \.daemonVersion, .string, "the version of `denoised`"),
+            .required("policy", \.policy, .map(PolicyDescription.table), "what runs, see below"),
+            .required("sampler", \.sampler, .map(SamplerDescription.table), "how it is sampled, see below"),
+            .required(
+                "endpoints",
+                \.endpoints,
+                .map(Endpoints.table),
+                """
+                where the daemon bound or connected its sockets, see below; 0.0.0.0 and `[::]` stand for the host at which it \
+                was reached
+                """
             ),
-            "sampler": .map(
-                MessagePackMap([
-                    "solver": .string(sampler.solver),
-                    "steps": .count(sampler.steps),
-                    "method": .string(sampler.method.rawValue),
-                    "window": .count(sampler.window),
-                    "tolerance": .float(sampler.tolerance),
-                    "kernel": .string(sampler.kernel),
-                    "budget_ms": .float(sampler.budgetMs),
-                ])
+            .added(
+                "stop",
+                \.stop,
+                .unsigned,
+                "the number of the newest stop of any robot, 0 if there was none"
             ),
-            "endpoints": .map(endpoints.messagePack),
-            "stop": .unsigned(stop),
-            "statistics": statistics.messagePack,
+            .required(
+                "statistics",
+                \.statistics,
+                .map(DaemonStatistics.table),
+                "what the daemon has done since the start, see below"
+            ),
         ]
-    }
-
-    init(_ fields: FieldReader) throws(MessageError) {
-        daemonVersion = try fields.string("daemon_version")
-        let policy = try fields.fields("policy")
-        var features: [FeatureDescription] = []
-        for feature in try policy.array("features") {
-            guard case .map(let map) = feature else {
-                throw MessageError(
-                    .wrongType,
-                    field: "policy.features",
-                    "found \(feature.summary), expected maps"
-                )
-            }
-            let reader = FieldReader(map, path: "policy.features")
-            features.append(try FeatureDescription(name: reader.string("name"), count: reader.count("count")))
-        }
-        self.policy = try PolicyDescription(
-            name: policy.string("name"),
-            features: features,
-            horizon: policy.count("horizon"),
-            nObsSteps: policy.count("n_obs_steps"),
-            nActionSteps: policy.count("n_action_steps"),
-            actionDim: policy.count("action_dim")
-        )
-        let sampler = try fields.fields("sampler")
-        self.sampler = try SamplerDescription(
-            solver: sampler.string("solver"),
-            steps: sampler.count("steps"),
-            method: sampler.choice("method"),
-            window: sampler.count("window"),
-            tolerance: sampler.double("tolerance"),
-            kernel: sampler.string("kernel"),
-            budgetMs: sampler.double("budget_ms")
-        )
-        let endpoints = try fields.fields("endpoints")
-        self.endpoints = try Endpoints(
-            observations: endpoints.string("observations"),
-            chunks: endpoints.string("chunks"),
-            requests: endpoints.string("requests"),
-            gr00t: endpoints.optional("gr00t") == nil ? nil : endpoints.string("gr00t")
-        )
-        stop = fields.optional("stop") == nil ? 0 : try fields.unsigned("stop")
-        statistics = try DaemonStatistics(fields.fields("statistics"))
-    }
+    )
 }
 
 extension InfoMessage.Endpoints {
-    fileprivate var messagePack: MessagePackMap {
-        var map = MessagePackMap([
-            "observations": .string(observations), "chunks": .string(chunks), "requests": .string(requests),
-        ])
-        if let gr00t { _ = map.append("gr00t", .string(gr00t)) }
-        return map
-    }
+    /// The addresses.
+    package static let table = MessageTable(
+        InfoMessage.Endpoints(observations: "", chunks: "", requests: ""),
+        [
+            .required("observations", \.observations, .string, "where observations come in"),
+            .required("chunks", \.chunks, .string, "where chunks, commands and heartbeats go out"),
+            .required("requests", \.requests, .string, "where requests are answered"),
+            .optional("gr00t", \.gr00t, .string, "where clients of a GR00T policy server are answered"),
+        ]
+    )
 }
 
-extension MessagePackValue {
-    /// A number of things.
-    fileprivate static func count(_ value: Int) -> MessagePackValue { .unsigned(UInt64(value)) }
+extension PolicyDescription {
+    /// The policy's sizes.
+    package static let table = MessageTable(
+        PolicyDescription(name: "", features: [], horizon: 0, nObsSteps: 0, nActionSteps: 0, actionDim: 0),
+        [
+            .required("name", \.name, .string, "what people call it"),
+            .required("features", \.features, .list(FeatureDescription.table), "what an observation holds"),
+            .required("horizon", \.horizon, .count, "the control steps that one sample covers"),
+            .required("n_obs_steps", \.nObsSteps, .count, "the observations in the history"),
+            .required("n_action_steps", \.nActionSteps, .count, "the actions in a chunk"),
+            .required("action_dim", \.actionDim, .count, "the numbers in an action"),
+        ]
+    )
+}
+
+extension FeatureDescription {
+    /// A feature of an observation.
+    package static let table = MessageTable(
+        FeatureDescription(name: "", count: 0),
+        [
+            .required("name", \.name, .string, "its LeRobot name, such as `observation.state`"),
+            .required("count", \.count, .count, "how many numbers it has"),
+        ]
+    )
+}
+
+extension SamplerDescription {
+    /// The sampler's settings.
+    package static let table = MessageTable(
+        SamplerDescription(solver: "", steps: 0, method: .sequential, kernel: ""),
+        [
+            .required("solver", \.solver, .string, "`ddpm`, `ddim` or `dpmsolver++`"),
+            .required("steps", \.steps, .count, "denoising steps"),
+            .required("method", \.method, .choice, "`sequential`, `quasi-newton` or `paradigms`"),
+            .required("window", \.window, .count, "a parallel method's window in steps; 1 where sequential"),
+            .required(
+                "tolerance",
+                \.tolerance,
+                .float,
+                "a parallel method's tolerance, as in a chunk; 0 where sequential"
+            ),
+            .required("kernel", \.kernel, .string, "the network's precision and instruction set"),
+            .required("budget_ms", \.budgetMs, .float, "the latency that is kept, 0 where none is"),
+        ]
+    )
 }

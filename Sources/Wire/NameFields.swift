@@ -31,11 +31,11 @@ extension FieldReader {
     }
 }
 
+extension RobotID {
+    /// Stands in a message until its robot has been read.
+    static let unread = RobotID("unread")!
+}
+
 extension MessagePackEncoder {
-    package func episode(_ episode: EpisodeID) {
-        switch episode {
-        case .number(let number): unsigned(number)
-        case .name(let name): string(name)
-        }
-    }
+    package func episode(_ episode: EpisodeID) { pack(.episode(episode)) }
 }

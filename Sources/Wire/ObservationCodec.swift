@@ -2,89 +2,107 @@ import ForeignText
 import Robotics
 
 extension RobotObservation {
+    /// The fields of an observation, published or sent with `predict`.
+    package static let table = MessageTable(
+        RobotObservation(robot: .unread, episode: .number(0), sequence: 0, timeNs: 0, values: [:], replan: nil),
+        [
+            .required("robot", \.robot, .robot, "who saw it"),
+            .required("episode", \.episode, .episode, "a new one starts a fresh history"),
+            .required(
+                "sequence",
+                \.sequence,
+                .unsigned,
+                "the control step in the episode; rises from one observation to the next"
+            ),
+            .required(
+                "time_ns",
+                \.timeNs,
+                .unsigned,
+                """
+                when the observation was made, in nanoseconds of the robot's own clock; comes back with the chunk. Commands are \
+                timed by it. A robot file with `clock: monotonic` demands the monotonic clock of the daemon's machine, \
+                `clock: wall` the time since 1970, each within 10 s; see [ROBOTS.md](ROBOTS.md#time)
+                """
+            ),
+            .required(
+                "observation",
+                \.values,
+                .features,
+                "LeRobot feature name to array of shape [D]: exactly the policy's features (see `info`)"
+            ),
+            .optional(
+                "replan",
+                \.replan,
+                .bool,
+                """
+                true: a chunk is wanted; false: the observation enters the history only; left out: the daemon decides. It plans \
+                for each observation, or, for a robot that it sends commands to, as often as those need
+                """
+            ),
+            .optional(
+                "noise_seed",
+                \.noiseSeed,
+                .unsigned,
+                "the seed of the sampling noise; else the daemon derives it (see *Noise seed*)"
+            ),
+            .optional(
+                "session",
+                \.session,
+                .unsigned,
+                "a number that the process which speaks for the robot draws at its start, see *Sessions*"
+            ),
+            .optional(
+                "committed",
+                \.committed,
+                .actionRows,
+                """
+                [k, action_dim], k from 0 to horizon - n_obs_steps + 1: what the robot will carry out at steps `sequence` ... \
+                `sequence` + k - 1, before the chunk can take over. The chunk begins with these actions and the rest of it fits \
+                them ([SAMPLING.md](SAMPLING.md#part-of-the-chunk-is-known)); what the policy cannot express is clipped
+                """
+            ),
+            .optional(
+                "array_keys",
+                \.arrayKeys,
+                .arrayKeys,
+                """
+                how the keys of arrays are packed in the chunks and commands for this robot, or in the reply to this `predict`: \
+                `bin`, or `str` for a decoder that takes no other keys. Left out: `bin`
+                """
+            ),
+        ]
+    )
+
     /// Reads a published observation.
     public init(decoding bytes: [UInt8], limits: MessagePackLimits = .standard) throws(MessageError) {
         let envelope = try Envelope(bytes, limits: limits)
         try envelope.expect("observation")
-        try self.init(envelope.fields)
-    }
-
-    init(_ fields: FieldReader) throws(MessageError) {
-        let observation = try fields.map("observation")
-        var values = Dictionary<String, [Float]>(minimumCapacity: observation.count)
-        try observation.forEach { (name, value) throws(MessageError) in
-            let field = "observation.\(printable(name, limit: 128))"
-            let (elements, shape) = try NumericArray.decode(value, field: field)
-            guard shape.count == 1 else {
-                throw MessageError(.badArray, field: "\(field).shape", "found \(shape), expected one extent")
-            }
-            values[name] = elements
-        }
-        try self.init(
-            robot: fields.robot(),
-            episode: fields.episode(),
-            sequence: fields.unsigned("sequence"),
-            timeNs: fields.unsigned("time_ns"),
-            values: values,
-            replan: fields.optional("replan") == nil ? nil : fields.bool("replan"),
-            noiseSeed: fields.optional("noise_seed") == nil ? nil : fields.unsigned("noise_seed"),
-            session: fields.optional("session") == nil ? nil : fields.unsigned("session"),
-            committed: ActionRows.decode(fields, "committed"),
-            arrayKeys: fields.arrayKeys()
-        )
+        self = try Self.table.read(envelope.fields)
     }
 
     /// The message as published.
     public func encoded() -> [UInt8] {
         let encoder = MessagePackEncoder()
-        encode(type: "observation", request: nil, to: encoder)
+        encoder.message("observation", Self.table, of: self)
         return encoder.bytes
     }
+}
 
-    func encode(type: String, request: UInt64?, to encoder: borrowing MessagePackEncoder) {
-        let optional = [
-            request != nil, replan != nil, noiseSeed != nil, session != nil, committed != nil,
-            arrayKeys != nil,
-        ]
-        .count { $0 }
-        encoder.message(type, fields: 5 + optional)
-        if let request {
-            encoder.string("request")
-            encoder.unsigned(request)
+extension FieldCoding<[String: [Float]]> {
+    /// The numbers of each feature, by its name.
+    fileprivate static let features = Self(kind: .arrays) {
+        .map(sorted: $0) { .array($0, shape: [$0.count]) }
+    } read: { (fields, name) throws(MessageError) in
+        let features = try fields.map(name)
+        var values = Dictionary<String, [Float]>(minimumCapacity: features.count)
+        try features.forEach { (feature, value) throws(MessageError) in
+            let field = "\(name).\(printable(feature, limit: 128))"
+            let (elements, shape) = try NumericArray.decode(value, field: field)
+            guard shape.count == 1 else {
+                throw MessageError(.badArray, field: "\(field).shape", "found \(shape), expected one extent")
+            }
+            values[feature] = elements
         }
-        encoder.string("robot")
-        encoder.string(robot.text)
-        encoder.string("episode")
-        encoder.episode(episode)
-        encoder.string("sequence")
-        encoder.unsigned(sequence)
-        encoder.string("time_ns")
-        encoder.unsigned(timeNs)
-        encoder.string("observation")
-        encoder.map(values.count)
-        for (name, elements) in values.sorted(by: { $0.key < $1.key }) {
-            encoder.string(name)
-            NumericArray.encode(elements, shape: [elements.count], to: encoder)
-        }
-        if let replan {
-            encoder.string("replan")
-            encoder.bool(replan)
-        }
-        if let noiseSeed {
-            encoder.string("noise_seed")
-            encoder.unsigned(noiseSeed)
-        }
-        if let session {
-            encoder.string("session")
-            encoder.unsigned(session)
-        }
-        if let committed {
-            encoder.string("committed")
-            committed.encode(to: encoder)
-        }
-        if let arrayKeys {
-            encoder.string("array_keys")
-            encoder.string(arrayKeys.rawValue)
-        }
+        return values
     }
 }

@@ -51,7 +51,7 @@ public enum Reply: Sendable, Hashable {
         let number = fields.optional("request") == nil ? nil : try fields.unsigned("request")
         switch envelope.type {
         case "info":
-            return (number, .info(try InfoMessage(fields)))
+            return (number, .info(try InfoMessage.table.read(fields)))
         case "pong":
             let timeNs = fields.optional("time_ns") == nil ? nil : try fields.unsigned("time_ns")
             let (monotonicNs, wallNs) = try (fields.unsigned("monotonic_ns"), fields.unsigned("wall_ns"))
@@ -59,7 +59,7 @@ public enum Reply: Sendable, Hashable {
         case "reset":
             return (number, .reset(robot: try fields.robot(), forgotten: try fields.bool("forgotten")))
         case "chunk":
-            return (number, .chunk(try RobotChunk(fields)))
+            return (number, .chunk(try RobotChunk.table.read(fields)))
         case "stop":
             return (number, .stop(try StopReply(fields)))
         case "resume":
@@ -85,11 +85,13 @@ public enum Reply: Sendable, Hashable {
     /// The message as sent, with the number that the client gave its request. A chunk is packed by
     /// ``RobotChunk/encode(request:finish:)``, which completes its timing.
     public func encoded(number: UInt64?) -> [UInt8] {
+        let encoder = MessagePackEncoder()
         var entries = MessagePackMap()
         if let number { _ = entries.append("request", .unsigned(number)) }
         switch self {
         case .info(let info):
-            for (key, value) in info.entries { _ = entries.append(key, value) }
+            encoder.message(type, request: number, InfoMessage.table, of: info)
+            return encoder.bytes
         case .pong(let timeNs, let monotonicNs, let wallNs):
             if let timeNs { _ = entries.append("time_ns", .unsigned(timeNs)) }
             _ = entries.append("monotonic_ns", .unsigned(monotonicNs))
@@ -109,7 +111,6 @@ public enum Reply: Sendable, Hashable {
             _ = entries.append("message", .string(error.message))
             if let field = error.field { _ = entries.append("field", .string(field)) }
         }
-        let encoder = MessagePackEncoder()
         encoder.message(type, entries)
         return encoder.bytes
     }

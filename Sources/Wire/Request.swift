@@ -51,7 +51,7 @@ public enum Request: Sendable, Hashable {
                 let episode = fields.optional("episode") == nil ? nil : try fields.episode()
                 return (number, .success(.reset(robot: robot, episode: episode)))
             case "predict":
-                return (number, .success(.predict(try RobotObservation(fields))))
+                return (number, .success(.predict(try RobotObservation.table.read(fields))))
             case "stop":
                 return (number, .success(.stop(robot: try fields.optionalRobot())))
             case "resume":
@@ -74,7 +74,7 @@ public enum Request: Sendable, Hashable {
     public func encoded(number: UInt64? = nil) -> [UInt8] {
         let encoder = MessagePackEncoder()
         if case .predict(let observation) = self {
-            observation.encode(type: type, request: number, to: encoder)
+            encoder.message(type, request: number, RobotObservation.table, of: observation)
             return encoder.bytes
         }
         var entries = MessagePackMap()

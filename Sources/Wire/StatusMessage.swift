@@ -32,84 +32,86 @@ public struct StatusMessage: Sendable, Hashable {
         self.warnings = warnings
     }
 
+    /// The fields of a heartbeat.
+    package static let table = MessageTable(
+        StatusMessage(monotonicNs: 0, wallNs: 0, robots: [:], statistics: DaemonStatistics()),
+        [
+            .required("monotonic_ns", \.monotonicNs, .unsigned, "the daemon's monotonic clock"),
+            .required("wall_ns", \.wallNs, .unsigned, "the daemon's wall clock (since 1970, UTC)"),
+            .required(
+                "robots",
+                \.robots,
+                .maps(RobotStatus.table),
+                "for each robot's id a map, see below; at most 256, those that are not idle first"
+            ),
+            .added(
+                "stop",
+                \.stop,
+                .unsigned,
+                "the number of the newest stop of any robot, 0 if there was none: see *stop, resume*"
+            ),
+            .required(
+                "statistics",
+                \.statistics,
+                .map(DaemonStatistics.table),
+                "as in `info`; percentiles are a second old or a little more"
+            ),
+            .unlessEmpty(
+                "warnings",
+                \.warnings,
+                .strings,
+                """
+                what is wrong and keeps no robot waiting, for people: that stops cannot be written, or that a robot's rate is \
+                not its robot file's
+                """
+            ),
+        ]
+    )
+
     /// Reads a published heartbeat.
     public init(decoding bytes: [UInt8], limits: MessagePackLimits = .standard) throws(MessageError) {
         let envelope = try Envelope(bytes, limits: limits)
         try envelope.expect("status")
-        let fields = envelope.fields
-        monotonicNs = try fields.unsigned("monotonic_ns")
-        wallNs = try fields.unsigned("wall_ns")
-        let robots = try fields.fields("robots")
-        self.robots = [:]
-        for id in try fields.map("robots").keys {
-            self.robots[id] = try RobotStatus(robots.fields(id))
-        }
-        stop = fields.optional("stop") == nil ? 0 : try fields.unsigned("stop")
-        statistics = try DaemonStatistics(fields.fields("statistics"))
-        guard fields.optional("warnings") != nil else { return }
-        warnings = try fields.strings("warnings")
+        self = try Self.table.read(envelope.fields)
     }
 
     /// The message as published.
     public func encoded() -> [UInt8] {
         let encoder = MessagePackEncoder()
-        encoder.message("status", fields: warnings.isEmpty ? 5 : 6)
-        encoder.string("monotonic_ns")
-        encoder.unsigned(monotonicNs)
-        encoder.string("wall_ns")
-        encoder.unsigned(wallNs)
-        encoder.string("robots")
-        encoder.map(robots.count)
-        for (id, robot) in robots.sorted(by: { $0.key < $1.key }) {
-            encoder.string(id)
-            robot.encode(to: encoder)
-        }
-        encoder.string("stop")
-        encoder.unsigned(stop)
-        encoder.string("statistics")
-        encoder.value(statistics.messagePack)
-        if !warnings.isEmpty {
-            encoder.string("warnings")
-            encoder.value(.array(warnings.map { .string($0) }))
-        }
+        encoder.message("status", Self.table, of: self)
         return encoder.bytes
     }
 }
 
 extension RobotStatus {
-    fileprivate init(_ fields: FieldReader) throws(MessageError) {
-        try self.init(
-            state: fields.choice("state"),
-            reason: fields.string("reason"),
-            forNs: fields.unsigned("for_ns"),
-            episode: fields.episode(),
-            sequence: fields.unsigned("sequence"),
-            silentNs: fields.unsigned("silent_ns"),
-            chunks: fields.unsigned("chunks"),
-            commands: fields.unsigned("commands"),
-            limitViolations: fields.unsigned("limit_violations")
-        )
-    }
-
-    fileprivate func encode(to encoder: borrowing MessagePackEncoder) {
-        encoder.map(9)
-        encoder.string("state")
-        encoder.string(state.rawValue)
-        encoder.string("reason")
-        encoder.string(reason)
-        encoder.string("for_ns")
-        encoder.unsigned(forNs)
-        encoder.string("episode")
-        encoder.episode(episode)
-        encoder.string("sequence")
-        encoder.unsigned(sequence)
-        encoder.string("silent_ns")
-        encoder.unsigned(silentNs)
-        encoder.string("chunks")
-        encoder.unsigned(chunks)
-        encoder.string("commands")
-        encoder.unsigned(commands)
-        encoder.string("limit_violations")
-        encoder.unsigned(limitViolations)
-    }
+    /// What a heartbeat says of a robot.
+    package static let table = MessageTable(
+        RobotStatus(
+            state: .idle,
+            reason: "",
+            forNs: 0,
+            episode: .number(0),
+            sequence: 0,
+            silentNs: 0,
+            chunks: 0,
+            commands: 0,
+            limitViolations: 0
+        ),
+        [
+            .required("state", \.state, .choice, "`idle`, `running`, `holding`, `stopped` or `faulted`"),
+            .required("reason", \.reason, .string, "what led to it, for people"),
+            .required("for_ns", \.forNs, .unsigned, "for how long"),
+            .required("episode", \.episode, .episode, "that of its newest observation"),
+            .required("sequence", \.sequence, .unsigned, "that of its newest observation"),
+            .required("silent_ns", \.silentNs, .unsigned, "the time since its newest observation"),
+            .required("chunks", \.chunks, .unsigned, "how many it was sent, predictions included"),
+            .required("commands", \.commands, .unsigned, "how many it was sent"),
+            .required(
+                "limit_violations",
+                \.limitViolations,
+                .unsigned,
+                "its commands and chunks that limits changed or held back"
+            ),
+        ]
+    )
 }

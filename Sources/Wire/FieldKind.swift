@@ -1,0 +1,69 @@
+/// What a field holds. The text is that of the type's column in docs/PROTOCOL.md.
+package indirect enum FieldKind: Sendable, Hashable, CustomStringConvertible {
+    case bool
+    /// A number of things, from 0 to 2^63 - 1.
+    case integer
+    /// An integer from 0 to 2^64 - 1.
+    case unsigned
+    case float
+    case string
+    /// One of these texts.
+    case choice([String])
+    case robot
+    case episode
+    /// Texts, one after the other.
+    case strings
+    /// Numbers with a shape, in any form that ``NumericArray`` reads.
+    case array
+    /// Numbers with a shape, which the daemon packs as `<f4`.
+    case floatArray
+    /// Arrays by name.
+    case arrays
+    /// Integers by name.
+    case counters
+    /// A map with these fields.
+    case map([FieldDescription])
+    /// Maps with these fields, by name.
+    case maps([FieldDescription])
+    /// Maps with these fields, one after the other.
+    case list([FieldDescription])
+
+    package var description: String {
+        switch self {
+        case .bool: "bool"
+        case .integer: "integer"
+        case .unsigned: "u64"
+        case .float: "float"
+        case .string, .choice: "string"
+        case .robot: "robot"
+        case .episode: "episode"
+        case .strings: "array of strings"
+        case .array: "array"
+        case .floatArray: "array `<f4`"
+        case .arrays: "map of arrays"
+        case .counters: "map of u64"
+        case .map: "map"
+        case .maps: "map of maps"
+        case .list: "array of maps"
+        }
+    }
+}
+
+/// A field as docs/PROTOCOL.md describes it.
+package struct FieldDescription: Sendable, Hashable {
+    /// Its key in the message's map.
+    package let name: String
+    /// What it holds.
+    package let kind: FieldKind
+    /// Whether some messages lack it.
+    package let isOptional: Bool
+    /// What it means, with units and shapes, in Markdown.
+    package let meaning: String
+
+    package init(_ name: String, _ kind: FieldKind, isOptional: Bool = false, _ meaning: String) {
+        self.name = name
+        self.kind = kind
+        self.isOptional = isOptional
+        self.meaning = meaning
+    }
+}
