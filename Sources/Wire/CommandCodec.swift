@@ -44,7 +44,11 @@ extension RobotCommand {
                 """
             ),
             MessageField(
-                FieldDescription("action", .floatArray, "[action_dim], in the robot's units, within its limits")
+                FieldDescription(
+                    "action",
+                    .floatArray,
+                    "[action_dim], in the robot's units, within its limits"
+                )
             ) {
                 .array($0.action, shape: [$0.action.count])
             } read: { (fields, command) throws(MessageError) in

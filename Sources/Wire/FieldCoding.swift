@@ -9,52 +9,68 @@ package struct FieldCoding<Value>: Sendable {
 }
 
 extension FieldCoding<Bool> {
-    static let bool = Self(kind: .bool) { .bool($0) } read: { (fields, name) throws(MessageError) in
+    static let bool = Self(kind: .bool) {
+        .bool($0)
+    } read: { (fields, name) throws(MessageError) in
         try fields.bool(name)
     }
 }
 
 extension FieldCoding<Int> {
-    static let count = Self(kind: .integer) { .integer($0) } read: { (fields, name) throws(MessageError) in
+    static let count = Self(kind: .integer) {
+        .integer($0)
+    } read: { (fields, name) throws(MessageError) in
         try fields.count(name)
     }
 }
 
 extension FieldCoding<UInt64> {
-    static let unsigned = Self(kind: .unsigned) { .unsigned($0) } read: {
+    static let unsigned = Self(kind: .unsigned) {
+        .unsigned($0)
+    } read: {
         (fields, name) throws(MessageError) in
         try fields.unsigned(name)
     }
 }
 
 extension FieldCoding<Double> {
-    static let float = Self(kind: .float) { .float($0) } read: { (fields, name) throws(MessageError) in
+    static let float = Self(kind: .float) {
+        .float($0)
+    } read: { (fields, name) throws(MessageError) in
         try fields.double(name)
     }
 }
 
 extension FieldCoding<String> {
-    static let string = Self(kind: .string) { .string($0) } read: { (fields, name) throws(MessageError) in
+    static let string = Self(kind: .string) {
+        .string($0)
+    } read: { (fields, name) throws(MessageError) in
         try fields.string(name)
     }
 }
 
 extension FieldCoding<[String]> {
-    static let strings = Self(kind: .strings) { .strings($0) } read: { (fields, name) throws(MessageError) in
+    static let strings = Self(kind: .strings) {
+        .strings($0)
+    } read: { (fields, name) throws(MessageError) in
         try fields.strings(name)
     }
 }
 
 extension FieldCoding<RobotID> {
     /// A robot's id; the field's name is `robot`.
-    static let robot = Self(kind: .robot) { .string($0.text) } read: { (fields, _) throws(MessageError) in
+    static let robot = Self(kind: .robot) {
+        .string($0.text)
+    } read: { (fields, _) throws(MessageError) in
         try fields.robot()
     }
 }
 
 extension FieldCoding<EpisodeID> {
     /// An episode's id; the field's name is `episode`.
-    static let episode = Self(kind: .episode) { .episode($0) } read: { (fields, _) throws(MessageError) in
+    static let episode = Self(kind: .episode) {
+        .episode($0)
+    } read: { (fields, _) throws(MessageError) in
         try fields.episode()
     }
 }
@@ -62,7 +78,9 @@ extension FieldCoding<EpisodeID> {
 extension FieldCoding where Value: RawRepresentable<String> & CaseIterable & Sendable {
     /// One of a closed list of texts.
     static var choice: Self {
-        Self(kind: .choice(Value.allCases.map(\.rawValue))) { .string($0.rawValue) } read: {
+        Self(kind: .choice(Value.allCases.map(\.rawValue))) {
+            .string($0.rawValue)
+        } read: {
             (fields, name) throws(MessageError) in
             try fields.choice(name)
         }
@@ -71,7 +89,9 @@ extension FieldCoding where Value: RawRepresentable<String> & CaseIterable & Sen
 
 extension FieldCoding<[String: UInt64]> {
     /// Counters by name.
-    static let counters = Self(kind: .counters) { .map(sorted: $0) { .unsigned($0) } } read: {
+    static let counters = Self(kind: .counters) {
+        .map(sorted: $0) { .unsigned($0) }
+    } read: {
         (fields, name) throws(MessageError) in
         let counters = try fields.fields(name)
         var counts: [String: UInt64] = [:]
@@ -83,7 +103,9 @@ extension FieldCoding<[String: UInt64]> {
 extension FieldCoding where Value: Sendable {
     /// A map with the fields of a table.
     static func map(_ table: MessageTable<Value>) -> Self {
-        Self(kind: .map(table.descriptions)) { table.map(of: $0) } read: {
+        Self(kind: .map(table.descriptions)) {
+            table.map(of: $0)
+        } read: {
             (fields, name) throws(MessageError) in
             try table.read(fields.fields(name))
         }
@@ -91,7 +113,9 @@ extension FieldCoding where Value: Sendable {
 
     /// Maps with the fields of a table, by name.
     static func maps<Element>(_ table: MessageTable<Element>) -> Self where Value == [String: Element] {
-        Self(kind: .maps(table.descriptions)) { .map(sorted: $0) { table.map(of: $0) } } read: {
+        Self(kind: .maps(table.descriptions)) {
+            .map(sorted: $0) { table.map(of: $0) }
+        } read: {
             (fields, name) throws(MessageError) in
             let maps = try fields.fields(name)
             var elements: [String: Element] = [:]
@@ -102,7 +126,9 @@ extension FieldCoding where Value: Sendable {
 
     /// Maps with the fields of a table, one after the other.
     static func list<Element>(_ table: MessageTable<Element>) -> Self where Value == [Element] {
-        Self(kind: .list(table.descriptions)) { .list($0.map { table.map(of: $0) }) } read: {
+        Self(kind: .list(table.descriptions)) {
+            .list($0.map { table.map(of: $0) })
+        } read: {
             (fields, name) throws(MessageError) in
             var elements: [Element] = []
             for map in try fields.maps(name) { elements.append(try table.read(map)) }

@@ -4,7 +4,14 @@ import Robotics
 extension RobotObservation {
     /// The fields of an observation, published or sent with `predict`.
     package static let table = MessageTable(
-        RobotObservation(robot: .unread, episode: .number(0), sequence: 0, timeNs: 0, values: [:], replan: nil),
+        RobotObservation(
+            robot: .unread,
+            episode: .number(0),
+            sequence: 0,
+            timeNs: 0,
+            values: [:],
+            replan: nil
+        ),
         [
             .required("robot", \.robot, .robot, "who saw it"),
             .required("episode", \.episode, .episode, "a new one starts a fresh history"),

@@ -53,25 +53,22 @@ public enum Reply: Sendable, Hashable {
         case "info":
             return (number, .info(try InfoMessage.table.read(fields)))
         case "pong":
-            let timeNs = fields.optional("time_ns") == nil ? nil : try fields.unsigned("time_ns")
-            let (monotonicNs, wallNs) = try (fields.unsigned("monotonic_ns"), fields.unsigned("wall_ns"))
-            return (number, .pong(timeNs: timeNs, monotonicNs: monotonicNs, wallNs: wallNs))
+            let pong = try PongFields.table.read(fields)
+            return (
+                number, .pong(timeNs: pong.timeNs, monotonicNs: pong.monotonicNs, wallNs: pong.wallNs)
+            )
         case "reset":
-            return (number, .reset(robot: try fields.robot(), forgotten: try fields.bool("forgotten")))
+            let reset = try ResetReplyFields.table.read(fields)
+            return (number, .reset(robot: reset.robot, forgotten: reset.isForgotten))
         case "chunk":
             return (number, .chunk(try RobotChunk.table.read(fields)))
         case "stop":
-            return (number, .stop(try StopReply(fields)))
+            return (number, .stop(try StopReply.table.read(fields)))
         case "resume":
-            return (number, .resume(robots: try fields.count("robots"), keeping: try Keeping(fields)))
+            let resume = try ResumeReplyFields.table.read(fields)
+            return (number, .resume(robots: resume.robots, keeping: resume.keeping))
         case "error":
-            let field = fields.optional("field") == nil ? nil : try fields.string("field")
-            let error = try ErrorMessage(
-                code: fields.string("code"),
-                field: field,
-                message: fields.string("message")
-            )
-            return (number, .error(error))
+            return (number, .error(try ErrorMessage.table.read(fields)))
         default:
             throw MessageError(
                 .unknownType,
@@ -86,50 +83,22 @@ public enum Reply: Sendable, Hashable {
     /// ``RobotChunk/encode(request:finish:)``, which completes its timing.
     public func encoded(number: UInt64?) -> [UInt8] {
         let encoder = MessagePackEncoder()
-        var entries = MessagePackMap()
-        if let number { _ = entries.append("request", .unsigned(number)) }
         switch self {
-        case .info(let info):
-            encoder.message(type, request: number, InfoMessage.table, of: info)
-            return encoder.bytes
+        case .info(let info): encoder.message(type, request: number, InfoMessage.table, of: info)
         case .pong(let timeNs, let monotonicNs, let wallNs):
-            if let timeNs { _ = entries.append("time_ns", .unsigned(timeNs)) }
-            _ = entries.append("monotonic_ns", .unsigned(monotonicNs))
-            _ = entries.append("wall_ns", .unsigned(wallNs))
+            let pong = PongFields(timeNs: timeNs, monotonicNs: monotonicNs, wallNs: wallNs)
+            encoder.message(type, request: number, PongFields.table, of: pong)
         case .reset(let robot, let forgotten):
-            _ = entries.append("robot", .string(robot.text))
-            _ = entries.append("forgotten", .bool(forgotten))
-        case .chunk(var chunk):
-            return chunk.encode(request: number)
-        case .stop(let stop):
-            stop.append(to: &entries)
+            let reset = ResetReplyFields(robot: robot, isForgotten: forgotten)
+            encoder.message(type, request: number, ResetReplyFields.table, of: reset)
+        case .chunk(var chunk): return chunk.encode(request: number)
+        case .stop(let stop): encoder.message(type, request: number, StopReply.table, of: stop)
         case .resume(let robots, let keeping):
-            _ = entries.append("robots", .unsigned(UInt64(robots)))
-            keeping.append(to: &entries)
-        case .error(let error):
-            _ = entries.append("code", .string(error.code))
-            _ = entries.append("message", .string(error.message))
-            if let field = error.field { _ = entries.append("field", .string(field)) }
+            let resume = ResumeReplyFields(robots: robots, keeping: keeping)
+            encoder.message(type, request: number, ResumeReplyFields.table, of: resume)
+        case .error(let error): encoder.message(type, request: number, ErrorMessage.table, of: error)
         }
-        encoder.message(type, entries)
         return encoder.bytes
-    }
-}
-
-extension Reply.Keeping {
-    /// Reads what a reply says; daemons of before say nothing and keep nothing.
-    init(_ fields: FieldReader) throws(MessageError) {
-        if fields.optional("problem") != nil {
-            self = .failed(try fields.string("problem"))
-        } else {
-            let isKept = fields.optional("kept") == nil ? false : try fields.bool("kept")
-            self = isKept ? .kept : .forgotten
-        }
-    }
-
-    func append(to entries: inout MessagePackMap) {
-        _ = entries.append("kept", .bool(self == .kept))
-        if case .failed(let problem) = self { _ = entries.append("problem", .string(problem)) }
     }
 }
 

@@ -44,19 +44,17 @@ public enum Request: Sendable, Hashable {
             case "info":
                 return (number, .success(.info))
             case "ping":
-                let timeNs = fields.optional("time_ns") == nil ? nil : try fields.unsigned("time_ns")
-                return (number, .success(.ping(timeNs: timeNs)))
+                return (number, .success(.ping(timeNs: try PingFields.table.read(fields).timeNs)))
             case "reset":
-                let robot = try fields.robot()
-                let episode = fields.optional("episode") == nil ? nil : try fields.episode()
-                return (number, .success(.reset(robot: robot, episode: episode)))
+                let reset = try ResetFields.table.read(fields)
+                return (number, .success(.reset(robot: reset.robot, episode: reset.episode)))
             case "predict":
                 return (number, .success(.predict(try RobotObservation.table.read(fields))))
             case "stop":
-                return (number, .success(.stop(robot: try fields.optionalRobot())))
+                return (number, .success(.stop(robot: try StopFields.table.read(fields).robot)))
             case "resume":
-                let seen = fields.optional("stop") == nil ? nil : try fields.unsigned("stop")
-                return (number, .success(.resume(robot: try fields.robotOrAll(), seen: seen)))
+                let resume = try ResumeFields.table.read(fields)
+                return (number, .success(.resume(robot: resume.robot, seen: resume.seen)))
             default:
                 throw MessageError(
                     .unknownType,
@@ -73,60 +71,21 @@ public enum Request: Sendable, Hashable {
     /// The message as sent, with the number by which the client will know the answer.
     public func encoded(number: UInt64? = nil) -> [UInt8] {
         let encoder = MessagePackEncoder()
-        if case .predict(let observation) = self {
-            encoder.message(type, request: number, RobotObservation.table, of: observation)
-            return encoder.bytes
-        }
-        var entries = MessagePackMap()
-        if let number { _ = entries.append("request", .unsigned(number)) }
         switch self {
-        case .info, .predict: break
+        case .info: encoder.begin(type, request: number, fields: 0)
         case .ping(let timeNs):
-            if let timeNs { _ = entries.append("time_ns", .unsigned(timeNs)) }
+            encoder.message(type, request: number, PingFields.table, of: PingFields(timeNs: timeNs))
         case .reset(let robot, let episode):
-            _ = entries.append("robot", .string(robot.text))
-            switch episode {
-            case .number(let number): _ = entries.append("episode", .unsigned(number))
-            case .name(let name): _ = entries.append("episode", .string(name))
-            case nil: break
-            }
+            let reset = ResetFields(robot: robot, episode: episode)
+            encoder.message(type, request: number, ResetFields.table, of: reset)
+        case .predict(let observation):
+            encoder.message(type, request: number, RobotObservation.table, of: observation)
         case .stop(let robot):
-            if let robot { _ = entries.append("robot", .string(robot.text)) }
+            encoder.message(type, request: number, StopFields.table, of: StopFields(robot: robot))
         case .resume(let robot, let seen):
-            if let robot {
-                _ = entries.append("robot", .string(robot.text))
-            } else {
-                _ = entries.append("all", .bool(true))
-            }
-            if let seen { _ = entries.append("stop", .unsigned(seen)) }
+            let resume = ResumeFields(robot: robot, seen: seen)
+            encoder.message(type, request: number, ResumeFields.table, of: resume)
         }
-        encoder.message(type, entries)
         return encoder.bytes
-    }
-}
-
-extension FieldReader {
-    fileprivate func optionalRobot() throws(MessageError) -> RobotID? {
-        optional("robot") == nil ? nil : try robot()
-    }
-
-    /// The robot; nil where the message says `all`. A message that lost its robot on the way must not set every robot in
-    /// motion.
-    fileprivate func robotOrAll() throws(MessageError) -> RobotID? {
-        guard optional("robot") == nil, optional("all") != nil else { return try robot() }
-        guard try bool("all") else {
-            throw MessageError(.outOfRange, field: path(of: "all"), "found false, expected true, or a robot")
-        }
-        return nil
-    }
-}
-
-extension MessagePackEncoder {
-    func message(_ type: String, _ entries: MessagePackMap) {
-        message(type, fields: entries.count)
-        entries.forEach { key, value in
-            string(key)
-            self.value(value)
-        }
     }
 }

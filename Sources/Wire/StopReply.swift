@@ -1,5 +1,3 @@
-import Robotics
-
 /// What the daemon answers to `stop`.
 public struct StopReply: Sendable, Hashable {
     /// How many robots stopped that had not.
@@ -29,24 +27,5 @@ public struct StopReply: Sendable, Hashable {
         self.number = number
         self.knownNames = knownNames
         self.keeping = keeping
-    }
-}
-
-extension StopReply {
-    /// Reads a reply. Daemons before version 0.2 say neither which robots they know nor the stop's number.
-    init(_ fields: FieldReader) throws(MessageError) {
-        robots = try fields.count("robots")
-        known = fields.optional("known") == nil ? robots : try fields.count("known")
-        number = fields.optional("stop") == nil ? 0 : try fields.unsigned("stop")
-        knownNames = fields.optional("known_names") == nil ? [] : try fields.strings("known_names")
-        keeping = try Reply.Keeping(fields)
-    }
-
-    func append(to entries: inout MessagePackMap) {
-        _ = entries.append("robots", .unsigned(UInt64(robots)))
-        _ = entries.append("known", .unsigned(UInt64(known)))
-        _ = entries.append("stop", .unsigned(number))
-        if !knownNames.isEmpty { _ = entries.append("known_names", .array(knownNames.map { .string($0) })) }
-        keeping.append(to: &entries)
     }
 }
