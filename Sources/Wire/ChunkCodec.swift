@@ -64,7 +64,7 @@ extension RobotChunk {
             "window",
             \.sampling.window,
             .count,
-            "a parallel method's window in steps; 1 where sequential"
+            "a parallel method's window in steps; 1 if sequential"
         ),
         .required(
             "tolerance",
@@ -72,7 +72,7 @@ extension RobotChunk {
             .float,
             """
             a parallel method's tolerance: quasi-newton in normalised action units, paradigms in standard deviations of a \
-            step's noise; 0 where sequential
+            step's noise; 0 if sequential
             """
         ),
         .required("iterations", \.sampling.iterations, .count, "passes of the network, one after the other"),
@@ -86,7 +86,7 @@ extension RobotChunk {
             "residual",
             \.sampling.residual,
             .float,
-            "what was neglected, in the tolerance's unit; 0 where sequential"
+            "what was neglected, in the tolerance's unit; 0 if sequential"
         ),
         .required(
             "quality",

@@ -144,15 +144,15 @@ extension SamplerDescription {
             .required("solver", \.solver, .string, "`ddpm`, `ddim` or `dpmsolver++`"),
             .required("steps", \.steps, .count, "denoising steps"),
             .required("method", \.method, .choice, "`sequential`, `quasi-newton` or `paradigms`"),
-            .required("window", \.window, .count, "a parallel method's window in steps; 1 where sequential"),
+            .required("window", \.window, .count, "a parallel method's window in steps; 1 if sequential"),
             .required(
                 "tolerance",
                 \.tolerance,
                 .float,
-                "a parallel method's tolerance, as in a chunk; 0 where sequential"
+                "a parallel method's tolerance, as in a chunk; 0 if sequential"
             ),
             .required("kernel", \.kernel, .string, "the network's precision and instruction set"),
-            .required("budget_ms", \.budgetMs, .float, "the latency that is kept, 0 where none is"),
+            .required("budget_ms", \.budgetMs, .float, "the latency that is kept, 0 if none is"),
         ]
     )
 }
