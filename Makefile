@@ -71,7 +71,7 @@ soak: build ## Run robots for long, floods, uneven rates, broken messages and ki
 	@/usr/bin/python3 Tests/Soak/robots.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MINUTES),--minutes $(MINUTES))
 
 # Every check runs, so that one run shows all findings.
-lint: ## Check the formatting of Swift, C, C++ and Python, and the sentences of the documentation
+lint: ## Check formatting (Swift, C, C++, Python), sentences of the documentation, and the list of modules
 	@scripts/setup --lint
 	@failed=""; note() { failed+="$${failed:+, }$$1"; }; \
 	 swift format lint --strict --recursive $(SWIFT_SOURCES) || note "swift format"; \
@@ -80,6 +80,7 @@ lint: ## Check the formatting of Swift, C, C++ and Python, and the sentences of 
 	 $(RUFF) format --check --quiet . || note "ruff format"; \
 	 scripts/sentences --self-test || note "scripts/sentences --self-test"; \
 	 scripts/sentences --longest 0 || note "scripts/sentences"; \
+	 scripts/modules --check || note "scripts/modules"; \
 	 if [[ -n "$$failed" ]]; then echo "lint: failed: $$failed" >&2; exit 1; fi
 
 format: ## Format Swift, C, C++ and Python in place

@@ -123,7 +123,8 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "BenchmarkNetworks", "CLinux", "Controller", "Denoiser", "Drawing", "Files", "ForeignText", "Gr00t",
+                "BenchmarkNetworks", "CLinux", "Controller", "Denoiser", "Drawing", "Files", "ForeignText",
+                "Gr00t",
                 "Logs", "MCAP",
                 "Monitoring", "NumPyRandom", "Piloting", "Planning", "Policy", "PushT", "RealTime",
                 "Recording",
