@@ -32,10 +32,11 @@ public final class Daemon: Sendable {
     /// A daemon that has not started.
     ///
     /// - Parameters:
+    ///   - configuration: where it listens, and what it accepts.
     ///   - context: the context to make the sockets in; a new one unless given.
     ///   - makePlanner: called by ``start()`` on the planner's thread, which alone uses what it returns.
     /// - Throws: `ZeroMQError` where the system has no descriptor left, or, with `security`, where the context has a
-    ///   ``CurveAuthority`` already.
+    ///   `CurveAuthority` already.
     public init<Planner: ChunkPlanner>(
         configuration: DaemonConfiguration,
         context: ZeroMQContext? = nil,
@@ -95,8 +96,8 @@ public final class Daemon: Sendable {
     /// Makes the planner and the sockets, and begins to work.
     ///
     /// - Returns: the endpoints, with wildcard ports resolved.
-    /// - Throws: what `makePlanner` throws; ``Gr00tMappingError`` where a mapping does not go with the policy;
-    ///   `ZeroMQError` where an endpoint cannot be bound or connected; ``RealTimePriorityError`` where the priority is not
+    /// - Throws: what `makePlanner` throws; `Gr00tMappingError` where a mapping does not go with the policy;
+    ///   `ZeroMQError` where an endpoint cannot be bound or connected; `RealTimePriorityError` where the priority is not
     ///   to be had any more; ``DaemonStopped`` if the daemon is asked to end before it serves.
     @discardableResult
     public func start() throws -> InfoMessage.Endpoints {

@@ -68,7 +68,7 @@ public struct DaemonConfiguration: Sendable {
     /// The defaults.
     public init() {}
 
-    /// Endpoints inside the process, for a daemon and a robot that share a ``ZeroMQContext``; `name` keeps daemons in
+    /// Endpoints inside the process, for a daemon and a robot that share a `ZeroMQContext`; `name` keeps daemons in
     /// one context apart.
     public static func embedded(name: String = "denoised") -> DaemonConfiguration {
         var configuration = DaemonConfiguration()

@@ -8,7 +8,7 @@ public struct Gr00tConfiguration: Sendable {
     public var endpoint: String
     /// What a client's `api_token` must be; nil: none is asked for.
     public var token: String?
-    /// How the client's names relate to the policy's; nil: ``Gr00tMapping/init(standardFor:)``.
+    /// How the client's names relate to the policy's; nil: `Gr00tMapping.init(standardFor:)`.
     public var mapping: Gr00tMapping?
     /// What a request may hold.
     public var limits: MessagePackLimits = Gr00tRequest.limits
@@ -19,7 +19,7 @@ public struct Gr00tConfiguration: Sendable {
     }
 
     /// The mapping, checked against the policy.
-    /// - Throws: ``Gr00tMappingError`` where the two do not go together.
+    /// - Throws: `Gr00tMappingError` where the two do not go together.
     func mapping(for policy: PolicyDescription) throws(Gr00tMappingError) -> Gr00tMapping {
         let mapping = mapping ?? Gr00tMapping(standardFor: policy)
         try mapping.check(policy)

@@ -5,7 +5,7 @@ import Transport
 import Wire
 
 /// The socket for clients of a GR00T policy server, and what such a client leaves unsaid: who it speaks for and which
-/// observation of an episode it sends. It plans nothing: ``SocketLoop`` takes its observations as those of `predict`.
+/// observation of an episode it sends. It plans nothing: ``Gr00tDesk`` takes its observations as those of `predict`.
 struct Gr00tEndpoint {
     /// A message and the way back to its sender.
     struct Message {

@@ -6,7 +6,10 @@ import Logging
 public final class RecurringWarning: Sendable {
     private let end = DispatchSemaphore(value: 0)
 
-    /// - Parameter interval: the time between two lines, positive.
+    /// - Parameters:
+    ///   - message: the line.
+    ///   - logger: where it is logged.
+    ///   - interval: the time between two lines, positive.
     public init(_ message: String, logger: Logger, interval: Duration = .seconds(60)) {
         let end = end
         let seconds = interval / .seconds(1)
