@@ -78,7 +78,7 @@ public struct PolicyPlanner: ChunkPlanner {
         // What comes of these chunks does not matter, not even whether they are finite. The first finds memory untouched.
         var history = makeHistory()
         try? history.append(bundle.middleObservation)
-        _ = try? diffusion.actionChunk(for: history, seed: 0)
+        _ = try? diffusion.sample(SamplingRequest(history: history, noise: .seed(0)))
         // In a group every chunk is sampled step by step. A chunk that is otherwise sampled in parallel would depend on who else
         // asks at the moment; with a budget it depends on the moment anyway.
         guard let group = diffusion.group, diffusion.settings.method == .sequential || keepsDeadlines else {
@@ -97,8 +97,9 @@ public struct PolicyPlanner: ChunkPlanner {
         let begin = ContinuousClock.now
         var passes: [Double] = []
         repeat {
+            let request = SamplingRequest(history: history, noise: .seed(UInt64(passes.count + 1)))
             let start = ContinuousClock.now
-            _ = try? diffusion.actionChunk(for: history, seed: UInt64(passes.count + 1))
+            _ = try? diffusion.sample(request)
             let elapsed = (ContinuousClock.now - start) / .nanoseconds(1)
             passes.append(elapsed / group.passNanosecondsNow())
         } while passes.count < 9 && ContinuousClock.now - begin < .milliseconds(500)
@@ -116,14 +117,7 @@ public struct PolicyPlanner: ChunkPlanner {
     ///
     /// - Throws: `ActionChunkError` where the result is not finite.
     public mutating func plan(_ request: PlanningRequest) throws -> PlannedChunk {
-        if startsWarm { guess(for: request) }
-        let chunk = try diffusion.actionChunk(
-            for: request.history,
-            seed: request.noiseSeed,
-            deadline: request.deadlineNs.map(Self.instant),
-            frozen: request.frozen.isEmpty
-                ? nil : FrozenActions(request.frozen, firstRow: policy.nObsSteps - 1)
-        )
+        let chunk = try diffusion.sample(samplingRequest(for: request))
         if startsWarm { remember(chunk, of: request) }
         return description.planned(chunk, frozen: request.frozen, method: sampler.method)
     }
@@ -134,11 +128,7 @@ public struct PolicyPlanner: ChunkPlanner {
         guard requests.allSatisfy(\.frozen.isEmpty) else {
             return requests.map { request in Result { try plan(request) } }
         }
-        let chunks = diffusion.actionChunks(
-            for: requests.map(\.history),
-            seeds: requests.map(\.noiseSeed),
-            deadline: requests.compactMap(\.deadlineNs).min().map(Self.instant)
-        )
+        let chunks = diffusion.sample(together: requests.map(samplingRequest))
         return zip(requests, chunks).map { request, chunk in
             Result {
                 let chunk = try chunk.get()
@@ -196,12 +186,24 @@ private struct ChunkDescription: InterimChunk {
 }
 
 extension PolicyPlanner {
-    private func guess(for request: PlanningRequest) {
+    /// What the policy is asked for.
+    private func samplingRequest(for request: PlanningRequest) -> SamplingRequest {
+        SamplingRequest(
+            history: request.history,
+            noise: .seed(request.noiseSeed),
+            deadline: request.deadlineNs.map(Self.instant),
+            frozen: request.frozen.isEmpty
+                ? nil : FrozenActions(request.frozen, firstRow: policy.nObsSteps - 1),
+            guess: startsWarm ? guess(for: request) : nil
+        )
+    }
+
+    private func guess(for request: PlanningRequest) -> SamplingRequest.Guess? {
         guard let last = lastChunks[request.robot], last.episode == request.episode,
             request.sequence > last.sequence,
             let elapsed = Int(exactly: request.sequence - last.sequence)
-        else { return }
-        diffusion.guess(from: last.prediction, elapsedSteps: elapsed)
+        else { return nil }
+        return SamplingRequest.Guess(from: last.prediction, elapsedSteps: elapsed)
     }
 
     private mutating func remember(_ chunk: ActionChunk, of request: PlanningRequest) {

@@ -156,20 +156,20 @@ struct BenchChunkCommand: ParsableCommand {
         let times = try measurement.milliseconds(of: Array(kinds.indices)) { index in
             let run = kinds[index].chunks.count - measurement.warmUp
             let plan = plans[max(run, 0)]
-            if warmStart, let prediction = plan.previousPrediction {
-                kinds[index].policy.guess(
-                    from: prediction,
-                    elapsedSteps: bundle.configuration.nActionSteps
-                )
-            }
-            let chunk = try Failure.asRun {
-                try kinds[index].policy.actionChunk(for: plan.history, seed: noiseSeed(run))
-            }
+            let guess = warmStart ? plan.previousPrediction : nil
+            let request = SamplingRequest(
+                history: plan.history,
+                noise: .seed(noiseSeed(run)),
+                guess: guess.map { .init(from: $0, elapsedSteps: bundle.configuration.nActionSteps) }
+            )
+            let chunk = try Failure.asRun { try kinds[index].policy.sample(request) }
             kinds[index].chunks.append(chunk)
         }
         let references = try plans.enumerated().map { run, plan in
             try Failure.asRun {
-                try reference.actionChunk(for: plan.history, seed: noiseSeed(run)).prediction
+                try reference.sample(
+                    SamplingRequest(history: plan.history, noise: .seed(noiseSeed(run)))
+                ).prediction
             }
         }
 

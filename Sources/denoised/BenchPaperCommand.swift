@@ -82,7 +82,8 @@ struct BenchPaperCommand: ParsableCommand {
         // What comes of these chunks does not matter: they are there so that none that counts is the first.
         var history = bundle.makeHistory()
         try Failure.asInput { try history.append(bundle.middleObservation) }
-        for player in players { _ = try? player.policy.actionChunk(for: history, seed: 0) }
+        let request = SamplingRequest(history: history, noise: .seed(0))
+        for player in players { _ = try? player.policy.sample(request) }
 
         let simulation = PushTEpisodes()
         for index in 0..<episodes {
@@ -172,7 +173,7 @@ struct PaperPlayer {
         let recording = try episodes.run(seed: seed, history: policy.makeHistory()) { history, step in
             let noiseSeed = PushTEpisodes.noiseSeed(seed: seed, step: step)
             let (chunk, milliseconds) = try timed {
-                try policy.actionChunk(for: history, seed: noiseSeed)
+                try policy.sample(SamplingRequest(history: history, noise: .seed(noiseSeed)))
             }
             chunks.append(Chunk(report: chunk.report, milliseconds: milliseconds))
             return chunk

@@ -40,7 +40,8 @@ enum BenchmarkHistories {
             try episodes.run(seed: seed, history: policy.makeHistory()) { history, _ in
                 plans.append(Plan(history: history, previousPrediction: previousPrediction))
                 guard plans.count < count else { return nil }
-                let chunk = try policy.actionChunk(for: history, seed: seed &+ UInt64(plans.count))
+                let noiseSeed = seed &+ UInt64(plans.count)
+                let chunk = try policy.sample(SamplingRequest(history: history, noise: .seed(noiseSeed)))
                 previousPrediction = chunk.prediction
                 return chunk
             }

@@ -71,15 +71,16 @@ struct PredictCommand: ParsableCommand {
                 calibrations: .standard(warn: Console.warn)
             )
         }
-        let (history, noise) = try Failure.asInput(path: input) {
+        let request = try Failure.asInput(path: input) {
             let file = try SafetensorsFile(contentsOf: URL(filePath: input))
-            return (try readHistory(file, for: diffusion), try readNoise(file, for: diffusion))
+            return SamplingRequest(
+                history: try readHistory(file, for: diffusion),
+                noise: try readNoise(file, for: diffusion)
+            )
         }
-        let chunk = try Failure.asInput(path: input) {
-            try diffusion.actionChunk(for: history, noise: noise.span)
-        }
+        let chunk = try Failure.asInput(path: input) { try diffusion.sample(request) }
         let firstModelOutput = try Failure.asInput(path: input) {
-            try diffusion.firstModelOutput(for: history, noise: noise.span)
+            try diffusion.firstModelOutput(for: request)
         }
 
         let configuration = bundle.configuration
@@ -158,14 +159,10 @@ struct PredictCommand: ParsableCommand {
     }
 
     /// The file's noise, or noise drawn from the seed.
-    private func readNoise(_ file: SafetensorsFile, for policy: DiffusionPolicy) throws -> [Float] {
-        guard file.contains("noise") else {
-            var noise = [Float](repeating: 0, count: policy.noiseCount)
-            var generator = GaussianNoise(seed: sampler.firstSeed)
-            var span = noise.mutableSpan
-            generator.fill(&span)
-            return noise
-        }
+    private func readNoise(_ file: SafetensorsFile, for policy: DiffusionPolicy) throws
+        -> SamplingRequest.Noise
+    {
+        guard file.contains("noise") else { return .seed(sampler.firstSeed) }
         let configuration = policy.configuration
         let expected = [
             policy.settings.numInferenceSteps + 1, configuration.horizon, configuration.actionDim,
@@ -174,6 +171,6 @@ struct PredictCommand: ParsableCommand {
         guard shape == expected else {
             throw Failure.input("\(input): tensor noise has shape \(shape), expected \(expected)")
         }
-        return try file.floats("noise")
+        return .given(try file.floats("noise"))
     }
 }

@@ -181,16 +181,18 @@ private func allocations(
         [Float](repeating: 0.1, count: frozenRows * policy.configuration.actionDim),
         firstRow: 1
     )
+    let guess = SamplingRequest.Guess(from: prediction, elapsedSteps: 1)
     var isCoarse = false
     func sample(seed: UInt64) throws(ActionChunkError) {
         var span = prediction.mutableSpan
-        let sampling = try policy.sampleChunk(
-            for: history,
-            seed: seed,
+        let request = SamplingRequest(
+            history: history,
+            noise: .seed(seed),
             deadline: deadline.instant,
             frozen: frozen,
-            into: &span
+            guess: guess
         )
+        let sampling = try policy.sample(request, into: &span)
         isCoarse = if case .coarse = sampling.report.quality { true } else { false }
     }
     try sample(seed: 0)

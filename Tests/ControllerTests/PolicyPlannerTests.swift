@@ -31,7 +31,7 @@ import Testing
             )
         )
         let policy = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
-        let prediction = try policy.actionChunk(for: history, seed: 3).prediction
+        let prediction = try policy.sample(SamplingRequest(history: history, noise: .seed(3))).prediction
         #expect(planned.actions == Array(prediction[2..<10]))
         #expect(planned.beyond == Array(prediction[10...]))
         #expect(planned.beyond.count == 6)

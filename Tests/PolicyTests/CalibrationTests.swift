@@ -48,6 +48,10 @@ struct CalibrationTests {
         try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1, calibrations: cache)
     }
 
+    private func request(_ seed: UInt64) -> SamplingRequest {
+        SamplingRequest(history: history, noise: .seed(seed))
+    }
+
     /// One that no measurement would give, so that it is recognised.
     private func made(
         steps: Int = 20,
@@ -101,24 +105,24 @@ struct CalibrationTests {
         let folder = CacheFolder()
         var few = settings(steps: 15)
         few.solver = .ddim
-        let first = try policy(few, folder.cache).actionChunk(for: history, seed: 3).prediction
+        let first = try policy(few, folder.cache).sample(request(3)).prediction
         let kept = try #require(folder.cache.calibration(for: key(few)))
         let horizon = bundle.configuration.horizon
         #expect(kept.linearization.matrices.count == 15 * horizon * horizon)
         #expect(kept.linearization.matrices.contains { $0 != 0 })
         let firstGuess = try #require(kept.firstGuess)
         #expect(firstGuess.coefficients.contains { $0 != 0 })
-        #expect(try policy(few, folder.cache).actionChunk(for: history, seed: 3).prediction == first)
+        #expect(try policy(few, folder.cache).sample(request(3)).prediction == first)
     }
 
     @Test func `What is found again samples the same chunk`() throws {
         let folder = CacheFolder()
         let settings = settings(.quasiNewton(window: 6, tolerance: 0.01))
-        let measured = try policy(settings, folder.cache).actionChunk(for: history, seed: 3)
-        let found = try policy(settings, folder.cache).actionChunk(for: history, seed: 3)
+        let measured = try policy(settings, folder.cache).sample(request(3))
+        let found = try policy(settings, folder.cache).sample(request(3))
         #expect(found.prediction == measured.prediction)
         #expect(found.report == measured.report)
-        let uncached = try policy(settings, nil).actionChunk(for: history, seed: 3)
+        let uncached = try policy(settings, nil).sample(request(3))
         #expect(uncached.prediction == measured.prediction)
     }
 
@@ -130,8 +134,8 @@ struct CalibrationTests {
             folder.cache.keep(calibration, for: try key(settings()))
             let policy = try policy(settings(), folder.cache)
             #expect(policy.settings.method == .quasiNewton(window: fastest, tolerance: 0.01))
-            #expect(try policy.actionChunk(for: history, seed: 1).report.window == fastest)
-            #expect(try policy.actionChunk(for: history, seed: 1).settings == policy.settings)
+            #expect(try policy.sample(request(1)).report.window == fastest)
+            #expect(try policy.sample(request(1)).settings == policy.settings)
         }
     }
 
@@ -140,7 +144,7 @@ struct CalibrationTests {
         let settings = settings(.quasiNewton(window: 7, tolerance: 0.01))
         folder.cache.keep(made(), for: try key(settings))
         #expect(try policy(settings, folder.cache).settings == settings)
-        #expect(try policy(settings, folder.cache).actionChunk(for: history, seed: 1).report.window == 7)
+        #expect(try policy(settings, folder.cache).sample(request(1)).report.window == 7)
     }
 
     @Test func `Other methods are not calibrated`() throws {
@@ -293,8 +297,13 @@ struct CalibrationTests {
             let firstGuess = FirstGuess([(near, half), (near == condition ? opposite : condition, zeros)])
             folder.cache.keep(made(firstGuess: firstGuess), for: try key(settings))
             let policy = try self.policy(settings, folder.cache)
-            if let guess { policy.guess(from: guess, elapsedSteps: 0) }
-            return try policy.actionChunk(for: history, seed: 3).prediction
+            return try policy.sample(
+                SamplingRequest(
+                    history: history,
+                    noise: .seed(3),
+                    guess: guess.map { .init(from: $0, elapsedSteps: 0) }
+                )
+            ).prediction
         }
         #expect(try chunk(near: condition) != chunk(near: opposite))
         #expect(try chunk(near: condition, tolerance: 0) == chunk(near: opposite, tolerance: 0))
@@ -349,7 +358,7 @@ struct CalibrationTests {
         cache.keep(made(steps: 5), for: key)
         #expect(cache.calibration(for: key) == nil)
         let policy = try policy(settings(steps: 5), cache)
-        #expect(try policy.actionChunk(for: history, seed: 1).actions.count == 8)
+        #expect(try policy.sample(request(1)).actions.count == 8)
     }
 
     @Test func `A folder where the file should be does no harm`() throws {

@@ -21,12 +21,29 @@ struct DiffusionPolicyTests {
         return try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
     }
 
+    /// A request for the history.
+    private func request(
+        _ seed: UInt64,
+        deadline: ContinuousClock.Instant? = nil,
+        frozen: FrozenActions? = nil,
+        guess: SamplingRequest.Guess? = nil
+    ) -> SamplingRequest {
+        SamplingRequest(
+            history: history,
+            noise: .seed(seed),
+            deadline: deadline,
+            frozen: frozen,
+            guess: guess
+        )
+    }
+
     @Test func `A seed decides the chunk, and nothing before it does`() throws {
         let policy = try policy()
-        let first = try policy.actionChunk(for: history, seed: 1)
-        let other = try policy.actionChunk(for: history, seed: 2)
-        let other2 = try policy.actionChunk(for: golden.history(golden.cases[1], of: bundle), seed: 1)
-        let again = try policy.actionChunk(for: history, seed: 1)
+        let first = try policy.sample(request(1))
+        let other = try policy.sample(request(2))
+        let otherHistory = try golden.history(golden.cases[1], of: bundle)
+        let other2 = try policy.sample(SamplingRequest(history: otherHistory, noise: .seed(1)))
+        let again = try policy.sample(request(1))
         #expect(first.actions == again.actions)
         #expect(first.prediction == again.prediction)
         #expect(first.prediction != other.prediction)
@@ -40,8 +57,8 @@ struct DiffusionPolicyTests {
         var span = noise.mutableSpan
         generator.fill(&span)
         #expect(
-            try policy.actionChunk(for: history, noise: noise.span).prediction
-                == policy.actionChunk(for: history, seed: 9).prediction
+            try policy.sample(SamplingRequest(history: history, noise: .given(noise))).prediction
+                == policy.sample(request(9)).prediction
         )
     }
 
@@ -50,20 +67,20 @@ struct DiffusionPolicyTests {
         method: SamplerSettings.Method
     ) throws {
         let policy = try policy(method)
-        let free = try policy.actionChunk(for: history, seed: 4)
-        let other = try policy.actionChunk(for: history, seed: 5).prediction
+        let free = try policy.sample(request(4))
+        let other = try policy.sample(request(5)).prediction
         let known = FrozenActions(Array(other[2..<6]), firstRow: 1)
-        let frozen = try policy.actionChunk(for: history, seed: 4, frozen: known)
+        let frozen = try policy.sample(request(4, frozen: known))
         #expect(try deviation(Array(frozen.prediction[2..<6]), known.actions) < 1e-5)
         #expect(Array(frozen.prediction[6...]) != Array(free.prediction[6...]))
-        #expect(try policy.actionChunk(for: history, seed: 4).prediction == free.prediction)
+        #expect(try policy.sample(request(4)).prediction == free.prediction)
 
         // Not even where the chunk failed.
         let empty = policy.makeHistory()
         #expect(throws: ActionChunkError.emptyHistory) {
-            try policy.actionChunk(for: empty, seed: 4, frozen: known)
+            try policy.sample(SamplingRequest(history: empty, noise: .seed(4), frozen: known))
         }
-        #expect(try policy.actionChunk(for: history, seed: 4).prediction == free.prediction)
+        #expect(try policy.sample(request(4)).prediction == free.prediction)
     }
 
     @Test(arguments: [(3, 1), (2, 8), (2, -1), (18, 0)])
@@ -72,19 +89,19 @@ struct DiffusionPolicyTests {
         #expect(
             throws: ActionChunkError.frozenCount(found: count, firstRow: firstRow, rows: 8, actionDim: 2)
         ) {
-            try policy().actionChunk(for: history, seed: 4, frozen: frozen)
+            try policy().sample(request(4, frozen: frozen))
         }
     }
 
     @Test func `Frozen actions are finite`() throws {
         let frozen = FrozenActions([0, .infinity], firstRow: 1)
         #expect(throws: ActionChunkError.notFinite(what: "frozen action", index: 1, value: .infinity)) {
-            try policy().actionChunk(for: history, seed: 4, frozen: frozen)
+            try policy().sample(request(4, frozen: frozen))
         }
     }
 
     @Test func `The actions begin at the newest observation's step`() throws {
-        let chunk = try policy().actionChunk(for: history, seed: 3)
+        let chunk = try policy().sample(request(3))
         #expect(chunk.prediction.count == 8 * 2)
         #expect(chunk.nActionSteps == 4)
         #expect(chunk.actions == Array(chunk.prediction[2..<10]))
@@ -92,17 +109,17 @@ struct DiffusionPolicyTests {
 
     @Test(arguments: [1, 2, 5, 50])
     func `Parallel sampling without tolerance gives the sequential chunk`(window: Int) throws {
-        let sequential = try policy().actionChunk(for: history, seed: 4)
-        let parallel = try policy(.paradigms(window: window, tolerance: 0)).actionChunk(for: history, seed: 4)
+        let sequential = try policy().sample(request(4))
+        let parallel = try policy(.paradigms(window: window, tolerance: 0)).sample(request(4))
         #expect(try deviation(parallel.prediction, sequential.prediction) < 1e-5)
         #expect(parallel.report.window == min(window, 5))
     }
 
     @Test(arguments: [1, 2, 5, 50])
     func `Quasi-Newton sampling without tolerance gives the sequential chunk`(window: Int) throws {
-        let sequential = try policy().actionChunk(for: history, seed: 4)
+        let sequential = try policy().sample(request(4))
         let parallel = try policy(.quasiNewton(window: window, tolerance: 0))
-        let chunk = try parallel.actionChunk(for: history, seed: 4)
+        let chunk = try parallel.sample(request(4))
         #expect(try deviation(chunk.prediction, sequential.prediction) < 1e-5)
         #expect(chunk.report.window == min(window, 5))
         #expect(chunk.report.quality == .exact)
@@ -118,8 +135,8 @@ struct DiffusionPolicyTests {
         let reference = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
         let policy = try DiffusionPolicy(bundle: bundle, settings: parallel, threads: 1)
         for seed: UInt64 in 0..<20 {
-            let expected = try reference.actionChunk(for: history, seed: seed)
-            let chunk = try policy.actionChunk(for: history, seed: seed)
+            let expected = try reference.sample(request(seed))
+            let chunk = try policy.sample(request(seed))
             #expect(policy.deviation(of: chunk.prediction, from: expected.prediction) <= 4 * tolerance)
             #expect(chunk.report.residual <= tolerance)
             #expect(chunk.report.quality == .converged)
@@ -165,30 +182,30 @@ struct DiffusionPolicyTests {
         let reference = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
         settings.method = .quasiNewton(window: 8, tolerance: tolerance)
         let policy = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
-        let expected = try reference.actionChunk(for: history, seed: 5).prediction
-        let cold = try policy.actionChunk(for: history, seed: 5)
+        let expected = try reference.sample(request(5)).prediction
+        let cold = try policy.sample(request(5))
 
         for elapsedSteps in [0, 3, 7] {
-            policy.guess(from: expected, elapsedSteps: elapsedSteps)
-            let warm = try policy.actionChunk(for: history, seed: 5)
+            let guess = SamplingRequest.Guess(from: expected, elapsedSteps: elapsedSteps)
+            let warm = try policy.sample(request(5, guess: guess))
             #expect(warm.prediction != cold.prediction)
             #expect(policy.deviation(of: warm.prediction, from: expected) <= 4 * tolerance)
-            let next = try policy.actionChunk(for: history, seed: 5)
+            let next = try policy.sample(request(5))
             #expect(next.prediction == cold.prediction)
             #expect(next.report == cold.report)
         }
         // A prediction that has run out says nothing of what comes.
         for elapsedSteps in [-1, 8, .max] {
-            policy.guess(from: expected, elapsedSteps: elapsedSteps)
-            #expect(try policy.actionChunk(for: history, seed: 5).prediction == cold.prediction)
+            let guess = SamplingRequest.Guess(from: expected, elapsedSteps: elapsedSteps)
+            #expect(try policy.sample(request(5, guess: guess)).prediction == cold.prediction)
         }
     }
 
     /// In the robot's units the first dimension spans 512, the second 6: one normalised unit is half of that.
     @Test func `Deviations are in normalised units`() throws {
         let policy = try policy()
-        let scales = bundle.actionUnnormalization.scale
-        let reference = try policy.actionChunk(for: history, seed: 1).prediction
+        let scales = bundle.normalizer.actionUnnormalization.scale
+        let reference = try policy.sample(request(1)).prediction
         #expect(policy.deviation(of: reference, from: reference) == 0)
         for (index, dimension) in [(0, 0), (1, 1), (14, 0), (15, 1)] {
             var moved = reference
@@ -216,20 +233,20 @@ struct DiffusionPolicyTests {
             keepsDeadlines: true
         )
         let past = ContinuousClock.now - .seconds(1)
-        let complete = try careless.actionChunk(for: history, seed: 2)
+        let complete = try careless.sample(request(2))
         #expect(
-            try careless.actionChunk(for: history, seed: 2, deadline: past).prediction == complete.prediction
+            try careless.sample(request(2, deadline: past)).prediction == complete.prediction
         )
 
-        let coarse = try punctual.actionChunk(for: history, seed: 2, deadline: past)
+        let coarse = try punctual.sample(request(2, deadline: past))
         #expect(coarse.report.quality == .coarse(steps: 1))
         #expect(coarse.prediction.allSatisfy { $0.isFinite })
         #expect(coarse.prediction != complete.prediction)
 
-        let unhurried = try punctual.actionChunk(for: history, seed: 2, deadline: .now + .seconds(3600))
+        let unhurried = try punctual.sample(request(2, deadline: .now + .seconds(3600)))
         #expect(unhurried.prediction == complete.prediction)
         #expect(unhurried.report == complete.report)
-        #expect(try punctual.actionChunk(for: history, seed: 2).prediction == complete.prediction)
+        #expect(try punctual.sample(request(2)).prediction == complete.prediction)
     }
 
     @Test func `Policies around one network sample as if it were their own`() throws {
@@ -247,11 +264,11 @@ struct DiffusionPolicyTests {
             let settings = SamplerSettings(solver: .ddpm, numInferenceSteps: 20, method: method)
             sharing.append(try DiffusionPolicy(bundle: bundle, settings: settings, network: network))
             let alone = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
-            expected.append(try alone.actionChunk(for: history, seed: 6).prediction)
+            expected.append(try alone.sample(request(6)).prediction)
         }
         for _ in 0..<2 {
             for (policy, expected) in zip(sharing, expected) {
-                #expect(try policy.actionChunk(for: history, seed: 6).prediction == expected)
+                #expect(try policy.sample(request(6)).prediction == expected)
             }
         }
     }
@@ -285,47 +302,105 @@ struct DiffusionPolicyTests {
             histories.append(history)
         }
         let seeds = (0..<count).map { UInt64(40 + $0) }
-        let together = policy.actionChunks(for: histories, seeds: seeds)
+        func requests(deadline: ContinuousClock.Instant? = nil) -> [SamplingRequest] {
+            zip(histories, seeds).map { .init(history: $0, noise: .seed($1), deadline: deadline) }
+        }
+        let together = policy.sample(together: requests())
         #expect(together.count == count)
         for (index, chunk) in together.enumerated() {
             let chunk = try chunk.get()
-            let expected = try alone.actionChunk(for: histories[index], seed: seeds[index])
+            let expected = try alone.sample(
+                SamplingRequest(history: histories[index], noise: .seed(seeds[index]))
+            )
             #expect(policy.deviation(of: chunk.prediction, from: expected.prediction) < 1e-4)
             #expect(chunk.actions.count == expected.actions.count)
             #expect(chunk.report.quality == .exact)
         }
-        let hurried = policy.actionChunks(for: histories, seeds: seeds, deadline: .now - .seconds(1))
+        let hurried = policy.sample(together: requests(deadline: .now - .seconds(1)))
         for chunk in hurried { #expect(try chunk.get().report.quality == .coarse(steps: 1)) }
         // A chunk alone is not disturbed by the group before it.
-        let next = try alone.actionChunk(for: histories[1], seed: 9).prediction
-        let disturbed = try policy.actionChunk(for: histories[1], seed: 9).prediction
+        let next = try alone.sample(SamplingRequest(history: histories[1], noise: .seed(9))).prediction
+        let disturbed = try policy.sample(SamplingRequest(history: histories[1], noise: .seed(9))).prediction
         #expect(policy.deviation(of: disturbed, from: next) < 0.05)
         // One that has seen nothing gets none; the others theirs.
         histories[0] = policy.makeHistory()
-        let partly = policy.actionChunks(for: histories, seeds: seeds)
+        let partly = policy.sample(together: requests())
         #expect(throws: ActionChunkError.emptyHistory) { try partly[0].get() }
         #expect(try partly[1].get().prediction == together[1].get().prediction)
+    }
+
+    @Test func `Each chunk of a group has its request's noise, and none is frozen`() throws {
+        let policy = try DiffusionPolicy(
+            bundle: bundle,
+            settings: bundle.configuration.defaultSettings,
+            threads: 1,
+            maximumGroup: 3
+        )
+        var noise = [Float](repeating: 0, count: policy.noiseCount)
+        var generator = GaussianNoise(seed: 7)
+        var span = noise.mutableSpan
+        generator.fill(&span)
+        let given = SamplingRequest(history: history, noise: .given(noise))
+        let chunks = policy.sample(together: [request(3), given, request(7)])
+        #expect(try chunks[1].get().prediction == chunks[2].get().prediction)
+        #expect(try chunks[0].get().prediction != chunks[1].get().prediction)
+
+        let frozen = request(3, frozen: FrozenActions([0, 0], firstRow: 1))
+        noise.removeLast()
+        let short = SamplingRequest(history: history, noise: .given(noise))
+        let partly = policy.sample(together: [frozen, short, request(7)])
+        #expect(throws: ActionChunkError.frozenTogether) { try partly[0].get() }
+        #expect(throws: ActionChunkError.noiseCount(found: 95, expected: 96)) { try partly[1].get() }
+        #expect(try partly[2].get().prediction == chunks[2].get().prediction)
+    }
+
+    @Test func `A guess that is no prediction is refused, and the next chunk knows nothing of it`() throws {
+        let policy = try policy(.quasiNewton(window: 3, tolerance: 0.01))
+        let cold = try policy.sample(request(4)).prediction
+        let other = try policy.sample(request(5)).prediction
+        let short = SamplingRequest.Guess(from: [1, 2], elapsedSteps: 1)
+        #expect(throws: ActionChunkError.guessCount(found: 2, expected: 16)) {
+            try policy.sample(request(4, guess: short))
+        }
+        var wild = SamplingRequest.Guess(from: other, elapsedSteps: 1)
+        wild.prediction[3] = .infinity
+        #expect(
+            throws: ActionChunkError.notFinite(what: "prediction to guess from", index: 3, value: .infinity)
+        ) {
+            try policy.sample(request(4, guess: wild))
+        }
+        // Nor of a good one of a request that failed.
+        #expect(throws: ActionChunkError.emptyHistory) {
+            try policy.sample(
+                SamplingRequest(
+                    history: policy.makeHistory(),
+                    noise: .seed(4),
+                    guess: .init(from: other, elapsedSteps: 0)
+                )
+            )
+        }
+        #expect(try policy.sample(request(4)).prediction == cold)
     }
 
     @Test func `An empty history and wrong noise are errors`() throws {
         let policy = try policy()
         #expect(throws: ActionChunkError.emptyHistory) {
-            try policy.actionChunk(for: bundle.makeHistory(), seed: 1)
+            try policy.sample(SamplingRequest(history: bundle.makeHistory(), noise: .seed(1)))
         }
         let short = [Float](repeating: 0, count: 95)
         #expect(throws: ActionChunkError.noiseCount(found: 95, expected: 96)) {
-            try policy.actionChunk(for: history, noise: short.span)
+            try policy.sample(SamplingRequest(history: history, noise: .given(short)))
         }
         var wild = [Float](repeating: 0, count: 96)
         wild[7] = .infinity
         #expect(throws: ActionChunkError.notFinite(what: "noise", index: 7, value: .infinity)) {
-            try policy.actionChunk(for: history, noise: wild.span)
+            try policy.sample(SamplingRequest(history: history, noise: .given(wild)))
         }
     }
 
     @Test func `An observation that normalises to infinity is an error, and the policy goes on`() throws {
         let policy = try policy()
-        let before = try policy.actionChunk(for: history, seed: 1)
+        let before = try policy.sample(request(1))
         var history = bundle.makeHistory()
         try history.append(
             Observation(values: [
@@ -333,10 +408,10 @@ struct DiffusionPolicyTests {
             ])
         )
         let error = try #require(throws: ActionChunkError.self) {
-            try policy.actionChunk(for: history, seed: 1)
+            try policy.sample(SamplingRequest(history: history, noise: .seed(1)))
         }
         #expect(error.description == "normalised observation: inf at index 3; expected finite numbers")
-        #expect(try policy.actionChunk(for: self.history, seed: 1).prediction == before.prediction)
+        #expect(try policy.sample(request(1)).prediction == before.prediction)
     }
 
     @Test func `Settings out of range are named`() throws {
@@ -364,7 +439,7 @@ struct DiffusionPolicyTests {
         for solver in Solver.allCases {
             let settings = SamplerSettings(solver: solver, numInferenceSteps: 20)
             let policy = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
-            let chunk = try policy.actionChunk(for: history, seed: 1)
+            let chunk = try policy.sample(request(1))
             // The samples are clipped to [-1, 1], which is the range of the actions seen in training.
             #expect(chunk.actions.allSatisfy { (-100...700).contains($0) }, "\(solver): \(chunk.actions)")
         }

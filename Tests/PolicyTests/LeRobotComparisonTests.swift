@@ -16,9 +16,10 @@ struct LeRobotComparisonTests {
         for expected in golden.cases {
             let history = try golden.history(expected, of: bundle)
             #expect(try deviation(policy.condition(for: history), expected.condition) < 1e-6)
-            let output = try policy.firstModelOutput(for: history, noise: golden.noise.span)
+            let request = SamplingRequest(history: history, noise: .given(golden.noise))
+            let output = try policy.firstModelOutput(for: request)
             #expect(try deviation(output, expected.firstModelOutput) < 1e-5)
-            let chunk = try policy.actionChunk(for: history, noise: golden.noise.span)
+            let chunk = try policy.sample(request)
             #expect(try deviation(chunk.prediction, expected.prediction) < 1e-4)
             #expect(try deviation(chunk.actions, expected.actions) < 1e-4)
             #expect(chunk.nActionSteps == bundle.configuration.nActionSteps)
@@ -34,7 +35,7 @@ struct LeRobotComparisonTests {
         let settings = bundle.configuration.defaultSettings
         let policy = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
         let history = try golden.history(golden.cases[0], of: bundle)
-        let chunk = try policy.actionChunk(for: history, noise: golden.noise.span)
+        let chunk = try policy.sample(SamplingRequest(history: history, noise: .given(golden.noise)))
         #expect(try deviation(chunk.actions, golden.cases[0].actions) < 1e-4)
     }
 

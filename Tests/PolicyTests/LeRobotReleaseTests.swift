@@ -157,8 +157,8 @@ struct LeRobotReleaseTests {
         let bundle = try PolicyBundle(directory: copy.directory)
         #expect(bundle.observationFeatures == golden.observationFeatures)
         #expect(bundle.normalizationModes == golden.normalizationModes)
-        #expect(bundle.inputNormalization == golden.inputNormalization)
-        #expect(bundle.actionUnnormalization == golden.actionUnnormalization)
+        #expect(bundle.normalizer.inputs == golden.normalizer.inputs)
+        #expect(bundle.normalizer.actionUnnormalization == golden.normalizer.actionUnnormalization)
         #expect(bundle.configuration.ignoredInputs == ["observation.velocity"])
     }
 

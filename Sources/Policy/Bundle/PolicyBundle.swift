@@ -24,8 +24,7 @@ public struct PolicyBundle: Sendable {
     /// Element types in which the weights are stored.
     public let weightDTypes: Set<DType>
 
-    let inputNormalization: [AffineMap]
-    let actionUnnormalization: AffineMap
+    let normalizer: Normalizer
     private let checkpoint: SafetensorsCheckpoint
     /// The name under which the checkpoint has each tensor of the network, by LeRobot's name.
     private let storedNames: [String: String]
@@ -56,8 +55,10 @@ public struct PolicyBundle: Sendable {
         )
         observationFeatures = normalization.features
         ignoredFeatures = normalization.ignoredFeatures
-        inputNormalization = normalization.inputs.map(AffineMap.init(normalizing:))
-        actionUnnormalization = AffineMap(unnormalizing: normalization.action)
+        normalizer = Normalizer(
+            inputs: normalization.inputs.map(AffineMap.init(normalizing:)),
+            actionUnnormalization: AffineMap(unnormalizing: normalization.action)
+        )
         var modes = ["action": normalization.action.mode]
         for (feature, statistics) in zip(normalization.features, normalization.inputs) {
             modes[feature.checkpointName] = statistics.mode
@@ -77,7 +78,7 @@ public struct PolicyBundle: Sendable {
     /// benchmarks.
     public var middleObservation: Observation {
         var values: [String: [Float]] = [:]
-        for (feature, map) in zip(observationFeatures, inputNormalization) {
+        for (feature, map) in zip(observationFeatures, normalizer.inputs) {
             values[feature.name] = map.middle
         }
         return Observation(values: values)

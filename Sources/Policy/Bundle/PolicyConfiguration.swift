@@ -56,12 +56,7 @@ public struct PolicyConfiguration: Sendable, Hashable {
     /// - Throws: `PolicyError` with the key, its value and what was expected.
     public init(contentsOf url: URL) throws(PolicyError) {
         let root = try JSONReader(contentsOf: url)
-        // LeRobot next to a newer draccus than it pins writes no type. Only a diffusion policy has a noise scheduler.
-        if let type = try root.optional("type") {
-            guard try type.string() == "diffusion" else { throw type.error(expected: "\"diffusion\"") }
-        } else if try root.optional("noise_scheduler_type") == nil {
-            _ = try root.required("type", expected: "\"diffusion\"")
-        }
+        try Self.checkType(root)
         let unread = try root.emptyKeys(otherThan: Self.keysOfInference.union(Self.keysWithoutEffect))
         if let peft = try root.optional("use_peft"), try peft.boolean() {
             throw peft.error(expected: "false: adapters are not supported, merge them into the weights")
@@ -121,17 +116,32 @@ public struct PolicyConfiguration: Sendable, Hashable {
                 $0 > 0 && $0 <= 1e6
             } ?? 1
         clipSampleRange = try boolean("clip_sample", default: true) ? Float(range) : nil
-        if let steps = try root.optional("num_inference_steps"), !steps.isNull {
-            guard case .integer(let count) = steps.value, (1...numTrainTimesteps).contains(count) else {
-                throw steps.error(
-                    expected:
-                        "null or a whole number from 1 to num_train_timesteps, which is \(numTrainTimesteps)"
-                )
-            }
-            numInferenceSteps = count
-        } else {
-            numInferenceSteps = numTrainTimesteps
+        numInferenceSteps = try Self.numInferenceSteps(root, numTrainTimesteps: numTrainTimesteps)
+    }
+
+    private static func checkType(_ root: JSONReader) throws(PolicyError) {
+        // LeRobot next to a newer draccus than it pins writes no type. Only a diffusion policy has a noise scheduler.
+        if let type = try root.optional("type") {
+            guard try type.string() == "diffusion" else { throw type.error(expected: "\"diffusion\"") }
+        } else if try root.optional("noise_scheduler_type") == nil {
+            _ = try root.required("type", expected: "\"diffusion\"")
         }
+    }
+
+    private static func numInferenceSteps(
+        _ root: JSONReader,
+        numTrainTimesteps: Int
+    ) throws(PolicyError) -> Int {
+        guard let steps = try root.optional("num_inference_steps"), !steps.isNull else {
+            return numTrainTimesteps
+        }
+        guard case .integer(let count) = steps.value, (1...numTrainTimesteps).contains(count) else {
+            throw steps.error(
+                expected:
+                    "null or a whole number from 1 to num_train_timesteps, which is \(numTrainTimesteps)"
+            )
+        }
+        return count
     }
 
     /// The sampler the policy names itself, one step after the other.

@@ -58,37 +58,43 @@ public final class GroupSampler {
         return meter.timings.median(batch: 1)
     }
 
-    /// Draws a normalised sample for each seed, under the network's conditions 0, 1, ... Allocates.
+    /// Draws a normalised sample from each noise, under the network's conditions 0, 1, ... Allocates.
     ///
     /// - Parameters:
-    ///   - seeds: of the noise; 2 to `maximumSize`.
+    ///   - noises: 2 to `maximumSize`; those that are given have been checked.
     ///   - deadline: when the samples must be there; nil: it takes the time it takes.
-    /// - Returns: The samples, [seeds, horizon, actionDim], and how they were drawn.
+    /// - Returns: The samples, [noises, horizon, actionDim], and how they were drawn.
     func sample(
-        seeds: [UInt64],
+        from noises: [SamplingRequest.Noise],
         deadline: ContinuousClock.Instant?
     ) -> (samples: [Float], report: SamplingReport) {
-        precondition((2...maximumSize).contains(seeds.count), "\(seeds.count) of \(maximumSize) chunks")
-        Self.draw(seeds: seeds, noiseCount: sampler.noiseCount, into: &noise)
+        precondition((2...maximumSize).contains(noises.count), "\(noises.count) of \(maximumSize) chunks")
+        Self.write(noises, noiseCount: sampler.noiseCount, into: &noise)
+        // The property is read once, and the span is then one of a local array: a span of a class's property would not
+        // outlast the expression that reads it.
         let noise = noise
-        var samples = [Float](repeating: 0, count: seeds.count * sampler.sampleCount)
+        var samples = [Float](repeating: 0, count: noises.count * sampler.sampleCount)
         var span = samples.mutableSpan
         let report = sampler.sample(
             with: predictor,
-            noise: noise.span.extracting(first: seeds.count * sampler.noiseCount),
+            noise: noise.span.extracting(first: noises.count * sampler.noiseCount),
             deadline: deadline,
             into: &span
         )
         return (samples, report)
     }
 
-    /// Fills row i of `noise`, [seeds, noiseCount], with the noise of seed i.
-    private static func draw(seeds: [UInt64], noiseCount: Int, into noise: inout [Float]) {
-        for (index, seed) in seeds.enumerated() {
-            var generator = GaussianNoise(seed: seed)
-            var span = noise.mutableSpan
+    /// Fills row i of `values`, [noises, noiseCount], with noise i. The memory is an argument, because a span of the object's
+    /// own property could not be held over the loop.
+    private static func write(
+        _ noises: [SamplingRequest.Noise],
+        noiseCount: Int,
+        into values: inout [Float]
+    ) {
+        var span = values.mutableSpan
+        for index in noises.indices {
             var row = span._mutatingExtracting(index * noiseCount..<(index + 1) * noiseCount)
-            generator.fill(&row)
+            noises[index].fill(&row)
         }
     }
 }

@@ -3,7 +3,7 @@ import Sampling
 /// The chunk that a `DiffusionPolicy` is sampling, as far as it has come, for another thread to take when its time is up.
 public struct InterimPrediction: Sendable {
     let sample: InterimSample
-    let actionUnnormalization: AffineMap
+    let normalizer: Normalizer
     let form: ChunkForm
 
     /// Takes the chunk, once at most; the policy samples on. For any thread.
@@ -13,8 +13,11 @@ public struct InterimPrediction: Sendable {
         guard let (sample, report) = sample.claim() else { return nil }
         var prediction = sample
         var span = prediction.mutableSpan
-        actionUnnormalization.apply(to: &span)
-        guard prediction.allSatisfy(\.isFinite) else { return nil }
+        do throws(ActionChunkError) {
+            try normalizer.unnormalize(&span)
+        } catch {
+            return nil
+        }
         return form.chunk(
             of: prediction,
             ChunkSampling(report: report, conditionDuration: .zero, samplingDuration: .zero)

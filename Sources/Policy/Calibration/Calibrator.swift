@@ -1,0 +1,116 @@
+import Denoiser
+import Sampling
+
+/// Measures what a sampler has to know of a policy and of the machine that runs it, unless a cache has it.
+struct Calibrator {
+    let bundle: PolicyBundle
+    /// How chunks are to be sampled.
+    let settings: SamplerSettings
+    let predictor: DenoiserPredictor<UNet1D>
+
+    private var configuration: PolicyConfiguration { bundle.configuration }
+
+    /// The calibration of the policy, from the cache, or measured and kept there. Leaves the network with the middle
+    /// observation.
+    ///
+    /// - Returns: nil for methods that need none.
+    /// - Throws: `PolicyError` for settings out of range.
+    func calibration(cache: CalibrationCache?) throws(PolicyError) -> Calibration? {
+        setMiddleObservation()
+        let key = CalibrationCache.Key(bundle: bundle, settings: settings, network: predictor.network)
+        guard let key else { return nil }
+        if let known = cache?.calibration(for: key) { return known }
+        let measured = try measure()
+        cache?.keep(measured, for: key)
+        return measured
+    }
+
+    /// What passes take, up to the sampler's largest batch.
+    func forwardTimes(for sampler: Sampler) -> ForwardTimes {
+        .measure(
+            of: predictor,
+            timestep: sampler.timesteps[0],
+            sampleCount: sampler.sampleCount,
+            maximumBatch: sampler.maximumBatch
+        )
+    }
+
+    /// Measures gains under the middle observation, and the rest under observations at random: the middle one is one that no
+    /// robot may ever see, and neither are the directions in which x_0 follows x there those at work, nor the passes that a
+    /// chunk takes.
+    private func measure() throws(PolicyError) -> Calibration {
+        let maximumBatch = predictor.network.maximumBatch
+        let widest = try sampler(window: maximumBatch)
+        let (linearization, firstGuess) = measureSamples(with: widest)
+        var trials: [WindowTrial] = []
+        for window in WindowTrial.windows where window <= maximumBatch {
+            let sampler = try sampler(window: window, linearization)
+            trials.append(WindowTrial(window: window, sampler: sampler, maximumBatch: maximumBatch))
+        }
+        let meter = PassMeter(predictor, maximumBatch: maximumBatch)
+        meter.measure(timestep: widest.timesteps[0], sampleCount: widest.sampleCount, rounds: 20)
+        defer { setMiddleObservation() }
+        let windows = WindowTrial.compare(trials, meter: meter) { chunk in
+            let condition = randomCondition(seed: Self.fewStepSamples + chunk)
+            predictor.network.setCondition(condition.span)
+            return firstGuess?.prediction(for: condition)
+        }
+        return Calibration(
+            linearization: linearization,
+            firstGuess: firstGuess,
+            forwardTimes: ForwardTimes(of: meter.timings),
+            windows: windows
+        )
+    }
+
+    private func sampler(
+        window: Int,
+        _ linearization: OutputLinearization? = nil
+    ) throws(PolicyError) -> Sampler {
+        try configuration.sampler(settings.with(window: window), linearization: linearization)
+    }
+
+    /// Gains; for solvers of few steps matrices and a first guess.
+    private func measureSamples(with sampler: Sampler) -> (OutputLinearization, FirstGuess?) {
+        guard sampler.hasFewSteps, configuration.horizon <= Self.longestHorizon else {
+            return (sampler.calibrate(with: predictor), nil)
+        }
+        defer { setMiddleObservation() }
+        var condition: [Float] = []
+        var drawn: [(condition: [Float], x0: [Float])] = []
+        let linearization = sampler.calibrate(
+            with: predictor,
+            samples: Self.fewStepSamples,
+            horizon: configuration.horizon,
+            beforeSample: { sample in
+                condition = randomCondition(seed: sample)
+                predictor.network.setCondition(condition.span)
+            },
+            afterSample: { _, x0 in drawn.append((condition, x0)) }
+        )
+        return (linearization, FirstGuess(drawn))
+    }
+
+    /// The condition of an observation at random, the same nObsSteps times: the robot rests.
+    private func randomCondition(seed: Int) -> [Float] {
+        let count = configuration.architecture.conditionDim
+        var features = [Float](repeating: 0, count: count / configuration.nObsSteps)
+        var generator = GaussianNoise(seed: UInt64(seed))
+        var span = features.mutableSpan
+        generator.fill(&span)
+        return (0..<count).map { features[$0 % features.count] * Self.observationDeviation }
+    }
+
+    /// The middle of what the policy was trained on.
+    private func setMiddleObservation() {
+        let middle = [Float](repeating: 0, count: configuration.architecture.conditionDim)
+        predictor.network.setCondition(middle.span)
+    }
+
+    /// A matrix of a longer horizon has more numbers than the samples tell.
+    private static let longestHorizon = 64
+    /// Samples for the matrices of a solver of few steps.
+    private static let fewStepSamples = 64
+    /// Of the random observations, normalised: most of them lie in -1 ... 1.
+    private static let observationDeviation: Float = 0.5
+}

@@ -1,0 +1,124 @@
+import Denoiser
+import Sampling
+
+/// The parts of a policy that runs, made from a bundle and settings.
+struct PolicyAssembly {
+    /// What the policy's `config.json` says.
+    let configuration: PolicyConfiguration
+    /// What the policy observes, in condition order.
+    let observationFeatures: [ObservationFeature]
+    /// Its observations and actions on the network's scale.
+    let normalizer: Normalizer
+    /// The network.
+    let predictor: DenoiserPredictor<UNet1D>
+    /// Samples one chunk; its settings have the window in use.
+    let sampler: Sampler
+    /// Says what a chunk starts from that no other guess is given for; nil: 0.
+    let firstGuess: FirstGuess?
+    /// Samples several chunks together; nil where the network keeps one condition.
+    let group: GroupSampler?
+
+    /// Makes the network and all around it; the parameters are those of `DiffusionPolicy`.
+    init(
+        bundle: PolicyBundle,
+        settings: SamplerSettings,
+        threads: Int,
+        kernel: Kernel,
+        locksWeights: Bool,
+        keepsDeadlines: Bool,
+        maximumGroup: Int,
+        calibrations: CalibrationCache?
+    ) throws(PolicyError) {
+        guard (1...1024).contains(threads) else {
+            throw PolicyError("sampler settings", "threads", found: "\(threads)", expected: "1 to 1024")
+        }
+        let sampler = try bundle.configuration.sampler(settings)
+        var maximumBatch = max(sampler.maximumBatch, maximumGroup)
+        if case .quasiNewton = settings.method {
+            maximumBatch = max(maximumBatch, min(Calibration.widestWindow, sampler.timesteps.count))
+        }
+        // A solver may visit a timestep twice.
+        let network = try bundle.network(
+            timesteps: Set(sampler.timesteps).sorted(),
+            maximumBatch: maximumBatch,
+            maximumConditions: maximumGroup,
+            threads: threads,
+            kernel: kernel,
+            locksWeights: locksWeights
+        )
+        try self.init(
+            bundle: bundle,
+            settings: settings,
+            network: network,
+            keepsDeadlines: keepsDeadlines,
+            calibrations: calibrations
+        )
+    }
+
+    /// Makes what is around a network; the parameters are those of `DiffusionPolicy`.
+    init(
+        bundle: PolicyBundle,
+        settings: SamplerSettings,
+        network: UNet1D,
+        keepsDeadlines: Bool,
+        calibrations: CalibrationCache?
+    ) throws(PolicyError) {
+        configuration = bundle.configuration
+        observationFeatures = bundle.observationFeatures
+        normalizer = bundle.normalizer
+        predictor = DenoiserPredictor(network: network)
+
+        let calibrator = Calibrator(bundle: bundle, settings: settings, predictor: predictor)
+        // Of wrong settings the error is the sampler's, before anything is measured.
+        let uncalibrated = try configuration.sampler(settings)
+        if let calibration = try calibrator.calibration(cache: calibrations) {
+            sampler = try configuration.sampler(
+                settings.with(window: settings.method.window ?? calibration.fastestWindow),
+                linearization: calibration.linearization
+            )
+            firstGuess = calibration.firstGuess
+            if keepsDeadlines { sampler.forwardTimes = calibration.forwardTimes }
+        } else {
+            sampler = uncalibrated
+            firstGuess = nil
+            if keepsDeadlines { sampler.forwardTimes = calibrator.forwardTimes(for: sampler) }
+        }
+        group =
+            network.maximumConditions > 1
+            ? try GroupSampler(configuration: configuration, settings: settings, network: network) : nil
+    }
+}
+
+extension PolicyConfiguration {
+    /// A sampler of this policy's chunks, or of up to `maximumSamples` of them together.
+    func sampler(
+        _ settings: SamplerSettings,
+        maximumSamples: Int = 1,
+        linearization: OutputLinearization? = nil
+    ) throws(PolicyError) -> Sampler {
+        do throws(SamplerError) {
+            return try Sampler(
+                schedule: noiseSchedule,
+                predictionType: predictionType,
+                clipSampleRange: clipSampleRange,
+                settings: settings,
+                sampleCount: architecture.sampleCount,
+                maximumSamples: maximumSamples,
+                linearization: linearization
+            )
+        } catch {
+            throw PolicyError("sampler settings", found: error.description, expected: "")
+        }
+    }
+}
+
+extension SamplerSettings {
+    /// The same with a window, for the quasi-Newton sampler.
+    func with(window: Int) -> SamplerSettings {
+        var settings = self
+        if case .quasiNewton(_, let tolerance) = method {
+            settings.method = .quasiNewton(window: window, tolerance: tolerance)
+        }
+        return settings
+    }
+}
