@@ -83,12 +83,12 @@ final class ObservationIntake {
         receivedNs: UInt64
     ) throws(MessageError) {
         let observation = received.leavingOut(planner.ignoredFeatures)
-        try check(observation, preceding: preceding)
+        let fitting = try robots.agenda.check(observation, preceding: preceding)
+        if let committed = observation.committed { try planner.policy.check(committed) }
         try admit(observation, for: destination, receivedNs: receivedNs)
         let supersededBefore = robots.agenda.superseded
         let reception = try robots.agenda.receive(
-            observation,
-            preceding: preceding,
+            fitting,
             for: destination,
             receivedNs: receivedNs
         )
@@ -108,15 +108,6 @@ final class ObservationIntake {
             )
         )
         count(reception, superseded: robots.agenda.superseded - supersededBefore)
-    }
-
-    private func check(
-        _ observation: RobotObservation,
-        preceding: [[String: [Float]]]
-    ) throws(MessageError) {
-        for values in preceding { try planner.policy.check(values) }
-        try planner.policy.check(observation.values)
-        if let committed = observation.committed { try planner.policy.check(committed) }
     }
 
     /// Lets the robot's pilot check who speaks, and when; a robot of another session forgets its history.

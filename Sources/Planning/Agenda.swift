@@ -94,16 +94,27 @@ package struct Agenda {
     /// Whether a robot's history is kept.
     package func knows(_ robot: RobotID) -> Bool { robots[robot] != nil }
 
-    /// Takes an observation that has been checked against the policy into the history of its robot.
+    /// Checks that an observation has exactly the features of the histories, each with its count of finite numbers, and so
+    /// have those before it.
+    ///
+    /// - Parameter preceding: observations that enter the history before it, oldest first.
+    /// - Throws: `MessageError` that names the feature, what was found and what is expected.
+    package func check(
+        _ observation: RobotObservation,
+        preceding: [[String: [Float]]] = []
+    ) throws(MessageError) -> FittingObservation {
+        try FittingObservation(observation, preceding: preceding, features: emptyHistory.features)
+    }
+
+    /// Takes an observation into the history of its robot.
     ///
     /// - Parameters:
-    ///   - preceding: observations that enter the history before it, oldest first.
+    ///   - fitting: one that ``check(_:preceding:)`` returned.
     ///   - destination: where its chunk would go.
     ///   - receivedNs: the monotonic clock when it had been read from its socket.
     /// - Throws: `MessageError` `stale`, and `busy` if too many predictions wait; the history is as before then.
     package mutating func receive(
-        _ observation: RobotObservation,
-        preceding: [[String: [Float]]] = [],
+        _ fitting: FittingObservation,
         for destination: PlanningJob.Destination,
         receivedNs: UInt64
     ) throws(MessageError) -> Reception {
@@ -113,7 +124,7 @@ package struct Agenda {
                 "\(waitingPredictions) predict requests wait already; at most that many are kept"
             )
         }
-        return try enter(observation, preceding: preceding, receivedNs: receivedNs)
+        return try enter(fitting, receivedNs: receivedNs)
     }
 
     /// Has a chunk planned for the observation that was received last.
@@ -238,11 +249,11 @@ package struct Agenda {
     }
 
     private mutating func enter(
-        _ observation: RobotObservation,
-        preceding: [[String: [Float]]],
+        _ fitting: FittingObservation,
         receivedNs: UInt64
     ) throws(MessageError) -> Reception {
         heard += 1
+        let observation = fitting.observation
         let id = observation.robot
         if var robot = robots[id], robot.episode == observation.episode {
             robot.lastHeard = heard
@@ -256,10 +267,7 @@ package struct Agenda {
                     "found \(observation.sequence), expected at least \(robot.newestSequence) in episode \(robot.episode)"
                 )
             }
-            var history = robot.history
-            for values in preceding { try history.append(values) }
-            try history.append(observation.values)
-            robot.history = history
+            robot.history.append(fitting)
             robot.newestSequence = observation.sequence
             return .new
         }
@@ -275,8 +283,7 @@ package struct Agenda {
             )
         }
         var history = emptyHistory
-        for values in preceding { try history.append(values) }
-        try history.append(observation.values)
+        history.append(fitting)
         if robots[id] == nil, robots.count >= settings.maximumRobots {
             try forgetLeastRecent(nowNs: receivedNs)
         }
@@ -339,5 +346,13 @@ package struct Agenda {
         robots[id] = nil
         turns.remove(id, from: .commanded)
         turns.remove(id, from: .others)
+    }
+}
+
+extension ObservationHistory {
+    /// Adds an observation and those before it.
+    fileprivate mutating func append(_ fitting: FittingObservation) {
+        for values in fitting.preceding { append(values) }
+        append(fitting.values)
     }
 }

@@ -2,44 +2,69 @@ import ForeignText
 import Policy
 import Robotics
 
-extension PolicyDescription {
-    /// Checks that an observation has exactly the policy's features, each with its count of finite numbers.
-    /// - Throws: `MessageError` that names the feature, what was found and what is expected.
-    package func check(_ values: [String: [Float]]) throws(MessageError) {
-        for feature in features {
-            let field = "observation.\(feature.name)"
-            guard let numbers = values[feature.name] else {
-                throw MessageError(
-                    .missingFeature,
-                    field: field,
-                    "missing; the policy expects \(featureList)"
-                )
-            }
-            guard numbers.count == feature.count else {
-                throw MessageError(
-                    .badArray,
-                    field: field,
-                    "\(numbers.count) numbers, expected \(feature.count)"
-                )
-            }
-            if let index = numbers.firstIndex(where: { !$0.isFinite }) {
-                throw MessageError(
-                    .notFinite,
-                    field: field,
-                    "element \(index) is \(numbers[index]), expected a finite number"
-                )
-            }
-        }
-        guard values.count > features.count else { return }
-        let known = Set(features.map(\.name))
-        let unknown = values.keys.filter { !known.contains($0) }.sorted()
-        throw MessageError(
-            .unknownFeature,
-            field: "observation",
-            "\(unknown.count) unknown, the first \"\(printable(unknown[0], limit: 64))\"; the policy expects \(featureList)"
-        )
-    }
+/// A robot's observation that fits the policy. Only ``Agenda/check(_:preceding:)`` makes one.
+package struct FittingObservation: Sendable {
+    /// What the robot sent.
+    package let observation: RobotObservation
+    /// Its values.
+    let values: CheckedObservation
+    /// The observations that enter the history before it, oldest first.
+    let preceding: [CheckedObservation]
 
+    /// - Throws: `MessageError` that names the feature, what was found and what is expected.
+    init(
+        _ observation: RobotObservation,
+        preceding: [[String: [Float]]],
+        features: [ObservationFeature]
+    ) throws(MessageError) {
+        do throws(ObservationError) {
+            var checked: [CheckedObservation] = []
+            for values in preceding {
+                checked.append(try CheckedObservation(Observation(values: values), features: features))
+            }
+            self.preceding = checked
+            values = try CheckedObservation(Observation(values: observation.values), features: features)
+            self.observation = observation
+        } catch {
+            throw MessageError(error, features: features)
+        }
+    }
+}
+
+extension MessageError {
+    /// What a robot is told of an observation that does not fit a policy of these features.
+    init(_ error: ObservationError, features: [ObservationFeature]) {
+        let list = features.map { "\($0.name) [\($0.count)]" }.joined(separator: ", ")
+        switch error {
+        case .missing(let feature, _):
+            self.init(
+                .missingFeature,
+                field: "observation.\(feature)",
+                "missing; the policy expects \(list)"
+            )
+        case .wrongCount(let feature, let found, let expected):
+            self.init(
+                .badArray,
+                field: "observation.\(feature)",
+                "\(found) numbers, expected \(expected)"
+            )
+        case .notFinite(let feature, let index, let value):
+            self.init(
+                .notFinite,
+                field: "observation.\(feature)",
+                "element \(index) is \(value), expected a finite number"
+            )
+        case .unknown(let unknown, _):
+            self.init(
+                .unknownFeature,
+                field: "observation",
+                "\(unknown.count) unknown, the first \"\(printable(unknown[0], limit: 64))\"; the policy expects \(list)"
+            )
+        }
+    }
+}
+
+extension PolicyDescription {
     /// Checks that committed actions can be the beginning of a chunk. Their numbers are finite: decoding saw to that.
     /// - Throws: `MessageError` with the shape found and the one expected.
     package func check(_ committed: ActionRows) throws(MessageError) {
@@ -53,10 +78,6 @@ extension PolicyDescription {
             )
         }
     }
-
-    private var featureList: String {
-        features.map { "\($0.name) [\($0.count)]" }.joined(separator: ", ")
-    }
 }
 
 extension RobotObservation {
@@ -66,17 +87,5 @@ extension RobotObservation {
         var rest = self
         rest.values = values.filter { !ignored.contains($0.key) }
         return rest
-    }
-}
-
-extension ObservationHistory {
-    /// Adds an observation that has passed the policy's check.
-    /// - Throws: `MessageError` where the policy's features are not the history's.
-    package mutating func append(_ values: [String: [Float]]) throws(MessageError) {
-        do throws(ObservationError) {
-            try append(Observation(values: values))
-        } catch {
-            throw MessageError(.badArray, field: "observation", "\(error)")
-        }
     }
 }

@@ -79,13 +79,11 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         receivedNs: UInt64
     ) throws(MessageError) {
         report.observations += 1
-        for values in preceding { try policy.check(values) }
-        try policy.check(observation.values)
+        let fitting = try agenda.check(observation, preceding: preceding)
         let reception: Agenda.Reception
         do throws(MessageError) {
             reception = try agenda.receive(
-                observation,
-                preceding: preceding,
+                fitting,
                 for: .topic,
                 receivedNs: receivedNs
             )

@@ -40,7 +40,8 @@ import Testing
         for destination: PlanningJob.Destination = .topic,
         receivedNs: UInt64 = 1
     ) throws -> Agenda.Reception {
-        let reception = try agenda.receive(observation, for: destination, receivedNs: receivedNs)
+        let fitting = try agenda.check(observation)
+        let reception = try agenda.receive(fitting, for: destination, receivedNs: receivedNs)
         if observation.replan ?? true || destination != .topic {
             agenda.ask(
                 for: observation,
@@ -59,6 +60,42 @@ import Testing
         episode: EpisodeID? = nil
     ) throws -> [PlanningJob]? {
         agenda.reset(try id(robot), episode: episode)
+    }
+
+    @Test(
+        arguments: [
+            (
+                ["observation.state": nil], .missingFeature, "observation.observation.state",
+                "missing; the policy expects observation.state [2], observation.environment_state [3]"
+            ),
+            (
+                ["observation.state": [1]], .badArray, "observation.observation.state",
+                "1 numbers, expected 2"
+            ),
+            (
+                ["observation.environment_state": [1, .nan, 3]], .notFinite,
+                "observation.observation.environment_state", "element 1 is nan, expected a finite number"
+            ),
+            (
+                ["b\n": [1], "c": [2]], .unknownFeature, "observation",
+                "2 unknown, the first \"b?\"; the policy expects observation.state [2], "
+                    + "observation.environment_state [3]"
+            ),
+        ] as [([String: [Float]?], MessageError.Code, String, String)]
+    )
+    func anObservationThatDoesNotFitIsNamed(
+        changes: [String: [Float]?],
+        code: MessageError.Code,
+        field: String,
+        text: String
+    ) throws {
+        let agenda = Self.agenda()
+        var spoilt = try observation(0, first: 1)
+        for (name, values) in changes { spoilt.values[name] = values }
+        let fitting = try observation(0, first: 1)
+        let expected = MessageError(code, field: field, text)
+        #expect(throws: expected) { try agenda.check(spoilt) }
+        #expect(throws: expected) { try agenda.check(fitting, preceding: [fitting.values, spoilt.values]) }
     }
 
     @Test func historyIsPaddedWithTheFirstAndSlides() throws {

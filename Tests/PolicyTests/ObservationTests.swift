@@ -46,6 +46,14 @@ struct ObservationTests {
         #expect(condition(history) == [60, 61, 62, 60, 61, 62])
     }
 
+    @Test func `An observation that was checked is appended as it is`() throws {
+        var history = ObservationHistory(features: Self.features, nObsSteps: 2)
+        let checked = try CheckedObservation(observation(10), features: Self.features)
+        history.append(checked)
+        history.append(try CheckedObservation(observation(20), features: Self.features))
+        #expect(history.observations == [observation(10), observation(20)])
+    }
+
     @Test(
         arguments: [
             (["joints": [1, 2]], "observation.environment_state: missing; expected 1 numbers"),

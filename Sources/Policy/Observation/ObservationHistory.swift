@@ -27,13 +27,22 @@ public struct ObservationHistory: Sendable {
         rows = [Float](repeating: 0, count: nObsSteps * stepCount)
     }
 
-    /// Adds the newest observation. The history stays as it is where an error is thrown.
+    /// Checks an observation and adds it as the newest. The history stays as it is where an error is thrown.
     ///
     /// - Throws: `ObservationError` for a feature that is missing or unknown, has another count of numbers, or has one
     ///   that is not finite.
     public mutating func append(_ observation: Observation) throws(ObservationError) {
-        try features.check(observation)
-        for row in isEmpty ? 0..<nObsSteps : oldest..<oldest + 1 { write(observation, row: row) }
+        append(try CheckedObservation(observation, features: features))
+    }
+
+    /// Adds the newest observation.
+    ///
+    /// - Parameter observation: one that was checked against the history's features.
+    public mutating func append(_ observation: CheckedObservation) {
+        precondition(observation.features == features, "the observation is one for another policy")
+        for row in isEmpty ? 0..<nObsSteps : oldest..<oldest + 1 {
+            for index in 0..<stepCount { rows[row * stepCount + index] = observation.numbers[index] }
+        }
         if !isEmpty { oldest = (oldest + 1) % nObsSteps }
         isEmpty = false
     }
@@ -57,16 +66,6 @@ public struct ObservationHistory: Sendable {
             position += feature.count
         }
         return observation
-    }
-
-    private mutating func write(_ observation: Observation, row: Int) {
-        var position = row * stepCount
-        for feature in features {
-            for value in observation.values[feature.name] ?? [] {
-                rows[position] = value
-                position += 1
-            }
-        }
     }
 
     /// The observations, oldest first, each feature after the other: [nObsSteps, stepCount], in the robot's units.

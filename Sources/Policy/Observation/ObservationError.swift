@@ -1,0 +1,27 @@
+import StrictJSON
+
+/// Why a policy cannot use an observation.
+public enum ObservationError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// The observation lacks a feature, which has `expected` numbers.
+    case missing(feature: String, expected: Int)
+    /// A feature has another count of numbers.
+    case wrongCount(feature: String, found: Int, expected: Int)
+    /// A feature has a number that is not finite.
+    case notFinite(feature: String, index: Int, value: Float)
+    /// There are features that the policy does not observe: their names, sorted, at least one.
+    case unknown(features: [String], expected: [String])
+
+    /// One line: feature, what was found and what was expected.
+    public var description: String {
+        switch self {
+        case .missing(let feature, let expected): "\(feature): missing; expected \(expected) numbers"
+        case .wrongCount(let feature, let found, let expected):
+            "\(feature): \(found) numbers; expected \(expected)"
+        case .notFinite(let feature, let index, let value):
+            "\(feature): \(value) at index \(index); expected finite numbers"
+        case .unknown(let features, let expected):
+            "\(features[0].quoted): a feature the policy does not observe; "
+                + "expected only \(expected.joined(separator: " and "))"
+        }
+    }
+}
