@@ -190,7 +190,8 @@ private func allocations(
             noise: .seed(seed),
             deadline: deadline.instant,
             frozen: frozen,
-            guess: guess
+            // Every other chunk starts from the first guess by its observation.
+            guess: seed.isMultiple(of: 2) ? nil : guess
         )
         let sampling = try policy.sample(request, into: &span)
         isCoarse = if case .coarse = sampling.report.quality { true } else { false }

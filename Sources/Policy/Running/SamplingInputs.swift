@@ -30,7 +30,8 @@ struct SamplingInputs {
         condition = [Float](repeating: 0, count: assembly.configuration.architecture.conditionDim)
         noise = [Float](repeating: 0, count: assembly.sampler.noiseCount)
         guess = [Float](repeating: 0, count: assembly.sampler.sampleCount)
-        frozen = guess
+        // Not a copy of `guess`: the two would share their memory until the first write takes more.
+        frozen = [Float](repeating: 0, count: assembly.sampler.sampleCount)
     }
 
     /// Takes up a request, all of it. Allocates nothing. Nothing is to be sampled where an error is thrown.
