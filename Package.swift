@@ -135,6 +135,7 @@ let package = Package(
         ),
 
         .target(name: "TestRandom", path: "Tests/TestRandom", swiftSettings: settings),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
         tests("Files", ["Files"]),
         tests("Logs", ["Logs", logging]),
@@ -149,7 +150,7 @@ let package = Package(
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
         tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
         tests("Wire", ["Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
-        tests("Transport", ["Robotics", "Transport", "Wire"], resources: [.copy("Fixtures")]),
+        tests("Transport", ["Robotics", "TestSupport", "Transport", "Wire"], resources: [.copy("Fixtures")]),
         tests("Gr00t", ["Gr00t", "Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("MCAP", ["MCAP", "StrictJSON"], resources: [.copy("Resources")]),
         tests("StrictJSON", ["StrictJSON"]),
@@ -159,10 +160,14 @@ let package = Package(
             [
                 "Controller", "Denoiser", "Gr00t", "MCAP", "Piloting", "Planning", "Policy", "RealTime",
                 "Recording",
-                "Robotics", "Safety", "Sampling", "StrictJSON", "TestRandom", "Transport", "Wire",
+                "Robotics", "Safety", "Sampling", "StrictJSON", "TestRandom", "TestSupport", "Transport",
+                "Wire",
             ]
         ),
-        tests("Monitoring", ["Monitoring", "Robotics", "TestRandom", "Wire", nioEmbedded] + nio),
+        tests(
+            "Monitoring",
+            ["Monitoring", "Robotics", "TestRandom", "TestSupport", "Wire", nioEmbedded] + nio
+        ),
         tests("RealTime", ["RealTime", "Robotics"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
         .testTarget(

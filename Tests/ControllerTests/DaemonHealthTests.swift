@@ -1,5 +1,5 @@
-import Glibc
 import Robotics
+import TestSupport
 import Testing
 
 @testable import Controller
@@ -19,7 +19,7 @@ import Testing
             (nil, nil, "the socket thread has sent no heartbeat yet"),
         ] as [(UInt64?, UInt64?, String?)]
     )
-    func healthFollowsFromTheTimes(heartbeatNs: UInt64?, planningSinceNs: UInt64?, failure: String?) {
+    func `health follows from the times`(heartbeatNs: UInt64?, planningSinceNs: UInt64?, failure: String?) {
         let health = DaemonHealth(
             heartbeatNs: heartbeatNs,
             planningSinceNs: planningSinceNs,
@@ -29,10 +29,14 @@ import Testing
         #expect(health.isWorking == (failure == nil))
     }
 
-    @Test func aDaemonTellsItsHeartbeatAndItsHealth() throws {
+    @Test func `a daemon tells its heartbeat and its health`() throws {
         let toy = try ToyDaemon()
         _ = try toy.client().chunk(for: observation(0, first: 1))
-        while toy.daemon.status?.statistics.chunks ?? 0 == 0 { usleep(1000) }
+        eventually {
+            toy.daemon.status?.statistics.chunks ?? 0
+        } is: {
+            $0 > 0
+        }
         let status = try #require(toy.daemon.status)
         #expect(status.robots["arm1"]?.chunks == status.statistics.chunks)
         #expect(toy.daemon.health.isWorking)
@@ -41,7 +45,7 @@ import Testing
         #expect(total.sum >= total.max && total.sum >= total.count * 128)
     }
 
-    @Test func aPlannerIsBusyFromAJobToItsOutcome() throws {
+    @Test func `a planner is busy from a job to its outcome`() throws {
         let gate = Gate()
         let toy = try ToyDaemon(gate: gate)
         #expect(toy.daemon.planningSinceNs == nil)
@@ -51,10 +55,14 @@ import Testing
         let since = try #require(toy.daemon.planningSinceNs)
         #expect(since <= Clock.monotonicNs())
         gate.pass(1000)
-        while toy.daemon.planningSinceNs != nil { usleep(1000) }
+        eventually {
+            toy.daemon.planningSinceNs
+        } is: {
+            $0 == nil
+        }
     }
 
-    @Test func aDaemonThatHasNotStartedDoesNotWork() throws {
+    @Test func `a daemon that has not started does not work`() throws {
         let daemon = try Daemon(configuration: .embedded()) { ToyPlanner() }
         #expect(daemon.planner == nil && daemon.status == nil)
         #expect(daemon.health.failures == ["the socket thread has sent no heartbeat yet"])

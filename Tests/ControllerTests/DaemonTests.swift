@@ -1,5 +1,6 @@
 import Foundation
 import Robotics
+import TestSupport
 import Testing
 import Transport
 import Wire
@@ -143,17 +144,25 @@ import Wire
         #expect(toy.daemon.statistics.robots == 1)
     }
 
-    @Test func backlogIsNeverWorkedOff() throws {
+    @Test func `a backlog is never worked off`() throws {
         let gate = Gate()
         let toy = try ToyDaemon(gate: gate)
         let client = try toy.client()
         try toy.publish(observation(0, first: 0), from: client)
         gate.waitForEntry()
         for sequence in 1...50 { try client.publish(observation(UInt64(sequence), first: Float(sequence))) }
-        while toy.daemon.statistics.observations < 51 { usleep(1000) }
+        eventually {
+            toy.daemon.statistics.observations
+        } is: {
+            $0 >= 51
+        }
         gate.pass(2)
         gate.waitForEntry()
-        while toy.daemon.statistics.chunks < 2 { usleep(1000) }
+        eventually {
+            toy.daemon.statistics.chunks
+        } is: {
+            $0 >= 2
+        }
         #expect(gate.histories == [[0, 0], [49, 50]])
         #expect(toy.daemon.statistics.supersededObservations == 49)
     }
@@ -225,7 +234,7 @@ import Wire
         ]
 
     @Test(arguments: rejected.indices)
-    func badObservationIsCountedLoggedAndDropped(index: Int) throws {
+    func `a bad observation is counted, logged and dropped`(index: Int) throws {
         let (name, code, topic, message) = Self.rejected[index]
         let toy = try ToyDaemon()
         let client = try toy.client()
@@ -233,10 +242,11 @@ import Wire
         _ = try client.chunk(for: observation(0, first: 1, robot: "arm1", episode: .name("before")))
         let socket = try ZeroMQSocket(.publish, context: toy.daemon.context)
         _ = try socket.connect(toy.endpoints.observations)
-        while toy.daemon.statistics.rejectedMessages.isEmpty {
-            try socket.send([Array(topic.utf8), message()])
-            usleep(2000)
-        }
+        try SilenceTests.send(
+            [Array(topic.utf8), message()],
+            on: socket,
+            until: { !toy.daemon.statistics.rejectedMessages.isEmpty }
+        )
         #expect(Array(toy.daemon.statistics.rejectedMessages.keys) == [code.rawValue], "\(name)")
         let warnings = toy.log.lines.filter { $0.hasPrefix("warning") }
         #expect(warnings.count == 1)
@@ -329,7 +339,7 @@ import Wire
         try daemon.waitUntilStopped()
     }
 
-    @Test func endpointIsFreeAfterStop() throws {
+    @Test func `an endpoint is free after a stop`() throws {
         let toy = try ToyDaemon(DaemonTests.tcp)
         toy.daemon.stop()
         toy.daemon.stop()
@@ -337,12 +347,11 @@ import Wire
         // libzmq closes its listeners in the background.
         let context = try ZeroMQContext()
         let socket = try ZeroMQSocket(.router, context: context)
-        var bound: String?
-        for _ in 0..<1000 where bound == nil {
-            bound = try? socket.bind(endpoints.requests)
-            if bound == nil { usleep(2000) }
+        eventually(every: .milliseconds(2)) {
+            Result { () throws(ZeroMQError) in try socket.bind(endpoints.requests) }
+        } is: {
+            (try? $0.get()) == endpoints.requests
         }
-        #expect(bound == endpoints.requests)
     }
 
     @Test func nobodyThereIsATimeout() throws {

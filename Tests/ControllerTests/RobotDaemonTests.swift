@@ -309,16 +309,17 @@ import Wire
         #expect(toy.daemon.statistics.rejectedMessages.isEmpty)
     }
 
-    @Test func longTopicIsTurnedAway() throws {
+    @Test func `a long topic is turned away`() throws {
         let toy = try ToyDaemon()
         let client = try toy.client()
         _ = try client.chunk(for: observation(0, first: 1))
         let socket = try ZeroMQSocket(.publish, context: toy.daemon.context)
         _ = try socket.connect(toy.endpoints.observations)
-        while toy.daemon.statistics.rejectedMessages.isEmpty {
-            try socket.send([Array("observation.\(String(repeating: "a", count: 100_000))".utf8), []])
-            usleep(2000)
-        }
+        try SilenceTests.send(
+            [Array("observation.\(String(repeating: "a", count: 100_000))".utf8), []],
+            on: socket,
+            until: { !toy.daemon.statistics.rejectedMessages.isEmpty }
+        )
         #expect(Array(toy.daemon.statistics.rejectedMessages.keys) == ["bad_frames"])
     }
 
@@ -349,7 +350,7 @@ import Wire
         #expect(answers == [nil, nil, "busy", "busy"])
     }
 
-    @Test func thirtyTwoRobotsEachGetTheirCommands() throws {
+    @Test func `thirty-two robots get their commands, each its own`() throws {
         let toy = try Self.daemon(Self.file())
         let names = (0..<32).map { "r\($0)" }
         let listener = try Self.listener(toy, Array(Topic.command.utf8))
@@ -357,7 +358,11 @@ import Wire
         _ = try socket.connect(toy.endpoints.observations)
         var newest: [String: RobotCommand] = [:]
         var counts: [String: Int] = [:]
-        for sequence in 0..<600 as Range<UInt64> {
+        // Ten commands at 50 Hz take a fifth of a second once a robot runs. The limit is a busy machine's, and a third of the
+        // suite's: the robots that have too few are then named, and the suite does not time out.
+        let deadline = ContinuousClock.now + .seconds(20)
+        var sequence: UInt64 = 0
+        while !names.allSatisfy({ counts[$0] ?? 0 >= 10 }), ContinuousClock.now < deadline {
             for name in names {
                 let message = try Self.seen(sequence, first: 2, robot: name)
                 try socket.send([message.robot.observationTopic, message.encoded()])
@@ -369,10 +374,10 @@ import Wire
                 newest[command.robot.text] = command
                 counts[command.robot.text, default: 0] += 1
             }
-            if names.allSatisfy({ counts[$0] ?? 0 >= 10 }) { break }
+            sequence += 1
         }
+        #expect(names.filter { counts[$0] ?? 0 < 10 } == [], "fewer than 10 commands in 20 s")
         #expect(Set(counts.keys) == Set(names))
-        #expect(counts.values.allSatisfy { $0 >= 10 })
         #expect(newest.values.allSatisfy { (4...30).contains($0.action[0]) })
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Robotics
+import TestSupport
 import Testing
 import Transport
 import Wire
@@ -109,7 +110,11 @@ import Wire
         let socket = try Self.publisher(toy)
         try Self.send([Self.packed()], on: socket, until: { toy.daemon.statistics.observations > 0 })
         #expect(toy.daemon.statistics.rejectedMessages.isEmpty)
-        while toy.daemon.statistics.chunks == 0 { usleep(1000) }
+        eventually {
+            toy.daemon.statistics.chunks
+        } is: {
+            $0 > 0
+        }
     }
 
     @Test func `what a robot sends without a topic counts as its own`() throws {
@@ -127,7 +132,11 @@ import Wire
         let client = try toy.client("good")
         _ = try client.chunk(for: observation(0, first: 1, robot: "good"))
         try socket.send([try observation(1, first: 1, robot: "good").encoded()])
-        while toy.daemon.statistics.observations < 3 { usleep(1000) }
+        eventually {
+            toy.daemon.statistics.observations
+        } is: {
+            $0 >= 3
+        }
     }
 
     static func publisher(_ toy: ToyDaemon) throws -> ZeroMQSocket {
@@ -137,10 +146,16 @@ import Wire
     }
 
     /// Publishes again and again: what is published before the connection stands is lost.
-    static func send(_ frames: [[UInt8]], on socket: ZeroMQSocket, until isDone: () -> Bool) throws {
-        while !isDone() {
+    static func send(
+        _ frames: [[UInt8]],
+        on socket: ZeroMQSocket,
+        until isDone: () -> Bool,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        try eventually(every: .milliseconds(5), sourceLocation: sourceLocation) {
+            if isDone() { return true }
             try socket.send(frames)
-            usleep(5000)
+            return false
         }
     }
 
@@ -165,15 +180,18 @@ import Wire
         let publisher = try Self.publisher(toy)
         var found: [String: Bool] = [:]
         var sequence: UInt64 = 0
-        while found.count < 2 {
+        try eventually(every: .milliseconds(20)) {
+            while let frames = try subscriber.receive(maximumFrames: 2) {
+                found[String(decoding: frames[0], as: UTF8.self)] = Self.hasTextKeys(frames[1])
+            }
+            if found.count == 2 { return found }
             var message = try RobotDaemonTests.seen(sequence)
             message.arrayKeys = keys
             try publisher.send([message.robot.observationTopic, message.encoded()])
             sequence += 1
-            usleep(20_000)
-            while let frames = try subscriber.receive(maximumFrames: 2) {
-                found[String(decoding: frames[0], as: UTF8.self)] = Self.hasTextKeys(frames[1])
-            }
+            return found
+        } is: {
+            $0.count == 2
         }
         #expect(found == ["chunk.arm1": keys == .string, "command.arm1": keys == .string])
     }

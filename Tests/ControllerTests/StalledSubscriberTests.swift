@@ -31,18 +31,19 @@ import Wire
         return sequences
     }
 
-    @Test func robotsGetEverythingAndTheStalledOneTheOldest() throws {
+    @Test func `robots get everything, and the stalled one the oldest`() throws {
         let toy = try RobotDaemonTests.daemon(
             RobotDaemonTests.file("robot: arm2"),
             messagesPerSecond: 1_000_000
         )
         let (arm1, arm2) = try (toy.client(), toy.client("arm2"))
         let stalled = try Self.subscriber(toy)
-        var first: UInt64 = 0
+        var (first, readBefore) = (UInt64(0), 0)
         repeat {
             first += 1
             _ = try arm1.chunk(for: observation(first, first: 1))
-        } while try Self.read(stalled).isEmpty
+            readBefore = try Self.read(stalled).count
+        } while readBefore == 0
         let listener = try RobotDaemonTests.listener(toy, id("arm2").commandTopic)
 
         // From here on it reads nothing.
@@ -62,8 +63,11 @@ import Wire
         #expect(toy.daemon.statistics.rejectedMessages.isEmpty)
 
         // A chunk may be there twice, where it was asked for again; that of `first` once more after it was read.
+        // Within a process libzmq makes one queue of both sides', as long as they are together. It tells the sender only now
+        // and then what was read, so the few that were read before may still count.
         let kept = try Self.read(stalled)
-        #expect((1000...1000 + Self.ownMark).contains(kept.count))
+        let most = 1000 + Self.ownMark
+        #expect((most - readBefore...most).contains(kept.count), "read before: \(readBefore)")
         let oldest = try #require(kept.first)
         #expect(oldest == first || oldest == first + 1)
         #expect(

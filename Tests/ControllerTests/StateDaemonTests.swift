@@ -1,6 +1,7 @@
 import Foundation
 import Robotics
 import Safety
+import TestSupport
 import Testing
 import Transport
 import Wire
@@ -194,15 +195,17 @@ import Wire
         disk.goOn()
     }
 
-    @Test func aDiskThatDoesNotAnswerIsAWarningAndTheDaemonEndsAllTheSame() throws {
+    @Test func `a disk that does not answer is a warning, and the daemon ends all the same`() throws {
         let disk = StateFileTests.Disk(isSlow: true)
         let file = disk.file()
         let toy = try Self.daemon(file)
         _ = try Self.answer(.stop(robot: id("arm1")), toy)
-        let deadline = ContinuousClock.now + .seconds(20)
-        let warned = { toy.daemon.status?.warnings ?? [] }
-        while warned().isEmpty, ContinuousClock.now < deadline { usleep(10_000) }
-        let warning = try #require(warned().first)
+        let warnings = eventually(every: .milliseconds(10)) {
+            toy.daemon.status?.warnings ?? []
+        } is: {
+            !$0.isEmpty
+        }
+        let warning = try #require(warnings.first)
         #expect(
             warning.hasPrefix(
                 "a restart would forget which robots are stopped: the disk has not answered for "
@@ -221,7 +224,7 @@ import Wire
         disk.goOn()
     }
 
-    @Test func aLockThatIsReplacedIsAWarning() throws {
+    @Test func `a lock that is replaced is a warning`() throws {
         let folder = try StateFileTests.Folder()
         let toy = try Self.daemon(StateFile(folder.file))
         try FileManager.default.removeItem(atPath: folder.file + ".lock")
@@ -232,11 +235,11 @@ import Wire
             return
         }
         #expect(problem.hasPrefix("\(folder.file).lock: was replaced"))
-        let deadline = ContinuousClock.now + .seconds(10)
-        while toy.daemon.status?.warnings.isEmpty != false, ContinuousClock.now < deadline { usleep(10_000) }
-        #expect(
-            toy.daemon.status?.warnings.first?.contains("another daemon may keep its state there") == true
-        )
+        eventually(every: .milliseconds(10)) {
+            toy.daemon.status?.warnings ?? []
+        } is: {
+            $0.first?.contains("another daemon may keep its state there") == true
+        }
         second.release()
         #expect(try StateFile(folder.file).stops == Stops(), "the first has left it alone")
     }

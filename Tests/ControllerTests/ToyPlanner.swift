@@ -1,9 +1,10 @@
 import Dispatch
-import Glibc
 import Logging
 import Policy
 import Robotics
 import Synchronization
+import TestSupport
+import Testing
 import Transport
 import Wire
 
@@ -100,8 +101,12 @@ final class Gate: Sendable {
         passes.wait()
     }
 
-    /// Waits until a chunk is begun.
-    func waitForEntry() { entered.wait() }
+    /// Waits until a chunk is begun; records an issue if none is.
+    func waitForEntry(sourceLocation: SourceLocation = #_sourceLocation) {
+        if entered.wait(timeout: .now() + .seconds(20)) == .timedOut {
+            Issue.record("no chunk is begun within 20 s", sourceLocation: sourceLocation)
+        }
+    }
 
     /// Lets chunks through.
     func pass(_ count: Int = 1) { for _ in 0..<count { passes.signal() } }
@@ -132,11 +137,16 @@ final class ToyDaemon {
     deinit { daemon.stop() }
 
     /// Publishes an observation until the daemon has it: what is published before the sockets have joined is lost.
-    func publish(_ observation: RobotObservation, from client: RobotClient) throws {
+    func publish(
+        _ observation: RobotObservation,
+        from client: RobotClient,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
         let before = daemon.statistics.observations
-        while daemon.statistics.observations == before {
+        try eventually(every: .milliseconds(2), sourceLocation: sourceLocation) {
+            if daemon.statistics.observations != before { return true }
             try client.publish(observation)
-            usleep(2000)
+            return false
         }
     }
 

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Controller
@@ -71,13 +72,17 @@ import Testing
 
     /// The loop's own time makes it report: idle, and while the planner is at a chunk.
     @Test(.timeLimit(.minutes(1)))
-    func aDaemonReports() throws {
+    func `a daemon reports`() throws {
         let gate = Gate()
         let reports = reports
         let toy = try ToyDaemon(gate: gate) { $0.watchdog = reports.make(timeoutNs: 2_000_000) }
         func waitForReports() {
             _ = reports.take()
-            while reports.count.load(ordering: .relaxed) < 3 { usleep(1000) }
+            eventually {
+                reports.count.load(ordering: .relaxed)
+            } is: {
+                $0 >= 3
+            }
         }
         waitForReports()
         let client = try toy.client()

@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 import Transport
 
@@ -97,7 +98,7 @@ import Transport
         return try ZeroMQSocket(kind, context: context, options: options)
     }
 
-    /// Whether a dealer's message arrives; where it should not, after a time in which it would have.
+    /// Whether a dealer's message arrives.
     private func arrives(
         _ security: ZeroMQSocket.Security,
         at endpoint: String,
@@ -111,7 +112,31 @@ import Transport
         return try router.receive(maximumFrames: 2) != nil
     }
 
-    @Test func onlyTheListIsLetInAndOnlyWithTheServersKey() throws {
+    /// Whether a dealer's message stays out, while those of two allowed dealers come in that connected after it, one after the
+    /// other: a dealer that was let in would have been there before the second.
+    private func staysOut(
+        _ security: ZeroMQSocket.Security,
+        whileIn allowed: ZeroMQSocket.Security,
+        at endpoint: String,
+        of router: ZeroMQSocket
+    ) throws -> Bool {
+        let dealer = try socket(.dealer, security)
+        _ = try dealer.connect(endpoint)
+        try dealer.send([[1]])
+        for number in 2...3 as ClosedRange<UInt8> {
+            let fence = try socket(.dealer, allowed)
+            _ = try fence.connect(endpoint)
+            try fence.send([[number]])
+            try #require(
+                ZeroMQSocket.wait(for: [router], timeout: .seconds(20))[0],
+                "an allowed client is out"
+            )
+            guard try router.receive(maximumFrames: 2)?.last == [number] else { return false }
+        }
+        return try router.receive(maximumFrames: 2) == nil
+    }
+
+    @Test func `only the list is let in, and only with the server's key`() throws {
         let denied = Mutex<[CurvePublicKey?]>([])
         let allowed = CurveAllowList(names: [client.publicKey: "arm1"])
         let authority = try CurveAuthority(context: context, allowing: allowed) { event in
@@ -119,39 +144,31 @@ import Transport
         }
         let router = try socket(.router, .server(server))
         let endpoint = try router.bind("tcp://127.0.0.1:*")
-        let (stranger, short) = (try CurveKeyPair(), Duration.milliseconds(300))
-        #expect(try arrives(.client(.init(keys: client, server: server.publicKey)), at: endpoint, of: router))
-        #expect(try !arrives(.none, at: endpoint, of: router, patience: short))
-        #expect(
-            try !arrives(
-                .client(.init(keys: client, server: stranger.publicKey)),
-                at: endpoint,
-                of: router,
-                patience: short
-            )
-        )
+        let stranger = try CurveKeyPair()
+        let clients = ZeroMQSocket.Security.client(.init(keys: client, server: server.publicKey))
+        let misled = ZeroMQSocket.Security.client(.init(keys: client, server: stranger.publicKey))
+        #expect(try arrives(clients, at: endpoint, of: router))
+        #expect(try staysOut(.none, whileIn: clients, at: endpoint, of: router))
+        #expect(try staysOut(misled, whileIn: clients, at: endpoint, of: router))
         #expect(denied.withLock { $0 }.isEmpty, "neither comes so far as to show a key")
         let strangers = ZeroMQSocket.Security.client(.init(keys: stranger, server: server.publicKey))
-        #expect(try !arrives(strangers, at: endpoint, of: router, patience: short))
-        while denied.withLock({ $0.isEmpty }) { usleep(1000) }
-        #expect(denied.withLock { $0 } == [stranger.publicKey])
+        #expect(try staysOut(strangers, whileIn: clients, at: endpoint, of: router))
+        eventually {
+            denied.withLock { $0 }
+        } is: {
+            $0 == [stranger.publicKey]
+        }
 
         authority.allow(CurveAllowList(names: [stranger.publicKey: "arm2"]))
         #expect(try arrives(strangers, at: endpoint, of: router))
-        #expect(
-            try !arrives(
-                .client(.init(keys: client, server: server.publicKey)),
-                at: endpoint,
-                of: router,
-                patience: short
-            )
-        )
+        #expect(try staysOut(clients, whileIn: strangers, at: endpoint, of: router))
     }
 
-    @Test func withoutAnAuthorityNobodyIsLetIn() throws {
+    @Test func `without an authority nobody is let in`() throws {
         let router = try socket(.router, .server(server))
         let endpoint = try router.bind("tcp://127.0.0.1:*")
         let keys = CurveClientKeys(keys: client, server: server.publicKey)
+        // Nobody comes in after it whose message could end the wait.
         #expect(try !arrives(.client(keys), at: endpoint, of: router, patience: .milliseconds(300)))
     }
 

@@ -51,21 +51,27 @@ import Transport
         python.executableURL = URL(filePath: "/usr/bin/env")
         python.arguments = [
             "python3", "-c",
-            "import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(); sys.stdin.read()",
+            """
+            import socket, sys
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(sys.argv[1])
+            listener.listen()
+            print("listening", flush=True)
+            sys.stdin.read()
+            """,
             path,
         ]
-        let input = Pipe()
+        let (input, output) = (Pipe(), Pipe())
         python.standardInput = input
+        python.standardOutput = output
         try python.run()
         defer {
             try? input.fileHandleForWriting.close()
             python.waitUntilExit()
         }
-        var error: ZeroMQError?
-        for _ in 0..<1000 where !FileManager.default.fileExists(atPath: path) { usleep(10_000) }
         // Between its bind and its listen it is not there yet.
-        usleep(200_000)
-        error = #expect(throws: ZeroMQError.self) { try bound(endpoint) }
+        try #require(output.fileHandleForReading.read(upToCount: 1)?.count == 1)
+        let error = #expect(throws: ZeroMQError.self) { try bound(endpoint) }
         #expect(error?.description.contains("another process (") == true, "\(String(describing: error))")
         #expect(error?.description.hasSuffix(" listens there") == true)
     }
