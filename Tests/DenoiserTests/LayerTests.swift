@@ -9,6 +9,11 @@ struct LayerTests {
     static let shapes: [UNet1DArchitecture] =
         UNet1DGoldens.loaded.cases.compactMap { try? $0.unet() } + [.paper]
 
+    @Test func `the shape of every golden is among those that are tested`() {
+        let cases = UNet1DGoldens.loaded.cases.count
+        #expect(cases > 0 && Self.shapes.count == cases + 1)
+    }
+
     @Test("every activation is written once before it is read", arguments: shapes)
     func order(shape: UNet1DArchitecture) {
         let layers = shape.layers

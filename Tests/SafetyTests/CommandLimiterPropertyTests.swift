@@ -59,8 +59,9 @@ import Testing
     }
 
     @Test(arguments: 0..<40)
-    func everyCommandKeepsTheLimits(seed: UInt64) {
+    func `every command keeps the limits`(seed: UInt64) {
         var random = SplitMix64(seed: seed)
+        var (steps, without) = (0, 0)
         for _ in 0..<60 {
             let dimensions = (0..<Int.random(in: 1...3, using: &random)).map { Self.dimension($0, &random) }
             let period = 1 / Double.random(in: 5...1000, using: &random)
@@ -83,6 +84,7 @@ import Testing
                     isBraking
                     ? limiter.brake(after: interval) : limiter.next(towards: targets, after: interval)
                 guard let action = command?.action else {
+                    without += 1
                     #expect(limiter.lastAction == last, "what gives no command changes nothing")
                     if !isBraking,
                         last.map({ zip(dimensions, $0).allSatisfy { $0.range.contains($1) } }) ?? true
@@ -127,15 +129,20 @@ import Testing
                         #expect(abs(speed) <= abs(speeds[index]) + newBlur + blur[index] + 1e-6 * abs(speed))
                     }
                     (speeds[index], blur[index]) = (speed, newBlur)
+                    steps += 1
                 }
                 last = action
             }
         }
+        // Of 60 times 60 commands of up to three dimensions.
+        #expect(steps > 3000)
+        #expect(without > 10, "a target that is not finite")
     }
 
     @Test(arguments: 0..<20)
-    func brakeComesToRestAndStays(seed: UInt64) throws {
+    func `a braking limiter comes to rest and stays there`(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
+        var checked = 0
         for _ in 0..<20 {
             var dimension = Self.dimension(0, &random)
             dimension.velocity = dimension.velocity ?? 1000
@@ -146,24 +153,28 @@ import Testing
                 let command = limiter.next(towards: [Self.target(last, dimension, &random)], after: period)
                 last = command?.action[0] ?? last
             }
-            guard limiter.lastAction != nil else { continue }
+            // At rest where it is told to be: of 40 targets, one at least is finite.
+            try #require(limiter.lastAction != nil)
             // As long as it takes from full speed, and a tick for the rest.
             let ticks =
                 (dimension.deceleration ?? dimension.acceleration).map {
                     Double(dimension.velocity ?? 0) / (Double($0) * period)
                 } ?? 0
+            // Hours of braking cost the test minutes.
             guard ticks < 1e6 else { continue }
             for _ in 0..<Int(ticks * 1.001) + 2 { _ = limiter.brake(after: period) }
             #expect(limiter.isAtRest, "\(dimension)")
             let rest = limiter.lastAction
             for _ in 0..<5 { #expect(limiter.brake(after: period)?.action == rest) }
             if dimension.kind == .velocity { #expect(rest == [0]) }
+            checked += 1
         }
+        #expect(checked >= 10, "of 20 limiters")
     }
 
     /// A path that keeps velocity and acceleration, from rest to rest, up to the ends of the range.
     @Test(arguments: 0..<40)
-    func targetWithinTheLimitsPassesUnchanged(seed: UInt64) throws {
+    func `a target within the limits passes unchanged`(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
         let period = [0.1, 0.02, 0.01].randomElement(using: &random) ?? 0.1
         let (velocity, acceleration) = (Self.magnitude(-1...2, &random), Self.magnitude(0...3, &random))
@@ -179,6 +190,7 @@ import Testing
         // The path is made by the same rule as a robot's: 99 % of each limit.
         var (place, speed) = (0.0, 0.0)
         let change = 0.99 * Double(acceleration) * Double(period)
+        var checked = 0
         for step in 0..<3000 {
             var next = speed + change * Double.random(in: -1...1, using: &random)
             next = min(max(next, -0.99 * Double(velocity)), 0.99 * Double(velocity))
@@ -192,6 +204,8 @@ import Testing
             let command = limiter.next(towards: [target], after: period)
             #expect(command == .init(action: [target], violation: nil), "step \(step)")
             guard command?.action == [target] else { return }
+            checked += 1
         }
+        #expect(checked > 100, "of 3000 steps, up to where the path meets the end of the range")
     }
 }
