@@ -54,9 +54,9 @@ bench-peers: build ## Compare with PyTorch, ONNX Runtime and OpenVINO; TORCH_WHE
 	@TORCH_WHEEL="$(TORCH_WHEEL)" ROUNDS="$(ROUNDS)" THREADS="$(THREADS)" MACHINE="$(MACHINE)" \
 	 Benchmarks/peers/run "$$($(RELEASE) --show-bin-path)/denoised"
 
-bench-compare: ## Compare two results of a benchmark: OLD=a.json NEW=b.json
+bench-compare: ## Compare two results of a benchmark: OLD=a.json NEW=b.json (TOLERANCE=1.1)
 	@if [[ -z "$(OLD)" || -z "$(NEW)" ]]; then echo "usage: make bench-compare OLD=a.json NEW=b.json" >&2; exit 2; fi
-	@scripts/compare-benchmarks "$(OLD)" "$(NEW)"
+	@scripts/compare-benchmarks "$(OLD)" "$(NEW)" $(if $(TOLERANCE),--tolerance $(TOLERANCE))
 
 bench-micro: setup ## Time the kernels and layers one by one (FILTER=regex: only some)
 	@swift package --package-path Benchmarks benchmark --grouping metric --no-progress $(if $(FILTER),--filter '.*($(FILTER)).*')
