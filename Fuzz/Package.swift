@@ -20,10 +20,10 @@ let package = Package(
     targets: [
         .target(name: "Harness", path: "Harness", swiftSettings: settings),
         fuzz("json", "StrictJSON"),
-        fuzz("safetensors", "Safetensors"),
-        fuzz("checkpoint", "Safetensors"),
-        fuzz("policy", "Policy", "Safetensors"),
-        fuzz("messages", "Wire"),
+        fuzz("safetensors", "Safetensors", "StrictJSON"),
+        fuzz("checkpoint", "Safetensors", "StrictJSON"),
+        fuzz("policy", "Policy", "Safetensors", "StrictJSON"),
+        fuzz("messages", "Robotics", "Wire"),
         fuzz("robotfile", "Safety"),
     ]
 )

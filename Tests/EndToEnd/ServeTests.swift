@@ -10,6 +10,10 @@ extension EndToEnd {
         @Test(arguments: [SIGINT, SIGTERM])
         func servesARobotAndEndsOnASignal(signal: Int32) async throws {
             let daemon = try await RunningDaemon(policy: SourceTree.tinyPolicy("processors"))
+            // The log, by which the endpoints are known, comes first.
+            try await daemon.program.wait(for: "the summary") {
+                daemon.program.output.contains(daemon.endpoints.requests)
+            }
             let text = daemon.program.output
             for part in [
                 "denoised serves processors", daemon.endpoints.observations, daemon.endpoints.chunks,

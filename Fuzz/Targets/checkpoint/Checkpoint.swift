@@ -1,6 +1,7 @@
 import Harness
 
 @testable import Safetensors
+@testable import StrictJSON
 
 /// Sharded checkpoints. The input is an index and, after a zero byte, the file `a.safetensors`; beside it lies a good
 /// `b.safetensors` with the tensor `bias`. Of an accepted checkpoint every tensor is found in its file.
