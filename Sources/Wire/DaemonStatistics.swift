@@ -47,7 +47,7 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
     public var droppedObservations: UInt64 = 0
     /// Requests understood, by type.
     public var requests: [String: UInt64] = [:]
-    /// Messages rejected, by reason (``MessageError/Code``).
+    /// Messages rejected, by reason (`MessageError.Code`).
     public var rejectedMessages: [String: UInt64] = [:]
     /// Chunks published.
     public var chunks: UInt64 = 0

@@ -5,7 +5,7 @@ import Robotics
 /// Unpacks one MessagePack value with msgpack-c.
 package enum MessagePackDecoder {
     /// The value that the bytes hold.
-    /// - Throws: ``MessageError`` if the bytes break the limits, or are not one value whose strings are UTF-8 and
+    /// - Throws: `MessageError` if the bytes break the limits, or are not one value whose strings are UTF-8 and
     ///   whose map keys are text and not repeated.
     package static func decode(_ bytes: [UInt8], limits: MessagePackLimits) throws(MessageError)
         -> MessagePackValue

@@ -32,7 +32,7 @@ public struct MessagePackLimits: Sendable, Hashable {
     }
 
     /// Walks a message from head to head, reading no content.
-    /// - Throws: ``MessageError`` if the message is longer, deeper or larger than the limits allow, ends early,
+    /// - Throws: `MessageError` if the message is longer, deeper or larger than the limits allow, ends early,
     ///   has bytes after its value, or holds a type that the protocol does not use.
     func check(_ bytes: Span<UInt8>) throws(MessageError) {
         guard bytes.count <= messageBytes else { throw .tooLong(bytes.count, limit: messageBytes) }

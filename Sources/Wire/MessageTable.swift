@@ -18,7 +18,7 @@ package struct MessageTable<Message: Sendable>: Sendable {
 
     /// Reads a message. Fields that the table does not list are ignored, so that a later minor version may add some.
     ///
-    /// - Throws: ``MessageError`` for the first field in the table's order that cannot be used.
+    /// - Throws: `MessageError` for the first field in the table's order that cannot be used.
     func read(_ fields: FieldReader) throws(MessageError) -> Message {
         var message = blank
         for field in self.fields { try field.read(fields, &message) }

@@ -14,7 +14,7 @@ enum NumPyScalar {
     }
 
     /// The value itself: of a scalar what it holds, of anything else the value as it is.
-    /// - Throws: ``MessageError`` if a scalar lacks a field, has a type that is no number and no boolean, or has too few or too
+    /// - Throws: `MessageError` if a scalar lacks a field, has a type that is no number and no boolean, or has too few or too
     ///   many bytes.
     static func unwrap(_ value: MessagePackValue, field: String) throws(MessageError) -> MessagePackValue {
         guard case .map(let map) = value, isScalar(map) else { return value }

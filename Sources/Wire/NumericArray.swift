@@ -31,7 +31,7 @@ package enum NumericArray {
     }
 
     /// The elements as 32-bit floats in row-major order, and the shape.
-    /// - Throws: ``MessageError`` for a value that is no array, for a data type other than `<f4`, `<f8` and the integers of 1 to
+    /// - Throws: `MessageError` for a value that is no array, for a data type other than `<f4`, `<f8` and the integers of 1 to
     ///   8 bytes, for data that does not fill the shape, for lists of different shapes in one list, and for an element that is
     ///   not finite as a 32-bit float.
     package static func decode(

@@ -80,7 +80,7 @@ public enum Reply: Sendable, Hashable {
     }
 
     /// The message as sent, with the number that the client gave its request. A chunk is packed by
-    /// ``RobotChunk/encode(request:finish:)``, which completes its timing.
+    /// `RobotChunk.encode(request:finish:)`, which completes its timing.
     public func encoded(number: UInt64?) -> [UInt8] {
         let encoder = MessagePackEncoder()
         switch self {
@@ -104,7 +104,7 @@ public enum Reply: Sendable, Hashable {
 
 /// An `error` reply. The code is text, for a daemon may know more codes than its client.
 public struct ErrorMessage: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The reason: a raw value of ``MessageError/Code``.
+    /// The reason: a raw value of `MessageError.Code`.
     public var code: String
     /// The field that was wrong, where it was one.
     public var field: String?
