@@ -30,7 +30,7 @@ typedef struct {
 /// The thread that calls, as the system numbers threads.
 static inline int dn_this_thread(void) { return (int)syscall(SYS_gettid); }
 
-/// The processors that the thread which calls may run on; false where the system does not say.
+/// The processors that the thread which calls may run on; false if the system does not say.
 static inline bool dn_get_processors(dn_processors *processors) {
     __builtin_memset(processors, 0, sizeof *processors);
     return syscall(SYS_sched_getaffinity, 0, sizeof *processors, processors) > 0;

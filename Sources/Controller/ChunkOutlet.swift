@@ -22,26 +22,17 @@ final class ChunkOutlet {
     private var interim: InterimWatch?
 
     /// - Parameter socket: where chunks are published.
-    init(
-        socket: ZeroMQSocket,
-        configuration: DaemonConfiguration,
-        planner: PlannerFacts,
-        mailbox: PlannerMailbox,
-        robots: Robots,
-        replies: Replies,
-        telemetry: Telemetry,
-        rejections: Rejections
-    ) {
+    init(socket: ZeroMQSocket, mailbox: PlannerMailbox, context: LoopContext) {
         self.socket = socket
-        self.planner = planner
         self.mailbox = mailbox
-        self.robots = robots
-        self.replies = replies
-        self.telemetry = telemetry
-        self.rejections = rejections
-        budgetNs = configuration.budgetNs
-        watchdog = configuration.watchdog
-        tap = configuration.tap
+        planner = context.planner
+        robots = context.robots
+        replies = context.replies
+        telemetry = context.telemetry
+        rejections = context.rejections
+        budgetNs = context.configuration.budgetNs
+        watchdog = context.configuration.watchdog
+        tap = context.configuration.tap
     }
 
     /// Reports to the service manager, unless the planner hangs.

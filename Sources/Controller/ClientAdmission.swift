@@ -10,8 +10,8 @@ final class ClientAdmission: Sendable {
     private let authority: CurveAuthority
     private let logger: Logger
 
-    /// Nil where the configuration has no security.
-    /// - Throws: `ZeroMQError` where the context has an authority already.
+    /// Nil if the configuration has no security.
+    /// - Throws: `ZeroMQError` if the context has an authority already.
     init?(
         configuration: DaemonConfiguration,
         context: ZeroMQContext,

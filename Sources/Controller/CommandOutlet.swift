@@ -11,6 +11,14 @@ struct CommandOutlet {
     let telemetry: Telemetry
     let tap: (any MessageTap)?
 
+    /// - Parameter socket: the socket for commands.
+    init(socket: ZeroMQSocket, context: LoopContext) {
+        self.socket = socket
+        robots = context.robots
+        telemetry = context.telemetry
+        tap = context.configuration.tap
+    }
+
     /// When the next command is due, by the monotonic clock; nil if no robot moves.
     func nextNs(after nowNs: UInt64) -> UInt64? { robots.pilots.nextTickNs(after: nowNs) }
 

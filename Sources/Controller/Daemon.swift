@@ -35,7 +35,7 @@ public final class Daemon: Sendable {
     ///   - configuration: where it listens, and what it accepts.
     ///   - context: the context to make the sockets in; a new one unless given.
     ///   - makePlanner: called by ``start()`` on the planner's thread, which alone uses what it returns.
-    /// - Throws: `ZeroMQError` where the system has no descriptor left, or, with `security`, where the context has a
+    /// - Throws: `ZeroMQError` if the system has no descriptor left, or, with `security`, if the context has a
     ///   `CurveAuthority` already.
     public init<Planner: ChunkPlanner>(
         configuration: DaemonConfiguration,
@@ -81,7 +81,7 @@ public final class Daemon: Sendable {
         }
     }
 
-    /// Since when the planner has been at one chunk; nil where it is at none.
+    /// Since when the planner has been at one chunk; nil if it is at none.
     var planningSinceNs: UInt64? { mailbox.busySinceNs }
 
     /// Whether the daemon works; may be asked from any thread and at any time.
@@ -96,8 +96,8 @@ public final class Daemon: Sendable {
     /// Makes the planner and the sockets, and begins to work.
     ///
     /// - Returns: the endpoints, with wildcard ports resolved.
-    /// - Throws: what `makePlanner` throws; `Gr00tMappingError` where a mapping does not go with the policy;
-    ///   `ZeroMQError` where an endpoint cannot be bound or connected; `RealTimePriorityError` where the priority is not
+    /// - Throws: what `makePlanner` throws; `Gr00tMappingError` if a mapping does not go with the policy;
+    ///   `ZeroMQError` if an endpoint cannot be bound or connected; `RealTimePriorityError` if the priority is not
     ///   to be had any more; ``DaemonStopped`` if the daemon is asked to end before it serves.
     @discardableResult
     public func start() throws -> InfoMessage.Endpoints {
@@ -151,7 +151,7 @@ public final class Daemon: Sendable {
     }
 
     /// Waits until the daemon has ended: after ``requestStop()``, or because a socket failed.
-    /// - Throws: `ZeroMQError` where a socket failed.
+    /// - Throws: `ZeroMQError` if a socket failed.
     public func waitUntilStopped() throws(ZeroMQError) {
         guard startFlag.isSet else { return }
         let failure = socketsEnded.wait()

@@ -2,7 +2,7 @@ import Planning
 
 /// Whether a daemon works, and if not, why.
 public struct DaemonHealth: Sendable, Hashable {
-    /// What is wrong, in words; empty where nothing is.
+    /// What is wrong, in words; empty if nothing is.
     public let failures: [String]
 
     /// Whether nothing is wrong.
@@ -16,8 +16,8 @@ public struct DaemonHealth: Sendable, Hashable {
     /// The health at a time.
     ///
     /// - Parameters:
-    ///   - heartbeatNs: when the socket thread sent its last heartbeat; nil where it has sent none.
-    ///   - planningSinceNs: since when the planner has been at one chunk; nil where it is at none.
+    ///   - heartbeatNs: when the socket thread sent its last heartbeat; nil if it has sent none.
+    ///   - planningSinceNs: since when the planner has been at one chunk; nil if it is at none.
     ///   - nowNs: the same monotonic clock, in nanoseconds.
     public init(heartbeatNs: UInt64?, planningSinceNs: UInt64?, nowNs: UInt64) {
         func age(_ sinceNs: UInt64) -> UInt64 { nowNs - min(sinceNs, nowNs) }

@@ -12,7 +12,7 @@ public struct DaemonSecurity: Sendable {
     public let clients: CurveAllowList
 
     /// Reads the daemon's secret certificate and its clients' public ones.
-    /// - Throws: `CurveCertificateError` where a file or the folder is not as expected.
+    /// - Throws: `CurveCertificateError` if a file or the folder is not as expected.
     public init(secretFile: String, clientFolder: String) throws(CurveCertificateError) {
         keys = try CurveCertificate.readSecret(secretFile)
         clients = try CurveAllowList(folder: clientFolder)

@@ -28,11 +28,11 @@ final class DurableStops {
     private var unkeptReplies: [UnkeptReply] = []
 
     /// Stops the robots that the state file names.
-    init(configuration: DaemonConfiguration, robots: Robots, replies: Replies) {
-        state = configuration.state
-        logger = configuration.logger
-        self.robots = robots
-        self.replies = replies
+    init(context: LoopContext) {
+        state = context.configuration.state
+        logger = context.configuration.logger
+        robots = context.robots
+        replies = context.replies
         if let stops = state?.stops { robots.pilots.restore(stops, nowNs: Clock.monotonicNs()) }
     }
 
@@ -83,7 +83,7 @@ final class DurableStops {
             try replies.send(make(.failed("too many requests wait for the disk")), to: client)
             return
         }
-        // Also where nothing has changed: an earlier write may have failed.
+        // Also if nothing has changed: an earlier write may have failed.
         let number = keeper.keep(robots.pilots.stops)
         unkeptReplies.append(
             UnkeptReply(

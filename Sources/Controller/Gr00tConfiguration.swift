@@ -19,7 +19,7 @@ public struct Gr00tConfiguration: Sendable {
     }
 
     /// The mapping, checked against the policy.
-    /// - Throws: `Gr00tMappingError` where the two do not go together.
+    /// - Throws: `Gr00tMappingError` if the two do not go together.
     func mapping(for policy: PolicyDescription) throws(Gr00tMappingError) -> Gr00tMapping {
         let mapping = mapping ?? Gr00tMapping(standardFor: policy)
         try mapping.check(policy)

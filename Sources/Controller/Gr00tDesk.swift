@@ -16,20 +16,17 @@ struct Gr00tDesk {
 
     init(
         endpoint: Gr00tEndpoint,
-        robots: Robots,
         intake: ObservationIntake,
         requests: RequestDesk,
-        replies: Replies,
-        telemetry: Telemetry,
-        rejections: Rejections
+        context: LoopContext
     ) {
         self.endpoint = endpoint
-        self.robots = robots
         self.intake = intake
         self.requests = requests
-        self.replies = replies
-        self.telemetry = telemetry
-        self.rejections = rejections
+        robots = context.robots
+        replies = context.replies
+        telemetry = context.telemetry
+        rejections = context.rejections
     }
 
     /// Answers the requests that are there, for as long as a socket may be read.

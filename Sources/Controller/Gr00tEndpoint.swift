@@ -12,7 +12,7 @@ struct Gr00tEndpoint {
         var route: [[UInt8]]
         /// The monotonic clock when it had been read.
         var receivedNs: UInt64
-        /// What was asked for; nil where the message could not be read.
+        /// What was asked for; nil if the message could not be read.
         var endpoint: String?
         var demand: Result<Demand, MessageError>
     }
@@ -38,9 +38,9 @@ struct Gr00tEndpoint {
     private let policy: PolicyDescription
     private var sessions: Gr00tSessions
 
-    /// Binds the socket that the daemon's configuration asks for; nil where it asks for none.
+    /// Binds the socket that the daemon's configuration asks for; nil if it asks for none.
     ///
-    /// - Throws: `ZeroMQError` where the address cannot be bound.
+    /// - Throws: `ZeroMQError` if the address cannot be bound.
     init?(
         configuration daemon: DaemonConfiguration,
         policy: PolicyDescription,
@@ -60,7 +60,7 @@ struct Gr00tEndpoint {
         sessions = Gr00tSessions(maximumRobots: daemon.maximumRobots)
     }
 
-    /// Reads a message; nil where there is none.
+    /// Reads a message; nil if there is none.
     mutating func receive() throws(ZeroMQError) -> Message? {
         let longestRequest = configuration.limits.messageBytes
         guard

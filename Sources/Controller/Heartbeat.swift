@@ -27,21 +27,15 @@ final class Heartbeat {
     /// The warnings about robots that were logged last, and when they are logged again.
     private var loggedWarnings: (texts: [String], againNs: UInt64) = ([], 0)
 
-    init(
-        configuration: DaemonConfiguration,
-        robots: Robots,
-        commands: CommandOutlet,
-        stops: DurableStops,
-        telemetry: Telemetry
-    ) {
-        socket = commands.socket
-        logger = configuration.logger
-        tap = configuration.tap
-        mostRobots = configuration.limits.mapEntries
-        self.robots = robots
+    init(commands: CommandOutlet, stops: DurableStops, context: LoopContext) {
         self.commands = commands
         self.stops = stops
-        self.telemetry = telemetry
+        socket = commands.socket
+        robots = context.robots
+        telemetry = context.telemetry
+        logger = context.configuration.logger
+        tap = context.configuration.tap
+        mostRobots = context.configuration.limits.mapEntries
     }
 
     /// Publishes the heartbeat if it is due. That takes longer than anything else that the loop does, so it comes when all else is

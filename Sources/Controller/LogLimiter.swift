@@ -12,7 +12,7 @@ struct LogLimiter<Reason: Hashable> {
         self.intervalNs = intervalNs
     }
 
-    /// Returns nil where the line is to be left out, else how many have been left out since the last one.
+    /// Returns nil if the line is to be left out, else how many have been left out since the last one.
     mutating func admit(_ reason: Reason, nowNs: UInt64) -> Int? {
         if var history = histories[reason], nowNs < history.lastNs + intervalNs {
             history.suppressed += 1

@@ -17,24 +17,17 @@ final class ObservationIntake {
     private var rates: RateLimiter<[UInt8]>
 
     /// - Parameter socket: where observations are published.
-    init(
-        socket: ZeroMQSocket,
-        configuration: DaemonConfiguration,
-        planner: PlannerFacts,
-        robots: Robots,
-        telemetry: Telemetry,
-        rejections: Rejections
-    ) {
+    init(socket: ZeroMQSocket, context: LoopContext) {
         self.socket = socket
-        self.planner = planner
-        self.robots = robots
-        self.telemetry = telemetry
-        self.rejections = rejections
-        limits = configuration.limits
-        tap = configuration.tap
+        planner = context.planner
+        robots = context.robots
+        telemetry = context.telemetry
+        rejections = context.rejections
+        limits = context.configuration.limits
+        tap = context.configuration.tap
         rates = RateLimiter(
-            perSecond: configuration.messagesPerSecond,
-            mostSenders: 4 * configuration.maximumRobots
+            perSecond: context.configuration.messagesPerSecond,
+            mostSenders: 4 * context.configuration.maximumRobots
         )
     }
 

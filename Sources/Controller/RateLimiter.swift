@@ -20,7 +20,7 @@ struct RateLimiter<Sender: Hashable> {
 
     /// Whether another message of the sender, of so many bytes, is to be read.
     mutating func admit(_ sender: Sender, bytes: Int = 0, nowNs: UInt64) -> Bool {
-        // Full buckets are as good as none; where there are too many others, every sender starts with a full one again.
+        // Full buckets are as good as none; if there are too many others, every sender starts with a full one again.
         if buckets.count >= mostSenders, buckets[sender] == nil {
             let full = perSecond
             buckets = buckets.filter {

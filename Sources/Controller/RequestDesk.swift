@@ -20,33 +20,26 @@ final class RequestDesk {
     private let rejections: Rejections
     private let tap: (any MessageTap)?
 
-    /// - Parameter sampler: how chunks are sampled, with the budget that is kept.
     init(
-        configuration: DaemonConfiguration,
         endpoints: InfoMessage.Endpoints,
-        policy: PolicyDescription,
-        sampler: SamplerDescription,
-        robots: Robots,
         intake: ObservationIntake,
         commands: CommandOutlet,
         stops: DurableStops,
-        replies: Replies,
-        telemetry: Telemetry,
-        rejections: Rejections
+        context: LoopContext
     ) {
-        socket = replies.requests
-        limits = configuration.limits
-        tap = configuration.tap
         self.endpoints = endpoints
-        self.policy = policy
-        self.sampler = sampler
-        self.robots = robots
         self.intake = intake
         self.commands = commands
         self.stops = stops
-        self.replies = replies
-        self.telemetry = telemetry
-        self.rejections = rejections
+        policy = context.planner.policy
+        sampler = context.sampler
+        robots = context.robots
+        replies = context.replies
+        socket = context.replies.requests
+        telemetry = context.telemetry
+        rejections = context.rejections
+        limits = context.configuration.limits
+        tap = context.configuration.tap
     }
 
     /// Answers the requests that are there, for as long as a socket may be read.

@@ -40,7 +40,7 @@ public final class ServiceManager: Sendable {
         public var description: String { "\(variable): \(problem)" }
     }
 
-    /// The time, in nanoseconds, within which the service manager must hear ``State/alive`` again; nil where it does not
+    /// The time, in nanoseconds, within which the service manager must hear ``State/alive`` again; nil if it does not
     /// watch this process. Positive.
     public let watchdogNs: UInt64?
 
@@ -48,12 +48,12 @@ public final class ServiceManager: Sendable {
     /// The name as `sockaddr_un` has it, with a zero byte in front where it is abstract.
     private let socketName: [UInt8]
 
-    /// The service manager that the environment names; nil where there is none.
+    /// The service manager that the environment names; nil if there is none.
     ///
     /// - Parameters:
     ///   - environment: by name: `NOTIFY_SOCKET`, and `WATCHDOG_USEC` and `WATCHDOG_PID`.
     ///   - process: the process that a `WATCHDOG_PID` must name for the watchdog to be meant for it.
-    /// - Throws: ``EnvironmentError`` for a value that is not understood, and where the system gives no socket.
+    /// - Throws: ``EnvironmentError`` for a value that is not understood, and if the system gives no socket.
     public init?(
         environment: [String: String] = ProcessInfo.processInfo.environment,
         process: Int32 = getpid()

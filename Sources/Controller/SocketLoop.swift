@@ -41,78 +41,31 @@ final class SocketLoop {
         sockets = [bound.requests, bound.observations] + (bound.gr00t.map { [$0.socket] } ?? [])
         alarm = try Alarm()
         place = mailbox.socketPlace
-        robots = Robots(
-            agenda: Agenda(emptyHistory: planner.emptyHistory, settings: configuration.agenda),
-            pilots: Pilots(
-                files: configuration.robots,
-                strategy: configuration.strategy,
-                mostRobots: configuration.maximumRobots,
-                policy: planner.policy
-            )
-        )
-        let replies = Replies(requests: bound.requests, gr00t: bound.gr00t)
-        let rejections = Rejections(telemetry: telemetry, logger: configuration.logger)
-        intake = ObservationIntake(
-            socket: bound.observations,
+        let shared = LoopContext(
             configuration: configuration,
             planner: planner,
-            robots: robots,
-            telemetry: telemetry,
-            rejections: rejections
-        )
-        chunks = ChunkOutlet(
-            socket: bound.chunks,
-            configuration: configuration,
-            planner: planner,
-            mailbox: mailbox,
-            robots: robots,
-            replies: replies,
-            telemetry: telemetry,
-            rejections: rejections
-        )
-        commands = CommandOutlet(
-            socket: bound.chunks,
-            robots: robots,
-            telemetry: telemetry,
-            tap: configuration.tap
-        )
-        stops = DurableStops(configuration: configuration, robots: robots, replies: replies)
-        heartbeat = Heartbeat(
-            configuration: configuration,
-            robots: robots,
-            commands: commands,
-            stops: stops,
+            replies: Replies(requests: bound.requests, gr00t: bound.gr00t),
             telemetry: telemetry
         )
-        var sampler = planner.sampler
-        sampler.budgetMs = Double(configuration.budgetNs ?? 0) / 1e6
-        requests = RequestDesk(
-            configuration: configuration,
-            endpoints: endpoints,
-            policy: planner.policy,
-            sampler: sampler,
-            robots: robots,
+        robots = shared.robots
+        let intake = ObservationIntake(socket: bound.observations, context: shared)
+        let commands = CommandOutlet(socket: bound.chunks, context: shared)
+        let stops = DurableStops(context: shared)
+        let requests = RequestDesk(
+            endpoints: bound.endpoints,
             intake: intake,
             commands: commands,
             stops: stops,
-            replies: replies,
-            telemetry: telemetry,
-            rejections: rejections
+            context: shared
         )
-        if let endpoint = bound.gr00t {
-            gr00t = Gr00tDesk(
-                endpoint: endpoint,
-                robots: robots,
-                intake: intake,
-                requests: requests,
-                replies: replies,
-                telemetry: telemetry,
-                rejections: rejections
-            )
+        gr00t = bound.gr00t.map {
+            Gr00tDesk(endpoint: $0, intake: intake, requests: requests, context: shared)
         }
-        announce = { [sampler] in
-            configuration.tap?.take(TappedMessage(.started(policy: planner.policy, sampler: sampler)))
-        }
+        chunks = ChunkOutlet(socket: bound.chunks, mailbox: mailbox, context: shared)
+        heartbeat = Heartbeat(commands: commands, stops: stops, context: shared)
+        (self.intake, self.commands, self.stops, self.requests) = (intake, commands, stops, requests)
+        let (tap, policy, sampler) = (configuration.tap, planner.policy, shared.sampler)
+        announce = { tap?.take(TappedMessage(.started(policy: policy, sampler: sampler))) }
     }
 
     /// Works until `isStopping` says so, which is asked after each wake-up.

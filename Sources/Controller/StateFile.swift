@@ -40,9 +40,9 @@ public struct StateFileError: Error, Sendable, Hashable, CustomStringConvertible
 public final class StateFile: Sendable {
     /// The file: where a symbolic link leads, if one was given.
     public let path: String
-    /// What was wrong with the file's text, for people; nil where nothing was.
+    /// What was wrong with the file's text, for people; nil if nothing was.
     public let damage: String?
-    /// Why the file could not be written when it was opened; nil where it was.
+    /// Why the file could not be written when it was opened; nil if it was.
     let problem: StateFileError?
     /// Which robots were stopped when the file was opened: every one, where it was damaged.
     let stops: Stops
@@ -198,7 +198,7 @@ public final class StateFile: Sendable {
         }
     }
 
-    /// Why a first write failed, where that is for want of room; nil where it did not.
+    /// Why a first write failed, where that is for want of room; nil if it did not.
     private static func problem(
         of write: (Stops) throws(StateFileError) -> Void,
         with stops: Stops
@@ -212,7 +212,7 @@ public final class StateFile: Sendable {
         }
     }
 
-    /// The file's bytes; nil where there is no such file. A file that is longer than any is cut, which no reader accepts.
+    /// The file's bytes; nil if there is no such file. A file that is longer than any is cut, which no reader accepts.
     private static func read(_ path: String) throws(StateFileError) -> [UInt8]? {
         // Non-blocking, so that a named pipe in place of the file is refused and not waited for.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -268,7 +268,7 @@ public final class StateFile: Sendable {
         guard fsync(directory) == 0 else { throw StateFileError(folder, cannot: "written", code: errno) }
     }
 
-    /// Puts all the bytes; returns the system's code, 0 where it went well.
+    /// Puts all the bytes; returns the system's code, 0 if it went well.
     private static func put(_ bytes: [UInt8], to descriptor: CInt) -> CInt {
         var done = 0
         while done < bytes.count {

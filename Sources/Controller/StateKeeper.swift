@@ -47,7 +47,7 @@ final class StateKeeper: Sendable {
     ///
     /// - Parameters:
     ///   - stops: what the file holds.
-    ///   - problem: why the file could not be written when it was opened; nil where it was.
+    ///   - problem: why the file could not be written when it was opened; nil if it was.
     ///   - tell: called on the keeper's thread after each write, whatever became of it.
     ///   - check: checks, once a second, that the file may be written.
     ///   - write: writes the file.

@@ -22,7 +22,7 @@ final class Telemetry: Sendable {
         /// Of each stage, the percentiles as they were told last.
         var told: [Percentiles?]
 
-        /// The stage whose percentiles have not been found, or longest ago, where that is at least so long and chunks came since.
+        /// The stage whose percentiles have not been found, or longest ago, if that is at least so long and chunks came since.
         func stageToFind(nowNs: UInt64, oldestNs: UInt64) -> Int? {
             guard recorded > 0 else { return nil }
             if let new = told.firstIndex(where: { $0 == nil }) { return new }

@@ -129,7 +129,7 @@ final class PackedConvolution {
         self.scales = FloatBuffer(count: isQuantized ? paddedChannels(bias.count) : 0)
         self.scaledTaps = .allocate(capacity: share.ranges.count * taps.count)
 
-        // The input channel in each place of the rows, nil where a tensor's last row has no more.
+        // The input channel in each place of the rows, nil if a tensor's last row has no more.
         var channels: [Int?] = []
         for count in inputs {
             let first = channels.count { $0 != nil }

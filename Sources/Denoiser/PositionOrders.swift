@@ -47,7 +47,7 @@ final class PositionOrders {
         }
     }
 
-    /// The column of each position, or nil where it is the position itself.
+    /// The column of each position, or nil if it is the position itself.
     func columns(_ order: PositionOrder, batch: Int) -> UnsafePointer<Int32>? {
         switch order {
         case .same: nil

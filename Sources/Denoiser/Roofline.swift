@@ -6,7 +6,7 @@ public struct Roofline: Sendable, Hashable {
     public let gbPerS: Double
     /// Operations a second in single precision, a multiplication and an addition counting as two, in 10^9.
     public let gflopsF32: Double
-    /// Likewise in bf16; 0 where the processor does not multiply it.
+    /// Likewise in bf16; 0 if the processor does not multiply it.
     public let gflopsBF16: Double
     /// Likewise with weights of 8 bits and inputs of as many as the instruction set takes.
     public let gflopsInt8: Double

@@ -39,7 +39,7 @@ public final class UNet1D: Denoiser {
     ///   - maximumConditions: how many conditions are kept at once, at least 1.
     ///   - threads: threads a forward pass runs on, the caller's included; at least 1.
     ///   - kernel: what computes it; by default the best for this processor in single precision.
-    ///   - locksWeights: keeps the weights in memory where the system allows it (`RLIMIT_MEMLOCK`).
+    ///   - locksWeights: keeps the weights in memory if the system allows it (`RLIMIT_MEMLOCK`).
     ///   - parameter: the values of one of `architecture.parameters`, as many as its shape says.
     /// - Throws: what `parameter` throws.
     public init<Failure: Error>(

@@ -46,8 +46,8 @@ public struct Gr00tMapping: Sendable, Hashable {
         )
     }
 
-    /// - Throws: ``Gr00tMappingError`` where a feature has no keys or the policy no such feature, where a key of an action
-    ///   comes twice (`action.` in front makes no difference) or has no dimensions, and where a dimension is beyond the action, comes twice or is left out.
+    /// - Throws: ``Gr00tMappingError`` if a feature has no keys or the policy no such feature, if a key of an action
+    ///   comes twice (`action.` in front makes no difference) or has no dimensions, and if a dimension is beyond the action, comes twice or is left out.
     package func check(_ policy: PolicyDescription) throws(Gr00tMappingError) {
         let features = policy.features.map(\.name)
         for feature in features where observations[feature]?.isEmpty ?? true {

@@ -58,7 +58,7 @@ public enum Gr00tRequest: Sendable, Hashable {
     ///
     /// - Parameters:
     ///   - bytes: the message.
-    ///   - token: what `api_token` must be; nil where none is asked for. Nothing else of a request without it is
+    ///   - token: what `api_token` must be; nil if none is asked for. Nothing else of a request without it is
     ///     looked at.
     ///   - limits: what the message may hold.
     /// - Throws: `MessageError` `unauthorized` for another token, `unknown_type` for another endpoint, `not_messagepack`

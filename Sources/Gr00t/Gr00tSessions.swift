@@ -35,7 +35,7 @@ package struct Gr00tSessions {
         return (session.episode, session.nextSequence)
     }
 
-    /// Ends the robot's episode, and returns it; nil where it has none.
+    /// Ends the robot's episode, and returns it; nil if it has none.
     package mutating func end(_ robot: RobotID) -> EpisodeID? {
         sessions.removeValue(forKey: robot)?.episode
     }

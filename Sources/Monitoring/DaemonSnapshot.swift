@@ -11,7 +11,7 @@ public struct DaemonSnapshot: Sendable {
     public var sampler: SamplerDescription?
     /// Its last heartbeat; nil before the first.
     public var status: StatusMessage?
-    /// What is wrong with it, in words; empty where it works.
+    /// What is wrong with it, in words; empty if it works.
     public var failures: [String]
     /// The monotonic clock, in nanoseconds.
     public var nowNs: UInt64

@@ -1,6 +1,6 @@
 /// How far a connection has come: one request, one answer, the end. Does no I/O.
 ///
-/// A connection that is closed while something is unread takes the answer back. So where the client sent more than the head
+/// A connection that is closed while something is unread takes the answer back. So if the client sent more than the head
 /// of a request, or has said that it will, so much of it is read and passed over.
 struct Exchange {
     /// What is to be done next.

@@ -9,7 +9,7 @@ public struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
     public let port: UInt16
 
     /// The address that `PORT` (of 127.0.0.1) or `HOST:PORT` names, where the host is an IPv4 address, an IPv6 address in
-    /// brackets or `localhost`; nil where the text is neither.
+    /// brackets or `localhost`; nil if the text is neither.
     public init?(_ text: String) {
         guard let colon = text.lastIndex(of: ":") else {
             guard let port = Self.port(text) else { return nil }

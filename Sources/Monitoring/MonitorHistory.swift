@@ -6,7 +6,7 @@ public struct MonitorHistory: Sendable {
     struct Trouble: Sendable, Hashable {
         /// How often it has occurred since the daemon started.
         var count: UInt64
-        /// When the count was seen to rise last, by the monitor's monotonic clock in nanoseconds; nil where it has not risen
+        /// When the count was seen to rise last, by the monitor's monotonic clock in nanoseconds; nil if it has not risen
         /// since the first heartbeat.
         var roseNs: UInt64?
     }
@@ -48,7 +48,7 @@ public struct MonitorHistory: Sendable {
         return isFromAnother
     }
 
-    /// By how much a count rose in a second, over the window; nil where fewer than two heartbeats have it.
+    /// By how much a count rose in a second, over the window; nil if fewer than two heartbeats have it.
     func rate(_ count: (StatusMessage) -> UInt64?) -> Double? {
         guard let last = window.last, let lastCount = count(last) else { return nil }
         for status in window.dropLast() {

@@ -183,7 +183,7 @@ public struct MonitorPage {
 
     // MARK: Layout
 
-    /// Two blocks side by side where they fit, else one below the other.
+    /// Two blocks side by side if they fit, else one below the other.
     private func beside(_ left: [StyledLine], _ right: [StyledLine]) -> [StyledLine] {
         let gap = 4
         let leftWidth = left.map(\.count).max() ?? 0

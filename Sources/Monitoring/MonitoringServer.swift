@@ -34,7 +34,7 @@ public final class MonitoringServer: Sendable {
     private static let pause = TimeAmount.milliseconds(50)
     private static let bytesAtATime = 4096
 
-    /// Where it listens, with the port that the system chose where 0 was asked for.
+    /// Where it listens, with the port that the system chose if 0 was asked for.
     public let address: HTTPAddress
     private let limits: Limits
     private let snapshot: @Sendable () -> DaemonSnapshot
@@ -48,7 +48,7 @@ public final class MonitoringServer: Sendable {
     ///   - address: where to listen.
     ///   - limits: what a client may take.
     ///   - snapshot: asked on the server's thread for each request; must not wait.
-    /// - Throws: ``MonitoringServerError`` where the address cannot be had.
+    /// - Throws: ``MonitoringServerError`` if the address cannot be had.
     public init(
         at address: HTTPAddress,
         limits: Limits = Limits(),

@@ -32,7 +32,7 @@ public struct SeedSequence: Sendable, Hashable {
         self.init(first: SIMD4(low, high, 0, 0), rest: [])
     }
 
-    /// Mixes the first words, zeros where there are fewer than the pool holds, and those after them.
+    /// Mixes the first words, zeros if there are fewer than the pool holds, and those after them.
     private init(first: SIMD4<UInt32>, rest: ArraySlice<UInt32>) {
         var hash = Hash(constant: 0x43b0_d7e5, multiplier: 0x931e_8875)
         var pool = first

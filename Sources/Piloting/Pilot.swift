@@ -26,7 +26,7 @@ package struct Pilot: Sendable {
     /// runs is told so at least once, also if it rests already.
     private var hasBeenHeld = true
     package private(set) var limitViolations: UInt64 = 0
-    /// The robot's own stop; nil where it is not stopped, or only with every other one.
+    /// The robot's own stop; nil if it is not stopped, or only with every other one.
     package private(set) var stop: Stop?
     /// The newest stop, whether or not the robot was stopped already.
     package private(set) var stopOrder = StopOrder.none
@@ -68,7 +68,7 @@ package struct Pilot: Sendable {
         return state == .idle && stream.isAtRest
     }
 
-    /// Why nothing is planned for it; nil where something is.
+    /// Why nothing is planned for it; nil if something is.
     package var refusal: MessageError? {
         mayMove ? nil : MessageError(.stopped, "robot \(robot) is \(state.rawValue): \(supervisor.reason)")
     }
@@ -162,7 +162,7 @@ package struct Pilot: Sendable {
     /// Takes a chunk that is there, and brings it within the limits.
     ///
     /// - Parameter isCarriedOut: whether it becomes commands; a prediction does not.
-    /// - Throws: `MessageError` `stopped` where it must not go out.
+    /// - Throws: `MessageError` `stopped` if it must not go out.
     package mutating func receive(
         _ chunk: inout RobotChunk,
         isCarriedOut: Bool,

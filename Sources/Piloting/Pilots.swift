@@ -15,7 +15,7 @@ package struct Pilots {
     /// Where in `pilots` each robot's is.
     private var places: [RobotID: Int] = [:]
     private var violationsOfForgotten: UInt64 = 0
-    /// The stop of every robot, those included that have not been heard of; nil where there is none.
+    /// The stop of every robot, those included that have not been heard of; nil if there is none.
     private var everyRobot: Stop?
     private var hasStopChanged = false
     /// The newest stop of every robot, or of a robot that has been forgotten.
@@ -54,7 +54,7 @@ package struct Pilots {
         }
     }
 
-    /// A pilot for a robot that is heard of for the first time: stopped, where every robot is.
+    /// A pilot for a robot that is heard of for the first time: stopped, if every robot is.
     private func pilot(of robot: RobotID, nowNs: UInt64) -> Pilot {
         var pilot = newPilot(robot, nowNs: nowNs)
         if let everyRobot {
@@ -180,7 +180,7 @@ package struct Pilots {
         )
     }
 
-    /// When the next command is due; nil where no robot moves.
+    /// When the next command is due; nil if no robot moves.
     package func nextTickNs(after nowNs: UInt64) -> UInt64? {
         pilots.indices.lazy.compactMap { pilots[$0].nextTickNs(after: nowNs) }.min()
     }

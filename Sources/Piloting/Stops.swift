@@ -42,7 +42,7 @@ package struct Stop: Sendable, Hashable {
 
 /// Which robots are stopped: what outlives the daemon, as the text of a state file.
 package struct Stops: Sendable, Hashable {
-    /// The stop of every robot, also of those heard later; nil where there is none.
+    /// The stop of every robot, also of those heard later; nil if there is none.
     package var everyRobot: Stop?
     /// The robots with a stop of their own.
     package var robots: [RobotID: Stop] = [:]
@@ -90,7 +90,7 @@ extension Stops {
         func encode(to encoder: any Encoder) throws {
             var values = encoder.container(keyedBy: Keys.self)
             try values.encode(version, forKey: .version)
-            // Also where it is nil: a member that is missing was lost.
+            // Also if it is nil: a member that is missing was lost.
             try values.encode(every_robot, forKey: .everyRobot)
             try values.encode(robots, forKey: .robots)
             try values.encode(released, forKey: .released)

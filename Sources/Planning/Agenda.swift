@@ -229,7 +229,7 @@ package struct Agenda {
     }
 
     /// Forgets a robot, what waits for it and what is in flight for it; with an episode, only if that is its episode.
-    /// Returns nil where there was nothing to forget, else the jobs that will not be planned, or planned in vain.
+    /// Returns nil if there was nothing to forget, else the jobs that will not be planned, or planned in vain.
     package mutating func reset(_ id: RobotID, episode: EpisodeID?) -> [PlanningJob]? {
         guard let robot = robots[id], episode == nil || episode == robot.episode else { return nil }
         var dropped = robot.predictions

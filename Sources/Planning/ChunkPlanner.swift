@@ -23,7 +23,7 @@ public protocol ChunkPlanner: SendableMetatype {
     /// What the planner has of the chunk that it is planning, for when time is up; nil: nothing until it is done.
     var interim: (any InterimChunk)? { get }
 
-    /// Says what the planner should do where time is up and it is held up, so that another thread takes what there is. Without,
+    /// Says what the planner should do if time is up and it is held up, so that another thread takes what there is. Without,
     /// that thread goes by the clock, and may itself be on a core that the machine has stopped.
     ///
     /// - Parameter action: for any thread; does not wait for anything.
@@ -67,13 +67,13 @@ extension ChunkPlanner {
     }
 }
 
-/// The chunk that a ``ChunkPlanner`` is planning, as far as it has come. Another thread takes it where the planner is held up
+/// The chunk that a ``ChunkPlanner`` is planning, as far as it has come. Another thread takes it if the planner is held up
 /// and time is up.
 public protocol InterimChunk: Sendable {
     /// Takes the chunk, once at most; the planner goes on.
     ///
     /// - Parameter frozen: ``PlanningRequest/frozen`` of the chunk being planned.
-    /// - Returns: nil where there is nothing that a robot could carry out, or nothing any more.
+    /// - Returns: nil if there is nothing that a robot could carry out, or nothing any more.
     func claim(frozen: [Float]) -> PlannedChunk?
 }
 
@@ -90,10 +90,10 @@ public struct PlanningRequest: Sendable {
     /// The seed of the sampling noise.
     public var noiseSeed: UInt64
     /// The actions that the robot will carry out at the control steps `sequence`, `sequence` + 1, ... whatever the chunk says,
-    /// [k, actionDim] in the robot's units: the chunk begins with them. Empty where nothing is known; k is at most `horizon`
+    /// [k, actionDim] in the robot's units: the chunk begins with them. Empty if nothing is known; k is at most `horizon`
     /// - `nObsSteps` + 1.
     public var frozen: [Float]
-    /// When the chunk must be there, by `Clock/monotonicNs()`; nil where it takes the time it takes.
+    /// When the chunk must be there, by `Clock.monotonicNs()`; nil if it takes the time it takes.
     public var deadlineNs: UInt64?
 
     /// A request.
@@ -123,7 +123,7 @@ public struct PlannedChunk: Sendable, Hashable {
     public var actions: [Float]
     /// The actions predicted to follow them, row-major [k, actionDim]; k may be 0.
     public var beyond: [Float]
-    /// Those of ``PlanningRequest/frozen`` that the planner took up; empty where it sampled everything.
+    /// Those of ``PlanningRequest/frozen`` that the planner took up; empty if it sampled everything.
     public var frozen: [Float]
     /// How they were sampled.
     public var sampling: RobotChunk.Sampling

@@ -19,7 +19,7 @@ public struct Grouping: Sendable, Hashable {
         self.passes = passes
     }
 
-    /// How many to plan together where so many wait: 1 where they are better planned in turn.
+    /// How many to plan together where so many wait: 1 if they are better planned in turn.
     ///
     /// - Parameters:
     ///   - waiting: how many wait, at least 1.

@@ -77,7 +77,7 @@ package final class PlannerMailbox: Sendable {
     /// Whether the planner has been held up since this was asked last.
     package func takeHeldUp() -> Bool { isHeldUp.exchange(false, ordering: .relaxed) }
 
-    /// Since when the planner has had the jobs that it is at, by the monotonic clock in nanoseconds; nil where it has none.
+    /// Since when the planner has had the jobs that it is at, by the monotonic clock in nanoseconds; nil if it has none.
     package var busySinceNs: UInt64? { state.withLock { $0.busySinceNs } }
 
     /// The outcomes that are there.

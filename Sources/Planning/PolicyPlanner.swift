@@ -14,7 +14,7 @@ public struct PolicyPlanner: ChunkPlanner {
     /// When chunks are planned together, from times measured when the planner is made; nil: never. That is so if chunks are
     /// sampled in parallel and no budget is kept.
     public private(set) var grouping: Grouping?
-    /// What there is of the chunk being planned, where it has a deadline.
+    /// What there is of the chunk being planned, if it has a deadline.
     public var interim: (any InterimChunk)? { description }
     private let diffusion: DiffusionPolicy
     private let description: ChunkDescription
@@ -35,7 +35,7 @@ public struct PolicyPlanner: ChunkPlanner {
     ///   - settings: how chunks are sampled.
     ///   - threads: threads for the network.
     ///   - kernel: what computes it.
-    ///   - locksWeights: keeps the weights in memory where the system allows it.
+    ///   - locksWeights: keeps the weights in memory if the system allows it.
     ///   - keepsDeadlines: measures what it takes to keep a budget.
     ///   - startsWarm: starts a robot's chunk from its last one.
     ///   - maximumGroup: the most chunks of several robots that are planned together, at least 1.
@@ -92,7 +92,7 @@ public struct PolicyPlanner: ChunkPlanner {
     }
 
     /// What a chunk takes alone, in passes over one sample, each time next to such passes: the machine may be slower now than
-    /// when the group's were measured. The median of a few times, of fewer where they take long.
+    /// when the group's were measured. The median of a few times, of fewer if they take long.
     private func passesAlone(for history: ObservationHistory, of group: GroupSampler) -> Double {
         let begin = ContinuousClock.now
         var passes: [Double] = []
@@ -112,17 +112,17 @@ public struct PolicyPlanner: ChunkPlanner {
     /// An empty history of what the policy observes.
     public func makeHistory() -> ObservationHistory { diffusion.makeHistory() }
 
-    /// Samples a chunk, from the robot's last one where it starts warm: the chunk then depends on that one, within the
+    /// Samples a chunk, from the robot's last one if it starts warm: the chunk then depends on that one, within the
     /// sampler's tolerance.
     ///
-    /// - Throws: `ActionChunkError` where the result is not finite.
+    /// - Throws: `ActionChunkError` if the result is not finite.
     public mutating func plan(_ request: PlanningRequest) throws -> PlannedChunk {
         let chunk = try diffusion.sample(samplingRequest(for: request))
         if startsWarm { remember(chunk, of: request) }
         return description.planned(chunk, frozen: request.frozen, method: sampler.method)
     }
 
-    /// Samples the chunks of several robots together, step by step; one after the other where actions are frozen, which a group
+    /// Samples the chunks of several robots together, step by step; one after the other if actions are frozen, which a group
     /// has no way to do.
     public mutating func plan(together requests: [PlanningRequest]) -> [Result<PlannedChunk, any Error>] {
         guard requests.allSatisfy(\.frozen.isEmpty) else {

@@ -32,7 +32,7 @@ public struct RealTimePriority: Sendable, Hashable {
     /// A priority that the system has been asked for, and has given.
     ///
     /// - Parameter level: in ``levels``.
-    /// - Throws: ``RealTimePriorityError`` where the system gives the process no such priority.
+    /// - Throws: ``RealTimePriorityError`` if the system gives the process no such priority.
     public init(_ level: Int) throws(RealTimePriorityError) {
         precondition(Self.levels.contains(level), "a real-time priority is in \(Self.levels)")
         self.level = level
@@ -47,7 +47,7 @@ public struct RealTimePriority: Sendable, Hashable {
 
     /// Gives the priority to the thread that calls, and not to threads that it starts.
     ///
-    /// - Throws: ``RealTimePriorityError`` where the system has come to refuse it.
+    /// - Throws: ``RealTimePriorityError`` if the system has come to refuse it.
     package func takeOnThisThread() throws(RealTimePriorityError) {
         var parameters = sched_param()
         parameters.sched_priority = CInt(level)
@@ -56,7 +56,7 @@ public struct RealTimePriority: Sendable, Hashable {
         }
     }
 
-    /// The highest priority that the process may take without a capability, 0 for none; nil where the system does not say.
+    /// The highest priority that the process may take without a capability, 0 for none; nil if the system does not say.
     fileprivate static var highestAllowed: UInt? {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(__RLIMIT_RTPRIO.rawValue), &limit) == 0 else { return nil }

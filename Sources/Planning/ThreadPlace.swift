@@ -3,12 +3,12 @@ import Synchronization
 
 /// Where a thread runs, for another to bring it to its own core before waking it.
 ///
-/// The kernel mostly wakes a thread on the core where it ran last. Where the machine under a virtual one has stopped that core,
+/// The kernel mostly wakes a thread on the core where it ran last. If the machine under a virtual one has stopped that core,
 /// the thread waits for it, though another core works.
 ///
 /// `@unchecked Sendable`: `processors` is used by the placed thread alone, the others are atomics.
 package final class ThreadPlace: @unchecked Sendable {
-    /// The placed thread's number, 0 where there is none.
+    /// The placed thread's number, 0 if there is none.
     private let thread = Atomic<Int32>(0)
     /// What the placed thread may run on by itself.
     private var processors = dn_processors()

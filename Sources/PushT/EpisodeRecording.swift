@@ -14,7 +14,7 @@ public struct EpisodeRecording: Sendable, Hashable {
 
     /// The task.
     public let scenario: Scenario
-    /// The seed of the reset; nil where the episode started from a given state.
+    /// The seed of the reset; nil if the episode started from a given state.
     public let seed: UInt64?
     /// The start, then one frame a step.
     public private(set) var frames: [Frame]

@@ -28,7 +28,7 @@ extension ActionPlan {
     ///   - time: in control steps since the episode's start.
     ///   - interpolation: what is carried out between two steps; after the last action of the plan, that one is held for its
     ///     step.
-    /// - Returns: the action, [actionDim], in the robot's units; nil where the plan has none for the step that `time` lies in.
+    /// - Returns: the action, [actionDim], in the robot's units; nil if the plan has none for the step that `time` lies in.
     public func action(at time: Double, interpolation: ActionInterpolation) -> [Float]? {
         guard time >= 0, time < Double(UInt64.max), let here = action(at: UInt64(time))?.values else {
             return nil

@@ -37,7 +37,7 @@ public struct ActionPlan: Sendable, Hashable {
     /// A plan without actions.
     public init() {}
 
-    /// What to carry out at a control step; nil where the plan has nothing.
+    /// What to carry out at a control step; nil if the plan has nothing.
     public func action(at step: UInt64) -> Action? {
         guard step >= firstKept, step < end else { return nil }
         return rows[Int(step - firstKept)]
@@ -50,7 +50,7 @@ public struct ActionPlan: Sendable, Hashable {
     ///   - chunk: what a planner has sampled.
     ///   - step: the first control step that may still change.
     ///   - joining: what becomes of the old plan's actions from `step` on.
-    /// - Returns: whether the chunk has an action for `step`; the plan is as before where not.
+    /// - Returns: whether the chunk has an action for `step`; the plan is as before if not.
     @discardableResult
     public mutating func join(_ chunk: RobotChunk, at step: UInt64, by joining: Joining) -> Bool {
         let prediction = ChunkPrediction(chunk)

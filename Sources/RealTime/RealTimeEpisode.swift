@@ -61,7 +61,7 @@ public struct RealTimeEpisode<Line: ChunkLine> {
     /// Runs until `act` says that the episode is over.
     ///
     /// - Parameters:
-    ///   - observe: makes the observation of a control step; `request` is the chunk that it asks for, nil where it asks for none.
+    ///   - observe: makes the observation of a control step; `request` is the chunk that it asks for, nil if it asks for none.
     ///   - act: carries out a step, in less than a period, and returns whether it was the last.
     /// - Throws: what the two and the line throw.
     public mutating func run(

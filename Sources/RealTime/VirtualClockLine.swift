@@ -37,7 +37,7 @@ public struct VirtualClockLine: ChunkLine {
         underWay = []
     }
 
-    /// Hands an observation over; where it asks for a chunk, that is planned at once, and arrives when it would.
+    /// Hands an observation over; if it asks for a chunk, that is planned at once, and arrives when it would.
     ///
     /// - Throws: what the planner throws.
     public mutating func publish(_ observation: RobotObservation) throws {

@@ -16,7 +16,7 @@ public struct TappedMessage: Sendable {
     public enum Content: Sendable {
         /// The daemon is about to take its first message.
         case started(policy: PolicyDescription, sampler: SamplerDescription)
-        /// An observation was accepted. `preceding`: the values of those before it, where it brought them along.
+        /// An observation was accepted. `preceding`: the values of those before it, if it brought them along.
         /// `isRepeat`: the history had it already.
         case observation(
             RobotObservation,

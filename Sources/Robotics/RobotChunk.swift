@@ -8,15 +8,15 @@ public struct RobotChunk: Sendable, Hashable {
         public var steps: Int
         /// How the denoising steps are taken.
         public var method: SamplingMethod
-        /// The window of a parallel method, in steps; 1 where sequential.
+        /// The window of a parallel method, in steps; 1 if sequential.
         public var window: Int
-        /// The tolerance of a parallel method, in its own unit; 0 where sequential.
+        /// The tolerance of a parallel method, in its own unit; 0 if sequential.
         public var tolerance: Double
         /// Parallel iterations: forward passes of the network one after the other.
         public var iterations: Int
         /// Model evaluations: (sample, timestep) pairs that went through the network.
         public var evaluations: Int
-        /// What was neglected, in the tolerance's unit; 0 where sequential.
+        /// What was neglected, in the tolerance's unit; 0 if sequential.
         public var residual: Double
         /// How near the chunk is to the sequential one.
         public var quality: ChunkQuality
@@ -124,10 +124,10 @@ public struct RobotChunk: Sendable, Hashable {
     /// The numbers in each action.
     public var actionDim: Int
     /// The actions that were predicted to follow `actions`, row-major [k, actionDim]: a robot whose next chunk is late may
-    /// go on with them. Empty where the policy predicts none.
+    /// go on with them. Empty if the policy predicts none.
     public var beyond: [Float]
     /// The first of the actions that were not sampled but given, row-major [k, actionDim]: what the robot was assumed to carry
-    /// out at steps `firstStep` ..< `firstStep` + k. Empty where nothing was.
+    /// out at steps `firstStep` ..< `firstStep` + k. Empty if nothing was.
     public var frozen: [Float]
     /// The seed of the sampling noise.
     public var noiseSeed: UInt64

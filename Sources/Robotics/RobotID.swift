@@ -3,7 +3,7 @@ public struct RobotID: Sendable, Hashable, CustomStringConvertible {
     /// The id's text.
     public let text: String
 
-    /// The id, or nil where the text is not one.
+    /// The id, or nil if the text is not one.
     public init?(_ text: String) {
         guard isName(text) else { return nil }
         self.text = text

@@ -17,7 +17,7 @@ public struct RobotObservation: Sendable, Hashable {
     public var replan: Bool?
     /// The seed of the sampling noise; nil lets the daemon derive it.
     public var noiseSeed: UInt64?
-    /// A number that the process which speaks for the robot draws at its start; nil where it draws none. While one session
+    /// A number that the process which speaks for the robot draws at its start; nil if it draws none. While one session
     /// speaks, another's observations are refused.
     public var session: UInt64?
     /// What the robot will carry out at the control steps `sequence`, `sequence` + 1, ... before the chunk can take over: the

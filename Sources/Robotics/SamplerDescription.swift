@@ -6,13 +6,13 @@ public struct SamplerDescription: Sendable, Hashable {
     public var steps: Int
     /// How it takes its denoising steps.
     public var method: SamplingMethod
-    /// The window of a parallel method; 1 where sequential.
+    /// The window of a parallel method; 1 if sequential.
     public var window: Int
-    /// The tolerance of a parallel method, in its own unit; 0 where sequential.
+    /// The tolerance of a parallel method, in its own unit; 0 if sequential.
     public var tolerance: Double
     /// What computes the network: precision and instruction set.
     public var kernel: String
-    /// The time from an observation's receipt to its chunk that is kept, in milliseconds; 0 where none is.
+    /// The time from an observation's receipt to its chunk that is kept, in milliseconds; 0 if none is.
     public var budgetMs: Double
 
     /// A sampler with these settings.

@@ -89,7 +89,7 @@ public struct SafetensorsCheckpoint: Sendable {
 
     /// The file a tensor is in.
     ///
-    /// - Throws: `SafetensorsError` where there is no tensor of that name.
+    /// - Throws: `SafetensorsError` if there is no tensor of that name.
     public func file(of tensor: String) throws(SafetensorsError) -> SafetensorsFile {
         if let location = locations[tensor] { return files[location] }
         throw SafetensorsError(
@@ -103,7 +103,7 @@ public struct SafetensorsCheckpoint: Sendable {
 
     /// The tensor's dtype, shape and size.
     ///
-    /// - Throws: `SafetensorsError` where there is no tensor of that name.
+    /// - Throws: `SafetensorsError` if there is no tensor of that name.
     public func description(of tensor: String) throws(SafetensorsError) -> TensorDescription {
         try file(of: tensor).description(of: tensor)
     }

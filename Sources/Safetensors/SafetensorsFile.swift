@@ -33,7 +33,7 @@ public struct SafetensorsFile: Sendable {
 
     /// The tensor's dtype, shape and size.
     ///
-    /// - Throws: `SafetensorsError` where there is no tensor of that name.
+    /// - Throws: `SafetensorsError` if there is no tensor of that name.
     public func description(of tensor: String) throws(SafetensorsError) -> TensorDescription {
         guard let description = tensors[tensor] else {
             throw SafetensorsError(
@@ -50,14 +50,14 @@ public struct SafetensorsFile: Sendable {
 
     /// The tensor's dimensions, outermost first.
     ///
-    /// - Throws: `SafetensorsError` where there is no tensor of that name.
+    /// - Throws: `SafetensorsError` if there is no tensor of that name.
     public func shape(of tensor: String) throws(SafetensorsError) -> [Int] {
         try description(of: tensor).shape
     }
 
     /// The tensor's element type.
     ///
-    /// - Throws: `SafetensorsError` where there is no tensor of that name.
+    /// - Throws: `SafetensorsError` if there is no tensor of that name.
     public func dtype(of tensor: String) throws(SafetensorsError) -> DType {
         try description(of: tensor).dtype
     }

@@ -231,7 +231,7 @@ struct SafetensorsHeader {
     }
 }
 
-/// Product of a shape's dimensions; nil where it does not fit in an `Int`.
+/// Product of a shape's dimensions; nil if it does not fit in an `Int`.
 func product(_ shape: [Int]) -> Int? {
     var product = 1
     for dimension in shape {

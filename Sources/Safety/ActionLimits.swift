@@ -45,7 +45,7 @@ public struct ActionLimits: Sendable, Hashable {
         }
     }
 
-    /// What happens where a command would break a limit.
+    /// What happens if a command would break a limit.
     public enum Reaction: String, Sendable, Hashable, CaseIterable {
         /// It is changed to the nearest one that does not.
         case clamp
@@ -55,9 +55,9 @@ public struct ActionLimits: Sendable, Hashable {
 
     /// One for each number of an action, in order.
     public var dimensions: [Dimension]
-    /// Where the tool must be; nil where nothing is known of it.
+    /// Where the tool must be; nil if nothing is known of it.
     public var workspace: Workspace?
-    /// What happens where a command would break a limit.
+    /// What happens if a command would break a limit.
     public var onViolation: Reaction
 
     /// Limits.
@@ -73,7 +73,7 @@ public struct ActionLimits: Sendable, Hashable {
     }
 
     /// Which limit an action, [dimensions.count], breaks, of those that can be told from it alone: position, a velocity that
-    /// is the action itself, workspace; nil where it breaks none. A ten-thousandth beyond a bound is rounding.
+    /// is the action itself, workspace; nil if it breaks none. A ten-thousandth beyond a bound is rounding.
     public func violation(of action: ArraySlice<Float>) -> String? {
         for (dimension, value) in zip(dimensions, action) {
             guard value.isFinite else { return "\(dimension.name) is \(value), expected a finite number" }

@@ -79,7 +79,7 @@ public struct RobotFile: Sendable, Hashable {
     public var strategy: String?
     /// What the robot may be told to do.
     public var limits: ActionLimits
-    /// Where the robot tells its place; nil where it does not.
+    /// Where the robot tells its place; nil if it does not.
     public var feedback: Feedback?
     /// When something has failed.
     public var watchdogs: Watchdogs

@@ -14,7 +14,7 @@ public enum RobotEvent: String, Sendable, Hashable, CaseIterable {
     case commandsPaused
     /// The robot is not where it was told to be, or outside its range.
     case feedbackFar
-    /// A limit was broken where the robot file says to stop then.
+    /// A limit was broken and the robot file says to stop then.
     case limitBroken
     /// The robot has been holding for too long.
     case heldTooLong

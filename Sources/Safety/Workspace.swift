@@ -49,7 +49,7 @@ public struct Workspace: Sendable, Hashable {
         self.box = box
     }
 
-    /// Whether the tool is in the box. False where its place is not a number.
+    /// Whether the tool is in the box. False if its place is not a number.
     public func contains(_ action: [Float]) -> Bool {
         zip(place(of: action), box).allSatisfy { $1.contains($0) }
     }

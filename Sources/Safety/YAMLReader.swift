@@ -32,7 +32,7 @@ struct YAMLReader {
 
     func path(of field: String) -> String { path.isEmpty ? field : "\(path).\(field)" }
 
-    /// The value of a field; nil where it is left out. One without a value is an error: it may be a limit that somebody
+    /// The value of a field; nil if it is left out. One without a value is an error: it may be a limit that somebody
     /// meant to fill in.
     func optional(_ field: String) throws(RobotFileError) -> Node? {
         guard let node = mapping[field] else { return nil }

@@ -45,7 +45,7 @@ package struct JSONObject: Sendable, Equatable {
         left.members.elementsEqual(right.members) { $0.name == $1.name && $0.value == $1.value }
     }
 
-    /// False where the name is there already.
+    /// False if the name is there already.
     fileprivate mutating func append(_ name: String, _ value: JSONValue) -> Bool {
         guard positions.updateValue(members.count, forKey: name) == nil else { return false }
         members.append((name, value))

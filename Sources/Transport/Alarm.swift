@@ -7,7 +7,7 @@ public final class Alarm {
     let descriptor: Int32
     private var setNs: UInt64?
 
-    /// - Throws: ``ZeroMQError`` where the system has no descriptor left.
+    /// - Throws: ``ZeroMQError`` if the system has no descriptor left.
     public init() throws(ZeroMQError) {
         descriptor = timerfd_create(CLOCK_MONOTONIC, Int32(TFD_NONBLOCK) | Int32(TFD_CLOEXEC))
         guard descriptor >= 0 else { throw ZeroMQError("make a timer", code: errno) }
@@ -15,7 +15,7 @@ public final class Alarm {
 
     deinit { close(descriptor) }
 
-    /// Rings at a time of the monotonic clock, at once where that is over, and no longer at any other.
+    /// Rings at a time of the monotonic clock, at once if that is over, and no longer at any other.
     public func set(toNs timeNs: UInt64) throws(ZeroMQError) {
         guard setNs != timeNs else { return }
         var time = itimerspec()

@@ -10,7 +10,7 @@ public struct CurveAllowList: Sendable, Hashable {
 
     /// The clients whose public certificates `NAME.key` lie in a folder. Files that begin with a dot or end otherwise are
     /// passed over.
-    /// - Throws: ``CurveCertificateError`` where the folder cannot be read, everybody may write to it, or one of the
+    /// - Throws: ``CurveCertificateError`` if the folder cannot be read, everybody may write to it, or one of the
     ///   certificates is not as ``CurveCertificate/readPublic(_:)`` expects it or holds the key of another: half a list
     ///   would let in others than was meant.
     public init(folder: String) throws(CurveCertificateError) {

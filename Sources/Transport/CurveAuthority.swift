@@ -9,7 +9,7 @@ import Synchronization
 public final class CurveAuthority: Sendable {
     /// What happens, told on the authority's thread.
     public enum Event: Sendable {
-        /// A client was not let in: its address, and its key, nil where it could not be read.
+        /// A client was not let in: its address, and its key, nil if it could not be read.
         case denied(address: String, key: CurvePublicKey?)
         /// A question could not be read, so nobody was let in: why.
         case malformed(String)
@@ -29,7 +29,7 @@ public final class CurveAuthority: Sendable {
     ///   - context: whose sockets ask the authority.
     ///   - list: the keys that may connect.
     ///   - onEvent: called on the authority's thread, which answers nobody meanwhile.
-    /// - Throws: ``ZeroMQError`` where the context has an authority already, or no socket left.
+    /// - Throws: ``ZeroMQError`` if the context has an authority already, or no socket left.
     public init(
         context: ZeroMQContext,
         allowing list: CurveAllowList,
@@ -72,7 +72,7 @@ public final class CurveAuthority: Sendable {
         wakeUp.signal()
     }
 
-    /// The answer to a question, or nil where it has nowhere to go.
+    /// The answer to a question, or nil if it has nowhere to go.
     static func answer(
         to frames: [[UInt8]],
         allowed: CurveAllowList,

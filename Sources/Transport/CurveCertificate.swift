@@ -18,7 +18,7 @@ public enum CurveCertificate {
     public static let secretSuffix = ".key_secret"
 
     /// Reads the key of a public certificate.
-    /// - Throws: ``CurveCertificateError`` also where the file holds a secret key, which has no business there, or where
+    /// - Throws: ``CurveCertificateError`` also if the file holds a secret key, which has no business there, or if
     ///   everybody may write it.
     public static func readPublic(_ path: String) throws(CurveCertificateError) -> CurvePublicKey {
         let file = try SmallFile(path)
@@ -31,7 +31,7 @@ public enum CurveCertificate {
     }
 
     /// Reads the key pair of a secret certificate.
-    /// - Throws: ``CurveCertificateError`` also where others than the owner may read or write the file, and where the two
+    /// - Throws: ``CurveCertificateError`` also if others than the owner may read or write the file, and if the two
     ///   keys do not belong together.
     public static func readSecret(_ path: String) throws(CurveCertificateError) -> CurveKeyPair {
         let file = try SmallFile(path)
@@ -57,7 +57,7 @@ public enum CurveCertificate {
     ///   - stem: the path of both files without what their names end with.
     ///   - replacing: whether files that are there are replaced, each in one step. Otherwise none is touched.
     /// - Returns: the paths of both files.
-    /// - Throws: ``CurveCertificateError``; `exists` where a file is there and is not to be replaced.
+    /// - Throws: ``CurveCertificateError``; `exists` if a file is there and is not to be replaced.
     public static func write(
         _ keys: CurveKeyPair,
         to stem: String,
@@ -174,7 +174,7 @@ private struct SmallFile {
         }
     }
 
-    /// Writes a file that must not be there yet, and leaves none behind where that fails.
+    /// Writes a file that must not be there yet, and leaves none behind if that fails.
     static func create(_ path: String, text: String, mode: mode_t) throws(CurveCertificateError) {
         let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
         guard descriptor >= 0 else {

@@ -27,7 +27,7 @@ public struct CurveCertificateError: Error, Sendable, Hashable, CustomStringConv
         case badKey(String, characters: Int)
         /// The public key is not that of the secret key.
         case keysDoNotMatch
-        /// The file holds a secret key where a public certificate is expected.
+        /// The file holds a secret key and a public certificate is expected.
         case holdsSecret
         /// The folder's file of this name holds the same key.
         case sameKey(as: String)

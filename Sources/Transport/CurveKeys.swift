@@ -5,13 +5,13 @@ public struct CurvePublicKey: Sendable, Hashable, CustomStringConvertible {
     /// The key, 32 bytes.
     let bytes: [UInt8]
 
-    /// The key, or nil where the text is not the Z85 form of 32 bytes.
+    /// The key, or nil if the text is not the Z85 form of 32 bytes.
     public init?(z85 text: String) {
         guard let bytes = Z85.decode(text) else { return nil }
         self.bytes = bytes
     }
 
-    /// The key, or nil where there are not 32 bytes.
+    /// The key, or nil if there are not 32 bytes.
     init?(bytes: [UInt8]) {
         guard bytes.count == Z85.keyBytes else { return nil }
         self.bytes = bytes
@@ -32,7 +32,7 @@ public struct CurveKeyPair: Sendable, CustomStringConvertible, CustomReflectable
     let secretKey: [UInt8]
 
     /// A new pair, from the system's random numbers.
-    /// - Throws: ``ZeroMQError`` where libzmq was built without CURVE.
+    /// - Throws: ``ZeroMQError`` if libzmq was built without CURVE.
     public init() throws(ZeroMQError) {
         var publicText = [CChar](repeating: 0, count: Z85.keyCharacters + 1)
         var secretText = publicText
@@ -43,7 +43,7 @@ public struct CurveKeyPair: Sendable, CustomStringConvertible, CustomReflectable
         self = pair
     }
 
-    /// The pair of a secret key in Z85, or nil where the text is not the Z85 form of 32 bytes.
+    /// The pair of a secret key in Z85, or nil if the text is not the Z85 form of 32 bytes.
     init?(secretZ85 text: String) {
         guard let secret = Z85.decode(text) else { return nil }
         self.init(secretKey: secret)
@@ -83,7 +83,7 @@ public struct CurveClientKeys: Sendable {
     }
 
     /// Reads the client's secret and the server's public certificate file.
-    /// - Throws: ``CurveCertificateError`` where one of them is not what it should be.
+    /// - Throws: ``CurveCertificateError`` if one of them is not what it should be.
     public init(secretFile: String, serverFile: String) throws(CurveCertificateError) {
         self.init(
             keys: try CurveCertificate.readSecret(secretFile),

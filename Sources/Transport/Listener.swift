@@ -37,8 +37,8 @@ public final class Listener {
         _ = try socket.connect(endpoint)
     }
 
-    /// The next message, or nil where none has come by the deadline.
-    /// - Throws: ``RobotClientError`` for a message that cannot be read, and where the socket failed.
+    /// The next message, or nil if none has come by the deadline.
+    /// - Throws: ``RobotClientError`` for a message that cannot be read, and if the socket failed.
     public func next(until deadline: ContinuousClock.Instant) throws(RobotClientError) -> Publication? {
         while true {
             let frames: [[UInt8]]?

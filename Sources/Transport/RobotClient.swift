@@ -149,7 +149,7 @@ public final class RobotClient {
     /// time, up to `longestInterval`; the daemon counts it once, and gives it the same chunk each time. Once a chunk has come,
     /// nothing is lost any more but by a daemon that restarts, and the first repeat waits for `longestInterval`: each is
     /// planned again.
-    /// - Throws: ``RobotClientError``; `timeout` also where the daemon rejected the observation, which its log tells.
+    /// - Throws: ``RobotClientError``; `timeout` also if the daemon rejected the observation, which its log tells.
     public func chunk(
         for observation: RobotObservation,
         timeout: Duration = .seconds(10),
@@ -177,7 +177,7 @@ public final class RobotClient {
         )
     }
 
-    /// The next chunk published for the robot, whichever observation it answers, or nil where none has come by the
+    /// The next chunk published for the robot, whichever observation it answers, or nil if none has come by the
     /// deadline.
     public func nextChunk(until deadline: ContinuousClock.Instant) throws(RobotClientError) -> RobotChunk? {
         while let message = try Self.receive(on: chunks, until: deadline) {
@@ -303,7 +303,7 @@ public final class RobotClient {
         throw .timeout(waitingFor: "answer to \(request.type)", endpoint: endpoint, after: timeout)
     }
 
-    /// The next message, or nil where none has come by the deadline.
+    /// The next message, or nil if none has come by the deadline.
     private static func receive(
         on socket: ZeroMQSocket,
         until deadline: ContinuousClock.Instant

@@ -7,7 +7,7 @@ public final class WakeUp: Sendable {
     let descriptor: Int32
     private let writeDescriptor: Int32
 
-    /// - Throws: ``ZeroMQError`` where the system has no descriptor left.
+    /// - Throws: ``ZeroMQError`` if the system has no descriptor left.
     public init() throws(ZeroMQError) {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { throw ZeroMQError("make a pipe", code: errno) }

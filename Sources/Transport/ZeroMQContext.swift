@@ -7,7 +7,7 @@ public final class ZeroMQContext: Sendable {
     // zmq_ctx_new's contexts may be used from any thread.
     nonisolated(unsafe) let handle: UnsafeMutableRawPointer
 
-    /// - Throws: ``ZeroMQError`` where the system has no descriptor or thread left.
+    /// - Throws: ``ZeroMQError`` if the system has no descriptor or thread left.
     public init() throws(ZeroMQError) {
         guard let handle = zmq_ctx_new() else { throw ZeroMQError("create a context") }
         self.handle = handle

@@ -5,7 +5,7 @@ import ForeignText
 public struct ZeroMQError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What was tried: `bind`, `connect`, ...
     public let operation: String
-    /// The endpoint, where there is one.
+    /// The endpoint, if there is one.
     public let endpoint: String?
     /// The error number.
     public let code: Int32

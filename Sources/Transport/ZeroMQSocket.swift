@@ -23,7 +23,7 @@ public final class ZeroMQSocket {
     public enum Security: Sendable {
         /// In the clear, with everybody.
         case none
-        /// With the clients that the context's ``CurveAuthority`` lets in; with nobody where there is none.
+        /// With the clients that the context's ``CurveAuthority`` lets in; with nobody if there is none.
         case server(CurveKeyPair)
         /// With the server that has the key.
         case client(CurveClientKeys)
@@ -58,7 +58,7 @@ public final class ZeroMQSocket {
     private let context: ZeroMQContext
     private let handle: UnsafeMutableRawPointer
 
-    /// - Throws: ``ZeroMQError`` where libzmq makes no socket or refuses an option.
+    /// - Throws: ``ZeroMQError`` if libzmq makes no socket or refuses an option.
     public init(_ kind: Kind, context: ZeroMQContext, options: Options = Options()) throws(ZeroMQError) {
         guard let handle = zmq_socket(context.handle, kind.code) else { throw ZeroMQError("create a socket") }
         self.context = context
@@ -99,7 +99,7 @@ public final class ZeroMQSocket {
         }
     }
 
-    /// Sends a message of one frame or more. Returns false, having sent nothing, where that would mean waiting.
+    /// Sends a message of one frame or more. Returns false, having sent nothing, if that would mean waiting.
     @discardableResult
     public func send(_ frames: [[UInt8]]) throws(ZeroMQError) -> Bool {
         precondition(!frames.isEmpty, "a message has at least one frame")

@@ -37,7 +37,7 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
     public var robots: UInt64 = 0
     /// Observations that entered a history, published or sent with `predict`.
     public var observations: UInt64 = 0
-    /// Observations received again; they enter no history, and are planned again where they ask for it.
+    /// Observations received again; they enter no history, and are planned again if they ask for it.
     public var duplicateObservations: UInt64 = 0
     /// Observations dropped as older than the newest of their episode.
     public var staleObservations: UInt64 = 0

@@ -10,7 +10,7 @@ public struct InfoMessage: Sendable, Hashable {
         public var chunks: String
         /// Where requests are answered.
         public var requests: String
-        /// Where clients of a GR00T policy server are answered; nil where there is no such socket.
+        /// Where clients of a GR00T policy server are answered; nil if there is no such socket.
         public var gr00t: String?
 
         /// The addresses.

@@ -54,7 +54,7 @@ public struct MessagePackMap: Sendable, Hashable {
         entries.first { $0.key == key }?.value
     }
 
-    /// Adds an entry at the end. Returns false, and adds nothing, where the key is there already.
+    /// Adds an entry at the end. Returns false, and adds nothing, if the key is there already.
     package mutating func append(_ key: String, _ value: MessagePackValue) -> Bool {
         guard self[key] == nil else { return false }
         appendNew(key, value)

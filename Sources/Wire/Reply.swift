@@ -106,7 +106,7 @@ public enum Reply: Sendable, Hashable {
 public struct ErrorMessage: Error, Sendable, Hashable, CustomStringConvertible {
     /// The reason: a raw value of `MessageError.Code`.
     public var code: String
-    /// The field that was wrong, where it was one.
+    /// The field that was wrong, if it was one.
     public var field: String?
     /// What was found and what was expected.
     public var message: String

@@ -5,7 +5,7 @@ import Robotics
 public enum Request: Sendable, Hashable {
     /// What runs here?
     case info
-    /// Are you there? The time stamp, where given, comes back with the answer.
+    /// Are you there? The time stamp, if given, comes back with the answer.
     case ping(timeNs: UInt64?)
     /// Forget the robot's history; with an episode, only if it is that episode's.
     case reset(robot: RobotID, episode: EpisodeID?)
@@ -29,7 +29,7 @@ public enum Request: Sendable, Hashable {
         }
     }
 
-    /// Reads a request. The number that the client gave it is returned even where the rest cannot be used, so that
+    /// Reads a request. The number that the client gave it is returned even if the rest cannot be used, so that
     /// an error can be sent to it.
     public static func decode(
         _ bytes: [UInt8],

@@ -20,14 +20,14 @@ struct WallClockLine: ChunkLine {
 
     /// Publishes an observation.
     ///
-    /// - Throws: `RobotClientError` where the socket fails.
+    /// - Throws: `RobotClientError` if the socket fails.
     func publish(_ observation: RobotObservation) throws {
         try client.publish(observation)
     }
 
     /// Waits until a chunk arrives, or to at most a millisecond after the deadline.
     ///
-    /// - Throws: `RobotClientError` where the socket fails, or what arrives cannot be read.
+    /// - Throws: `RobotClientError` if the socket fails, or what arrives cannot be read.
     func nextChunk(until deadline: Duration) throws -> ArrivedChunk? {
         try client.nextChunk(until: startInstant + deadline).map { ArrivedChunk($0, at: now) }
     }

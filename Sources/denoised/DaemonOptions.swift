@@ -16,7 +16,7 @@ struct DaemonOptions: ParsableArguments {
 
     /// What the daemon answers to a request.
     ///
-    /// - Throws: `Failure` where it does not answer.
+    /// - Throws: `Failure` if it does not answer.
     func answer(to request: Request) throws -> Reply {
         let security = try keys.load()
         do {

@@ -27,7 +27,7 @@ struct Gr00tServeOptions: ParsableArguments {
         }
     }
 
-    /// What the options ask for; nil where they ask for nothing.
+    /// What the options ask for; nil if they ask for nothing.
     /// - Throws: ``Failure`` for a token file that cannot be used.
     func configuration() throws -> Gr00tConfiguration? {
         guard let gr00t else { return nil }

@@ -22,7 +22,7 @@ struct HTTPOptions: ParsableArguments {
     }
 
     /// - Parameter isInsecure: whether other machines may reach it; HTTP is not encrypted, and asks for no key.
-    /// - Throws: ``Failure`` where they could and may not.
+    /// - Throws: ``Failure`` if they could and may not.
     func check(isInsecure: Bool) throws {
         guard let http, !http.isLoopback, !isInsecure else { return }
         throw Failure.input(
@@ -33,8 +33,8 @@ struct HTTPOptions: ParsableArguments {
         )
     }
 
-    /// Starts the server, where one is wanted; the daemon need not have started.
-    /// - Throws: ``Failure`` where the address cannot be had.
+    /// Starts the server, if one is wanted; the daemon need not have started.
+    /// - Throws: ``Failure`` if the address cannot be had.
     func start(for daemon: Daemon) throws -> MonitoringServer? {
         guard let http else { return nil }
         return try Failure.asRun {

@@ -20,7 +20,7 @@ struct MonitorConnection {
     )
 
     /// Asks the daemon at a request endpoint.
-    /// - Throws: ``Failure`` where none answers in time.
+    /// - Throws: ``Failure`` if none answers in time.
     init(to endpoint: String, keys: CurveClientKeys?, timeout: Duration) throws {
         self.endpoint = endpoint
         self.keys = keys
@@ -32,7 +32,7 @@ struct MonitorConnection {
         (self.context, self.info) = (context, info)
     }
 
-    /// The next heartbeat, or nil where none has come by the deadline.
+    /// The next heartbeat, or nil if none has come by the deadline.
     func next(until deadline: ContinuousClock.Instant) throws -> StatusMessage? {
         try Failure.asRun {
             guard case .status(let status)? = try listener.next(until: deadline) else { return nil }

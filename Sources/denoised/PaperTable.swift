@@ -68,7 +68,7 @@ struct PaperTable: Encodable {
         /// For a chunk.
         let iterationsMean: Double
         let evaluationsMean: Double
-        /// Of the episodes' rewards; the standard error is left out where there is one episode.
+        /// Of the episodes' rewards; the standard error is left out if there is one episode.
         let rewardMean: Double
         let rewardStandardError: Double?
         /// Of the reward less sequential sampling's for the same seed.
@@ -85,7 +85,7 @@ struct PaperTable: Encodable {
         let speedUpEpisode: Double
         /// Of each episode, in the order of the seeds.
         let rewards: [Double]
-        /// The paper's figures for the same, left out where it has none.
+        /// The paper's figures for the same, left out if it has none.
         let paper: PublishedFigures?
     }
 
@@ -219,7 +219,7 @@ extension SamplerSettings.Method {
 /// The mean of a sample, and how sure it is.
 struct MeanEstimate {
     let mean: Double
-    /// The sample's standard deviation (with n - 1) over the root of n; nil where n is 1.
+    /// The sample's standard deviation (with n - 1) over the root of n; nil if n is 1.
     let standardError: Double?
 
     /// - Parameter values: at least one.

@@ -30,7 +30,7 @@ struct RealTimeReport: Encodable {
     /// The same elsewhere.
     let otherJump: JumpReport
 
-    /// Nil where no episode was in real time.
+    /// Nil if no episode was in real time.
     init?(_ episodes: [EpisodeResult]) {
         let figures = episodes.compactMap(\.realTime)
         guard !figures.isEmpty else { return nil }

@@ -57,7 +57,7 @@ enum RobotOptions {
 
     /// The names for the GR00T endpoint, which one file may hold.
     ///
-    /// - Returns: nil where none does: names then stand for themselves.
+    /// - Returns: nil if none does: names then stand for themselves.
     static func gr00tMapping(_ files: [RobotFile], for policy: PolicyBundle) throws -> Gr00tMapping? {
         let holding = files.filter { $0.gr00t != nil }
         guard holding.count <= 1 else {

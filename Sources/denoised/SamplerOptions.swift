@@ -123,7 +123,7 @@ struct SamplerOptions: ParsableArguments {
         }
     }
 
-    /// Refuses options that nothing would read, where a command samples in parallel only with --window.
+    /// Refuses options that nothing would read, if a command samples in parallel only with --window.
     func checkWindowIsGiven() throws {
         guard window == nil else { return }
         if tolerance != nil {
@@ -137,7 +137,7 @@ struct SamplerOptions: ParsableArguments {
         }
     }
 
-    /// The settings for a policy: its own where no option was given.
+    /// The settings for a policy: its own if no option was given.
     func settings(for configuration: PolicyConfiguration) -> SamplerSettings {
         var settings = configuration.defaultSettings
         if let solver { settings.solver = solver }

@@ -49,7 +49,7 @@ struct SecurityOptions: ParsableArguments {
 
     /// The endpoints among `endpoints` that other machines reach and nothing protects.
     ///
-    /// - Throws: ``Failure`` where there are some and `--insecure` does not accept them.
+    /// - Throws: ``Failure`` if there are some and `--insecure` does not accept them.
     func unprotected(_ endpoints: [String]) throws -> [String] {
         guard curveKey == nil else { return [] }
         let exposed = endpoints.filter { !EndpointScope.isLocal($0) }
@@ -63,7 +63,7 @@ struct SecurityOptions: ParsableArguments {
         )
     }
 
-    /// What is to be logged for as long as `endpoints` are open, or nil where there are none.
+    /// What is to be logged for as long as `endpoints` are open, or nil if there are none.
     static func warning(about endpoints: [String]) -> String? {
         guard !endpoints.isEmpty else { return nil }
         let list = endpoints.map { printable($0, limit: 256) }.joined(separator: ", ")

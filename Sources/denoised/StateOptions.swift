@@ -4,7 +4,7 @@ import Controller
 enum StateOptions {
     /// Opens the file in which it is kept which robots are stopped.
     ///
-    /// - Throws: `Failure` where another daemon has it, or it cannot be read or written.
+    /// - Throws: `Failure` if another daemon has it, or it cannot be read or written.
     static func open(_ path: String) throws -> StateFile {
         do throws(StateFileError) {
             return try StateFile(path)

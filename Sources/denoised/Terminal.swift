@@ -4,7 +4,7 @@ import Glibc
 
 /// The terminal on standard output.
 enum Terminal {
-    /// Its size in characters; 24 by 80 where it does not tell.
+    /// Its size in characters; 24 by 80 if it does not tell.
     static var size: (rows: Int, columns: Int) {
         var size = winsize()
         let isKnown = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_row > 0 && size.ws_col > 0

@@ -18,7 +18,7 @@ struct TerminalView {
     /// What a control step stays on the screen at least.
     private static let pause: UInt32 = 25_000
 
-    /// A view that fits the terminal on standard output; nil where nobody looks at one.
+    /// A view that fits the terminal on standard output; nil if nobody looks at one.
     init?() {
         guard Terminal.movesCursor else { return nil }
         let (rows, columns) = Terminal.size

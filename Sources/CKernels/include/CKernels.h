@@ -103,7 +103,7 @@ typedef struct {
     const uint32_t *input;  // readable to the next multiple of dn_lanes positions, as what follows is writable
     uint32_t *integers;
     float *scales;
-    float *offsets;  // where integers come in fours
+    float *offsets;  // read if integers come in fours
     int32_t rows;    // of the input
     int32_t positions;
     int64_t row_stride;  // cells, of all

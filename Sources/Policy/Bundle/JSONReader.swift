@@ -48,7 +48,7 @@ struct JSONReader {
         }
     }
 
-    /// A member; nil where the object has none of that name.
+    /// A member; nil if the object has none of that name.
     func optional(_ key: String) throws(PolicyError) -> JSONReader? {
         try object()[key].map { JSONReader(file: file, path: path(to: key), value: $0) }
     }

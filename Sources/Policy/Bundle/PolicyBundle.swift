@@ -110,7 +110,7 @@ public struct PolicyBundle: Sendable {
     ///   - maximumConditions: how many observations it is conditioned on at once, at least 1.
     ///   - threads: threads for its arithmetic, at least 1.
     ///   - kernel: what computes it.
-    ///   - locksWeights: keeps the weights in memory where the system allows it.
+    ///   - locksWeights: keeps the weights in memory if the system allows it.
     /// - Throws: `PolicyError` for weights that cannot be read or are not finite.
     public func network(
         timesteps: [Int],

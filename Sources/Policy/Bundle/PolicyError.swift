@@ -9,7 +9,7 @@ public struct PolicyError: Error, Sendable, Hashable, CustomStringConvertible {
     public let field: String?
     /// What is there.
     public let found: String
-    /// What should be there; empty where `found` says it all.
+    /// What should be there; empty if `found` says it all.
     public let expected: String
 
     init(_ file: String, _ field: String? = nil, found: String, expected: String) {

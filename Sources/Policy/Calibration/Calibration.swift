@@ -16,7 +16,7 @@ public struct Calibration: Codable, Hashable, Sendable {
 
     /// How the network's output follows its sample.
     public let linearization: OutputLinearization
-    /// What a chunk is likely to be; nil where every chunk is guessed alike.
+    /// What a chunk is likely to be; nil if every chunk is guessed alike.
     let firstGuess: FirstGuess?
     /// What passes take, up to the widest window.
     public let forwardTimes: ForwardTimes

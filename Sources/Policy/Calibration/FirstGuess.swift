@@ -79,7 +79,7 @@ struct FirstGuess: Codable, Hashable, Sendable {
         rows[0].indices.map { index in rows.reduce(0) { $0 + $1[index] } / Float(rows.count) }
     }
 
-    /// The solution X of A X = B for a symmetric positive definite A; zeros where A is not, as where a number is not finite.
+    /// The solution X of A X = B for a symmetric positive definite A; zeros if A is not, or a number is not finite.
     private static func solve(_ matrix: [[Double]], _ rightSides: [[Double]]) -> [[Double]] {
         let rows = matrix.indices
         let columns = rightSides[0].indices

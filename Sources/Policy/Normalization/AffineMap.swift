@@ -71,7 +71,7 @@ struct AffineMap: Sendable, Hashable {
         }
     }
 
-    /// The number that is mapped to `value`, or 0 where all are.
+    /// The number that is mapped to `value`, or 0 if all are.
     func inverse(_ value: Float, dimension: Int) -> Float {
         guard scale[dimension] != 0 else { return 0 }
         return Float((Double(value) - offset[dimension]) / scale[dimension] + origin[dimension])

@@ -28,7 +28,7 @@ struct Normalizer: Sendable, Hashable {
 
     /// Brings a prediction to the robot's units. Allocates nothing.
     ///
-    /// - Parameter prediction: [rows, actionDim], on the network's scale. Not to be used where an error is thrown.
+    /// - Parameter prediction: [rows, actionDim], on the network's scale. Not to be used if an error is thrown.
     /// - Throws: `ActionChunkError.notFinite` for the first number that is not finite.
     func unnormalize(_ prediction: inout MutableSpan<Float>) throws(ActionChunkError) {
         actionUnnormalization.apply(to: &prediction)

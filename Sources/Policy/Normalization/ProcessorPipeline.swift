@@ -32,7 +32,7 @@ struct ProcessorPipeline {
 }
 
 extension ProcessorPipeline.Step {
-    /// Whether it only moves data; throws where it would change numbers.
+    /// Whether it only moves data; throws if it would change numbers.
     func movesDataOnly() throws(PolicyError) -> Bool {
         switch name {
         case "to_batch_processor": return true

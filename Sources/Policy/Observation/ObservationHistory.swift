@@ -27,7 +27,7 @@ public struct ObservationHistory: Sendable {
         rows = [Float](repeating: 0, count: nObsSteps * stepCount)
     }
 
-    /// Checks an observation and adds it as the newest. The history stays as it is where an error is thrown.
+    /// Checks an observation and adds it as the newest. The history stays as it is if an error is thrown.
     ///
     /// - Throws: `ObservationError` for a feature that is missing or unknown, has another count of numbers, or has one
     ///   that is not finite.

@@ -20,10 +20,10 @@ public final class DiffusionPolicy {
     public var noiseCount: Int { parts.sampler.noiseCount }
     /// Numbers of a prediction: those of [horizon, actionDim].
     public var predictionCount: Int { parts.sampler.sampleCount }
-    /// Samples several chunks together; nil where the network keeps one condition.
+    /// Samples several chunks together; nil if the network keeps one condition.
     public var group: GroupSampler? { parts.group }
 
-    /// The chunk that is being sampled, for another thread to take where it has a deadline.
+    /// The chunk that is being sampled, for another thread to take if it has a deadline.
     public var interim: InterimPrediction {
         InterimPrediction(sample: parts.sampler.interim, normalizer: parts.normalizer, form: form)
     }
@@ -41,7 +41,7 @@ public final class DiffusionPolicy {
     ///   - settings: `bundle.configuration.defaultSettings` is what the policy itself names.
     ///   - threads: threads for the network's arithmetic, 1 to 1024.
     ///   - kernel: what computes the network; by default single precision.
-    ///   - locksWeights: keeps the weights in memory where the system allows it.
+    ///   - locksWeights: keeps the weights in memory if the system allows it.
     ///   - keepsDeadlines: measures what chunks with a deadline need to know.
     ///   - maximumGroup: the most chunks that are sampled together; see ``sample(together:)``.
     ///   - calibrations: where calibrations are looked up and kept; nil: they are measured each time.
@@ -106,7 +106,7 @@ public final class DiffusionPolicy {
         inputs = SamplingInputs(for: parts)
     }
 
-    /// Says what is to happen where a chunk's time is over and the machine has stopped a thread that is at it; see
+    /// Says what is to happen if a chunk's time is over and the machine has stopped a thread that is at it; see
     /// `Denoiser.whenHeldUp`. What there is of the chunk is `interim`.
     public func whenHeldUp(_ action: @escaping @Sendable () -> Void) {
         parts.predictor.network.whenHeldUp(action)
@@ -121,7 +121,7 @@ public final class DiffusionPolicy {
     /// threads).
     ///
     /// - Throws: `ActionChunkError` for an empty history, for noise, frozen actions or a guess that do not fit or are not
-    ///   finite, or where the result is not finite.
+    ///   finite, or if the result is not finite.
     public func sample(_ request: SamplingRequest) throws(ActionChunkError) -> ActionChunk {
         var prediction = [Float](repeating: 0, count: predictionCount)
         var span = prediction.mutableSpan
@@ -132,7 +132,7 @@ public final class DiffusionPolicy {
     /// ``sample(_:)`` into memory that the caller has: allocates nothing.
     ///
     /// - Parameter prediction: receives every action predicted, [horizon, actionDim], in the robot's units; row
-    ///   `nObsSteps - 1` is the action at the step of the newest observation. Not to be used where an error is thrown.
+    ///   `nObsSteps - 1` is the action at the step of the newest observation. Not to be used if an error is thrown.
     package func sample(
         _ request: SamplingRequest,
         into prediction: inout MutableSpan<Float>

@@ -4,14 +4,14 @@ import Sampling
 /// Samples the chunks of several robots together: one pass of the network takes a step of every one of them, for a pass
 /// over several samples takes little longer than over one.
 ///
-/// All take the solver's steps one after the other, so a chunk is the sequential sampler's, or, where time is short, finished
+/// All take the solver's steps one after the other, so a chunk is the sequential sampler's, or, if time is short, finished
 /// in as many long steps as there is time for. One thread at a time may use it, and not while another uses its network.
 public final class GroupSampler {
     /// The most chunks that are sampled together, at least 2.
     public let maximumSize: Int
     /// What a pass over so many samples takes on this machine, in nanoseconds: element i for i + 1 samples.
     public let passNanoseconds: [Double]
-    /// Passes that a chunk takes where there is time enough.
+    /// Passes that a chunk takes if there is time enough.
     public let numInferenceSteps: Int
 
     private let sampler: Sampler

@@ -8,7 +8,7 @@ public struct InterimPrediction: Sendable {
 
     /// Takes the chunk, once at most; the policy samples on. For any thread.
     ///
-    /// - Returns: nil where there is none yet, none any more, or where it is not finite. Durations are 0: they are the policy's.
+    /// - Returns: nil if there is none yet, none any more, or if it is not finite. Durations are 0: they are the policy's.
     public func claim() -> ActionChunk? {
         guard let (sample, report) = sample.claim() else { return nil }
         var prediction = sample

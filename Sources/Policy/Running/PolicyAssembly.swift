@@ -15,7 +15,7 @@ struct PolicyAssembly {
     let sampler: Sampler
     /// Says what a chunk starts from that no other guess is given for; nil: 0.
     let firstGuess: FirstGuess?
-    /// Samples several chunks together; nil where the network keeps one condition.
+    /// Samples several chunks together; nil if the network keeps one condition.
     let group: GroupSampler?
 
     /// Makes the network and all around it; the parameters are those of `DiffusionPolicy`.

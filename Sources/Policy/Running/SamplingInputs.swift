@@ -34,7 +34,7 @@ struct SamplingInputs {
         frozen = [Float](repeating: 0, count: assembly.sampler.sampleCount)
     }
 
-    /// Takes up a request, all of it. Allocates nothing. Nothing is to be sampled where an error is thrown.
+    /// Takes up a request, all of it. Allocates nothing. Nothing is to be sampled if an error is thrown.
     mutating func take(_ request: SamplingRequest) throws(ActionChunkError) {
         try request.noise.check(count: noise.count)
         if let frozen = request.frozen { try check(frozen) }

@@ -34,7 +34,7 @@ public final class InterimSample: @unchecked Sendable {
     private var first: Place
     private var second: Place
     private var firstStep = 0
-    /// Which place has the sample that was offered last; nil where none has been since `open`.
+    /// Which place has the sample that was offered last; nil if none has been since `open`.
     private var latest: Int?
 
     init(sampleCount: Int) {

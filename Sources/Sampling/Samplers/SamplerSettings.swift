@@ -17,7 +17,7 @@ public struct SamplerSettings: Hashable, Sendable {
         /// sample's own normalised units, finite and not negative; at 0 the result is the sequential sampler's.
         case quasiNewton(window: Int?, tolerance: Float)
 
-        /// The window asked for, if any; 1 where there is none to slide.
+        /// The window asked for, if any; 1 if there is none to slide.
         public var window: Int? {
             switch self {
             case .sequential: 1
@@ -26,7 +26,7 @@ public struct SamplerSettings: Hashable, Sendable {
             }
         }
 
-        /// The tolerance asked for; 0 where nothing is left out.
+        /// The tolerance asked for; 0 if nothing is left out.
         public var tolerance: Float {
             switch self {
             case .sequential: 0

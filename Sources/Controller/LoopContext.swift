@@ -1,0 +1,38 @@
+import Planning
+import Piloting
+import Robotics
+
+/// What several parts of the socket loop use. Each part takes from it what it needs.
+struct LoopContext {
+    let configuration: DaemonConfiguration
+    let planner: PlannerFacts
+    let robots: Robots
+    let replies: Replies
+    let telemetry: Telemetry
+    let rejections: Rejections
+
+    /// Without a robot yet.
+    init(configuration: DaemonConfiguration, planner: PlannerFacts, replies: Replies, telemetry: Telemetry) {
+        self.configuration = configuration
+        self.planner = planner
+        self.replies = replies
+        self.telemetry = telemetry
+        rejections = Rejections(telemetry: telemetry, logger: configuration.logger)
+        robots = Robots(
+            agenda: Agenda(emptyHistory: planner.emptyHistory, settings: configuration.agenda),
+            pilots: Pilots(
+                files: configuration.robots,
+                strategy: configuration.strategy,
+                mostRobots: configuration.maximumRobots,
+                policy: planner.policy
+            )
+        )
+    }
+
+    /// How chunks are sampled, with the budget that is kept.
+    var sampler: SamplerDescription {
+        var sampler = planner.sampler
+        sampler.budgetMs = Double(configuration.budgetNs ?? 0) / 1e6
+        return sampler
+    }
+}
