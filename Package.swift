@@ -48,7 +48,8 @@ let package = Package(
         .library(name: "Denoiser", targets: ["Denoiser"]),
         .library(name: "Policy", targets: ["Policy"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
-        .library(name: "Safety", targets: ["Safety"]),
+        .library(name: "Limits", targets: ["Limits"]),
+        .library(name: "RobotDescription", targets: ["RobotDescription"]),
         .library(name: "StrictJSON", targets: ["StrictJSON"]),
         .library(name: "Sampling", targets: ["Sampling"]),
         .library(name: "Robotics", targets: ["Robotics"]),
@@ -91,9 +92,10 @@ let package = Package(
 
         // Robots, and how they move.
         module("Robotics"),
-        module("Safety", ["Files", "ForeignText", "Robotics", yams], settings: computing),
+        module("Limits", ["Robotics"], settings: computing),
+        module("RobotDescription", ["Files", "ForeignText", "Limits", yams], settings: computing),
         module("RealTime", ["Robotics"], settings: computing),
-        module("Piloting", ["RealTime", "Robotics", "Safety", "StrictJSON"]),
+        module("Piloting", ["Limits", "RealTime", "RobotDescription", "Robotics", "StrictJSON"]),
 
         // What is said, and how it gets there.
         module("Wire", ["CMessagePack", "ForeignText", "Robotics"]),
@@ -114,8 +116,8 @@ let package = Package(
         module(
             "Controller",
             [
-                "CLinux", "ForeignText", "Gr00t", "Piloting", "Planning", "RealTime", "Recording", "Robotics",
-                "Safety", "Transport", "Wire", logging, histogram,
+                "CLinux", "ForeignText", "Gr00t", "Piloting", "Planning", "RealTime", "Recording",
+                "RobotDescription", "Robotics", "Transport", "Wire", logging, histogram,
             ]
         ),
         module("Monitoring", ["CLinux", "Robotics", "Wire"] + nio),
@@ -128,7 +130,7 @@ let package = Package(
                 "Logs", "MCAP",
                 "Monitoring", "NumPyRandom", "Piloting", "Planning", "Policy", "PushT", "RealTime",
                 "Recording",
-                "Robotics", "Safetensors", "Safety", "Sampling", "StrictJSON", "Transport", "Wire",
+                "RobotDescription", "Robotics", "Safetensors", "Sampling", "StrictJSON", "Transport", "Wire",
                 argumentParser, logging,
             ],
             swiftSettings: settings
@@ -154,14 +156,15 @@ let package = Package(
         tests("Gr00t", ["Gr00t", "Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("MCAP", ["MCAP", "StrictJSON"], resources: [.copy("Resources")]),
         tests("StrictJSON", ["StrictJSON"]),
-        tests("Safety", ["Robotics", "Safety", "TestRandom"], resources: [.copy("Resources")]),
+        tests("Limits", ["Limits", "Robotics", "TestRandom"], resources: [.copy("Resources")]),
+        tests("RobotDescription", ["Limits", "RobotDescription", "TestRandom"]),
         tests(
             "Controller",
             [
-                "Controller", "Denoiser", "Gr00t", "MCAP", "Piloting", "Planning", "Policy", "RealTime",
-                "Recording",
-                "Robotics", "Safety", "Sampling", "StrictJSON", "TestRandom", "TestSupport", "Transport",
-                "Wire",
+                "Controller", "Denoiser", "Gr00t", "Limits", "MCAP", "Piloting", "Planning", "Policy",
+                "RealTime", "Recording", "RobotDescription", "Robotics", "Sampling", "StrictJSON",
+                "TestRandom",
+                "TestSupport", "Transport", "Wire",
             ]
         ),
         tests(

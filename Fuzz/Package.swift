@@ -24,6 +24,6 @@ let package = Package(
         fuzz("checkpoint", "Safetensors", "StrictJSON"),
         fuzz("policy", "Policy", "Safetensors", "StrictJSON"),
         fuzz("messages", "Robotics", "Wire"),
-        fuzz("robotfile", "Safety"),
+        fuzz("robotfile", "Limits", "RobotDescription"),
     ]
 )

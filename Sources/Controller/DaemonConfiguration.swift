@@ -2,7 +2,7 @@ import Logging
 import Planning
 import RealTime
 import Recording
-import Safety
+import RobotDescription
 import Wire
 
 /// How a socket finds its peers.

@@ -1,4 +1,4 @@
-import Safety
+import RobotDescription
 
 /// Where a robot's motion begins, and whether the robot is where it was told to be.
 ///

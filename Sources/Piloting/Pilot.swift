@@ -1,6 +1,7 @@
 import RealTime
 import Robotics
-import Safety
+import RobotDescription
+import Limits
 
 /// Looks after one robot: who speaks for it, what state it is in, what it is told at each tick. No socket, and every time
 /// is given.

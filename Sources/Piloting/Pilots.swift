@@ -1,6 +1,6 @@
 import RealTime
 import Robotics
-import Safety
+import RobotDescription
 
 /// Every robot's ``Pilot``, and the next time that one of them has something to say.
 ///

@@ -1,4 +1,4 @@
-import Safety
+import RobotDescription
 
 /// Relates a robot's control steps to the daemon's monotonic clock: an estimate that each observation renews.
 ///

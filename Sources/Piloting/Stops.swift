@@ -1,6 +1,5 @@
 import Foundation
 import Robotics
-import Safety
 import StrictJSON
 
 /// Why a robot may not move until somebody resumes it.

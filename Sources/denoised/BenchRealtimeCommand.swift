@@ -5,7 +5,6 @@ import MCAP
 import Planning
 import PushT
 import RealTime
-import Safety
 import Sampling
 
 struct BenchRealtimeCommand: ParsableCommand {

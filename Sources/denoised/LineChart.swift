@@ -1,7 +1,6 @@
 import Drawing
 import Foundation
 import Planning
-import Safety
 
 /// Line charts side by side in rows of two, as a self-contained SVG.
 struct LineChart {

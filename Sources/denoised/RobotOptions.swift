@@ -3,7 +3,7 @@ import Gr00t
 import Planning
 import Policy
 import RealTime
-import Safety
+import RobotDescription
 
 /// Reading the robot files that a command was given.
 enum RobotOptions {

@@ -1,5 +1,5 @@
 import Robotics
-import Safety
+import RobotDescription
 import Testing
 
 @testable import Controller

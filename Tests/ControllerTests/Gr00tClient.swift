@@ -1,6 +1,5 @@
 import Foundation
 import Robotics
-import Safety
 import Transport
 
 @testable import Controller

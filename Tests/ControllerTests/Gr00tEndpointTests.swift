@@ -1,7 +1,7 @@
 import Foundation
 import Gr00t
 import Robotics
-import Safety
+import RobotDescription
 import Testing
 import Transport
 

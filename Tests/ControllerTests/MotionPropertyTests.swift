@@ -1,6 +1,7 @@
 import Foundation
 import Robotics
-import Safety
+import RobotDescription
+import Limits
 import Testing
 
 @testable import Controller

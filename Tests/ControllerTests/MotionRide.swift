@@ -1,6 +1,6 @@
 import RealTime
 import Robotics
-import Safety
+import RobotDescription
 import TestRandom
 
 @testable import Controller

@@ -1,5 +1,5 @@
 import Robotics
-import Safety
+import RobotDescription
 
 @testable import Controller
 @testable import Piloting

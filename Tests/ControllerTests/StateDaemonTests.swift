@@ -1,6 +1,6 @@
 import Foundation
 import Robotics
-import Safety
+import RobotDescription
 import TestSupport
 import Testing
 import Transport

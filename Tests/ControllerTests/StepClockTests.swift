@@ -1,4 +1,4 @@
-import Safety
+import RobotDescription
 import Testing
 
 @testable import Controller

@@ -1,4 +1,4 @@
-"""Writes Tests/SafetyTests/Resources/workspace.json: where the tools of random arms are.
+"""Writes Tests/LimitsTests/Resources/workspace.json: where the tools of random arms are.
 
 Needs numpy. Run from the repository root: python Tests/Oracles/workspace.py
 Each link is one 4 x 4 matrix, Rz(theta + offset) Tz(d) Tx(a) Rx(alpha), and the tool is the origin after their product.
@@ -51,7 +51,7 @@ def main():
         angles = generator.uniform(-np.pi, np.pi, count).astype(np.float32)
         place = tool(links, angles.astype(np.float64))
         cases.append({"links": links, "angles": [float(angle) for angle in angles], "place": place.tolist()})
-    path = Path("Tests/SafetyTests/Resources/workspace.json")
+    path = Path("Tests/LimitsTests/Resources/workspace.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(cases) + "\n")
 

@@ -2,7 +2,8 @@ import Foundation
 import Testing
 import TestRandom
 
-@testable import Safety
+@testable import RobotDescription
+@testable import Limits
 
 @Suite struct RobotFileTests {
     static let good = """

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Safety
+@testable import Limits
 
 @Suite struct CommandLimiterTests {
     typealias Dimension = ActionLimits.Dimension

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import Safety
+@testable import Limits
 
 @Suite struct WorkspaceTests {
     struct Case: Decodable {

@@ -1,7 +1,7 @@
 import TestRandom
 import Testing
 
-@testable import Safety
+@testable import Limits
 
 /// Random limits and random, hostile targets: what must hold for every command.
 @Suite struct CommandLimiterPropertyTests {

@@ -2,7 +2,7 @@ import Robotics
 import Testing
 import TestRandom
 
-@testable import Safety
+@testable import Limits
 
 @Suite struct SupervisorTests {
     /// From each state, in a column, where each event leads; a dot: nowhere else.

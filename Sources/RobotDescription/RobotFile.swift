@@ -1,6 +1,7 @@
 import Files
 import ForeignText
 import Foundation
+import Limits
 import Yams
 
 /// What the daemon knows of a robot besides its policy: its limits, its rates, and what to do when something fails. Read

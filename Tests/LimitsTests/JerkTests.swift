@@ -1,7 +1,7 @@
 import TestRandom
 import Testing
 
-@testable import Safety
+@testable import Limits
 
 /// Jerk limits: what holds between four successive commands.
 @Suite struct JerkTests {
