@@ -94,8 +94,8 @@ let package = Package(
         module("Robotics"),
         module("Limits", ["Robotics"], settings: computing),
         module("RobotDescription", ["Files", "ForeignText", "Limits", yams], settings: computing),
-        module("RealTime", ["Robotics"], settings: computing),
-        module("Piloting", ["Limits", "RealTime", "RobotDescription", "Robotics", "StrictJSON"]),
+        module("Motion", ["Robotics"], settings: computing),
+        module("Piloting", ["Limits", "Motion", "RobotDescription", "Robotics", "StrictJSON"]),
 
         // What is said, and how it gets there.
         module("Wire", ["CMessagePack", "ForeignText", "Robotics"]),
@@ -116,7 +116,7 @@ let package = Package(
         module(
             "Controller",
             [
-                "CLinux", "ForeignText", "Gr00t", "Piloting", "Planning", "RealTime", "Recording",
+                "CLinux", "ForeignText", "Gr00t", "Motion", "Piloting", "Planning", "Recording",
                 "RobotDescription", "Robotics", "Transport", "Wire", logging, histogram,
             ]
         ),
@@ -126,12 +126,9 @@ let package = Package(
             name: "denoised",
             dependencies: [
                 "BenchmarkNetworks", "CLinux", "Controller", "Denoiser", "Drawing", "Files", "ForeignText",
-                "Gr00t",
-                "Logs", "MCAP",
-                "Monitoring", "NumPyRandom", "Piloting", "Planning", "Policy", "PushT", "RealTime",
-                "Recording",
-                "RobotDescription", "Robotics", "Safetensors", "Sampling", "StrictJSON", "Transport", "Wire",
-                argumentParser, logging,
+                "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "NumPyRandom", "Piloting", "Planning",
+                "Policy", "PushT", "Recording", "RobotDescription", "Robotics", "Safetensors", "Sampling",
+                "StrictJSON", "Transport", "Wire", argumentParser, logging,
             ],
             swiftSettings: settings
         ),
@@ -161,9 +158,8 @@ let package = Package(
         tests(
             "Controller",
             [
-                "Controller", "Denoiser", "Gr00t", "Limits", "MCAP", "Piloting", "Planning", "Policy",
-                "RealTime", "Recording", "RobotDescription", "Robotics", "Sampling", "StrictJSON",
-                "TestRandom",
+                "Controller", "Denoiser", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning",
+                "Policy", "Recording", "RobotDescription", "Robotics", "Sampling", "StrictJSON", "TestRandom",
                 "TestSupport", "Transport", "Wire",
             ]
         ),
@@ -171,15 +167,13 @@ let package = Package(
             "Monitoring",
             ["Monitoring", "Robotics", "TestRandom", "TestSupport", "Wire", nioEmbedded] + nio
         ),
-        tests("RealTime", ["RealTime", "Robotics"]),
+        tests("Motion", ["Motion", "Robotics"]),
         tests("PushT", ["PushT"], resources: [.copy("Resources")]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Controller", "Denoiser", "denoised", "MCAP", "Planning", "Recording", "Robotics",
-                "Safetensors",
-                "Sampling", "StrictJSON",
-                "Transport", "Wire",
+                "Controller", "denoised", "Denoiser", "MCAP", "Planning", "Recording", "Robotics",
+                "Safetensors", "Sampling", "StrictJSON", "Transport", "Wire",
             ],
             path: "Tests/EndToEnd",
             swiftSettings: settings

@@ -1,6 +1,6 @@
 import Logging
 import Planning
-import RealTime
+import Motion
 import Recording
 import RobotDescription
 import Wire

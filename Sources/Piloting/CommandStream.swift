@@ -1,4 +1,4 @@
-import RealTime
+import Motion
 import Robotics
 import RobotDescription
 import Limits

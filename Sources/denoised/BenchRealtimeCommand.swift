@@ -4,7 +4,7 @@ import Foundation
 import MCAP
 import Planning
 import PushT
-import RealTime
+import Motion
 import Sampling
 
 struct BenchRealtimeCommand: ParsableCommand {

@@ -1,5 +1,5 @@
 import Planning
-import RealTime
+import Motion
 import Robotics
 
 /// What a robot was told to do in an episode, and with which steps chunks took over.

@@ -2,7 +2,7 @@ import Foundation
 import MCAP
 import Planning
 import PushT
-import RealTime
+import Motion
 
 /// How a simulated robot lives in real time.
 struct RealTimeSettings {

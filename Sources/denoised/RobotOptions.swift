@@ -2,7 +2,7 @@ import Foundation
 import Gr00t
 import Planning
 import Policy
-import RealTime
+import Motion
 import RobotDescription
 
 /// Reading the robot files that a command was given.

@@ -7,7 +7,7 @@ import Logs
 import MCAP
 import Monitoring
 import Planning
-import RealTime
+import Motion
 import Wire
 
 struct ServeCommand: ParsableCommand {

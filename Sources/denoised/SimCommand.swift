@@ -3,7 +3,7 @@ import Drawing
 import Foundation
 import Planning
 import PushT
-import RealTime
+import Motion
 
 struct SimCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

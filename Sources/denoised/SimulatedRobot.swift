@@ -4,7 +4,7 @@ import Logging
 import Planning
 import Policy
 import PushT
-import RealTime
+import Motion
 import Robotics
 import Transport
 

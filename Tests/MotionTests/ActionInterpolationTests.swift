@@ -1,6 +1,6 @@
 import Testing
 
-@testable import RealTime
+@testable import Motion
 
 @Suite struct ActionInterpolationTests {
     /// A plan of one number a step, from a step on.

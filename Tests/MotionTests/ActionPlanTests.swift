@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-@testable import RealTime
+@testable import Motion
 
 @Suite struct ActionPlanTests {
     @Test func actionsOfStepsThatHaveBegunAreLeftOut() throws {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import RealTime
+@testable import Motion
 
 @Suite struct VelocityJumpsTests {
     static func jumps(_ commands: [Double], _ handOvers: Set<Int>) -> VelocityJumps {

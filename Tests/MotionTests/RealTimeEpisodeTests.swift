@@ -1,6 +1,6 @@
 import Testing
 
-@testable import RealTime
+@testable import Motion
 
 /// Whole episodes on the virtual clock, with a planner that takes as long as it is told to.
 @Suite struct RealTimeEpisodeTests {

@@ -2,7 +2,7 @@ import Foundation
 import Robotics
 import Testing
 
-@testable import RealTime
+@testable import Motion
 
 @Suite struct ChunkScheduleTests {
     static func schedule(
