@@ -86,9 +86,10 @@ let package = Package(
         module("Sampling", ["NumPyRandom"], settings: computing),
         module(
             "Policy",
-            ["COpenBLAS", "Denoiser", "Files", "Sampling", "Safetensors", "StrictJSON"],
+            ["Denoiser", "Files", "Safetensors", "Sampling", "StrictJSON"],
             settings: computing
         ),
+        module("Tuning", ["COpenBLAS", "Denoiser", "Files", "Policy", "Sampling"], settings: computing),
 
         // Robots, and how they move.
         module("Robotics"),
@@ -105,7 +106,7 @@ let package = Package(
         // The daemon.
         module(
             "Planning",
-            ["CLinux", "Denoiser", "ForeignText", "Policy", "Robotics", "Sampling"]
+            ["CLinux", "Denoiser", "ForeignText", "Policy", "Robotics", "Sampling", "Tuning"]
         ),
         module(
             "Recording",
@@ -128,7 +129,7 @@ let package = Package(
                 "BenchmarkNetworks", "CLinux", "Controller", "Denoiser", "Drawing", "Files", "ForeignText",
                 "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "NumPyRandom", "Piloting", "Planning",
                 "Policy", "PushT", "Recording", "RobotDescription", "Robotics", "Safetensors", "Sampling",
-                "StrictJSON", "Transport", "Wire", argumentParser, logging,
+                "StrictJSON", "Transport", "Tuning", "Wire", argumentParser, logging,
             ],
             swiftSettings: settings
         ),
@@ -145,9 +146,20 @@ let package = Package(
             resources: [.copy("Resources")]
         ),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
-        tests("Policy", ["Denoiser", "Policy", "Safetensors", "Sampling"], resources: [.copy("Fixtures")]),
+        .target(
+            name: "PolicyFixtures",
+            dependencies: ["Policy", "Safetensors"],
+            path: "Tests/PolicyFixtures",
+            swiftSettings: settings
+        ),
+        tests(
+            "Policy",
+            ["Denoiser", "Policy", "PolicyFixtures", "Safetensors", "Sampling", "Tuning"],
+            resources: [.copy("Fixtures")]
+        ),
+        tests("Tuning", ["Denoiser", "Policy", "PolicyFixtures", "Safetensors", "Sampling", "Tuning"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-        tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling"]),
+        tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling", "Tuning"]),
         tests("Wire", ["Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("Transport", ["Robotics", "TestSupport", "Transport", "Wire"], resources: [.copy("Fixtures")]),
         tests("Gr00t", ["Gr00t", "Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
@@ -160,7 +172,7 @@ let package = Package(
             [
                 "Controller", "Denoiser", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning",
                 "Policy", "Recording", "RobotDescription", "Robotics", "Sampling", "StrictJSON", "TestRandom",
-                "TestSupport", "Transport", "Wire",
+                "TestSupport", "Transport", "Tuning", "Wire",
             ]
         ),
         tests(

@@ -1,3 +1,4 @@
+import Tuning
 import Denoiser
 import Policy
 import Robotics

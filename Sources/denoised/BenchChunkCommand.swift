@@ -1,3 +1,4 @@
+import Tuning
 import ArgumentParser
 import Denoiser
 import Foundation

@@ -1,3 +1,4 @@
+import Tuning
 import ArgumentParser
 import Foundation
 import Planning

@@ -1,3 +1,4 @@
+import Tuning
 import CAllocationCounter
 import Dispatch
 import Foundation

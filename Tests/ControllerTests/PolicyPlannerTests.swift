@@ -1,3 +1,4 @@
+import Tuning
 import Foundation
 import Policy
 import Robotics

@@ -1,3 +1,5 @@
+import PolicyFixtures
+import Tuning
 import Testing
 
 @testable import Policy

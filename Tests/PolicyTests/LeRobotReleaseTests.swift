@@ -1,3 +1,4 @@
+import PolicyFixtures
 import Foundation
 import Testing
 

@@ -1,3 +1,5 @@
+import PolicyFixtures
+import Tuning
 import Foundation
 import Safetensors
 import Testing

@@ -86,7 +86,7 @@ public struct PolicyBundle: Sendable {
 
     /// Tells policies apart by their sizes and their small parameters, which training changes along with the large ones. 0
     /// for weights that cannot be read.
-    var fingerprint: UInt64 {
+    package var fingerprint: UInt64 {
         var hash = FNV1a()
         for parameter in configuration.architecture.parameters {
             hash.add(UInt64(parameter.count))

@@ -2,21 +2,21 @@ import Denoiser
 import Sampling
 
 /// A denoiser as the samplers see it.
-struct DenoiserPredictor<Network: Denoiser>: NoisePredictor {
-    let network: Network
+package struct DenoiserPredictor<Network: Denoiser>: NoisePredictor {
+    package let network: Network
     /// Condition 0 for each entry of a batch, [maximumBatch].
     private let conditions: [Int]
 
-    init(network: Network) {
+    package init(network: Network) {
         self.network = network
         self.conditions = [Int](repeating: 0, count: network.maximumBatch)
     }
 
-    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+    package func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         _ = predict(samples: samples, timesteps: timesteps, until: nil, into: &outputs)
     }
 
-    func predict(
+    package func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
         until instant: ContinuousClock.Instant?,
@@ -33,7 +33,7 @@ struct DenoiserPredictor<Network: Denoiser>: NoisePredictor {
         )
     }
 
-    func predict(
+    package func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
         conditions: Span<Int>,

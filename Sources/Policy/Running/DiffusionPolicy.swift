@@ -32,65 +32,29 @@ public final class DiffusionPolicy {
     private let form: ChunkForm
     private var inputs: SamplingInputs
 
-    /// Reads the weights and builds the network and the sampler.
-    ///
-    /// Where chunks are sampled by quasi-Newton, or are to keep a deadline, the network is calibrated as well, which takes
-    /// the time of a few hundred chunks unless `calibrations` has it.
-    ///
-    /// - Parameters:
-    ///   - settings: `bundle.configuration.defaultSettings` is what the policy itself names.
-    ///   - threads: threads for the network's arithmetic, 1 to 1024.
-    ///   - kernel: what computes the network; by default single precision.
-    ///   - locksWeights: keeps the weights in memory if the system allows it.
-    ///   - keepsDeadlines: measures what chunks with a deadline need to know.
-    ///   - maximumGroup: the most chunks that are sampled together; see ``sample(together:)``.
-    ///   - calibrations: where calibrations are looked up and kept; nil: they are measured each time.
-    /// - Throws: `PolicyError` for weights that cannot be read or are not finite, or settings out of range.
-    public convenience init(
-        bundle: PolicyBundle,
-        settings: SamplerSettings,
-        threads: Int,
-        kernel: Kernel = .exact,
-        locksWeights: Bool = false,
-        keepsDeadlines: Bool = false,
-        maximumGroup: Int = 1,
-        calibrations: CalibrationCache? = nil
-    ) throws(PolicyError) {
-        self.init(
-            try PolicyAssembly(
-                bundle: bundle,
-                settings: settings,
-                threads: threads,
-                kernel: kernel,
-                locksWeights: locksWeights,
-                keepsDeadlines: keepsDeadlines,
-                maximumGroup: maximumGroup,
-                calibrations: calibrations
-            )
-        )
-    }
-
-    /// Builds the sampler around a network that others may use as well, one at a time.
+    /// Builds the sampler around a network that others may use as well, one at a time. `Tuning` has the initialisers that
+    /// measure what this one takes.
     ///
     /// - Parameters:
     ///   - network: one that `bundle.network` made, for all timesteps that the settings visit and batches of at least the
-    ///     window; with as many as there is a choice of windows for `quasiNewton`.
-    ///   - settings, keepsDeadlines, calibrations: as for the other initialiser.
+    ///     window.
+    ///   - calibration: of the policy, these settings and this machine; nil for methods that need none.
+    ///   - forwardTimes: what passes take, for chunks with a deadline; nil: chunks have none.
     /// - Throws: `PolicyError` for settings out of range.
-    public convenience init(
+    package convenience init(
         bundle: PolicyBundle,
         settings: SamplerSettings,
         network: UNet1D,
-        keepsDeadlines: Bool = false,
-        calibrations: CalibrationCache? = nil
+        calibration: Calibration?,
+        forwardTimes: ForwardTimes?
     ) throws(PolicyError) {
         self.init(
             try PolicyAssembly(
                 bundle: bundle,
                 settings: settings,
                 network: network,
-                keepsDeadlines: keepsDeadlines,
-                calibrations: calibrations
+                calibration: calibration,
+                forwardTimes: forwardTimes
             )
         )
     }

@@ -18,27 +18,56 @@ struct PolicyAssembly {
     /// Samples several chunks together; nil if the network keeps one condition.
     let group: GroupSampler?
 
-    /// Makes the network and all around it; the parameters are those of `DiffusionPolicy`.
+    /// Makes what is around a network; the parameters are those of `DiffusionPolicy`.
     init(
         bundle: PolicyBundle,
         settings: SamplerSettings,
+        network: UNet1D,
+        calibration: Calibration?,
+        forwardTimes: ForwardTimes?
+    ) throws(PolicyError) {
+        configuration = bundle.configuration
+        observationFeatures = bundle.observationFeatures
+        normalizer = bundle.normalizer
+        predictor = DenoiserPredictor(network: network)
+        if let calibration {
+            sampler = try configuration.sampler(
+                settings.with(window: settings.method.window ?? calibration.fastestWindow),
+                linearization: calibration.linearization
+            )
+        } else {
+            sampler = try configuration.sampler(settings)
+        }
+        sampler.forwardTimes = forwardTimes
+        firstGuess = calibration?.firstGuess
+        group =
+            network.maximumConditions > 1
+            ? try GroupSampler(configuration: configuration, settings: settings, network: network) : nil
+    }
+}
+
+extension PolicyBundle {
+    /// The network for chunks that are sampled as `settings` say, with room for whichever window a calibration may choose.
+    ///
+    /// - Parameters: as of `DiffusionPolicy`, which the module `Tuning` makes of it.
+    /// - Throws: `PolicyError` for weights that cannot be read or are not finite, or settings out of range.
+    package func network(
+        for settings: SamplerSettings,
         threads: Int,
         kernel: Kernel,
         locksWeights: Bool,
-        keepsDeadlines: Bool,
-        maximumGroup: Int,
-        calibrations: CalibrationCache?
-    ) throws(PolicyError) {
+        maximumGroup: Int
+    ) throws(PolicyError) -> UNet1D {
         guard (1...1024).contains(threads) else {
             throw PolicyError("sampler settings", "threads", found: "\(threads)", expected: "1 to 1024")
         }
-        let sampler = try bundle.configuration.sampler(settings)
+        let sampler = try configuration.sampler(settings)
         var maximumBatch = max(sampler.maximumBatch, maximumGroup)
         if case .quasiNewton = settings.method {
             maximumBatch = max(maximumBatch, min(Calibration.widestWindow, sampler.timesteps.count))
         }
         // A solver may visit a timestep twice.
-        let network = try bundle.network(
+        return try network(
             timesteps: Set(sampler.timesteps).sorted(),
             maximumBatch: maximumBatch,
             maximumConditions: maximumGroup,
@@ -46,52 +75,12 @@ struct PolicyAssembly {
             kernel: kernel,
             locksWeights: locksWeights
         )
-        try self.init(
-            bundle: bundle,
-            settings: settings,
-            network: network,
-            keepsDeadlines: keepsDeadlines,
-            calibrations: calibrations
-        )
-    }
-
-    /// Makes what is around a network; the parameters are those of `DiffusionPolicy`.
-    init(
-        bundle: PolicyBundle,
-        settings: SamplerSettings,
-        network: UNet1D,
-        keepsDeadlines: Bool,
-        calibrations: CalibrationCache?
-    ) throws(PolicyError) {
-        configuration = bundle.configuration
-        observationFeatures = bundle.observationFeatures
-        normalizer = bundle.normalizer
-        predictor = DenoiserPredictor(network: network)
-
-        let calibrator = Calibrator(bundle: bundle, settings: settings, predictor: predictor)
-        // Of wrong settings the error is the sampler's, before anything is measured.
-        let uncalibrated = try configuration.sampler(settings)
-        if let calibration = try calibrator.calibration(cache: calibrations) {
-            sampler = try configuration.sampler(
-                settings.with(window: settings.method.window ?? calibration.fastestWindow),
-                linearization: calibration.linearization
-            )
-            firstGuess = calibration.firstGuess
-            if keepsDeadlines { sampler.forwardTimes = calibration.forwardTimes }
-        } else {
-            sampler = uncalibrated
-            firstGuess = nil
-            if keepsDeadlines { sampler.forwardTimes = calibrator.forwardTimes(for: sampler) }
-        }
-        group =
-            network.maximumConditions > 1
-            ? try GroupSampler(configuration: configuration, settings: settings, network: network) : nil
     }
 }
 
 extension PolicyConfiguration {
     /// A sampler of this policy's chunks, or of up to `maximumSamples` of them together.
-    func sampler(
+    package func sampler(
         _ settings: SamplerSettings,
         maximumSamples: Int = 1,
         linearization: OutputLinearization? = nil
@@ -114,7 +103,7 @@ extension PolicyConfiguration {
 
 extension SamplerSettings {
     /// The same with a window, for the quasi-Newton sampler.
-    func with(window: Int) -> SamplerSettings {
+    package func with(window: Int) -> SamplerSettings {
         var settings = self
         if case .quasiNewton(_, let tolerance) = method {
             settings.method = .quasiNewton(window: window, tolerance: tolerance)

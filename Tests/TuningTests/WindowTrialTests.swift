@@ -1,7 +1,9 @@
+import PolicyFixtures
 import Sampling
 import Testing
 
 @testable import Policy
+@testable import Tuning
 
 @Suite("Which window")
 struct WindowTrialTests {

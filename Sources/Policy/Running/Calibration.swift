@@ -12,16 +12,35 @@ public struct Calibration: Codable, Hashable, Sendable {
         public let evaluations: Double
         /// The time of those passes when nothing disturbs them.
         public let milliseconds: Double
+
+        package init(window: Int, iterations: Double, evaluations: Double, milliseconds: Double) {
+            self.window = window
+            self.iterations = iterations
+            self.evaluations = evaluations
+            self.milliseconds = milliseconds
+        }
     }
 
     /// How the network's output follows its sample.
     public let linearization: OutputLinearization
     /// What a chunk is likely to be; nil if every chunk is guessed alike.
-    let firstGuess: FirstGuess?
+    package let firstGuess: FirstGuess?
     /// What passes take, up to the widest window.
     public let forwardTimes: ForwardTimes
     /// What chunks take, by window; those that are far from the fastest are left out.
     public let windows: [Window]
+
+    package init(
+        linearization: OutputLinearization,
+        firstGuess: FirstGuess?,
+        forwardTimes: ForwardTimes,
+        windows: [Window]
+    ) {
+        self.linearization = linearization
+        self.firstGuess = firstGuess
+        self.forwardTimes = forwardTimes
+        self.windows = windows
+    }
 
     /// The window with which a chunk takes the least time.
     public var fastestWindow: Int {
@@ -29,5 +48,5 @@ public struct Calibration: Codable, Hashable, Sendable {
     }
 
     /// Wider windows evaluate more than they save, on any machine whose passes cost more for larger batches.
-    static let widestWindow = 32
+    package static let widestWindow = 32
 }

@@ -1,3 +1,4 @@
+import Policy
 import Sampling
 
 /// Chunks sampled with one window, to find how many passes they take and of which batch sizes.

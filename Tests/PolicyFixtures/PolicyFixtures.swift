@@ -1,19 +1,19 @@
 import Foundation
+import Policy
 import Safetensors
 import Testing
 
-@testable import Policy
-
-/// A file or folder of the Fixtures folder.
-func fixture(_ name: String) throws -> URL {
-    try #require(Bundle.module.url(forResource: "Fixtures", withExtension: nil)).appendingPathComponent(name)
+/// A file or folder of `Tests/PolicyTests/Fixtures`.
+package func fixture(_ name: String) -> URL {
+    URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .appendingPathComponent("PolicyTests/Fixtures").appendingPathComponent(name)
 }
 
 /// A copy of a fixture bundle that a test may spoil; removed with the value.
-final class BundleCopy {
-    let directory: URL
+package final class BundleCopy {
+    package let directory: URL
 
-    init(of name: String) throws {
+    package init(of name: String) throws {
         directory = FileManager.default.temporaryDirectory
             .appendingPathComponent("denoised-tests-\(UInt64.random(in: 0 ... .max))")
         try FileManager.default.copyItem(at: fixture(name), to: directory)
@@ -23,19 +23,19 @@ final class BundleCopy {
         try? FileManager.default.removeItem(at: directory)
     }
 
-    func url(_ file: String) -> URL { directory.appendingPathComponent(file) }
+    package func url(_ file: String) -> URL { directory.appendingPathComponent(file) }
 
-    func remove(_ file: String) throws { try FileManager.default.removeItem(at: url(file)) }
+    package func remove(_ file: String) throws { try FileManager.default.removeItem(at: url(file)) }
 
     /// Replaces text that must be there.
-    func replace(_ text: String, with other: String, in file: String) throws {
+    package func replace(_ text: String, with other: String, in file: String) throws {
         let content = try String(contentsOf: url(file), encoding: .utf8)
         try #require(content.contains(text), "\(file) has no \(text)")
         try Data(content.replacing(text, with: other).utf8).write(to: url(file))
     }
 
     /// Sets a top-level key of a JSON file to a value written as JSON; nil removes it.
-    func set(_ key: String, to json: String?, in file: String = "config.json") throws {
+    package func set(_ key: String, to json: String?, in file: String = "config.json") throws {
         let parsed = try JSONSerialization.jsonObject(with: Data(contentsOf: url(file)))
         var object = try #require(parsed as? [String: Any])
         object[key] = try json.map {
@@ -45,7 +45,7 @@ final class BundleCopy {
     }
 
     /// Rewrites a safetensors file as F32 with some tensors changed.
-    func editTensors(
+    package func editTensors(
         in file: String = "model.safetensors",
         _ edit: (inout [String: SafetensorsWriter.Tensor]) throws -> Void
     ) throws {
@@ -58,19 +58,19 @@ final class BundleCopy {
     }
 
     /// The error that opening the bundle gives.
-    func error() throws -> PolicyError {
+    package func error() throws -> PolicyError {
         try #require(throws: PolicyError.self) { try PolicyBundle(directory: self.directory) }
     }
 }
 
 /// What LeRobot computed for a fixture bundle.
-struct Golden: Decodable {
-    struct Case: Decodable {
-        let arrived: Int
-        let condition: [Float]
-        let firstModelOutput: [Float]
-        let prediction: [Float]
-        let actions: [Float]
+package struct Golden: Decodable {
+    package struct Case: Decodable {
+        package let arrived: Int
+        package let condition: [Float]
+        package let firstModelOutput: [Float]
+        package let prediction: [Float]
+        package let actions: [Float]
 
         enum CodingKeys: String, CodingKey {
             case arrived, condition
@@ -80,10 +80,10 @@ struct Golden: Decodable {
         }
     }
 
-    let state: [[Float]]
-    let environment: [[Float]]
-    let noise: [Float]
-    let cases: [Case]
+    package let state: [[Float]]
+    package let environment: [[Float]]
+    package let noise: [Float]
+    package let cases: [Case]
 
     enum CodingKeys: String, CodingKey {
         case state = "observation.state"
@@ -91,18 +91,18 @@ struct Golden: Decodable {
         case noise, cases
     }
 
-    init(of bundle: String) throws {
+    package init(of bundle: String) throws {
         self = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: fixture("\(bundle)/golden.json")))
     }
 
-    func observation(_ index: Int) -> Observation {
+    package func observation(_ index: Int) -> Observation {
         Observation(values: [
             "observation.state": state[index], "observation.environment_state": environment[index],
         ])
     }
 
     /// The history of a case.
-    func history(_ golden: Case, of bundle: PolicyBundle) throws -> ObservationHistory {
+    package func history(_ golden: Case, of bundle: PolicyBundle) throws -> ObservationHistory {
         var history = bundle.makeHistory()
         for index in 0..<golden.arrived { try history.append(observation(index)) }
         return history
@@ -110,7 +110,7 @@ struct Golden: Decodable {
 }
 
 /// The largest difference, relative to the largest expected number or 1.
-func deviation(_ found: [Float], _ expected: [Float]) throws -> Float {
+package func deviation(_ found: [Float], _ expected: [Float]) throws -> Float {
     try #require(found.count == expected.count)
     let scale = max(1, expected.map(abs).max() ?? 1)
     return zip(found, expected).map { abs($0 - $1) / scale }.max() ?? 0

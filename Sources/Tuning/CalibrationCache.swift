@@ -1,6 +1,7 @@
 import Denoiser
 import Files
 import Foundation
+import Policy
 import Sampling
 
 /// Calibrations kept in a folder, a JSON file for each policy, way of sampling and machine.
@@ -149,22 +150,5 @@ extension Calibration {
             && forwardTimes.nanoseconds.allSatisfy { $0.isFinite && $0 > 0 }
             && windows.contains { $0.window >= 1 && $0.milliseconds.isFinite }
             && windows.allSatisfy { 1...Self.widestWindow ~= $0.window }
-    }
-}
-
-/// The 64-bit FNV-1a hash, over 32-bit words for numbers: to tell files apart, not for security.
-struct FNV1a {
-    private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
-
-    mutating func add(_ word: UInt32) { value = (value ^ UInt64(word)) &* 0x100_0000_01b3 }
-
-    mutating func add(_ word: UInt64) {
-        add(UInt32(truncatingIfNeeded: word))
-        add(UInt32(truncatingIfNeeded: word >> 32))
-    }
-
-    mutating func add(_ text: String) {
-        for byte in text.utf8 { add(UInt32(byte)) }
-        add(UInt32.max)
     }
 }

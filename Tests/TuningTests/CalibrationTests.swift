@@ -1,10 +1,12 @@
 import Denoiser
 import Foundation
+import PolicyFixtures
 import Safetensors
 import Sampling
 import Testing
 
 @testable import Policy
+@testable import Tuning
 
 /// A folder that is removed with the value.
 private final class CacheFolder {

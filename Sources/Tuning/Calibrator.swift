@@ -1,4 +1,5 @@
 import Denoiser
+import Policy
 import Sampling
 
 /// Measures what a sampler has to know of a policy and of the machine that runs it, unless a cache has it.

@@ -2,6 +2,7 @@ import Testing
 
 @testable import Policy
 @testable import Sampling
+@testable import Tuning
 
 @Suite("The first guess")
 struct FirstGuessTests {
