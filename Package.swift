@@ -115,7 +115,7 @@ let package = Package(
             ]
         ),
         module(
-            "Controller",
+            "Daemon",
             [
                 "CLinux", "ForeignText", "Gr00t", "Motion", "Piloting", "Planning", "Recording",
                 "RobotDescription", "Robotics", "Transport", "Wire", logging, histogram,
@@ -126,7 +126,7 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "BenchmarkNetworks", "CLinux", "Controller", "Denoiser", "Drawing", "Files", "ForeignText",
+                "BenchmarkNetworks", "CLinux", "Daemon", "Denoiser", "Drawing", "Files", "ForeignText",
                 "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "NumPyRandom", "Piloting", "Planning",
                 "Policy", "PushT", "Recording", "RobotDescription", "Robotics", "Safetensors", "Sampling",
                 "StrictJSON", "Transport", "Tuning", "Wire", argumentParser, logging,
@@ -168,10 +168,10 @@ let package = Package(
         tests("Limits", ["Limits", "Robotics", "TestRandom"], resources: [.copy("Resources")]),
         tests("RobotDescription", ["Limits", "RobotDescription", "TestRandom"]),
         tests(
-            "Controller",
+            "Daemon",
             [
-                "Controller", "Denoiser", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning",
-                "Policy", "Recording", "RobotDescription", "Robotics", "Sampling", "StrictJSON", "TestRandom",
+                "Daemon", "Denoiser", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning", "Policy",
+                "Recording", "RobotDescription", "Robotics", "Sampling", "StrictJSON", "TestRandom",
                 "TestSupport", "Transport", "Tuning", "Wire",
             ]
         ),
@@ -184,8 +184,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Controller", "denoised", "Denoiser", "MCAP", "Planning", "Recording", "Robotics",
-                "Safetensors", "Sampling", "StrictJSON", "Transport", "Wire",
+                "Daemon", "denoised", "Denoiser", "MCAP", "Planning", "Recording", "Robotics", "Safetensors",
+                "Sampling", "StrictJSON", "Transport", "Wire",
             ],
             path: "Tests/EndToEnd",
             swiftSettings: settings

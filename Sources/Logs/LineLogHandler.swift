@@ -1,6 +1,6 @@
 import Logging
 
-/// Log lines for a ``LineWriter``: `2026-01-02T03:04:05+0100 info denoised: [Controller] a message`.
+/// Log lines for a ``LineWriter``: `2026-01-02T03:04:05+0100 info denoised: [Daemon] a message`.
 ///
 /// Whoever logs never waits for the reader of the log. A message is one line: control characters in it are escaped.
 public struct LineLogHandler: LogHandler {

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Controller
+import Daemon
 import Files
 
 /// The options of `serve` for robots that were written against a GR00T policy server.

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Controller
+import Daemon
 import ForeignText
 import Transport
 import Wire

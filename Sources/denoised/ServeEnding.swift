@@ -1,5 +1,5 @@
 import CLinux
-import Controller
+import Daemon
 import Foundation
 import Glibc
 import Logging

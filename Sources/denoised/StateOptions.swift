@@ -1,4 +1,4 @@
-import Controller
+import Daemon
 
 /// What `--state` asks for.
 enum StateOptions {

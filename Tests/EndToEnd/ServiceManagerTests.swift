@@ -1,4 +1,4 @@
-import Controller
+import Daemon
 import Foundation
 import Glibc
 import Testing

@@ -1,0 +1,163 @@
+import Foundation
+import Robotics
+import Transport
+
+@testable import Daemon
+@testable import Gr00t
+@testable import Planning
+@testable import Wire
+
+/// A client of the GR00T endpoint inside the process.
+final class Gr00tClient {
+    struct NoAnswer: Error {}
+
+    private let toy: ToyDaemon
+    private let socket: ZeroMQSocket
+
+    /// A client, which keeps the daemon running.
+    init(_ toy: ToyDaemon) throws {
+        self.toy = toy
+        socket = try ZeroMQSocket(.dealer, context: toy.daemon.context)
+        _ = try socket.connect(toy.endpoints.gr00t ?? "")
+    }
+
+    /// Sends a request and waits for its answer.
+    func ask(_ endpoint: String, _ data: MessagePackMap? = nil) throws -> MessagePackValue {
+        try send(endpoint, data)
+        return try answer()
+    }
+
+    func send(_ endpoint: String, _ data: MessagePackMap? = nil, token: String? = nil) throws {
+        let encoder = MessagePackEncoder()
+        var request = MessagePackMap(["endpoint": .string(endpoint)])
+        if let data { _ = request.append("data", .map(data)) }
+        if let token { _ = request.append("api_token", .string(token)) }
+        encoder.value(.map(request))
+        try send(encoder.bytes)
+    }
+
+    func send(_ bytes: [UInt8]) throws { try socket.send([[], bytes]) }
+
+    func answer() throws -> MessagePackValue {
+        _ = try ZeroMQSocket.wait(for: [socket], timeout: .seconds(20))
+        guard let frames = try socket.receive(maximumFrames: 2), frames.count == 2, frames[0].isEmpty else {
+            throw NoAnswer()
+        }
+        return try MessagePackDecoder.decode(frames[1], limits: .standard)
+    }
+
+    /// The text of the error that is answered.
+    func error(_ endpoint: String, _ data: MessagePackMap? = nil) throws -> String? {
+        let answer = try ask(endpoint, data)
+        return answer.errorText
+    }
+
+    /// Asks for the actions of an observation whose state's first number is each of `firsts` in turn.
+    func getAction(_ firsts: Float..., options: MessagePackMap? = nil) throws -> Gr00tAnswer {
+        try Gr00tAnswer(ask("get_action", Gr00tClient.data(firsts, options: options)))
+    }
+
+    /// The data of `get_action` with a state of [first, 0] at each time step.
+    static func data(
+        _ firsts: [Float],
+        batch: Int = 1,
+        form: Gr00tArray.Form = .npy,
+        options: MessagePackMap? = nil
+    ) -> MessagePackMap {
+        let count = firsts.count
+        let state = array(firsts.flatMap { [$0, 0] }, [batch, count / batch, 2], form: form)
+        let environment = array(firsts.flatMap { _ in [1, 2, 3] }, [batch, count / batch, 3], form: form)
+        return MessagePackMap([
+            "observation": .map(
+                MessagePackMap(["observation.state": state, "observation.environment_state": environment])
+            ),
+            "options": options.map { .map($0) } ?? .null,
+        ])
+    }
+
+    /// The same as clients of N1.5 send it: the observation is the data, and a batch may be left out.
+    static func dataOfN15(
+        _ firsts: [Float],
+        isBatched: Bool = false,
+        options: MessagePackMap? = nil
+    ) -> MessagePackMap {
+        let batch = isBatched ? [1] : []
+        var data = MessagePackMap([
+            "video.front": array([0], batch + [1, 1, 1, 1]),
+            "state.observation.state": array(firsts.flatMap { [$0, 0] }, batch + [firsts.count, 2]),
+            "observation.environment_state": array(
+                firsts.flatMap { _ in [1, 2, 3] },
+                batch + [firsts.count, 3]
+            ),
+            "annotation.human.action.task_description": .array([.string("push the T")]),
+        ])
+        if let options { _ = data.append("options", .map(options)) }
+        return data
+    }
+
+    static func array(
+        _ elements: [Float],
+        _ shape: [Int],
+        form: Gr00tArray.Form = .npy
+    ) -> MessagePackValue {
+        switch form {
+        case .npy:
+            return .map(
+                MessagePackMap([
+                    "__ndarray_class__": .bool(true),
+                    "as_npy": .binary(NPYArray.encode(elements, shape: shape)),
+                ])
+            )
+        case .messagePackNumPy:
+            let data = elements.withUnsafeBytes { Array($0) }
+            return .map(
+                MessagePackMap([
+                    "nd": .bool(true), "type": .string("<f4"), "kind": .binary([]),
+                    "shape": .array(shape.map { .unsigned(UInt64($0)) }), "data": .binary(data),
+                ])
+            )
+        }
+    }
+}
+
+/// The answer to `get_action` since N1.6.
+struct Gr00tAnswer {
+    var actions: [String: Gr00tArray] = [:]
+    var info: MessagePackMap
+
+    init(_ value: MessagePackValue) throws {
+        guard case .array(let pair) = value, pair.count == 2, case .map(let arrays) = pair[0],
+            case .map(let info) = pair[1]
+        else { throw MessageError(.wrongType, value.errorText ?? value.summary) }
+        self.info = info
+        for key in arrays.keys {
+            actions[key] = try Gr00tArray(arrays[key] ?? .null, field: key)
+        }
+    }
+
+    /// The first number of the first action: with ``ToyPlanner`` the sum of the history's first numbers.
+    var first: Float? { actions["action"]?.elements.first }
+}
+
+/// The answer to `get_action` in N1.5.
+struct Gr00tAnswerOfN15 {
+    var actions: [String: Gr00tArray] = [:]
+
+    init(_ value: MessagePackValue) throws {
+        guard case .map(let arrays) = value else { throw MessageError(.wrongType, value.summary) }
+        for key in arrays.keys {
+            actions[key] = try Gr00tArray(arrays[key] ?? .null, field: value.errorText ?? key)
+        }
+    }
+
+    /// As in ``Gr00tAnswer``.
+    var first: Float? { actions["action.action"]?.elements.first }
+}
+
+extension MessagePackValue {
+    /// The text under `error`, where the value is a map that has one.
+    var errorText: String? {
+        guard case .map(let map) = self, case .string(let text)? = map["error"] else { return nil }
+        return text
+    }
+}
