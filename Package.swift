@@ -45,7 +45,8 @@ let package = Package(
         // alone.
         .library(name: "BenchmarkNetworks", targets: ["BenchmarkNetworks"]),
         .library(name: "CKernels", targets: ["CKernels"]),
-        .library(name: "Denoiser", targets: ["Denoiser"]),
+        .library(name: "Compute", targets: ["Compute"]),
+        .library(name: "Networks", targets: ["Networks"]),
         .library(name: "Policy", targets: ["Policy"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
         .library(name: "Limits", targets: ["Limits"]),
@@ -81,15 +82,20 @@ let package = Package(
 
         // The network and its samplers.
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
-        module("Denoiser", ["CKernels", "CLinux", "COpenBLAS"], settings: computing),
-        module("BenchmarkNetworks", ["Denoiser", "NumPyRandom"], settings: computing),
+        module("Compute", ["CKernels", "CLinux", "COpenBLAS"], settings: computing),
+        module("Networks", ["Compute"], settings: computing),
+        module("BenchmarkNetworks", ["Compute", "Networks", "NumPyRandom"], settings: computing),
         module("Sampling", ["NumPyRandom"], settings: computing),
         module(
             "Policy",
-            ["Denoiser", "Files", "Safetensors", "Sampling", "StrictJSON"],
+            ["Compute", "Files", "Networks", "Safetensors", "Sampling", "StrictJSON"],
             settings: computing
         ),
-        module("Tuning", ["COpenBLAS", "Denoiser", "Files", "Policy", "Sampling"], settings: computing),
+        module(
+            "Tuning",
+            ["Compute", "COpenBLAS", "Files", "Networks", "Policy", "Sampling"],
+            settings: computing
+        ),
 
         // Robots, and how they move.
         module("Robotics"),
@@ -106,7 +112,7 @@ let package = Package(
         // The daemon.
         module(
             "Planning",
-            ["CLinux", "Denoiser", "ForeignText", "Policy", "Robotics", "Sampling", "Tuning"]
+            ["CLinux", "Compute", "ForeignText", "Policy", "Robotics", "Sampling", "Tuning"]
         ),
         module(
             "Recording",
@@ -126,10 +132,10 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "BenchmarkNetworks", "CLinux", "Daemon", "Denoiser", "Drawing", "Files", "ForeignText",
-                "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "NumPyRandom", "Piloting", "Planning",
-                "Policy", "PushT", "Recording", "RobotDescription", "Robotics", "Safetensors", "Sampling",
-                "StrictJSON", "Transport", "Tuning", "Wire", argumentParser, logging,
+                "BenchmarkNetworks", "CLinux", "Compute", "Daemon", "Drawing", "Files", "ForeignText",
+                "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks", "NumPyRandom", "Piloting",
+                "Planning", "Policy", "PushT", "Recording", "RobotDescription", "Robotics", "Safetensors",
+                "Sampling", "StrictJSON", "Transport", "Tuning", "Wire", argumentParser, logging,
             ],
             swiftSettings: settings
         ),
@@ -140,9 +146,10 @@ let package = Package(
         tests("Files", ["Files"]),
         tests("Logs", ["Logs", logging]),
         tests("Safetensors", ["Safetensors", "TestRandom"], resources: [.copy("Fixtures")]),
+        tests("Compute", ["CKernels", "Compute"]),
         tests(
-            "Denoiser",
-            ["BenchmarkNetworks", "CKernels", "Denoiser", "NumPyRandom"],
+            "Networks",
+            ["BenchmarkNetworks", "CKernels", "Compute", "Networks", "NumPyRandom"],
             resources: [.copy("Resources")]
         ),
         tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
@@ -154,12 +161,12 @@ let package = Package(
         ),
         tests(
             "Policy",
-            ["Denoiser", "Policy", "PolicyFixtures", "Safetensors", "Sampling", "Tuning"],
+            ["Compute", "Networks", "Policy", "PolicyFixtures", "Safetensors", "Sampling", "Tuning"],
             resources: [.copy("Fixtures")]
         ),
-        tests("Tuning", ["Denoiser", "Policy", "PolicyFixtures", "Safetensors", "Sampling", "Tuning"]),
+        tests("Tuning", ["Compute", "Policy", "PolicyFixtures", "Safetensors", "Sampling", "Tuning"]),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-        tests("Allocation", ["CAllocationCounter", "Denoiser", "Policy", "Sampling", "Tuning"]),
+        tests("Allocation", ["CAllocationCounter", "Compute", "Policy", "Sampling", "Tuning"]),
         tests("Wire", ["Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("Transport", ["Robotics", "TestSupport", "Transport", "Wire"], resources: [.copy("Fixtures")]),
         tests("Gr00t", ["Gr00t", "Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
@@ -170,7 +177,7 @@ let package = Package(
         tests(
             "Daemon",
             [
-                "Daemon", "Denoiser", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning", "Policy",
+                "Compute", "Daemon", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning", "Policy",
                 "Recording", "RobotDescription", "Robotics", "Sampling", "StrictJSON", "TestRandom",
                 "TestSupport", "Transport", "Tuning", "Wire",
             ]
@@ -184,7 +191,7 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Daemon", "denoised", "Denoiser", "MCAP", "Planning", "Recording", "Robotics", "Safetensors",
+                "Compute", "Daemon", "denoised", "MCAP", "Planning", "Recording", "Robotics", "Safetensors",
                 "Sampling", "StrictJSON", "Transport", "Wire",
             ],
             path: "Tests/EndToEnd",

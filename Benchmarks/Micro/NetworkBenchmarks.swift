@@ -1,6 +1,7 @@
 import Benchmark
 import BenchmarkNetworks
-import Denoiser
+import Compute
+import Networks
 import Foundation
 
 /// Whole forward passes on all processors, by the kernel of each precision.

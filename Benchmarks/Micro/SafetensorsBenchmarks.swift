@@ -1,6 +1,6 @@
 import Benchmark
 import BenchmarkNetworks
-import Denoiser
+import Networks
 import Foundation
 import Safetensors
 

@@ -1,5 +1,5 @@
 import CKernels
-import Denoiser
+import Compute
 import Foundation
 
 /// The kernels that are timed: those that `DENOISED_KERNELS` names, as for the daemon, or else the preferred ones.

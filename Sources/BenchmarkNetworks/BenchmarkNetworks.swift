@@ -1,4 +1,5 @@
-import Denoiser
+import Compute
+import Networks
 import NumPyRandom
 
 extension UNet1DArchitecture {

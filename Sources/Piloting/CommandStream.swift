@@ -1,7 +1,7 @@
 import Motion
 import Robotics
-import RobotDescription
 import Limits
+import RobotDescription
 
 /// Turns a robot's chunks into one command a period: which action is due by the robot's clock, how it is joined with what is
 /// being carried out, and what the limits make of it. The rules alone: no socket, and every time is given.

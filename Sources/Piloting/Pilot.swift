@@ -1,7 +1,7 @@
 import Motion
 import Robotics
-import RobotDescription
 import Limits
+import RobotDescription
 
 /// Looks after one robot: who speaks for it, what state it is in, what it is told at each tick. No socket, and every time
 /// is given.

@@ -1,8 +1,8 @@
-import Tuning
-import Denoiser
+import Compute
 import Policy
 import Robotics
 import Sampling
+import Tuning
 
 /// A diffusion policy as the daemon's planner.
 public struct PolicyPlanner: ChunkPlanner {

@@ -1,4 +1,5 @@
-import Denoiser
+import Compute
+import Networks
 import Files
 import Foundation
 import Policy

@@ -1,4 +1,4 @@
-import Denoiser
+import Networks
 import Policy
 import Sampling
 

@@ -1,6 +1,7 @@
 import Tuning
 import ArgumentParser
-import Denoiser
+import Compute
+import Networks
 import Foundation
 import MCAP
 import Planning

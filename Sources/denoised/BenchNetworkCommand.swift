@@ -1,6 +1,7 @@
 import ArgumentParser
 import BenchmarkNetworks
-import Denoiser
+import Compute
+import Networks
 import Foundation
 import MCAP
 import NumPyRandom

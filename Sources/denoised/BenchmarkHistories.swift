@@ -1,5 +1,5 @@
 import Tuning
-import Denoiser
+import Networks
 import Planning
 import Policy
 

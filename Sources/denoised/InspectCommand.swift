@@ -1,10 +1,10 @@
-import Tuning
 import ArgumentParser
-import Denoiser
+import Compute
 import ForeignText
 import Foundation
 import MCAP
 import Policy
+import Tuning
 
 struct InspectCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Denoiser
+import Compute
 import Foundation
 import Policy
 import Sampling

@@ -1,4 +1,4 @@
-import Denoiser
+import Compute
 import Foundation
 
 /// The environment variable that says which kernels compute, for tests and measurements of those that this processor would

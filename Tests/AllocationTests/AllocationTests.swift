@@ -1,10 +1,10 @@
-import Tuning
 import CAllocationCounter
 import Dispatch
 import Foundation
 import Policy
 import Sampling
 import Testing
+import Tuning
 
 /// Each count is taken in a process of its own, where no other test runs, over all threads.
 ///

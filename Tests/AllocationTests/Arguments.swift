@@ -1,4 +1,4 @@
-import Denoiser
+import Compute
 import Foundation
 
 /// A bundle that the repository has.

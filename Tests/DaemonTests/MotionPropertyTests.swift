@@ -1,7 +1,7 @@
 import Foundation
 import Robotics
-import RobotDescription
 import Limits
+import RobotDescription
 import Testing
 
 @testable import Daemon

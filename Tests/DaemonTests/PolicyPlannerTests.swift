@@ -1,9 +1,9 @@
-import Tuning
 import Foundation
 import Policy
 import Robotics
 import Sampling
 import Testing
+import Tuning
 
 @testable import Daemon
 @testable import Planning

@@ -1,4 +1,4 @@
-import Denoiser
+import Compute
 import Foundation
 import Testing
 

@@ -1,6 +1,6 @@
 """Golden outputs of the conditional 1D UNet, from LeRobot's PyTorch class.
 
-Writes Tests/DenoiserTests/Resources/unet1d.json: for each architecture, the network's output for two observation
+Writes Tests/NetworksTests/Resources/unet1d.json: for each architecture, the network's output for two observation
 conditions and a batch of (sample, timestep) pairs. Parameters, samples and conditions are seeded NumPy draws that the
 tests draw again, so that only outputs are stored.
 
@@ -116,7 +116,7 @@ def main():
                 "outputs": outputs,
             }
         )
-    path = pathlib.Path(__file__).parent.parent / "DenoiserTests" / "Resources" / "unet1d.json"
+    path = pathlib.Path(__file__).parent.parent / "NetworksTests" / "Resources" / "unet1d.json"
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"seed": SEED, "timesteps": TIMESTEPS, "cases": cases}, separators=(",", ":")) + "\n")
     print(f"{path.name}: {len(cases)} architectures, {path.stat().st_size} bytes")

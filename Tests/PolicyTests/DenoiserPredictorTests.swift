@@ -1,4 +1,5 @@
-import Denoiser
+import Compute
+import Networks
 import Testing
 
 @testable import Policy

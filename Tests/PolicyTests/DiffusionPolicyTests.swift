@@ -1,6 +1,6 @@
 import PolicyFixtures
-import Tuning
 import Testing
+import Tuning
 
 @testable import Policy
 @testable import Sampling

@@ -1,7 +1,7 @@
-import PolicyFixtures
-import Tuning
 import Foundation
+import PolicyFixtures
 import Testing
+import Tuning
 
 @testable import Policy
 

@@ -1,5 +1,5 @@
-import PolicyFixtures
 import Foundation
+import PolicyFixtures
 import Testing
 
 @testable import Policy

@@ -1,8 +1,8 @@
-import PolicyFixtures
-import Tuning
 import Foundation
+import PolicyFixtures
 import Safetensors
 import Testing
+import Tuning
 
 @testable import Policy
 

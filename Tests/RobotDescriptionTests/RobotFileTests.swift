@@ -2,8 +2,8 @@ import Foundation
 import Testing
 import TestRandom
 
-@testable import RobotDescription
 @testable import Limits
+@testable import RobotDescription
 
 @Suite struct RobotFileTests {
     static let good = """

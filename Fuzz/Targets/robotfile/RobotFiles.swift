@@ -1,7 +1,7 @@
 import Harness
 
-@testable import RobotDescription
 @testable import Limits
+@testable import RobotDescription
 
 /// Robot files. What is accepted limits what it says it limits: a limiter made from it lets nothing out that is not finite or
 /// outside its range.

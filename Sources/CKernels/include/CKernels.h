@@ -1,6 +1,6 @@
 // The denoiser's SIMD micro-kernels: a table of functions for each instruction set, and which tables this processor runs.
 // Everything here works on plain memory: who owns it, how it is laid out as a network and who runs what when is the Swift
-// module Denoiser's business.
+// module Compute's business.
 //
 // Layouts. `lanes` is 16 everywhere, whatever the register width.
 //   input    [rows][rowStride] 4-byte cells, a row for each input channel (f32) or pair of channels (bf16, the even

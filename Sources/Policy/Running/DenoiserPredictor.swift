@@ -1,4 +1,4 @@
-import Denoiser
+import Networks
 import Sampling
 
 /// A denoiser as the samplers see it.

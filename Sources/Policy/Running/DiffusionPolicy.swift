@@ -1,4 +1,5 @@
-import Denoiser
+import Compute
+import Networks
 import Sampling
 
 /// A trained policy ready to run: observations in, action chunks out.

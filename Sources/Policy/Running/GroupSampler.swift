@@ -1,4 +1,4 @@
-import Denoiser
+import Networks
 import Sampling
 
 /// Samples the chunks of several robots together: one pass of the network takes a step of every one of them, for a pass

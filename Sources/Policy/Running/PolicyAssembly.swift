@@ -1,4 +1,5 @@
-import Denoiser
+import Compute
+import Networks
 import Sampling
 
 /// The parts of a policy that runs, made from a bundle and settings.

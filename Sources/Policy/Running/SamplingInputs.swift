@@ -1,4 +1,4 @@
-import Denoiser
+import Networks
 import Sampling
 
 /// A request on the network's scale, in memory that is taken once.

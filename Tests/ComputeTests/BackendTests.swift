@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Denoiser
+@testable import Compute
 
 @Suite("A backend")
 struct BackendTests {

@@ -1,9 +1,11 @@
+import CKernels
+
 /// The FiLM scales and shifts of all residual blocks (Perez et al. 2018, equation 2).
 ///
 /// A block's scales and shifts are `W Mish([timestep embedding, observation condition]) + b`: linear in two parts that do
 /// not meet before the sum. The timestep's part, with the bias, is computed for every timestep when the network is built;
 /// the observation's part once for each observation; a forward pass only adds the two.
-struct FiLMConditioning: ~Copyable {
+package struct FiLMConditioning: ~Copyable {
     /// FiLM numbers of all blocks together.
     let count: Int
     private let conditionDim: Int
@@ -14,20 +16,27 @@ struct FiLMConditioning: ~Copyable {
     private let conditionPart: FloatBuffer
     /// [conditionDim, count]
     private let conditionWeight: FloatBuffer
+    /// The numbers of a batch's entries, [maximumBatch, count], and a vector more, which kernels may read and ignore.
+    private let rows: FloatBuffer
+
+    /// The first entry's numbers; those of the others follow, `count` apart.
+    var numbers: UnsafePointer<Float> { UnsafePointer(rows.pointer) }
 
     /// - Parameters:
     ///   - timesteps: the timesteps that will be asked for.
     ///   - embeddings: [timesteps, embeddingDim], each timestep's embedding as the encoder gives it.
     ///   - weights: for each block [blockCount, embeddingDim + conditionDim].
     ///   - biases: for each block [blockCount].
+    ///   - maximumBatch: the most entries of a batch.
     ///   - maximumConditions: how many conditions are kept at once.
-    init(
+    package init(
         timesteps: [Int],
         embeddings: [Float],
         embeddingDim: Int,
         conditionDim: Int,
         weights: [[Float]],
         biases: [[Float]],
+        maximumBatch: Int,
         maximumConditions: Int
     ) {
         let inFeatures = embeddingDim + conditionDim
@@ -53,6 +62,7 @@ struct FiLMConditioning: ~Copyable {
         self.conditionWeight = FloatBuffer(conditionWeight)
         self.conditionPart = FloatBuffer(count: maximumConditions * bias.count)
         self.timestepPart = FloatBuffer(count: timesteps.count * bias.count)
+        self.rows = FloatBuffer(count: maximumBatch * bias.count + Int(dn_lanes))
         let activated = FloatBuffer(embeddings.map(mish))
         Linear(weight: timestepWeight, bias: bias)(
             activated.pointer,
@@ -62,7 +72,7 @@ struct FiLMConditioning: ~Copyable {
     }
 
     /// Computes the observation's part for `condition` [conditionDim], and keeps it as number `index`.
-    func setCondition(_ condition: Span<Float>, at index: Int) {
+    package func setCondition(_ condition: Span<Float>, at index: Int) {
         precondition(
             condition.count == conditionDim,
             "a condition of this network has \(conditionDim) numbers"
@@ -77,13 +87,16 @@ struct FiLMConditioning: ~Copyable {
         }
     }
 
-    /// Writes the FiLM numbers [count] for a timestep under the condition last set as number `condition`.
-    func write(timestep: Int, condition: Int, into output: UnsafeMutablePointer<Float>) {
+    /// Writes an entry's FiLM numbers: those for a timestep under the condition last set as number `condition`.
+    ///
+    /// - Parameter entry: below `maximumBatch`.
+    package func write(timestep: Int, condition: Int, entry: Int) {
         guard let index = timesteps.firstIndex(of: timestep) else {
             preconditionFailure("timestep \(timestep) is not one of those this network was built for")
         }
         let row = timestepPart.pointer + index * count
         let part = conditionPart.pointer + condition * count
+        let output = rows.pointer + entry * count
         for value in 0..<count { output[value] = row[value] + part[value] }
     }
 }

@@ -1,19 +1,19 @@
 /// Writes down a network's layers in the order in which they run, and numbers what they write.
 ///
 /// Each method takes the activation that a layer reads and returns the one that it writes.
-struct LayerList {
-    private(set) var layers: [Layer] = []
+package struct LayerList {
+    package private(set) var layers: [Layer] = []
     /// FiLM numbers of all layers so far.
-    private(set) var filmCount = 0
+    package private(set) var filmCount = 0
     /// What the network reads.
-    let input: Activation
+    package let input: Activation
     private var activationCount = 1
 
-    init(channels: Int, length: Int) {
+    package init(channels: Int, length: Int) {
         self.input = Activation(id: 0, channels: channels, length: length)
     }
 
-    mutating func convolution(
+    package mutating func convolution(
         _ name: String,
         _ input: Activation,
         outChannels: Int,
@@ -31,13 +31,13 @@ struct LayerList {
         return output
     }
 
-    mutating func groupNormMish(_ name: String, _ values: Activation, groups: Int) {
+    package mutating func groupNormMish(_ name: String, _ values: Activation, groups: Int) {
         let shape = GroupNormShape(name: name, channels: values.channels, groups: groups)
         layers.append(Layer(operation: .groupNormMish(shape), inputs: [values], output: values))
     }
 
     /// - Parameter inFeatures: numbers of the timestep's embedding and the condition together.
-    mutating func modulation(_ name: String, _ values: Activation, inFeatures: Int, hasScale: Bool) {
+    package mutating func modulation(_ name: String, _ values: Activation, inFeatures: Int, hasScale: Bool) {
         let count = values.channels * (hasScale ? 2 : 1)
         let shape = FiLMShape(
             linear: LinearShape(name: name, inFeatures: inFeatures, outFeatures: count),
@@ -50,7 +50,7 @@ struct LayerList {
     }
 
     /// Adds `input` to `output`: as it is if it has as many channels, or else through a convolution with one tap.
-    mutating func residual(_ name: String, of input: Activation, to output: Activation) {
+    package mutating func residual(_ name: String, of input: Activation, to output: Activation) {
         guard input.channels != output.channels else {
             layers.append(Layer(operation: .addition, inputs: [input], output: output))
             return
@@ -66,7 +66,7 @@ struct LayerList {
     }
 
     /// - Parameter inputs: activations of the same length.
-    mutating func concatenation(_ inputs: [Activation]) -> Activation {
+    package mutating func concatenation(_ inputs: [Activation]) -> Activation {
         let output = activation(
             channels: inputs.reduce(0) { $0 + $1.channels },
             length: inputs[0].length

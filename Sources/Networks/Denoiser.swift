@@ -1,3 +1,5 @@
+import Compute
+
 /// A network that predicts what to take out of noisy samples, given a timestep and a condition.
 ///
 /// This is all that is asked of a network around a sampler. What the output means is the policy's matter. A conformer

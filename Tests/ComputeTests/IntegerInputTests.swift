@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Denoiser
+@testable import Compute
 
 @Suite("An input as integers")
 struct IntegerInputTests {

@@ -1,3 +1,5 @@
+import Compute
+
 extension UNet1DArchitecture {
     /// The network's layers in the order in which a forward pass runs them. The last one writes the network's output.
     ///
@@ -98,11 +100,6 @@ extension UNet1DArchitecture {
 
     /// Numbers in all parameters together.
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
-
-    /// Weights of all convolutions: what a forward pass reads from memory, whatever the batch.
-    public var convolutionWeightCount: Int {
-        layers.compactMap(\.convolution).reduce(0) { $0 + $1.weight.count }
-    }
 
     /// Floating-point operations of the convolutions for one sample, a multiplication and an addition counting as two.
     public var operationsPerSample: Int {

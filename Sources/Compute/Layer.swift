@@ -1,21 +1,21 @@
 /// An activation of a network: what some layers write and others read, [length, channels] for each sample.
-struct Activation: Sendable, Hashable {
+package struct Activation: Sendable, Hashable {
     /// Number of activations that are written before it; 0 is the network's input.
-    let id: Int
-    let channels: Int
+    package let id: Int
+    package let channels: Int
     /// Times.
-    let length: Int
+    package let length: Int
 
     /// Numbers in it for each sample.
-    var count: Int { channels * length }
+    package var count: Int { channels * length }
 }
 
 /// One layer of a network: what it computes, which activations it reads and which one it writes.
 ///
 /// A list of layers in the order in which they run is all that an engine needs to know of a network's topology.
-struct Layer: Sendable, Hashable {
+package struct Layer: Sendable, Hashable {
     /// What a layer computes.
-    enum Operation: Sendable, Hashable {
+    package enum Operation: Sendable, Hashable {
         /// A convolution in time.
         case convolution(ConvolutionShape)
         /// A convolution in time whose result is added to the output, which holds another layer's result.
@@ -30,14 +30,14 @@ struct Layer: Sendable, Hashable {
         case concatenation
     }
 
-    let operation: Operation
+    package let operation: Operation
     /// What it reads. Only a concatenation reads several.
-    let inputs: [Activation]
+    package let inputs: [Activation]
     /// What it writes. A layer that works in place reads it as well.
-    let output: Activation
+    package let output: Activation
 
     /// Its parameters, in PyTorch's order.
-    var parameters: [NetworkParameter] {
+    package var parameters: [NetworkParameter] {
         switch operation {
         case .convolution(let shape), .addedConvolution(let shape): [shape.weight, shape.bias]
         case .groupNormMish(let shape): [shape.gain, shape.bias]
@@ -47,7 +47,7 @@ struct Layer: Sendable, Hashable {
     }
 
     /// The convolution that it is, if it is one.
-    var convolution: ConvolutionShape? {
+    package var convolution: ConvolutionShape? {
         switch operation {
         case .convolution(let shape), .addedConvolution(let shape): shape
         case .groupNormMish, .modulation, .addition, .concatenation: nil
@@ -68,21 +68,27 @@ public struct NetworkParameter: Sendable, Hashable {
 }
 
 /// A linear layer: the name of its tensors, and its numbers of features.
-struct LinearShape: Sendable, Hashable {
-    let name: String
-    let inFeatures: Int
-    let outFeatures: Int
+package struct LinearShape: Sendable, Hashable {
+    package let name: String
+    package let inFeatures: Int
+    package let outFeatures: Int
 
-    var weight: NetworkParameter {
+    package init(name: String, inFeatures: Int, outFeatures: Int) {
+        self.name = name
+        self.inFeatures = inFeatures
+        self.outFeatures = outFeatures
+    }
+
+    package var weight: NetworkParameter {
         NetworkParameter(name: "\(name).weight", shape: [outFeatures, inFeatures])
     }
-    var bias: NetworkParameter { NetworkParameter(name: "\(name).bias", shape: [outFeatures]) }
+    package var bias: NetworkParameter { NetworkParameter(name: "\(name).bias", shape: [outFeatures]) }
 }
 
 /// A convolution in time: the name of its tensors, its channels, and what becomes of the length.
-struct ConvolutionShape: Sendable, Hashable {
+package struct ConvolutionShape: Sendable, Hashable {
     /// What becomes of the length.
-    enum Sampling: Sendable, Hashable {
+    package enum Sampling: Sendable, Hashable {
         /// Stays as it is; so many taps, an odd number, with padding `taps / 2`.
         case same(taps: Int)
         /// Is halved: 3 taps, stride 2, padding 1.
@@ -91,14 +97,14 @@ struct ConvolutionShape: Sendable, Hashable {
         case doubling
     }
 
-    let name: String
-    let inChannels: Int
-    let outChannels: Int
-    let sampling: Sampling
+    package let name: String
+    package let inChannels: Int
+    package let outChannels: Int
+    package let sampling: Sampling
     /// Times of the input.
-    let length: Int
+    package let length: Int
 
-    var taps: Int {
+    package var taps: Int {
         switch sampling {
         case .same(let taps): taps
         case .halving: 3
@@ -107,7 +113,7 @@ struct ConvolutionShape: Sendable, Hashable {
     }
 
     /// Times of the output.
-    var outLength: Int {
+    package var outLength: Int {
         switch sampling {
         case .same: length
         case .halving: length / 2
@@ -116,14 +122,14 @@ struct ConvolutionShape: Sendable, Hashable {
     }
 
     /// [outChannels, inChannels, taps], or [inChannels, outChannels, taps] if it doubles the length.
-    var weight: NetworkParameter {
+    package var weight: NetworkParameter {
         let channels = sampling == .doubling ? [inChannels, outChannels] : [outChannels, inChannels]
         return NetworkParameter(name: "\(name).weight", shape: channels + [taps])
     }
-    var bias: NetworkParameter { NetworkParameter(name: "\(name).bias", shape: [outChannels]) }
+    package var bias: NetworkParameter { NetworkParameter(name: "\(name).bias", shape: [outChannels]) }
 
     /// Floating-point operations for one sample, a multiplication and an addition counting as two, padding included.
-    var operations: Int {
+    package var operations: Int {
         // A transposed convolution takes each input through all its taps.
         let times = sampling == .doubling ? length : outLength
         return 2 * times * taps * inChannels * outChannels
@@ -131,31 +137,31 @@ struct ConvolutionShape: Sendable, Hashable {
 }
 
 /// A group normalisation: the name of its tensors, its channels and groups of channels.
-struct GroupNormShape: Sendable, Hashable {
-    let name: String
-    let channels: Int
+package struct GroupNormShape: Sendable, Hashable {
+    package let name: String
+    package let channels: Int
     /// Divides `channels`.
-    let groups: Int
+    package let groups: Int
 
-    var gain: NetworkParameter { NetworkParameter(name: "\(name).weight", shape: [channels]) }
-    var bias: NetworkParameter { NetworkParameter(name: "\(name).bias", shape: [channels]) }
+    package var gain: NetworkParameter { NetworkParameter(name: "\(name).weight", shape: [channels]) }
+    package var bias: NetworkParameter { NetworkParameter(name: "\(name).bias", shape: [channels]) }
 }
 
 /// FiLM of one activation: the linear layer that turns timestep and condition into its numbers, and where they are.
-struct FiLMShape: Sendable, Hashable {
+package struct FiLMShape: Sendable, Hashable {
     /// From [timestep embedding, observation condition] to scales, if there are any, and shifts.
-    let linear: LinearShape
-    let channels: Int
+    package let linear: LinearShape
+    package let channels: Int
     /// Whether it scales each channel before it shifts it.
-    let hasScale: Bool
+    package let hasScale: Bool
     /// Where its numbers start among those of all layers together, as `FiLMConditioning` computes them.
-    let offset: Int
+    package let offset: Int
 }
 
 extension [Layer] {
     /// What the network reads: the first layer reads it, and nothing else.
-    var input: Activation { self[0].inputs[0] }
+    package var input: Activation { self[0].inputs[0] }
 
     /// What the network gives: the last layer writes it.
-    var output: Activation { self[count - 1].output }
+    package var output: Activation { self[count - 1].output }
 }

@@ -1,7 +1,7 @@
 import NumPyRandom
 import Testing
 
-@testable import Denoiser
+@testable import Compute
 
 @Suite("A plan of memory")
 struct MemoryPlanTests {

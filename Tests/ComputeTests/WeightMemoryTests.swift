@@ -1,7 +1,7 @@
 import CKernels
 import Testing
 
-@testable import Denoiser
+@testable import Compute
 
 @Suite("Memory for weights")
 struct WeightMemoryTests {

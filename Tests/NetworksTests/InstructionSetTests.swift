@@ -3,7 +3,8 @@ import CKernels
 import Foundation
 import Testing
 
-@testable import Denoiser
+@testable import Compute
+@testable import Networks
 
 /// The environment variable that names instruction sets, separated by commas, that must be among those that are tested.
 private let wantedVariable = "DENOISED_WANTED_KERNELS"

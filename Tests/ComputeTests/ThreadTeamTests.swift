@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@testable import Denoiser
+@testable import Compute
 
 @Suite("Threads that work together", .timeLimit(.minutes(1)))
 struct ThreadTeamTests {

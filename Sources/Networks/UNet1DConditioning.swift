@@ -1,3 +1,5 @@
+import Compute
+
 extension FiLMConditioning {
     /// The FiLM of a UNet's layers, under the timesteps' embeddings as its encoder gives them.
     ///
@@ -5,6 +7,7 @@ extension FiLMConditioning {
     init<Failure: Error>(
         _ architecture: UNet1DArchitecture,
         timesteps: [Int],
+        maximumBatch: Int,
         maximumConditions: Int,
         parameter: (NetworkParameter) throws(Failure) -> [Float]
     ) throws(Failure) {
@@ -27,6 +30,7 @@ extension FiLMConditioning {
             conditionDim: architecture.conditionDim,
             weights: weights,
             biases: biases,
+            maximumBatch: maximumBatch,
             maximumConditions: maximumConditions
         )
     }
@@ -50,11 +54,6 @@ private func encode(
     first: borrowing Linear,
     second: borrowing Linear
 ) -> [Float] {
-    let embedded = FloatBuffer(timesteps.flatMap { sinusoidalPositionEmbedding(timestep: $0, dim: dim) })
-    let hidden = FloatBuffer(count: timesteps.count * first.outFeatures)
-    first(embedded.pointer, rows: timesteps.count, into: hidden.pointer)
-    for index in 0..<hidden.count { hidden.pointer[index] = mish(hidden.pointer[index]) }
-    let output = FloatBuffer(count: timesteps.count * second.outFeatures)
-    second(hidden.pointer, rows: timesteps.count, into: output.pointer)
-    return Array(UnsafeBufferPointer(start: output.pointer, count: output.count))
+    let embedded = timesteps.flatMap { sinusoidalPositionEmbedding(timestep: $0, dim: dim) }
+    return second(first(embedded).map(mish))
 }

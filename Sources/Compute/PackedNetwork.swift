@@ -92,7 +92,7 @@ final class PackedNetwork: @unchecked Sendable {
     /// Gives the cores of the other threads free until the next pass.
     func rest() { team?.rest() }
 
-    /// As of `Denoiser`.
+    /// Sets what `ThreadTeam.heldUp` says.
     func whenHeldUp(_ action: @escaping @Sendable () -> Void) { team?.heldUp = action }
 
     private func run(stage: Int, part: Int) {

@@ -2,7 +2,8 @@ import BenchmarkNetworks
 import CKernels
 import Testing
 
-@testable import Denoiser
+@testable import Compute
+@testable import Networks
 
 @Suite("Layers of a UNet")
 struct LayerTests {

@@ -3,7 +3,8 @@ import Foundation
 import NumPyRandom
 import Testing
 
-@testable import Denoiser
+@testable import Compute
+@testable import Networks
 
 /// The goldens that Tests/Oracles/denoiser.py takes from LeRobot's PyTorch network.
 struct UNet1DGoldens: Decodable {

@@ -1,4 +1,4 @@
-import CKernels
+import Compute
 
 /// A conditional 1D temporal UNet.
 ///
@@ -19,16 +19,9 @@ public final class UNet1D: Denoiser {
     public let threads: Int
 
     private let film: FiLMConditioning
-    /// [maximumBatch, film.count], and a vector more, which kernels may read and ignore.
-    private let filmRows: FloatBuffer
     /// [maximumBatch]: condition 0 for every entry.
     private let firstCondition: [Int]
-    private let network: Network
-
-    private enum Network {
-        case packed(PackedNetwork)
-        case blas(BLASNetwork)
-    }
+    private let engine: NetworkEngine
 
     /// Builds the network and everything it needs for batches of up to `maximumBatch`.
     ///
@@ -69,45 +62,20 @@ public final class UNet1D: Denoiser {
         self.kernel = kernel
         self.threads = threads
         self.firstCondition = [Int](repeating: 0, count: maximumBatch)
-        self.network = try Self.network(
-            architecture.layers,
-            engine: kernel.engine(threads: threads, locksWeights: locksWeights),
+        self.engine = try NetworkEngine(
+            layers: architecture.layers,
+            kernel: kernel,
             threads: threads,
+            locksWeights: locksWeights,
             maximumBatch: maximumBatch,
             parameter: value
         )
         self.film = try FiLMConditioning(
             architecture,
             timesteps: timesteps,
+            maximumBatch: maximumBatch,
             maximumConditions: maximumConditions,
             parameter: value
-        )
-        self.filmRows = FloatBuffer(count: maximumBatch * film.count + Int(dn_lanes))
-    }
-
-    /// The layers on the engine, or on BLAS if there is none.
-    private static func network<Failure: Error>(
-        _ layers: [Layer],
-        engine: Engine?,
-        threads: Int,
-        maximumBatch: Int,
-        parameter: (NetworkParameter) throws(Failure) -> [Float]
-    ) throws(Failure) -> Network {
-        // BLAS threads go on spinning after their work, on the cores that the packed kernels' threads need. Next to those,
-        // BLAS only computes the timesteps' embeddings, when the network is built.
-        setMatrixProductThreads(engine == nil ? threads : 1)
-        guard let engine else {
-            return .blas(
-                try BLASNetwork(layers: layers, maximumBatch: maximumBatch, parameter: parameter)
-            )
-        }
-        return .packed(
-            try PackedNetwork(
-                layers: layers,
-                engine: engine,
-                maximumBatch: maximumBatch,
-                parameter: parameter
-            )
         )
     }
 
@@ -121,12 +89,7 @@ public final class UNet1D: Denoiser {
     public var operationsPerSample: Int { architecture.operationsPerSample }
 
     /// Bytes of convolution weights that a forward pass reads.
-    public var weightBytes: Int {
-        switch network {
-        case .packed(let network): network.weightBytes
-        case .blas: architecture.convolutionWeightCount * MemoryLayout<Float>.stride
-        }
-    }
+    public var weightBytes: Int { engine.weightBytes }
 
     /// Sets an observation condition for the predictions that follow.
     ///
@@ -161,10 +124,15 @@ public final class UNet1D: Denoiser {
             film.write(
                 timestep: batchTimesteps[index],
                 condition: condition,
-                into: filmRows.pointer + index * film.count
+                entry: index
             )
         }
-        return forward(samples, batch: batch, until: instant, into: &outputs)
+        precondition(
+            samples.count == batch * architecture.sampleCount,
+            "samples are [batch, horizon, actionDim]"
+        )
+        precondition(outputs.count == samples.count, "outputs are [batch, horizon, actionDim]")
+        return engine.forward(samples, batch: batch, film: film, until: instant, into: &outputs)
     }
 
     /// The outputs of a batch under condition 0.
@@ -188,53 +156,8 @@ public final class UNet1D: Denoiser {
     }
 
     /// Stops the worker threads from spinning, as `Denoiser.rest` says.
-    public func rest() {
-        // OpenBLAS keeps threads of its own.
-        if case .packed(let network) = network { network.rest() }
-    }
+    public func rest() { engine.rest() }
 
     /// Sets the callback of `Denoiser.whenHeldUp`. Never called on OpenBLAS.
-    public func whenHeldUp(_ action: @escaping @Sendable () -> Void) {
-        if case .packed(let network) = network { network.whenHeldUp(action) }
-    }
-
-    private func forward(
-        _ samples: Span<Float>,
-        batch: Int,
-        until instant: ContinuousClock.Instant?,
-        into outputs: inout MutableSpan<Float>
-    ) -> Bool {
-        precondition(
-            samples.count == batch * architecture.sampleCount,
-            "samples are [batch, horizon, actionDim]"
-        )
-        precondition(outputs.count == samples.count, "outputs are [batch, horizon, actionDim]")
-        return samples.withUnsafeBufferPointer { samples in
-            outputs.withUnsafeMutableBufferPointer { outputs in
-                guard let samples = samples.baseAddress, let outputs = outputs.baseAddress else {
-                    return true
-                }
-                switch network {
-                case .packed(let network):
-                    return network.forward(
-                        samples,
-                        batch: batch,
-                        film: filmRows.pointer,
-                        filmStride: film.count,
-                        until: instant,
-                        into: outputs
-                    )
-                case .blas(let network):
-                    network.forward(
-                        samples,
-                        batch: batch,
-                        film: filmRows.pointer,
-                        filmStride: film.count,
-                        into: outputs
-                    )
-                    return true
-                }
-            }
-        }
-    }
+    public func whenHeldUp(_ action: @escaping @Sendable () -> Void) { engine.whenHeldUp(action) }
 }

@@ -1,5 +1,5 @@
 /// A linear layer, `y = x W^T + b`.
-struct Linear: ~Copyable {
+package struct Linear: ~Copyable {
     let inFeatures: Int
     let outFeatures: Int
     private let weight: FloatBuffer
@@ -8,11 +8,19 @@ struct Linear: ~Copyable {
     /// - Parameters:
     ///   - weight: [outFeatures, inFeatures].
     ///   - bias: [outFeatures].
-    init(weight: [Float], bias: [Float]) {
+    package init(weight: [Float], bias: [Float]) {
         self.outFeatures = bias.count
         self.inFeatures = weight.count / bias.count
         self.weight = FloatBuffer(weight)
         self.bias = FloatBuffer(bias)
+    }
+
+    /// Maps rows of `inFeatures` numbers to as many of `outFeatures`. Allocates.
+    package func callAsFunction(_ rows: [Float]) -> [Float] {
+        let input = FloatBuffer(rows)
+        let output = FloatBuffer(count: rows.count / inFeatures * outFeatures)
+        self(input.pointer, rows: rows.count / inFeatures, into: output.pointer)
+        return Array(UnsafeBufferPointer(start: output.pointer, count: output.count))
     }
 
     /// Maps `input` [rows, inFeatures] to `output` [rows, outFeatures].
