@@ -129,11 +129,18 @@ let package = Package(
         ),
         module("Monitoring", ["CLinux", "Robotics", "Wire"] + nio),
         module("PushT", ["CChipmunk", "Drawing", "NumPyRandom"], resources: [.embedInCode("Resources")]),
+        module(
+            "Benchmarking",
+            [
+                "Compute", "Daemon", "Networks", "NumPyRandom", "Planning", "Policy", "PushT", "Robotics",
+                "Sampling", "Transport", "Tuning",
+            ]
+        ),
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "BenchmarkNetworks", "CLinux", "Compute", "Daemon", "Drawing", "Files", "ForeignText",
-                "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks", "NumPyRandom", "Piloting",
+                "Benchmarking", "BenchmarkNetworks", "CLinux", "Compute", "Daemon", "Drawing", "Files",
+                "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks", "Piloting",
                 "Planning", "Policy", "PushT", "Recording", "RobotDescription", "Robotics", "Safetensors",
                 "Sampling", "StrictJSON", "Transport", "Tuning", "Wire", argumentParser, logging,
             ],

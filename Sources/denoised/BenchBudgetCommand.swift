@@ -1,12 +1,10 @@
 import ArgumentParser
+import Benchmarking
 import Daemon
 import Foundation
 import Logging
-import MCAP
 import Planning
 import Policy
-import Robotics
-import Transport
 
 struct BenchBudgetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -56,37 +54,6 @@ struct BenchBudgetCommand: ParsableCommand {
         try sampler.checkWindowIsGiven()
     }
 
-    private struct Report: Encodable {
-        /// A chunk that came too late, for the question why: the machine stops programs in fits, or all the time.
-        struct LateChunk: Encodable {
-            /// Which of the chunks, from 0.
-            let index: Int
-            let ms: Double
-            /// Of it, waiting for the planner, sampling, and what follows until it is packed.
-            let queueMs: Double
-            let sampleMs: Double
-            let encodeMs: Double
-            let iterations: Int
-            let coarseSteps: Int
-        }
-        struct Result: Encodable {
-            let budgetMs: Double
-            let chunks: Int
-            let late: Int
-            let msP50: Double
-            let msP99: Double
-            let msMax: Double
-            let exact: Int
-            let converged: Int
-            let coarse: Int
-            let coarseStepsMean: Double
-            let lateChunks: [LateChunk]
-        }
-        let policy: String
-        let kernel: String
-        let results: [Result]
-    }
-
     func run() throws {
         let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads, in: .embeddedDaemon)
         let network = try Failure.asInput {
@@ -101,7 +68,11 @@ struct BenchBudgetCommand: ParsableCommand {
             try BenchmarkHistories.collect(min(chunks, 200), bundle: bundle, network: network)
         }.compactMap(\.observations.last)
         let results = try budgets.map { try measure(budget: $0, bundle: bundle, observations: observations) }
-        let report = Report(policy: bundle.name, kernel: try sampler.kernel().description, results: results)
+        let report = BudgetBenchmark.Report(
+            policy: bundle.name,
+            kernel: try sampler.kernel().description,
+            results: results
+        )
         if json {
             try Console.json(report)
         } else {
@@ -113,7 +84,7 @@ struct BenchBudgetCommand: ParsableCommand {
         budget: Double,
         bundle: PolicyBundle,
         observations: [Observation]
-    ) throws -> Report.Result {
+    ) throws -> BudgetBenchmark.Report.Result {
         var options = sampler
         options.budgetMs = budget
         var configuration = DaemonConfiguration.embedded()
@@ -122,65 +93,12 @@ struct BenchBudgetCommand: ParsableCommand {
         let planner = try PolicyPlanner.factory(bundle: bundle, sampler: options)
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         defer { daemon.stop() }
-        guard let robot = RobotID("bench") else { preconditionFailure("the id is a valid one") }
-        let client = try Failure.asRun {
-            try RobotClient(robot: robot, endpoints: try daemon.start(), context: daemon.context)
+        return try Failure.asRun {
+            try BudgetBenchmark(observations: observations, chunks: chunks).measure(daemon, budgetMs: budget)
         }
-
-        var measured: [RobotChunk] = []
-        // The first finds sockets and caches new.
-        for index in -1..<chunks {
-            let message = RobotObservation(
-                robot: robot,
-                episode: .number(UInt64(index + 1)),
-                sequence: 0,
-                timeNs: Clock.monotonicNs(),
-                values: observations[max(index, 0) % observations.count].values
-            )
-            if index < 0 {
-                _ = try Failure.asRun { try client.chunk(for: message, timeout: .seconds(120)) }
-                continue
-            }
-            // Asked for once only, now that both sides have joined: a repeated observation is planned again.
-            try Failure.asRun { try client.publish(message) }
-            let deadline = ContinuousClock.now + .seconds(120)
-            while let chunk = try Failure.asRun({ try client.nextChunk(until: deadline) }) {
-                guard chunk.episode == message.episode else { continue }
-                measured.append(chunk)
-                break
-            }
-        }
-
-        let times = measured.map { Double($0.timing.stages.total) / 1e6 }
-        let percentiles = Percentiles(times)
-        let coarse = measured.map(\.sampling.coarseSteps).filter { $0 > 0 }
-        return Report.Result(
-            budgetMs: budget,
-            chunks: measured.count,
-            late: times.count { $0 > budget },
-            msP50: percentiles[50],
-            msP99: percentiles[99],
-            msMax: percentiles[100],
-            exact: measured.count { $0.sampling.quality == .exact },
-            converged: measured.count { $0.sampling.quality == .converged },
-            coarse: coarse.count,
-            coarseStepsMean: coarse.isEmpty ? 0 : Double(coarse.reduce(0, +)) / Double(coarse.count),
-            lateChunks: measured.enumerated().filter { times[$0.offset] > budget }.map { index, chunk in
-                let stages = chunk.timing.stages
-                return Report.LateChunk(
-                    index: index,
-                    ms: times[index],
-                    queueMs: Double(stages.queue) / 1e6,
-                    sampleMs: Double(stages.sample) / 1e6,
-                    encodeMs: Double(stages.encode) / 1e6,
-                    iterations: chunk.sampling.iterations,
-                    coarseSteps: chunk.sampling.coarseSteps
-                )
-            }
-        )
     }
 
-    private func show(_ report: Report) {
+    private func show(_ report: BudgetBenchmark.Report) {
         Console.result("\(report.policy); \(report.kernel); \(chunks) chunks for each budget\n")
         var table = Table(
             "budget ms",
@@ -211,7 +129,7 @@ struct BenchBudgetCommand: ParsableCommand {
     }
 
     /// The longest of the late chunks and what held them up.
-    private func showLate(_ report: Report) {
+    private func showLate(_ report: BudgetBenchmark.Report) {
         guard report.results.contains(where: { $0.late > 0 }) else { return }
         Console.result("\nlate, the \(Self.shownLate) longest of each budget; --json has all\n")
         var table = Table(

@@ -1,10 +1,6 @@
-import Tuning
 import ArgumentParser
-import Compute
-import Networks
+import Benchmarking
 import Foundation
-import MCAP
-import Planning
 import Policy
 import Sampling
 
@@ -89,104 +85,33 @@ struct BenchChunkCommand: ParsableCommand {
         }
     }
 
-    private struct Report: Encodable {
-        struct Result: Encodable {
-            let solver: String
-            let steps: Int
-            let method: String
-            let window: Int
-            let tolerance: Float
-            let precision: String
-            let kernel: String
-            let threads: Int
-            let runs: Int
-            let msP10: Double
-            let msP50: Double
-            let msP90: Double
-            let msP99: Double
-            let iterationsMean: Double
-            let evaluationsMean: Double
-            let deviationMean: Double
-            let deviationMax: Double
-        }
-        let policy: String
-        let results: [Result]
-    }
-
-    /// One line of the result, and what was measured for it.
-    private struct Kind {
-        let policy: DiffusionPolicy
-        var chunks: [ActionChunk] = []
-    }
-
     func run() throws {
         let bundle = try PolicyOptions.loadToRun(policy, threads: threads, networks: precision.count + 1)
-        if warmStart, let refusal = bundle.pushTRefusal { throw refusal }
-        let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
-        var own = bundle.configuration.defaultSettings
-        if let solver { own.solver = solver }
-        if let steps { own.numInferenceSteps = steps }
-        own.method = .sequential
-
-        // The precisions' networks are shared by their methods, and the first has the reference.
-        let exact = try makeNetwork(bundle, kernel: .exact, threads: threads)
-        let reference = try Failure.asInput {
-            try DiffusionPolicy(bundle: bundle, settings: own, network: exact)
-        }
-        var kinds: [Kind] = []
-        for precision in precision {
-            let kernel = try precision.kernel()
-            let network = kernel == .exact ? exact : try makeNetwork(bundle, kernel: kernel, threads: threads)
-            for method in methods {
-                var settings = own
-                settings.method = method
-                let policy = try Failure.asInput {
-                    try DiffusionPolicy(
-                        bundle: bundle,
-                        settings: settings,
-                        network: network,
-                        calibrations: .standard(warn: Console.warn)
-                    )
-                }
-                kinds.append(Kind(policy: policy))
-            }
-        }
-
-        let plans = try Failure.asRun {
-            try BenchmarkHistories.plans(measurement.runs, bundle: bundle, network: exact)
-        }
-        let times = try measurement.milliseconds(of: Array(kinds.indices)) { index in
-            let run = kinds[index].chunks.count - measurement.warmUp
-            let plan = plans[max(run, 0)]
-            let guess = warmStart ? plan.previousPrediction : nil
-            let request = SamplingRequest(
-                history: plan.history,
-                noise: .seed(noiseSeed(run)),
-                guess: guess.map { .init(from: $0, elapsedSteps: bundle.configuration.nActionSteps) }
+        if warmStart, let refusal = bundle.pushTRefusal { throw Failure.input(refusal) }
+        var settings = bundle.configuration.defaultSettings
+        if let solver { settings.solver = solver }
+        if let steps { settings.numInferenceSteps = steps }
+        let kernels = try precision.map { try $0.kernel() }
+        var benchmark = try Failure.asInput {
+            try ChunkBenchmark(
+                bundle: bundle,
+                settings: settings,
+                methods: methods,
+                kernels: kernels,
+                largestWindow: window.compactMap(\.steps).max() ?? 1,
+                threads: threads ?? ProcessInfo.processInfo.activeProcessorCount,
+                calibrations: .standard(warn: Console.warn)
             )
-            let chunk = try Failure.asRun { try kinds[index].policy.sample(request) }
-            kinds[index].chunks.append(chunk)
         }
-        let references = try plans.enumerated().map { run, plan in
-            try Failure.asRun {
-                try reference.sample(
-                    SamplingRequest(history: plan.history, noise: .seed(noiseSeed(run)))
-                ).prediction
-            }
+        let report = try Failure.asRun {
+            try benchmark.run(measurement.measured, startsWarm: warmStart, seed: seed)
         }
-
-        let results = zip(kinds, times).map { kind, times in
-            result(of: kind, times: times, references: references)
-        }
-        let report = Report(policy: bundle.name, results: results)
         if json {
             try Console.json(report)
         } else {
             show(report)
         }
     }
-
-    private func noiseSeed(_ run: Int) -> UInt64 { seed &+ UInt64(max(run, 0)) }
 
     /// The sequential sampler, then each window's.
     private var methods: [SamplerSettings.Method] {
@@ -200,50 +125,7 @@ struct BenchChunkCommand: ParsableCommand {
         return methods
     }
 
-    private func makeNetwork(_ bundle: PolicyBundle, kernel: Kernel, threads: Int) throws -> UNet1D {
-        let windows = window.compactMap { choice -> Int? in
-            if case .steps(let window) = choice { window } else { nil }
-        }
-        return try Failure.asInput {
-            try bundle.network(
-                timesteps: Array(0..<bundle.configuration.numTrainTimesteps),
-                maximumBatch: max(windows.max() ?? 1, 32),
-                threads: threads,
-                kernel: kernel
-            )
-        }
-    }
-
-    private func result(of kind: Kind, times: [Double], references: [[Float]]) -> Report.Result {
-        let percentiles = Percentiles(times)
-        let measured = Array(kind.chunks.suffix(times.count))
-        let deviations = zip(measured, references).map { chunk, reference in
-            Double(kind.policy.deviation(of: chunk.prediction, from: reference))
-        }
-        func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
-        let settings = kind.policy.settings
-        return Report.Result(
-            solver: settings.solver.rawValue,
-            steps: settings.numInferenceSteps,
-            method: settings.method.name,
-            window: measured[0].report.window,
-            tolerance: measured[0].report.tolerance,
-            precision: kind.policy.kernel.precision.rawValue,
-            kernel: kind.policy.kernel.description,
-            threads: kind.policy.threads,
-            runs: times.count,
-            msP10: percentiles[10],
-            msP50: percentiles[50],
-            msP90: percentiles[90],
-            msP99: percentiles[99],
-            iterationsMean: mean(measured.map { Double($0.report.parallelIterations) }),
-            evaluationsMean: mean(measured.map { Double($0.report.modelEvaluations) }),
-            deviationMean: mean(deviations),
-            deviationMax: deviations.max() ?? 0
-        )
-    }
-
-    private func show(_ report: Report) {
+    private func show(_ report: ChunkBenchmark.Report) {
         let first = report.results[0]
         Console.result(
             "\(report.policy): \(first.solver), \(first.steps) steps, \(first.threads) threads, \(first.runs) runs\n"
@@ -277,5 +159,12 @@ struct BenchChunkCommand: ParsableCommand {
             )
         }
         table.print()
+    }
+}
+
+extension WindowChoice {
+    /// The number that was given, if one was.
+    fileprivate var steps: Int? {
+        if case .steps(let steps) = self { steps } else { nil }
     }
 }

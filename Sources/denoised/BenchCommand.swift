@@ -1,5 +1,5 @@
 import ArgumentParser
-import Planning
+import Benchmarking
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,17 +29,6 @@ struct MeasurementOptions: ParsableArguments {
         }
     }
 
-    /// Times `run` for each of `kinds`, in turns so that a change of the machine's speed meets all of them alike.
-    ///
-    /// - Returns: for each kind, the time of each measured run in milliseconds.
-    func milliseconds<Kind>(of kinds: [Kind], run: (Kind) throws -> Void) rethrows -> [[Double]] {
-        var times = [[Double]](repeating: [], count: kinds.count)
-        for round in -warmUp..<runs {
-            for (index, kind) in kinds.enumerated() {
-                let elapsed = try ContinuousClock().measure { try run(kind) }
-                if round >= 0 { times[index].append(elapsed / .milliseconds(1)) }
-            }
-        }
-        return times
-    }
+    /// The runs.
+    var measured: MeasuredRuns { MeasuredRuns(count: runs, warmUp: warmUp) }
 }

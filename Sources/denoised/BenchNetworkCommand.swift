@@ -1,11 +1,9 @@
 import ArgumentParser
 import BenchmarkNetworks
+import Benchmarking
 import Compute
 import Networks
 import Foundation
-import MCAP
-import NumPyRandom
-import Sampling
 
 struct BenchNetworkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -67,93 +65,22 @@ struct BenchNetworkCommand: ParsableCommand {
         }
     }
 
-    private struct Report: Encodable {
-        struct Result: Encodable {
-            let batch: Int
-            let precision: String
-            let kernel: String
-            let threads: Int
-            let runs: Int
-            let msP10: Double
-            let msP50: Double
-            let msP90: Double
-            let gflops: Double
-            let weightGbPerS: Double
-            /// The median over the roofline's least time.
-            let timesRoofline: Double?
-        }
-        struct Limits: Encodable {
-            let gbPerS: Double
-            let gflopsF32: Double
-            let gflopsBf16: Double
-            let gflopsInt8: Double
-        }
-        let architecture: String
-        let parameters: Int
-        let gflopPerSample: Double
-        let roofline: Limits?
-        let results: [Result]
-    }
-
-    /// One line of the result: a network and a batch.
-    private struct Kind {
-        let network: Int
-        let batch: Int
-    }
-
     func run() throws {
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         let kernels =
             try precision.map { try $0.kernel() }
             + (openblas ? [Kernel(.openBLAS, precision: .f32)].compactMap { $0 } : [])
         let roofline = try measureRoofline(threads: threads)
-        let networks = try makeNetworks(kernels: kernels, threads: threads)
-        let shape = networks[0].architecture
-
-        var generator = PCG64(seed: seed)
-        func draw(_ count: Int) -> [Float] {
-            (0..<count).map { _ in Float(generator.uniform(low: -1, high: 1)) }
-        }
-        let condition = draw(shape.conditionDim)
-        for network in networks { network.setCondition(condition.span) }
-        let largest = batch.max() ?? 1
-        let samples = draw(largest * shape.sampleCount)
-        let timesteps = (0..<largest).map { networks[0].timesteps[$0 % networks[0].timesteps.count] }
-        var outputs = [Float](repeating: 0, count: largest * shape.sampleCount)
-
-        let kinds = networks.indices.flatMap { network in batch.map { Kind(network: network, batch: $0) } }
-        let times = measurement.milliseconds(of: kinds) { kind in
-            let count = kind.batch * shape.sampleCount
-            outputs.withUnsafeMutableBufferPointer { outputs in
-                var span = UnsafeMutableBufferPointer(rebasing: outputs[0..<count]).mutableSpan
-                networks[kind.network].predict(
-                    samples: samples.span.extracting(0..<count),
-                    timesteps: timesteps.span.extracting(0..<kind.batch),
-                    into: &span
-                )
-            }
-        }
-
-        let report = Report(
-            architecture: architecture,
-            parameters: shape.parameterCount,
-            gflopPerSample: Double(shape.operationsPerSample) / 1e9,
-            roofline: roofline.map {
-                Report.Limits(
-                    gbPerS: $0.gbPerS,
-                    gflopsF32: $0.gflopsF32,
-                    gflopsBf16: $0.gflopsBF16,
-                    gflopsInt8: $0.gflopsInt8
-                )
-            },
-            results: zip(kinds, times).map { kind, times in
-                result(kind.batch, networks[kind.network], times, threads: threads, roofline: roofline)
-            }
+        let benchmark = NetworkBenchmark(
+            name: architecture,
+            networks: try makeNetworks(kernels: kernels, threads: threads),
+            roofline: roofline
         )
+        let report = benchmark.run(measurement.measured, batches: batch, seed: seed)
         if json {
             try Console.json(report)
         } else {
-            show(report, shape: shape)
+            show(report, shape: benchmark.networks[0].architecture)
         }
     }
 
@@ -163,36 +90,6 @@ struct BenchNetworkCommand: ParsableCommand {
             return Roofline.measure(threads: threads)
         }
         return Roofline.measure(threads: threads, on: instructionSet)
-    }
-
-    private func result(
-        _ batch: Int,
-        _ network: UNet1D,
-        _ times: [Double],
-        threads: Int,
-        roofline: Roofline?
-    ) -> Report.Result {
-        let percentiles = Percentiles(times)
-        let median = percentiles[50]
-        let operations = network.architecture.operationsPerSample * batch
-        let least = roofline?.milliseconds(
-            weightBytes: network.weightBytes,
-            operations: operations,
-            precision: network.kernel.precision
-        )
-        return Report.Result(
-            batch: batch,
-            precision: network.kernel.precision.rawValue,
-            kernel: network.kernel.description,
-            threads: threads,
-            runs: times.count,
-            msP10: percentiles[10],
-            msP50: median,
-            msP90: percentiles[90],
-            gflops: Double(operations) / 1e6 / median,
-            weightGbPerS: Double(network.weightBytes) / 1e6 / median,
-            timesRoofline: least.map { median / $0 }
-        )
     }
 
     private func makeNetworks(kernels: [Kernel], threads: Int) throws -> [UNet1D] {
@@ -224,7 +121,7 @@ struct BenchNetworkCommand: ParsableCommand {
         }
     }
 
-    private func show(_ report: Report, shape: UNet1DArchitecture) {
+    private func show(_ report: NetworkBenchmark.Report, shape: UNet1DArchitecture) {
         Console.result(
             "UNet \(shape.downDims.map(String.init).joined(separator: "-")), "
                 + "\(fixed(Double(report.parameters) / 1e6, 1)) M parameters, horizon \(shape.horizon), "

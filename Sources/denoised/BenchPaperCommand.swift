@@ -1,10 +1,11 @@
-import Tuning
 import ArgumentParser
+import Benchmarking
 import Foundation
 import Planning
 import Policy
 import PushT
 import Sampling
+import Tuning
 
 struct BenchPaperCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -77,7 +78,7 @@ struct BenchPaperCommand: ParsableCommand {
 
     func run() throws {
         let bundle = try PolicyOptions.loadToRun(policy, threads: threads)
-        if let refusal = bundle.pushTRefusal { throw refusal }
+        if let refusal = bundle.pushTRefusal { throw Failure.input(refusal) }
         Console.note("preparing the network and calibrating the samplers")
         var players = try makePlayers(bundle)
         // What comes of these chunks does not matter: they are there so that none that counts is the first.
@@ -145,42 +146,58 @@ struct BenchPaperCommand: ParsableCommand {
     }
 }
 
-/// A way of sampling, and the episodes that it played.
-struct PaperPlayer {
-    /// A sampled chunk and what it cost.
-    struct Chunk {
-        let report: SamplingReport
-        /// From the observation to the actions.
-        let milliseconds: Double
-    }
-
-    let policy: DiffusionPolicy
-    /// The paper's figures for the same solver.
-    let published: PublishedFigures
-    /// The episodes' rewards, and whether they succeeded, in the order in which they were played.
-    private(set) var rewards: [Double] = []
-    private(set) var successes: [Bool] = []
-    /// The episodes' chunks, in the same order.
-    private(set) var chunks: [[Chunk]] = []
-
-    init(policy: DiffusionPolicy, published: PublishedFigures) {
-        self.policy = policy
-        self.published = published
-    }
-
-    /// Plays the episode of a seed.
-    mutating func play(seed: UInt64, in episodes: PushTEpisodes) throws {
-        var chunks: [Chunk] = []
-        let recording = try episodes.run(seed: seed, history: policy.makeHistory()) { history, step in
-            let noiseSeed = PushTEpisodes.noiseSeed(seed: seed, step: step)
-            let (chunk, milliseconds) = try timed {
-                try policy.sample(SamplingRequest(history: history, noise: .seed(noiseSeed)))
-            }
-            chunks.append(Chunk(report: chunk.report, milliseconds: milliseconds))
-            return chunk
+extension PaperTable {
+    fileprivate func print() {
+        guard let first = results.first else { return }
+        Console.result(
+            "\(policy): \(first.kernel), \(first.threads) threads, \(episodes) episode\(episodes == 1 ? "" : "s") "
+                + "from seed \(seed)\n"
+        )
+        var table = Table(
+            "solver",
+            "method",
+            "window",
+            "iterations",
+            "evaluations",
+            "reward",
+            "difference",
+            "success",
+            "s an episode",
+            "ms a chunk",
+            "p99",
+            "speed-up",
+            "by episode",
+            "paper"
+        )
+        for result in results {
+            let isSequential = result.method == SamplerSettings.Method.sequential.name
+            table.add(
+                "\(result.solver) \(result.steps)",
+                result.method,
+                String(result.window),
+                fixed(result.iterationsMean, 1),
+                fixed(result.evaluationsMean, 1),
+                Self.cell(result.rewardMean, result.rewardStandardError),
+                isSequential
+                    ? "" : Self.cell(result.rewardDifferenceMean, result.rewardDifferenceStandardError),
+                fixed(result.successRate, 2),
+                fixed(result.episodeSecondsMean, 3),
+                fixed(result.msP50, 2),
+                fixed(result.msP99, 2),
+                isSequential ? "" : fixed(result.speedUpChunk, 2) + "x",
+                isSequential ? "" : fixed(result.speedUpEpisode, 2) + "x",
+                result.paper.map(Self.cell) ?? ""
+            )
         }
-        rewards.append(recording.score)
-        successes.append(recording.isSuccess)
-        self.chunks.append(chunks)
+        table.print()
+    }
+
+    private static func cell(_ mean: Double, _ standardError: Double?) -> String {
+        fixed(mean, 4) + (standardError.map { " +-" + fixed($0, 4) } ?? "")
+    }
+
+    private static func cell(_ figures: PublishedFigures) -> String {
+        "\(fixed(figures.iterations, 0)) it, \(fixed(figures.evaluations, 0)) ev, "
+            + "\(fixed(figures.speedUpLow, 1))-\(fixed(figures.speedUpHigh, 1))x"
     }
 }

@@ -1,3 +1,4 @@
+import Benchmarking
 import Planning
 import Motion
 import Robotics

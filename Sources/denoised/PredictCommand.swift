@@ -1,10 +1,10 @@
-import Tuning
 import ArgumentParser
 import Foundation
 import Planning
 import Policy
 import Safetensors
 import Sampling
+import Tuning
 
 struct PredictCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,3 +1,5 @@
+import Benchmarking
+
 /// What `sim --realtime` reports beside scores and latencies.
 struct RealTimeReport: Encodable {
     /// How far the target moved from one control step to the next, in the world's units.

@@ -1,3 +1,4 @@
+import Benchmarking
 import MCAP
 import PushT
 import Robotics

@@ -1,3 +1,4 @@
+import Benchmarking
 import Daemon
 import Foundation
 import Logging
@@ -88,7 +89,7 @@ final class SimulatedRobot {
             features: info.policy.features.map { ($0.name, $0.count) },
             actionDim: info.policy.actionDim
         )
-        if let refusal { throw refusal }
+        if let refusal { throw Failure.input(refusal) }
         let (horizon, observed, acted) = (
             info.policy.horizon, info.policy.nObsSteps, info.policy.nActionSteps
         )
@@ -213,11 +214,4 @@ struct Moment {
     let recording: EpisodeRecording
     /// The chunks that came since the step before.
     let newChunks: [ChunkTrace]
-}
-
-/// What `body` returns, and the milliseconds it took.
-func timed<Value>(_ body: () throws -> Value) rethrows -> (Value, milliseconds: Double) {
-    let start = ContinuousClock.now
-    let value = try body()
-    return (value, (ContinuousClock.now - start) / .milliseconds(1))
 }

@@ -1,19 +1,18 @@
-import BenchmarkNetworks
-import MCAP
+import Policy
 import Sampling
 
 /// What the ParaDiGMS paper (Shih et al. 2023, arXiv 2305.16317) reports of its robot experiments, with window 20.
-struct PublishedFigures: Encodable {
-    let solver: Solver
-    let steps: Int
+package struct PublishedFigures: Encodable {
+    package let solver: Solver
+    package let steps: Int
     /// Of ParaDiGMS, for a chunk.
-    let iterations: Double
-    let evaluations: Double
+    package let iterations: Double
+    package let evaluations: Double
     /// Over sequential sampling, by time of an episode; the range over the paper's tasks.
-    let speedUpLow: Double
-    let speedUpHigh: Double
+    package let speedUpLow: Double
+    package let speedUpHigh: Double
 
-    static let all = [
+    package static let all = [
         PublishedFigures(
             solver: .ddpm,
             steps: 100,
@@ -43,61 +42,96 @@ struct PublishedFigures: Encodable {
     private enum CodingKeys: CodingKey {
         case iterations, evaluations, speedUpLow, speedUpHigh
     }
+}
 
-    /// One cell for people.
-    var line: String {
-        "\(fixed(iterations, 0)) it, \(fixed(evaluations, 0)) ev, \(fixed(speedUpLow, 1))-\(fixed(speedUpHigh, 1))x"
+/// A way of sampling, and the episodes that it played.
+package struct PaperPlayer {
+    /// A sampled chunk and what it cost.
+    package struct Chunk {
+        package let report: SamplingReport
+        /// From the observation to the actions.
+        package let milliseconds: Double
+    }
+
+    package let policy: DiffusionPolicy
+    /// The paper's figures for the same solver.
+    package let published: PublishedFigures
+    /// The episodes' rewards, and whether they succeeded, in the order in which they were played.
+    package private(set) var rewards: [Double] = []
+    package private(set) var successes: [Bool] = []
+    /// The episodes' chunks, in the same order.
+    package private(set) var chunks: [[Chunk]] = []
+
+    package init(policy: DiffusionPolicy, published: PublishedFigures) {
+        self.policy = policy
+        self.published = published
+    }
+
+    /// Plays the episode of a seed.
+    package mutating func play(seed: UInt64, in episodes: PushTEpisodes) throws {
+        var chunks: [Chunk] = []
+        let recording = try episodes.run(seed: seed, history: policy.makeHistory()) { history, step in
+            let noiseSeed = PushTEpisodes.noiseSeed(seed: seed, step: step)
+            let (chunk, milliseconds) = try timed {
+                try policy.sample(SamplingRequest(history: history, noise: .seed(noiseSeed)))
+            }
+            chunks.append(Chunk(report: chunk.report, milliseconds: milliseconds))
+            return chunk
+        }
+        rewards.append(recording.score)
+        successes.append(recording.isSuccess)
+        self.chunks.append(chunks)
     }
 }
 
 /// What `bench paper` reports.
-struct PaperTable: Encodable {
+package struct PaperTable: Encodable {
     /// One way of sampling.
-    struct Result: Encodable {
-        let solver: String
-        let steps: Int
-        let method: String
+    package struct Result: Encodable {
+        package let solver: String
+        package let steps: Int
+        package let method: String
         /// The window in use; 1 for sequential sampling.
-        let window: Int
-        let tolerance: Float
-        let precision: String
-        let kernel: String
-        let threads: Int
-        let episodes: Int
-        let chunks: Int
+        package let window: Int
+        package let tolerance: Float
+        package let precision: String
+        package let kernel: String
+        package let threads: Int
+        package let episodes: Int
+        package let chunks: Int
         /// For a chunk.
-        let iterationsMean: Double
-        let evaluationsMean: Double
+        package let iterationsMean: Double
+        package let evaluationsMean: Double
         /// Of the episodes' rewards; the standard error is left out if there is one episode.
-        let rewardMean: Double
-        let rewardStandardError: Double?
+        package let rewardMean: Double
+        package let rewardStandardError: Double?
         /// Of the reward less sequential sampling's for the same seed.
-        let rewardDifferenceMean: Double
-        let rewardDifferenceStandardError: Double?
-        let successRate: Double
+        package let rewardDifferenceMean: Double
+        package let rewardDifferenceStandardError: Double?
+        package let successRate: Double
         /// Time spent sampling in an episode.
-        let episodeSecondsMean: Double
+        package let episodeSecondsMean: Double
         /// For a chunk.
-        let msP50: Double
-        let msP99: Double
+        package let msP50: Double
+        package let msP99: Double
         /// Over sequential sampling: of the chunks' median time, and of the mean time of an episode.
-        let speedUpChunk: Double
-        let speedUpEpisode: Double
+        package let speedUpChunk: Double
+        package let speedUpEpisode: Double
         /// Of each episode, in the order of the seeds.
-        let rewards: [Double]
+        package let rewards: [Double]
         /// The paper's figures for the same, left out if it has none.
-        let paper: PublishedFigures?
+        package let paper: PublishedFigures?
     }
 
-    let policy: String
+    package let policy: String
     /// Of the first episode.
-    let seed: UInt64
-    let episodes: Int
-    let results: [Result]
+    package let seed: UInt64
+    package let episodes: Int
+    package let results: [Result]
 
     /// - Parameter players: all of them having played the same episodes, at least one; each solver's first is the sequential
     ///   one.
-    init(policy: String, seed: UInt64, players: [PaperPlayer]) {
+    package init(policy: String, seed: UInt64, players: [PaperPlayer]) {
         self.policy = policy
         self.seed = seed
         self.episodes = players.first?.rewards.count ?? 0
@@ -108,55 +142,6 @@ struct PaperTable: Encodable {
             sequential[solver] = reference
             return Result(player, sequential: reference)
         }
-    }
-
-    func print() {
-        guard let first = results.first else { return }
-        Console.result(
-            "\(policy): \(first.kernel), \(first.threads) threads, \(episodes) episode\(episodes == 1 ? "" : "s") "
-                + "from seed \(seed)\n"
-        )
-        var table = Table(
-            "solver",
-            "method",
-            "window",
-            "iterations",
-            "evaluations",
-            "reward",
-            "difference",
-            "success",
-            "s an episode",
-            "ms a chunk",
-            "p99",
-            "speed-up",
-            "by episode",
-            "paper"
-        )
-        for result in results {
-            let isSequential = result.method == SamplerSettings.Method.sequential.name
-            table.add(
-                "\(result.solver) \(result.steps)",
-                result.method,
-                String(result.window),
-                fixed(result.iterationsMean, 1),
-                fixed(result.evaluationsMean, 1),
-                Self.cell(result.rewardMean, result.rewardStandardError),
-                isSequential
-                    ? "" : Self.cell(result.rewardDifferenceMean, result.rewardDifferenceStandardError),
-                fixed(result.successRate, 2),
-                fixed(result.episodeSecondsMean, 3),
-                fixed(result.msP50, 2),
-                fixed(result.msP99, 2),
-                isSequential ? "" : fixed(result.speedUpChunk, 2) + "x",
-                isSequential ? "" : fixed(result.speedUpEpisode, 2) + "x",
-                result.paper?.line ?? ""
-            )
-        }
-        table.print()
-    }
-
-    private static func cell(_ mean: Double, _ standardError: Double?) -> String {
-        fixed(mean, 4) + (standardError.map { " +-" + fixed($0, 4) } ?? "")
     }
 }
 
@@ -217,13 +202,13 @@ extension SamplerSettings.Method {
 }
 
 /// The mean of a sample, and how sure it is.
-struct MeanEstimate {
-    let mean: Double
+package struct MeanEstimate {
+    package let mean: Double
     /// The sample's standard deviation (with n - 1) over the root of n; nil if n is 1.
-    let standardError: Double?
+    package let standardError: Double?
 
     /// - Parameter values: at least one.
-    init(_ values: [Double]) {
+    package init(_ values: [Double]) {
         let count = Double(values.count)
         let mean = values.reduce(0, +) / count
         self.mean = mean

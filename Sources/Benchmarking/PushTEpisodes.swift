@@ -5,8 +5,10 @@ import Robotics
 
 /// Simulated PushT episodes in this process, in lock-step: the world waits for a chunk of actions, carries them out one by
 /// one, and waits for the next.
-final class PushTEpisodes {
+package final class PushTEpisodes {
     private let simulation = PushTSimulation()
+
+    package init() {}
 
     /// Runs the episode of a seed to its success or its last step.
     ///
@@ -16,7 +18,7 @@ final class PushTEpisodes {
     ///     left; nil ends the episode there.
     /// - Throws: what `plan` throws, and an error for actions that are not finite.
     @discardableResult
-    func run(
+    package func run(
         seed: UInt64,
         history: ObservationHistory,
         plan: (_ history: ObservationHistory, _ step: Int) throws -> ActionChunk?
@@ -42,7 +44,7 @@ final class PushTEpisodes {
     }
 
     /// The noise of a chunk depends on the episode's seed and the step alone, whoever samples it.
-    static func noiseSeed(seed: UInt64, step: Int) -> UInt64 {
+    package static func noiseSeed(seed: UInt64, step: Int) -> UInt64 {
         guard let robot = RobotID("pusht") else { preconditionFailure("pusht is a valid robot id") }
         return NoiseSeed.derived(from: seed, robot: robot, episode: .number(seed), sequence: UInt64(step))
     }
@@ -53,19 +55,20 @@ final class PushTEpisodes {
     ///   - policy: its name.
     ///   - features: what it observes, by LeRobot feature name.
     ///   - actionDim: numbers in one of its actions.
-    static func refusal(of policy: String, features: [(name: String, count: Int)], actionDim: Int) -> Failure?
-    {
+    package static func refusal(
+        of policy: String,
+        features: [(name: String, count: Int)],
+        actionDim: Int
+    ) -> String? {
         let offered = ["observation.state": 2, "observation.environment_state": 16]
         let isOffered = features.allSatisfy { offered[$0.name] == $0.count }
         guard isOffered, Set(features.map(\.name)) == Set(offered.keys) else {
             let found = features.map { "\($0.name) [\($0.count)]" }.joined(separator: " and ")
-            return .input(
-                "the policy \(policy) takes \(found); PushT gives observation.state [2] (agent position) "
-                    + "and observation.environment_state [16] (keypoints)"
-            )
+            return "the policy \(policy) takes \(found); PushT gives observation.state [2] (agent position) "
+                + "and observation.environment_state [16] (keypoints)"
         }
         guard actionDim == 2 else {
-            return .input("the policy \(policy) gives actions of \(actionDim) numbers, PushT takes 2")
+            return "the policy \(policy) gives actions of \(actionDim) numbers, PushT takes 2"
         }
         return nil
     }
@@ -73,7 +76,7 @@ final class PushTEpisodes {
 
 extension PolicyBundle {
     /// Why the policy cannot play PushT, if it cannot.
-    var pushTRefusal: Failure? {
+    package var pushTRefusal: String? {
         PushTEpisodes.refusal(
             of: name,
             features: observationFeatures.map { ($0.name, $0.count) },
@@ -84,7 +87,7 @@ extension PolicyBundle {
 
 extension Observation {
     /// What the simulator shows, under LeRobot's names.
-    init(pushT observation: PushTObservation) {
+    package init(pushT observation: PushTObservation) {
         self.init(values: [
             "observation.state": [
                 Float(observation.agentPosition.x), Float(observation.agentPosition.y),

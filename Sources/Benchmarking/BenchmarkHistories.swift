@@ -1,28 +1,29 @@
-import Tuning
 import Networks
-import Planning
 import Policy
+import Tuning
 
 /// Observation histories to measure with.
-enum BenchmarkHistories {
+package enum BenchmarkHistories {
     /// Seeds that no score is measured on.
     private static let firstSeed: UInt64 = 500_000
 
     /// Where a chunk is planned.
-    struct Plan {
-        let history: ObservationHistory
+    package struct Plan {
+        package let history: ObservationHistory
         /// What was predicted for the plan before it in its episode, [horizon, actionDim]; nil for an episode's first.
-        let previousPrediction: [Float]?
+        package let previousPrediction: [Float]?
     }
 
     /// The histories of as many plans as wanted.
-    static func collect(_ count: Int, bundle: PolicyBundle, network: UNet1D) throws -> [ObservationHistory] {
+    package static func collect(_ count: Int, bundle: PolicyBundle, network: UNet1D) throws
+        -> [ObservationHistory]
+    {
         try plans(count, bundle: bundle, network: network).map(\.history)
     }
 
     /// As many plans as wanted: for a PushT policy those of simulated episodes, which it drives with 10 steps of DDIM; for
     /// another the middle of its normalisation, again and again.
-    static func plans(_ count: Int, bundle: PolicyBundle, network: UNet1D) throws -> [Plan] {
+    package static func plans(_ count: Int, bundle: PolicyBundle, network: UNet1D) throws -> [Plan] {
         guard bundle.pushTRefusal == nil else {
             var history = bundle.makeHistory()
             try history.append(bundle.middleObservation)
