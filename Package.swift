@@ -6,8 +6,9 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// The modules that compute chunks and commands are optimised in debug builds too: unoptimised Swift allocates where it iterates and
-/// indexes, and the tests count allocations. So are the kernels, lest the tests spend most of their time in them.
+/// The modules that compute chunks, commands and frames are optimised in debug builds too: unoptimised Swift allocates where
+/// it iterates and indexes, and the tests count allocations. So are the kernels, lest the tests spend most of their time in
+/// them.
 let computing = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
 func module(
@@ -128,7 +129,12 @@ let package = Package(
             ]
         ),
         module("Monitoring", ["CLinux", "Robotics", "Wire"] + nio),
-        module("PushT", ["CChipmunk", "Drawing", "NumPyRandom"], resources: [.embedInCode("Resources")]),
+        module(
+            "PushT",
+            ["CChipmunk", "Drawing", "NumPyRandom"],
+            resources: [.embedInCode("Resources")],
+            settings: computing
+        ),
         module(
             "Benchmarking",
             [
@@ -194,7 +200,7 @@ let package = Package(
             ["Monitoring", "Robotics", "TestRandom", "TestSupport", "Wire", nioEmbedded] + nio
         ),
         tests("Motion", ["Motion", "Robotics"]),
-        tests("PushT", ["PushT"], resources: [.copy("Resources")]),
+        tests("PushT", ["CAllocationCounter", "NumPyRandom", "PushT"], resources: [.copy("Resources")]),
         .testTarget(
             name: "EndToEndTests",
             dependencies: [

@@ -86,6 +86,12 @@ final class PhysicsWorld {
         cpSpaceStep(space, timeStep)
     }
 
+    /// Hands the shapes and the contacts of the last step to callbacks, in the order in which gym-pusht draws
+    /// them.
+    func debugDraw(_ options: inout cpSpaceDebugDrawOptions) {
+        cpSpaceDebugDraw(space, &options)
+    }
+
     /// The block's parts at the goal pose, in world pixels.
     static func goalPolygons(_ scenario: Scenario) -> [ConvexPolygon] {
         let (block, parts) = makeBlock(scenario.block)

@@ -43,6 +43,8 @@ public enum PushTError: Error, Sendable, Hashable, CustomStringConvertible {
     case state(component: String, value: Double, expected: String)
     /// A state has the wrong number of parts.
     case stateCount(Int)
+    /// A picture cannot have this size.
+    case frame(component: String, value: String, expected: String)
 
     /// Component, value and expectation in one line.
     public var description: String {
@@ -53,6 +55,8 @@ public enum PushTError: Error, Sendable, Hashable, CustomStringConvertible {
             "state \(component) is \(value), expected \(expected)"
         case .stateCount(let count):
             "the state has \(count) numbers, expected 5: agent x, agent y, block x, block y, block angle"
+        case .frame(let component, let value, let expected):
+            "frame \(component) is \(value), expected \(expected)"
         }
     }
 }
@@ -72,7 +76,7 @@ public final class PushTSimulation {
     /// Actions since the reset.
     public private(set) var stepCount = 0
 
-    private var world: PhysicsWorld
+    private(set) var world: PhysicsWorld
     private let goal: [ConvexPolygon]
     private let goalArea: Double
 
