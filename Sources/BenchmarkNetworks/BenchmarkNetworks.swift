@@ -3,7 +3,7 @@ import Networks
 import NumPyRandom
 
 extension UNet1DArchitecture {
-    /// The UNet of the Diffusion Policy paper for PushT with keypoints: 65.8 million parameters, 2 observation steps of
+    /// The UNet of the Diffusion Policy paper for PushT with keypoints: 65.8 million parameters, 2 observations of
     /// 20 numbers.
     public static let paper: UNet1DArchitecture = {
         do {

@@ -201,10 +201,10 @@ extension SamplerSettings.Method {
     }
 }
 
-/// The mean of a sample, and how sure it is.
+/// The mean of some values, and how sure it is.
 package struct MeanEstimate {
     package let mean: Double
-    /// The sample's standard deviation (with n - 1) over the root of n; nil if n is 1.
+    /// The values' standard deviation (with n - 1) over the root of n; nil if n is 1.
     package let standardError: Double?
 
     /// - Parameter values: at least one.

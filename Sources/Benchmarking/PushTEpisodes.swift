@@ -10,11 +10,11 @@ package final class PushTEpisodes {
 
     package init() {}
 
-    /// Runs the episode of a seed to its success or its last step.
+    /// Runs the episode of a seed to its success or its last control step.
     ///
     /// - Parameters:
     ///   - history: an empty one of the policy that is to observe it.
-    ///   - plan: is given the history with the newest observation, and that observation's step, where there is no action
+    ///   - plan: is given the history with the newest observation, and that observation's control step, where there is no action
     ///     left; nil ends the episode there.
     /// - Throws: what `plan` throws, and an error for actions that are not finite.
     @discardableResult
@@ -43,7 +43,7 @@ package final class PushTEpisodes {
         return recording
     }
 
-    /// The noise of a chunk depends on the episode's seed and the step alone, whoever samples it.
+    /// The noise of a chunk depends on the episode's seed and the control step alone, whoever samples it.
     package static func noiseSeed(seed: UInt64, step: Int) -> UInt64 {
         guard let robot = RobotID("pusht") else { preconditionFailure("pusht is a valid robot id") }
         return NoiseSeed.derived(from: seed, robot: robot, episode: .number(seed), sequence: UInt64(step))

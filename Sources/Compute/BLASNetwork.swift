@@ -6,7 +6,7 @@ final class BLASNetwork {
     private let steps: [BLASStep]
     /// All activations, sized for the largest batch. Those that are not needed at the same time share memory.
     private let activations: FloatBuffer
-    /// The windows of one convolution's input.
+    /// The input of one convolution, laid out as rows: what each output reads.
     private let columns: FloatBuffer
     private let input: UnsafeMutablePointer<Float>
     private let inputCount: Int
@@ -102,7 +102,7 @@ private struct BLASStep {
     let inputs: [UnsafePointer<Float>]
     let output: UnsafeMutablePointer<Float>
 
-    /// Floats of window scratch that it needs for each sample.
+    /// Floats that its laid-out input needs for each sample.
     var columnCount: Int {
         let length = layer.inputs[0].length
         return switch work {

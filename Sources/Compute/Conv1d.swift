@@ -1,4 +1,4 @@
-/// A 1D convolution over [batch, time, channels], as a matrix product with its input's windows laid out as rows.
+/// A 1D convolution over [batch, time, channels], as a matrix product: what each output reads is laid out as one row.
 final class Conv1d {
     private let inChannels: Int
     private let outChannels: Int
@@ -110,7 +110,7 @@ func layOutWindows(
     }
 }
 
-/// PyTorch's [out, in, taps] as [out, taps, in], the order in which a window's rows follow each other.
+/// PyTorch's [out, in, taps] as [out, taps, in], the order in which the inputs of one output follow each other.
 private func tapMajor(_ weight: [Float], outChannels: Int, inChannels: Int, taps: Int) -> [Float] {
     var result = [Float](repeating: 0, count: weight.count)
     for out in 0..<outChannels {

@@ -2,7 +2,7 @@
 ///
 /// Input time `i` reaches output time `2i - 1 + tap`, so an even output `2t` sees inputs `t - 1` and `t` through taps
 /// 3 and 1, an odd output `2t + 1` sees `t` and `t + 1` through taps 2 and 0. Both are ordinary matrix products over
-/// two neighbouring columns of the same three-row windows, and their results interleave.
+/// two neighbouring columns of the same rows of three inputs, and their results interleave.
 final class ConvTranspose1d {
     private static let taps = 4
 

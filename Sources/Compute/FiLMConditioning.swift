@@ -2,9 +2,9 @@ import CKernels
 
 /// The FiLM scales and shifts of all residual blocks (Perez et al. 2018, equation 2).
 ///
-/// A block's scales and shifts are `W Mish([timestep embedding, observation condition]) + b`: linear in two parts that do
-/// not meet before the sum. The timestep's part, with the bias, is computed for every timestep when the network is built;
-/// the observation's part once for each observation; a forward pass only adds the two.
+/// A block's scales and shifts are `W Mish([timestep embedding, observation condition]) + b`: linear in two terms that do
+/// not meet before the sum. The timestep's term, with the bias, is computed for every timestep when the network is built;
+/// the observation's term once for each observation; a forward pass only adds the two.
 package struct FiLMConditioning: ~Copyable {
     /// FiLM numbers of all blocks together.
     let count: Int
@@ -71,7 +71,7 @@ package struct FiLMConditioning: ~Copyable {
         )
     }
 
-    /// Computes the observation's part for `condition` [conditionDim], and keeps it as number `index`.
+    /// Computes the observation's term for `condition` [conditionDim], and keeps it as number `index`.
     package func setCondition(_ condition: Span<Float>, at index: Int) {
         precondition(
             condition.count == conditionDim,

@@ -4,7 +4,7 @@
 /// The largest value is placed first, each at the lowest place that is free as long as it is needed ("greedy by size for
 /// offset calculation", Pisarchyk and Lee 2020, arXiv 2001.03288).
 struct MemoryPlan {
-    /// A value: how many elements it has, and the first and the last step at which it is needed.
+    /// A value: how many elements it has, and the first and the last moment at which it is needed.
     struct Value {
         let count: Int
         let steps: ClosedRange<Int>

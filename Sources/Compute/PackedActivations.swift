@@ -65,7 +65,7 @@ final class PackedActivations {
     }
 }
 
-/// The steps at which memory is needed are the stages by their numbers; before them, at -1, the samples are laid out, and
+/// The moments at which memory is needed are the stages by their numbers; before them, at -1, the samples are laid out, and
 /// after them, at `stages.count`, the result is read.
 extension PackedPlan {
     /// The stage that writes an activation, or -1 for the network's input.

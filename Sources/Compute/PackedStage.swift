@@ -1,7 +1,7 @@
 import CKernels
 
-/// One stage of a packed forward pass: a convolution, and everything up to the next point at which a thread needs channels
-/// from another thread.
+/// One stage of a packed forward pass (in the glossary a *packed stage*): a convolution, and everything up to the next point at
+/// which a thread needs channels from another thread.
 ///
 /// The parts of a stage are independent. A part convolves its output channels, normalises them, adds FiLM and the residual,
 /// and packs them for the layers that read them.

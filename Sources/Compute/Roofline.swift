@@ -47,7 +47,7 @@ public struct Roofline: Sendable, Hashable {
 
 /// Runs one kind of work on all threads at once.
 ///
-/// `@unchecked Sendable`: `work` changes only between runs, and each part has a cell of its own.
+/// `@unchecked Sendable`: `work` changes only between runs, and each thread has a cell of its own.
 private final class Meter: @unchecked Sendable {
     enum Work {
         case read

@@ -12,7 +12,7 @@ public enum Gr00tReply: Sendable, Hashable {
     /// To anything that was not done.
     case error(ErrorMessage)
 
-    /// A group of observations or actions that are sampled at the same steps: `ModalityConfig` in Isaac-GR00T.
+    /// Arrays of observations or actions that have the same control steps: `ModalityConfig` in Isaac-GR00T.
     public struct Modality: Sendable, Hashable {
         /// `state` or `action`.
         public var name: String
@@ -21,7 +21,7 @@ public enum Gr00tReply: Sendable, Hashable {
         /// The arrays, at least one.
         public var keys: [String]
 
-        /// A group.
+        /// A modality.
         public init(name: String, deltaIndices: [Int], keys: [String]) {
             self.name = name
             self.deltaIndices = deltaIndices
@@ -116,7 +116,7 @@ public struct Gr00tActions: Sendable, Hashable {
         /// Which numbers of an action it holds, in order; each from 0 and below the action's size.
         public var dimensions: [Int]
 
-        /// A part.
+        /// An array of these dimensions.
         public init(key: String, dimensions: [Int]) {
             self.key = key
             self.dimensions = dimensions
@@ -161,7 +161,7 @@ public struct Gr00tActions: Sendable, Hashable {
     /// How to pack them.
     public var form: Form
 
-    /// A reply. The parts' dimensions are those of the chunk's actions.
+    /// A reply. The arrays' dimensions are those of the chunk's actions.
     public init(chunk: RobotChunk, parts: [Part], form: Form) {
         self.chunk = chunk
         self.parts = parts

@@ -22,7 +22,7 @@ public struct CommandLimiter: Sendable {
     private var motions: [AxisMotion]
     private var last: [Float]?
 
-    /// A part of a limit that arithmetic may exceed without being told of.
+    /// The fraction of a limit by which arithmetic may exceed it without being told of.
     static let slack = 1e-4
 
     /// A limiter that knows of no motion yet: the first command may be anywhere within position and workspace.

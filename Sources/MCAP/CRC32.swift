@@ -1,4 +1,4 @@
-/// CRC-32 with the reflected polynomial 0xedb88320 (IEEE 802.3), as MCAP's chunks and summaries carry it.
+/// CRC-32 with the reflected polynomial 0xedb88320 (IEEE 802.3), as MCAP chunks and summaries carry it.
 struct CRC32 {
     private var state = UInt32.max
 

@@ -18,7 +18,7 @@ public struct RecordedMessage: Sendable, Hashable {
 
 /// Reads an MCAP file from its start to its end, also one that was cut off: then every whole record before the cut.
 ///
-/// Compressed chunks are not read. One thread at a time may use a reader.
+/// Compressed MCAP chunks are not read. One thread at a time may use a reader.
 public final class MCAPReader {
     /// How a file ended.
     public enum End: Sendable, Hashable {
@@ -28,7 +28,7 @@ public final class MCAPReader {
         case cutOff(atByte: UInt64)
     }
 
-    /// A larger record is not read: no writer makes chunks of this size.
+    /// A larger record is not read: no writer makes MCAP chunks of this size.
     public static let maximumRecordBytes = 1 << 26
 
     /// Who wrote the file.
@@ -41,7 +41,7 @@ public final class MCAPReader {
     private var scanner: RecordScanner
     private var schemas: [UInt16: Schema] = [:]
     private var channels: [UInt16: Channel] = [:]
-    /// The records of the chunk at hand that have not been handed out.
+    /// The records of the MCAP chunk at hand that have not been handed out.
     private var chunk: FieldCursor?
 
     /// Opens a file.
@@ -83,8 +83,8 @@ public final class MCAPReader {
 
     /// The next message, in the order of the file; nil at its end, whereupon ``end`` tells how it ended.
     ///
-    /// - Throws: ``RecordingError`` `damaged` for records that contradict themselves and a chunk whose CRC is wrong,
-    ///   `unsupported` for a compressed chunk. What came before is sound.
+    /// - Throws: ``RecordingError`` `damaged` for records that contradict themselves and an MCAP chunk whose CRC is wrong,
+    ///   `unsupported` for a compressed one. What came before is sound.
     public func next() throws(RecordingError) -> RecordedMessage? {
         while end == nil {
             if let message = try nextInChunk() { return message }

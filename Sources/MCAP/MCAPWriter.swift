@@ -1,6 +1,6 @@
-/// Writes an MCAP file chunk by chunk, so that a file cut off anywhere holds every chunk that was flushed.
+/// Writes an MCAP file in MCAP chunks: blocks of messages. A file that is cut off anywhere holds every block that was flushed.
 ///
-/// Chunks are not compressed and carry a CRC-32. A chunk that cannot be written whole is taken back from the file and kept
+/// MCAP chunks are not compressed and carry a CRC-32. One that cannot be written whole is taken back from the file and kept
 /// for the next try. One thread at a time may use a writer.
 public final class MCAPWriter {
     /// The most channels of one file.
@@ -93,7 +93,7 @@ public final class MCAPWriter {
         return channel.id
     }
 
-    /// Adds a message to the chunk that the next ``flush()`` writes.
+    /// Adds a message to the MCAP chunk that the next ``flush()`` writes.
     ///
     /// - Parameters:
     ///   - channel: one that ``addChannel(topic:schema:)`` returned.
@@ -106,9 +106,9 @@ public final class MCAPWriter {
         nextSequences[index] &+= 1
     }
 
-    /// Writes what was appended as one chunk and waits until it outlives a power failure. Writes nothing if nothing was.
+    /// Writes what was appended as one MCAP chunk and waits until it outlives a power failure. Writes nothing if nothing was.
     ///
-    /// - Throws: ``RecordingError`` `inputOutput`; the file then ends with the chunk before, and what was appended waits
+    /// - Throws: ``RecordingError`` `inputOutput`; the file then ends with the MCAP chunk before, and what was appended waits
     ///   for the next call.
     public func flush() throws(RecordingError) {
         guard !chunk.isEmpty else { return }
@@ -129,7 +129,7 @@ public final class MCAPWriter {
 
     /// Writes what was appended and the summary that lets readers seek. Nothing may follow.
     ///
-    /// - Throws: ``RecordingError`` `inputOutput`; the file then ends with its last whole chunk.
+    /// - Throws: ``RecordingError`` `inputOutput`; the file then ends with its last whole MCAP chunk.
     public func finish() throws(RecordingError) {
         try flush()
         try commit { () throws(RecordingError) in
@@ -151,7 +151,7 @@ public final class MCAPWriter {
     }
 }
 
-/// The chunk that messages are gathered in.
+/// The MCAP chunk that messages are gathered in.
 private struct PendingChunk {
     /// Schema, channel and message records, one after the other.
     var records: [UInt8] = []
@@ -176,7 +176,7 @@ private struct PendingChunk {
         records += data
     }
 
-    /// The chunk and its message indexes, as they lie in the file.
+    /// The MCAP chunk and its message indexes, as they lie in the file.
     func encoded() -> [UInt8] {
         var bytes = [UInt8].record(.chunk) { content in
             content.reserveCapacity(records.count + 64 + 16 * messageCount + 32 * index.count)

@@ -1,6 +1,6 @@
-/// Writes the end of a file: schemas and channels again, counts, where each chunk is, and where these groups are.
+/// Writes the end of a file: schemas and channels again, counts, where each MCAP chunk is, and where each of these kinds begins.
 ///
-/// The places of the chunks are read back from the file, so that a recording of any length costs no memory until then.
+/// The places of the MCAP chunks are read back from the file, so that a recording of any length costs no memory until then.
 struct SummaryWriter {
     private static let bufferBytes = 1 << 16
 
@@ -22,7 +22,7 @@ struct SummaryWriter {
 
     /// Writes all of it. Returns the number of bytes.
     consuming func write() throws(RecordingError) -> UInt64 {
-        // No sum of the data section: each chunk has its own.
+        // No sum of the data section: each MCAP chunk has its own.
         try put(.record(.dataEnd) { $0.add(UInt32(0)) }, isSummary: false)
         let summaryStart = position
         try group(.schema) { (summary) throws(RecordingError) in
@@ -99,7 +99,7 @@ struct SummaryWriter {
         }
     }
 
-    /// Goes through the file from chunk to chunk; between a chunk and the next are its message indexes.
+    /// Goes through the file from one MCAP chunk to the next. Between two of them are the message indexes of the first.
     private mutating func putChunkIndexes() throws(RecordingError) {
         var scanner = RecordScanner(storage, from: UInt64(MCAP.magic.count), to: start)
         var chunk: IndexedChunk?
@@ -119,7 +119,7 @@ struct SummaryWriter {
     }
 }
 
-/// A chunk as the summary lists it.
+/// An MCAP chunk as the summary lists it.
 private struct IndexedChunk {
     let start: UInt64
     let length: UInt64

@@ -40,7 +40,7 @@ public struct MonitorHistory: Sendable {
             troubles[name] = Trouble(count: count, roseNs: isFirst ? nil : nowNs)
         }
         window.append(status)
-        // One that is older than the window is kept, so that the whole window is covered.
+        // One that is older than that is kept, so that the whole time is covered.
         while window.count > 2, status.monotonicNs - window[1].monotonicNs >= Self.windowNs {
             window.removeFirst()
         }
@@ -48,7 +48,7 @@ public struct MonitorHistory: Sendable {
         return isFromAnother
     }
 
-    /// By how much a count rose in a second, over the window; nil if fewer than two heartbeats have it.
+    /// By how much a count rose in a second, over the newest heartbeats; nil if fewer than two heartbeats have it.
     func rate(_ count: (StatusMessage) -> UInt64?) -> Double? {
         guard let last = window.last, let lastCount = count(last) else { return nil }
         for status in window.dropLast() {

@@ -1,7 +1,7 @@
 /// Metrics in Prometheus' text format, version 0.0.4
 /// (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format).
 struct PrometheusText {
-    /// What a family of samples is.
+    /// What a family of numbers is.
     enum Kind: String {
         /// Only rises, from 0 at the daemon's start.
         case counter
@@ -11,7 +11,7 @@ struct PrometheusText {
         case summary
     }
 
-    /// One number.
+    /// One number: what Prometheus calls a sample.
     struct Sample {
         /// What follows the family's name: `_sum` or `_count` in a summary, else nothing.
         var suffix = ""
@@ -19,7 +19,7 @@ struct PrometheusText {
         var value: Value
     }
 
-    /// A sample's value.
+    /// Its value.
     enum Value {
         case integer(UInt64)
         case real(Double)
@@ -43,7 +43,7 @@ struct PrometheusText {
     /// The text so far.
     private(set) var text = ""
 
-    /// Adds a family with all its samples.
+    /// Adds a family with all its numbers.
     mutating func add(_ kind: Kind, _ name: String, _ help: String, _ samples: [Sample]) {
         text += "# HELP \(name) \(Self.escaped(help, quote: false))\n"
         text += "# TYPE \(name) \(kind.rawValue)\n"
@@ -54,7 +54,7 @@ struct PrometheusText {
         }
     }
 
-    /// Adds a family of one sample without labels.
+    /// Adds a family of one number without labels.
     mutating func add(_ kind: Kind, _ name: String, _ help: String, _ value: Value) {
         add(kind, name, help, [Sample(value: value)])
     }

@@ -83,7 +83,7 @@ public final class UNet1D: Denoiser {
     public var horizon: Int { architecture.horizon }
     /// Numbers in one action.
     public var actionDim: Int { architecture.actionDim }
-    /// Numbers in the observation condition, all observation steps together.
+    /// Numbers in the condition, all observations of a history together.
     public var conditionDim: Int { architecture.conditionDim }
     /// Floating-point operations of the convolutions for one sample, a multiplication and an addition counting as two.
     public var operationsPerSample: Int { architecture.operationsPerSample }

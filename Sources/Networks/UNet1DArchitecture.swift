@@ -8,7 +8,7 @@ public struct UNet1DArchitecture: Sendable, Hashable {
     public let actionDim: Int
     /// Actions in one sample: its length in time. A multiple of `2^(downDims.count - 1)`.
     public let horizon: Int
-    /// Numbers in the observation condition, all observation steps together.
+    /// Numbers in the condition, all observations of a history together.
     public let conditionDim: Int
     /// Channels at each resolution, finest first.
     public let downDims: [Int]

@@ -261,7 +261,7 @@ package struct CommandStream: Sendable {
             return tick
         }
         if start.isPending {
-            // A motion begins with the place itself, so that its first step is measured from there.
+            // A motion begins with the place itself, so that its first command is measured from there.
             let tick = brake(period)
             guard case .nothingPlanned = tick else { return tick }
         }
@@ -294,7 +294,7 @@ package struct CommandStream: Sendable {
         return publish(command, moved, period, begins: begins)
     }
 
-    /// The time that a command may use. The first step of a motion is no longer than that of the shortest period.
+    /// The time that a command may use: for the first one of a motion that of the shortest period.
     private func interval(of period: Period, begins: Bool) -> Double {
         let least = Double(pacer.leastNs) / 1e9
         return begins ? least : period.elapsed ?? least

@@ -92,7 +92,7 @@ package struct StepClock: Sendable {
     /// When the newest observation was made, by the daemon's monotonic clock; nil before the first.
     package var newestNs: UInt64? { newest.map { $0.timeNs &+ UInt64(bitPattern: offset) } }
 
-    /// The control step at a time, with the part of it that is over; nil before the first observation.
+    /// The control step at a time, with the fraction of it that is over; nil before the first observation.
     package func step(at nowNs: UInt64) -> Double? {
         guard let newest, let newestNs else { return nil }
         return Double(newest.sequence) + Double(Int64(bitPattern: nowNs &- newestNs)) / periodNs
@@ -114,7 +114,7 @@ package struct StepClock: Sendable {
 package struct StepRate: Sendable {
     private static let stepsPerMean: UInt64 = 8
     private static let remembered = 8
-    /// A measured rate within this part of the robot file's is taken for that.
+    /// A measured rate within this fraction of the robot file's is taken for that.
     package static let tolerance = 0.1
     /// Beyond this many times the robot file's rate, or below its inverse, a measured rate is no guide to the next step.
     private static let mostTimes = 32.0

@@ -27,7 +27,7 @@ public struct Grouping: Sendable, Hashable {
     public func size(waiting: Int, budgetNs: UInt64?) -> Int {
         let count = min(waiting, passNs.count)
         guard count >= 2 else { return 1 }
-        // In turn there is not the time for all: together each gets more steps than in its part of it.
+        // In turn there is not the time for all: together each gets more denoising steps than in its share of it.
         if let budgetNs, aloneNs * Double(count) > Double(budgetNs) { return count }
         // In turn a chunk is there after half of the others in the mean.
         let inTurn = aloneNs * Double(count + 1) / 2

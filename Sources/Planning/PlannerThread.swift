@@ -126,7 +126,7 @@ extension PlanningRequest {
     /// at the 99th percentile.
     private static let deliveryNs: UInt64 = 1_000_000
 
-    /// A job's request, which has its part of the time until it is due: as much as each group that waits behind it.
+    /// A job's request, which has its share of the time until it is due: as much as each group that waits behind it.
     fileprivate init(_ job: PlanningJob, budgetNs: UInt64?, startedNs: UInt64) {
         self.init(
             robot: job.robot,

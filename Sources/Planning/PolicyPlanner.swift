@@ -219,7 +219,7 @@ extension PolicyPlanner {
 }
 
 extension SamplingQuality {
-    /// As a message names it, with the long steps it took.
+    /// As a message names it, with the coarse steps it took.
     fileprivate var message: (quality: ChunkQuality, coarseSteps: Int) {
         switch self {
         case .exact: (.exact, 0)

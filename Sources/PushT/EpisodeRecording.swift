@@ -1,4 +1,4 @@
-/// What happened in one episode: the poses and the coverage after every step, and the score.
+/// What happened in one episode: the poses and the coverage after every control step, and the score.
 public struct EpisodeRecording: Sendable, Hashable {
     /// One moment of an episode.
     public struct Frame: Sendable, Hashable {

@@ -69,10 +69,10 @@ final class PhysicsWorld {
     /// Radians, not reduced to one turn.
     var blockAngle: Double { cpBodyGetAngle(block) }
 
-    /// The block's parts where they are now, in world pixels.
+    /// The block's polygons where they are now, in world pixels.
     var blockPolygons: [ConvexPolygon] { Self.polygons(body: block, parts: blockParts) }
 
-    /// The block's corners in body coordinates, part after part, in the order in which Chipmunk keeps them.
+    /// The block's corners in body coordinates, polygon after polygon, in the order in which Chipmunk keeps them.
     var blockLocalCorners: [SIMD2<Double>] { blockParts.flatMap(Self.localCorners) }
 
     /// Moves the block, then turns it about its centre of gravity: the turn moves the position it was just
@@ -92,7 +92,7 @@ final class PhysicsWorld {
         cpSpaceDebugDraw(space, &options)
     }
 
-    /// The block's parts at the goal pose, in world pixels.
+    /// The block's polygons at the goal pose, in world pixels.
     static func goalPolygons(_ scenario: Scenario) -> [ConvexPolygon] {
         let (block, parts) = makeBlock(scenario.block)
         let goal: OpaquePointer = cpBodyNew(1, 1)

@@ -9,7 +9,7 @@ public struct PushTObservation: Sendable, Hashable {
     public let blockPosition: SIMD2<Double>
     /// The block's angle in [0, 2 pi).
     public let blockAngle: Double
-    /// The block's corners, part after part, [x0, y0, x1, y1, ...]: 16 numbers for the T, in the order of
+    /// The block's corners, polygon after polygon, [x0, y0, x1, y1, ...]: 16 numbers for the T, in the order of
     /// gym-pusht's `environment_state`.
     public let keypoints: [Double]
 
@@ -31,17 +31,17 @@ public struct StepOutcome: Sendable, Hashable {
     public let isSuccess: Bool
     /// Actions since the reset, this one included.
     public let stepCount: Int
-    /// Whether the episode is over: a success, or the last step allowed.
+    /// Whether the episode is over: a success, or the last control step allowed.
     public let isEpisodeOver: Bool
 }
 
 /// Why the simulation refuses an input. It has not moved then.
 public enum PushTError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// A part of an action is not a number in the world.
+    /// A number of an action is not in the world.
     case action(component: String, value: Double)
-    /// A part of a state is not a number that it may be.
+    /// A number of a state is none that it may be.
     case state(component: String, value: Double, expected: String)
-    /// A state has the wrong number of parts.
+    /// A state has too many or too few numbers.
     case stateCount(Int)
     /// A picture cannot have this size.
     case frame(component: String, value: String, expected: String)

@@ -59,13 +59,13 @@ public struct Scenario: Sendable, Hashable, Codable {
         public let velocityGain: Double
     }
 
-    /// The block that is pushed: a rigid body of convex parts that do not overlap.
+    /// The block that is pushed: a rigid body of convex polygons that do not overlap.
     public struct Block: Sendable, Hashable, Codable {
-        /// The parts' corners in body coordinates. The centre of gravity is the mean of the parts' centroids.
+        /// The polygons' corners in body coordinates. The centre of gravity is the mean of the polygons' centroids.
         public let parts: [[SIMD2<Double>]]
         /// Mass of the body.
         public let mass: Double
-        /// The parts whose moments of inertia, each taken with the full mass, add up to the body's.
+        /// The polygons whose moments of inertia, each taken with the full mass, add up to the body's.
         ///
         /// gym-pusht counts the bar of the T twice and the stem not at all, hence [0, 0] there.
         public let inertiaParts: [Int]

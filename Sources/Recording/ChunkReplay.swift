@@ -145,7 +145,7 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         if startsWarm { robots[chunk.robot]?.unknownLastChunk = chunk.episode }
     }
 
-    /// What the planner was asked for: the observation's part from its job, the rest as the chunk says it was.
+    /// What the planner was asked for: what the observation says from its job, the rest as the chunk says it was.
     private func request(
         _ job: PlanningJob,
         for chunk: RecordedEvent.RecordedChunk

@@ -12,7 +12,7 @@ import Synchronization
 ///
 /// Nobody waits for the disk: messages wait in a bounded queue, and what finds it full is counted and lost. A message is
 /// on the disk at most 250 ms after it was taken, as far as the disk keeps up. If the disk takes no more, recording
-/// pauses and tries again every second; the file then ends with its last whole chunk. That the daemon started is on the disk
+/// pauses and tries again every second; the file then ends with its last whole MCAP chunk. That the daemon started is on the disk
 /// before it serves anybody, so that every recording begins with what a replay needs.
 public final class Recorder: MessageTap {
     /// What has become of the messages.

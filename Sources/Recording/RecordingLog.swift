@@ -5,7 +5,7 @@ import Planning
 import Robotics
 import StrictJSON
 
-/// The recorder's thread's work: messages into channels, chunks to the disk in time, pauses if that fails.
+/// The recorder's thread's work: messages into channels, MCAP chunks to the disk in time, pauses if that fails.
 package struct RecordingLog {
     /// With the recorder's 25 ms of sleep, and some tens of milliseconds for the disk, under 250 ms.
     private static let flushIntervalNs: UInt64 = 180_000_000
@@ -19,7 +19,7 @@ package struct RecordingLog {
     private let now: () -> UInt64
     private var schemas: [RecordedKind: UInt16] = [:]
     private var channels: [String: UInt16] = [:]
-    /// When the chunk at hand must go to the disk; nil if it is empty.
+    /// When the MCAP chunk at hand must go to the disk; nil if it is empty.
     private var flushDueNs: UInt64?
     /// When a disk that took nothing is tried again; nil if it is well.
     private var retryDueNs: UInt64?

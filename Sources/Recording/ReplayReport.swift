@@ -4,7 +4,7 @@ import Planning
 public struct ReplayReport: Sendable, Encodable {
     /// Why a chunk cannot be computed again.
     public enum Obstacle: String, Sendable, CaseIterable {
-        /// It was finished in long steps to keep a budget.
+        /// It was finished in coarse steps to keep a budget.
         case coarse
         /// The observation that it answers is not in the recording.
         case noObservation = "no_observation"

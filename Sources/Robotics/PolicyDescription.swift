@@ -4,7 +4,7 @@ public struct PolicyDescription: Sendable, Hashable {
     public var name: String
     /// What an observation holds.
     public var features: [FeatureDescription]
-    /// The control steps that one sample covers.
+    /// The control steps that one prediction covers.
     public var horizon: Int
     /// The observations in the history.
     public var nObsSteps: Int

@@ -8,7 +8,7 @@ public struct RobotChunk: Sendable, Hashable {
         public var steps: Int
         /// How the denoising steps are taken.
         public var method: SamplingMethod
-        /// The window of a parallel method, in steps; 1 if sequential.
+        /// The window of a parallel method, in denoising steps; 1 if sequential.
         public var window: Int
         /// The tolerance of a parallel method, in its own unit; 0 if sequential.
         public var tolerance: Double
@@ -20,7 +20,7 @@ public struct RobotChunk: Sendable, Hashable {
         public var residual: Double
         /// How near the chunk is to the sequential one.
         public var quality: ChunkQuality
-        /// The long steps of a coarse chunk; 0 for the others.
+        /// The coarse steps of a coarse chunk; 0 for the others.
         public var coarseSteps: Int
 
         /// A sampling with these figures.
@@ -127,7 +127,7 @@ public struct RobotChunk: Sendable, Hashable {
     /// go on with them. Empty if the policy predicts none.
     public var beyond: [Float]
     /// The first of the actions that were not sampled but given, row-major [k, actionDim]: what the robot was assumed to carry
-    /// out at steps `firstStep` ..< `firstStep` + k. Empty if nothing was.
+    /// out at control steps `firstStep` ..< `firstStep` + k. Empty if nothing was.
     public var frozen: [Float]
     /// The seed of the sampling noise.
     public var noiseSeed: UInt64

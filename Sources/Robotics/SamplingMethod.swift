@@ -1,10 +1,10 @@
 /// How a sampler takes its denoising steps.
 public enum SamplingMethod: String, Sendable, Hashable, CaseIterable, CustomStringConvertible {
-    /// One step after the other.
+    /// One denoising step after the other.
     case sequential
-    /// A window of steps at once, by quasi-Newton iteration.
+    /// A window of denoising steps at once, by quasi-Newton iteration.
     case quasiNewton = "quasi-newton"
-    /// A window of steps at once, by Picard iteration: ParaDiGMS (Shih et al. 2023).
+    /// A window of denoising steps at once, by Picard iteration: ParaDiGMS (Shih et al. 2023).
     case paradigms
 
     /// As messages write it.
@@ -17,7 +17,7 @@ public enum ChunkQuality: String, Sendable, Hashable, CaseIterable, CustomString
     case exact
     /// It is that chunk within the method's tolerance.
     case converged
-    /// It was finished in long steps, to keep the latency budget.
+    /// It was finished in coarse steps, to keep the latency budget.
     case coarse
 
     /// As messages write it.

@@ -33,7 +33,7 @@ extension RobotChunk {
             FieldDescription(
                 "action",
                 .floatArray,
-                "[n_action_steps, action_dim], in the robot's units; row i is for step `first_step` + i"
+                "[n_action_steps, action_dim], in the robot's units; row i is for control step `first_step` + i"
             )
         ) {
             .array($0.actions, shape: [$0.actionSteps, $0.actionDim])
@@ -43,13 +43,13 @@ extension RobotChunk {
         .furtherActions(
             "beyond",
             \.beyond,
-            "[k, action_dim]: the actions predicted to follow, row i for step `first_step` + n_action_steps + i"
+            "[k, action_dim]: the actions predicted to follow, row i for control step `first_step` + n_action_steps + i"
         ),
         .furtherActions(
             "frozen",
             \.frozen,
             """
-            [k, action_dim]: the actions that were given, not sampled, for steps `first_step` ... `first_step` + k - 1; \
+            [k, action_dim]: the actions that were given, not sampled, for control steps `first_step` ... `first_step` + k - 1; \
             `action` begins with them
             """
         ),
@@ -64,7 +64,7 @@ extension RobotChunk {
             "window",
             \.sampling.window,
             .count,
-            "a parallel method's window in steps; 1 if sequential"
+            "a parallel method's window in denoising steps; 1 if sequential"
         ),
         .required(
             "tolerance",
@@ -93,7 +93,7 @@ extension RobotChunk {
             \.sampling.quality,
             .choice,
             """
-            `exact`: the sequential chunk; `converged`: that within the tolerance; `coarse`: finished in long steps to keep the \
+            `exact`: the sequential chunk; `converged`: that within the tolerance; `coarse`: finished in coarse steps to keep the \
             budget
             """
         ),
@@ -101,7 +101,7 @@ extension RobotChunk {
             "coarse_steps",
             \.sampling.coarseSteps,
             .count,
-            "the long steps of a coarse chunk; 0 for the others"
+            "the coarse steps of a coarse chunk; 0 for the others"
         ),
     ]
 

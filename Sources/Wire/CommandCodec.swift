@@ -32,7 +32,7 @@ extension RobotCommand {
                 "step",
                 \.step,
                 .float,
-                "the control step that the command is for, with the part of it that is over"
+                "the control step that the command is for, with the fraction of it that is over"
             ),
             .required(
                 "time_ns",

@@ -55,7 +55,7 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
     public var predictions: UInt64 = 0
     /// Chunks and predictions that were ready later than the budget allows.
     public var lateChunks: UInt64 = 0
-    /// Chunks and predictions finished in long steps, to be in time.
+    /// Chunks and predictions finished in coarse steps, to be in time.
     public var coarseChunks: UInt64 = 0
     /// Commands published.
     public var commands: UInt64 = 0
@@ -153,7 +153,7 @@ extension DaemonStatistics {
                 "coarse_chunks",
                 \.coarseChunks,
                 .unsigned,
-                "chunks and predictions finished in long steps, to keep the budget"
+                "chunks and predictions finished in coarse steps, to keep the budget"
             ),
             .required("commands", \.commands, .unsigned, "commands published"),
             .required(

@@ -117,7 +117,7 @@ extension PolicyDescription {
         [
             .required("name", \.name, .string, "what people call it"),
             .required("features", \.features, .list(FeatureDescription.table), "what an observation holds"),
-            .required("horizon", \.horizon, .count, "the control steps that one sample covers"),
+            .required("horizon", \.horizon, .count, "the control steps that one prediction covers"),
             .required("n_obs_steps", \.nObsSteps, .count, "the observations in the history"),
             .required("n_action_steps", \.nActionSteps, .count, "the actions in a chunk"),
             .required("action_dim", \.actionDim, .count, "the numbers in an action"),
@@ -144,7 +144,12 @@ extension SamplerDescription {
             .required("solver", \.solver, .string, "`ddpm`, `ddim` or `dpmsolver++`"),
             .required("steps", \.steps, .count, "denoising steps"),
             .required("method", \.method, .choice, "`sequential`, `quasi-newton` or `paradigms`"),
-            .required("window", \.window, .count, "a parallel method's window in steps; 1 if sequential"),
+            .required(
+                "window",
+                \.window,
+                .count,
+                "a parallel method's window in denoising steps; 1 if sequential"
+            ),
             .required(
                 "tolerance",
                 \.tolerance,

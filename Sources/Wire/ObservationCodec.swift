@@ -63,7 +63,7 @@ extension RobotObservation {
                 \.committed,
                 .actionRows,
                 """
-                [k, action_dim], k from 0 to horizon - n_obs_steps + 1: what the robot will carry out at steps `sequence` ... \
+                [k, action_dim], k from 0 to horizon - n_obs_steps + 1: what the robot will carry out at control steps `sequence` ... \
                 `sequence` + k - 1, before the chunk can take over. The chunk begins with these actions and the rest of it fits \
                 them ([SAMPLING.md](SAMPLING.md#part-of-the-chunk-is-known)); what the policy cannot express is clipped
                 """

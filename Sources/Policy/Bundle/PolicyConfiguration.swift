@@ -26,11 +26,11 @@ public struct PolicyConfiguration: Sendable, Hashable {
     public let inputs: [Input]
     /// Numbers in one action.
     public let actionDim: Int
-    /// Observation steps that the network sees, the current one included.
+    /// Observations that the network sees, the newest included: one for each control step.
     public let nObsSteps: Int
-    /// Actions the network predicts, from the first of its observation steps on.
+    /// Actions the network predicts, from the control step of the oldest of these observations on.
     public let horizon: Int
-    /// Actions to execute, from the current step on.
+    /// Actions to execute, from the control step of the newest observation on.
     public let nActionSteps: Int
     /// Inputs that the file names and that LeRobot's model does not read. A robot need not send them.
     public let ignoredInputs: [String]

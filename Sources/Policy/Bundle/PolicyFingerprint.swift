@@ -39,7 +39,7 @@ extension PolicyBundle {
     }
 }
 
-/// FNV-1a over little-endian words of 64 bits, each step followed by an exclusive or with the upper half: a word's upper
+/// FNV-1a over little-endian words of 64 bits, each word followed by an exclusive or with the upper half: a word's upper
 /// bits would otherwise never reach the hash's lower ones. The count of bytes ends each run of them.
 private struct FileHash {
     private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325

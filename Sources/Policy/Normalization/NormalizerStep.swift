@@ -2,9 +2,9 @@ import Foundation
 import Safetensors
 import StrictJSON
 
-/// A `normalizer_processor` or `unnormalizer_processor` step: which features it changes, and by which statistics.
+/// A `normalizer_processor` or `unnormalizer_processor`, a processor step: which features it changes, and by which statistics.
 ///
-/// What LeRobot runs is this step; `config.json` has its own copy of the mapping. Where the two disagree about a
+/// What LeRobot runs is this; `config.json` has its own copy of the mapping. Where the two disagree about a
 /// feature the policy uses there is no telling which one the policy was trained with, so that is an error.
 struct NormalizerStep {
     private let step: JSONReader

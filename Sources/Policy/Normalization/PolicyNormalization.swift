@@ -190,7 +190,7 @@ struct PolicyNormalization: Sendable, Hashable {
         "\(module).buffer_\(feature.replacing(".", with: "_")).\(statistic)"
     }
 
-    /// The inputs under the names the robot sends, which a rename step turns into the policy's.
+    /// The inputs under the names the robot sends, which a renaming processor step turns into the policy's.
     private static func features(
         _ configuration: PolicyConfiguration,
         renameMap: [String: String],

@@ -1,12 +1,12 @@
 import Foundation
 import StrictJSON
 
-/// A `policy_preprocessor.json` or `policy_postprocessor.json`: the steps LeRobot runs before and after the network.
+/// A `policy_preprocessor.json` or `policy_postprocessor.json`: the processor steps that LeRobot runs before and after the network.
 struct ProcessorPipeline {
     static let preprocessorName = "policy_preprocessor.json"
     static let postprocessorName = "policy_postprocessor.json"
 
-    /// One step of the pipeline.
+    /// One processor step of the pipeline.
     struct Step {
         /// Its name in LeRobot's registry.
         let name: String
@@ -47,7 +47,7 @@ extension ProcessorPipeline.Step {
         }
     }
 
-    /// An error that says this step is not known.
+    /// An error that says this processor step is not known.
     var unknown: PolicyError {
         PolicyError(
             reader.file,

@@ -2,9 +2,9 @@ import Sampling
 
 /// The actions a policy answers an observation with, in the robot's units.
 public struct ActionChunk: Sendable {
-    /// The actions to execute, the first of them at the step of the newest observation: [nActionSteps, actionDim].
+    /// The actions to execute, the first of them at the control step of the newest observation: [nActionSteps, actionDim].
     public let actions: [Float]
-    /// Everything that was predicted, from the oldest observation's step on: [horizon, actionDim].
+    /// Everything that was predicted, from the oldest observation's control step on: [horizon, actionDim].
     public let prediction: [Float]
     /// Numbers in one action.
     public let actionDim: Int

@@ -4,7 +4,7 @@ import Sampling
 public struct Calibration: Codable, Hashable, Sendable {
     /// What a chunk costs with a window.
     public struct Window: Codable, Hashable, Sendable {
-        /// Steps evaluated in one batch.
+        /// Denoising steps evaluated in one pass.
         public let window: Int
         /// The mean number of passes for a chunk.
         public let iterations: Double

@@ -48,7 +48,7 @@ package struct FirstGuess: Codable, Hashable, Sendable {
         }
     }
 
-    /// Whether all its parts are of the sizes given, and finite.
+    /// Whether all its arrays have the sizes given, and finite numbers.
     package func fits(conditionCount: Int, sampleCount: Int) -> Bool {
         meanCondition.count == conditionCount && meanX0.count == sampleCount
             && conditions.count.isMultiple(of: conditionCount)

@@ -1,7 +1,7 @@
 import Networks
 import Sampling
 
-/// Samples the chunks of several robots together: one pass of the network takes a step of every one of them, for a pass
+/// Samples the chunks of several robots together: one pass of the network takes a denoising step of each, for a pass
 /// over several samples takes little longer than over one.
 ///
 /// All take the solver's steps one after the other, so a chunk is the sequential sampler's, or, if time is short, finished

@@ -25,7 +25,7 @@ public struct InterimPrediction: Sendable {
     }
 }
 
-/// Which part of a prediction a chunk's actions are.
+/// Which rows of a prediction a chunk's actions are.
 struct ChunkForm: Sendable {
     let nObsSteps: Int
     let nActionSteps: Int

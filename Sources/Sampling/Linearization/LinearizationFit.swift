@@ -181,7 +181,7 @@ struct LinearizationFit {
         }
     }
 
-    /// Parts of a range of steps that the predictor takes at once.
+    /// The batches of a range of steps that the predictor takes.
     private func batches(of rows: Range<Int>) -> [Range<Int>] {
         stride(from: rows.lowerBound, to: rows.upperBound, by: maximumBatch).map {
             $0..<min($0 + maximumBatch, rows.upperBound)

@@ -148,7 +148,7 @@ struct LinearizedNetwork {
         return largest
     }
 
-    /// One step's part of (9).
+    /// One step's term of (9).
     private func stiffness(of change: Change, step: Int) -> Float {
         let expectedError = change.displacement * linearization.errors[step]
         return change.unexpected / (expectedError + linearization.rounding[step])

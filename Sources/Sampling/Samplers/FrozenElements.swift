@@ -9,7 +9,7 @@
 /// al., arXiv 2006.11239, equation 6). That re-noises the known part to each timestep, as in Lugmayr et al. (*RePaint*,
 /// arXiv 2201.09865, equation 8), but with noise that is consistent from step to step.
 struct FrozenElements {
-    /// The elements, a contiguous part of the sample's; empty if none is known.
+    /// The elements, a contiguous range of the sample's; empty if none is known.
     private(set) var range = 0..<0
     /// Their values, at their place in the sample; [sampleCount].
     private var x0: [Float]
