@@ -17,9 +17,11 @@ public struct CalibrationCache: Sendable {
     /// Gets a sentence that names the folder and the reason when a calibration could not be kept.
     private let warn: @Sendable (String) -> Void
 
-    /// A cache in a folder, which need not exist.
+    /// A cache in a folder.
     ///
-    /// - Parameter warn: gets a sentence when a calibration could not be kept, so that it is measured again at each start.
+    /// - Parameters:
+    ///   - folder: need not exist.
+    ///   - warn: gets a sentence when a calibration could not be kept, so that it is measured again at each start.
     public init(folder: URL, warn: @escaping @Sendable (String) -> Void = { _ in }) {
         self.folder = folder
         self.warn = warn
@@ -54,9 +56,13 @@ public struct CalibrationCache: Sendable {
         let threads: Int
         let machine: String
 
+        /// The key of a policy with settings; nil if the sampler is not calibrated.
+        ///
         /// - Parameters:
+        ///   - bundle: the policy.
         ///   - settings: how chunks are sampled; only the quasi-Newton sampler is calibrated.
-        ///   - kernel, threads: the network's.
+        ///   - kernel: what computes the network.
+        ///   - threads: the threads that compute it.
         public init?(bundle: PolicyBundle, settings: SamplerSettings, kernel: Kernel, threads: Int) {
             guard case .quasiNewton(_, let tolerance) = settings.method else { return nil }
             self.policy = bundle.name

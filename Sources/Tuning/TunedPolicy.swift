@@ -11,6 +11,7 @@ extension DiffusionPolicy {
     /// the time of a few hundred chunks unless `calibrations` has it.
     ///
     /// - Parameters:
+    ///   - bundle: the policy as it was read.
     ///   - settings: `bundle.configuration.defaultSettings` is what the policy itself names.
     ///   - threads: threads for the network's arithmetic, 1 to 1024.
     ///   - kernel: what computes the network; by default single precision.
@@ -48,9 +49,12 @@ extension DiffusionPolicy {
     /// Builds the sampler around a network that others may use as well, one at a time.
     ///
     /// - Parameters:
+    ///   - bundle: the policy as it was read.
+    ///   - settings: how chunks are sampled.
     ///   - network: one that `bundle.network` made, for all timesteps that the settings visit and batches of at least the
     ///     window; with as many as there is a choice of windows for `quasiNewton`.
-    ///   - settings, keepsDeadlines, calibrations: as for the other initialiser.
+    ///   - keepsDeadlines: measures what chunks with a deadline need to know.
+    ///   - calibrations: where calibrations are looked up and kept; nil: they are measured each time.
     /// - Throws: `PolicyError` for settings out of range.
     public convenience init(
         bundle: PolicyBundle,

@@ -9,7 +9,9 @@ public struct CheckedObservation: Sendable, Hashable {
 
     /// Checks an observation.
     ///
-    /// - Parameter features: what the policy observes, in condition order (`PolicyBundle.observationFeatures`).
+    /// - Parameters:
+    ///   - observation: what a robot sent.
+    ///   - features: what the policy observes, in condition order (`PolicyBundle.observationFeatures`).
     /// - Throws: `ObservationError` for the first feature that is missing, has another count of numbers or has one that is
     ///   not finite; else for features that the policy does not observe.
     public init(

@@ -37,6 +37,8 @@ public final class DiffusionPolicy {
     /// measure what this one takes.
     ///
     /// - Parameters:
+    ///   - bundle: the policy as it was read.
+    ///   - settings: how chunks are sampled.
     ///   - network: one that `bundle.network` made, for all timesteps that the settings visit and batches of at least the
     ///     window.
     ///   - calibration: of the policy, these settings and this machine; nil for methods that need none.
@@ -97,7 +99,7 @@ public final class DiffusionPolicy {
     /// ``sample(_:)`` into memory that the caller has: allocates nothing.
     ///
     /// - Parameter prediction: receives every action predicted, [horizon, actionDim], in the robot's units; row
-    ///   `nObsSteps - 1` is the action at the step of the newest observation. Not to be used if an error is thrown.
+    ///   `nObsSteps - 1` is the action at the control step of the newest observation. Not to be used if an error is thrown.
     package func sample(
         _ request: SamplingRequest,
         into prediction: inout MutableSpan<Float>
@@ -169,7 +171,7 @@ public final class DiffusionPolicy {
         inputs.setCondition(of: parts.predictor.network, at: index)
     }
 
-    /// The largest difference of two predictions, or of parts of them, in normalised units.
+    /// The largest difference of two predictions, or of some rows of them, in normalised units.
     ///
     /// - Parameters:
     ///   - prediction: [k, actionDim], in the robot's units.
