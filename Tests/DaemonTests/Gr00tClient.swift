@@ -1,5 +1,6 @@
 import Foundation
 import Robotics
+import Testing
 import Transport
 
 @testable import Daemon
@@ -50,6 +51,18 @@ final class Gr00tClient {
     func error(_ endpoint: String, _ data: MessagePackMap? = nil) throws -> String? {
         let answer = try ask(endpoint, data)
         return answer.errorText
+    }
+
+    /// Asks for actions, which must be refused with a text, and counted as the first message that is.
+    func expectRefusal(
+        of data: MessagePackMap,
+        _ text: String,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let error = try error("get_action", data)
+        #expect(error?.contains(text) == true, "\(error ?? "no error")", sourceLocation: sourceLocation)
+        let rejected = toy.daemon.statistics.rejectedMessages.values.reduce(0, +)
+        #expect(rejected == 1, sourceLocation: sourceLocation)
     }
 
     /// Asks for the actions of an observation whose state's first number is each of `firsts` in turn.

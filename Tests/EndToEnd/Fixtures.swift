@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import Safetensors
 import Testing
 
@@ -31,10 +32,31 @@ enum SourceTree {
     static func tinyPolicy(_ name: String) -> String { path("Tests/PolicyTests/Fixtures/\(name)") }
 
     static func json<Value: Decodable>(_ type: Value.Type, _ name: String) throws -> Value {
+        try decode(type, from: Data(contentsOf: root.appending(path: name)))
+    }
+
+    /// The value of JSON whose keys are written with underscores.
+    static func decode<Value: Decodable>(_ type: Value.Type, from json: Data) throws -> Value {
         let decoder = JSONDecoder()
         decoder.keyDecodingStrategy = .convertFromSnakeCase
-        return try decoder.decode(type, from: Data(contentsOf: root.appending(path: name)))
+        return try decoder.decode(type, from: json)
     }
+}
+
+/// A TCP connection to a port of this machine, which is closed with the handle.
+func connection(port: UInt16) throws -> FileHandle {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    try #require(descriptor >= 0)
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    let connected = withUnsafeBytes(of: &address) { bytes in
+        connect(descriptor, bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self), socklen_t(bytes.count))
+    }
+    try #require(connected == 0)
+    return handle
 }
 
 /// A copy of a tiny policy that a test may change.

@@ -49,19 +49,14 @@ extension EndToEnd {
                     "state.world": [message.values["observation.environment_state"] ?? []],
                 ]
             }
-            let client = try RunningProgram(
-                [
-                    SourceTree.path("Tests/Oracles/gr00t_n15_client.py"), "--endpoint",
-                    try #require(daemon.endpoints.gr00t), "--routing-id", "n15", "--observations",
-                    String(decoding: try JSONEncoder().encode(sent), as: UTF8.self),
-                ],
-                executable: URL(filePath: try #require(Gr00tTests.python))
+            let answers: Answers = try await Gr00tTests.answers(
+                to: "gr00t_n15_client.py",
+                of: daemon,
+                "--routing-id",
+                "n15",
+                "--observations",
+                String(decoding: try JSONEncoder().encode(sent), as: UTF8.self)
             )
-            let ended = try await client.end()
-            try #require(ended.exitCode == 0, "\(ended)")
-            let decoder = JSONDecoder()
-            decoder.keyDecodingStrategy = .convertFromSnakeCase
-            let answers = try decoder.decode(Answers.self, from: Data(ended.output.utf8))
             let statistics = try daemon.client("asks").info().statistics
             _ = try await daemon.stop()
 

@@ -20,6 +20,22 @@ extension EndToEnd {
             return path
         }
 
+        /// What a program of Tests/Oracles prints of the answers that it got from a daemon.
+        static func answers<Answers: Decodable>(
+            to program: String,
+            of daemon: RunningDaemon,
+            _ options: String...
+        ) async throws -> Answers {
+            let endpoint = try #require(daemon.endpoints.gr00t)
+            let client = try RunningProgram(
+                [SourceTree.path("Tests/Oracles/\(program)"), "--endpoint", endpoint] + options,
+                executable: URL(filePath: try #require(python))
+            )
+            let ended = try await client.end()
+            try #require(ended.exitCode == 0, "\(ended)")
+            return try SourceTree.decode(Answers.self, from: Data(ended.output.utf8))
+        }
+
         struct Answers: Decodable {
             struct Modality: Decodable, Equatable {
                 var deltaIndices: [Int]
@@ -78,20 +94,18 @@ extension EndToEnd {
             let state = observations.map { $0.values["observation.state"] ?? [] }
             let environment = observations.map { $0.values["observation.environment_state"] ?? [] }
             let arrays = ["observation.state": [state], "observation.environment_state": [environment]]
-            let client = try RunningProgram(
-                [
-                    SourceTree.path("Tests/Oracles/gr00t_client.py"), "--endpoint",
-                    try #require(daemon.endpoints.gr00t), "--token", "a-token", "--robot", "arm1",
-                    "--noise-seed", "5", "--observation",
-                    String(decoding: try JSONEncoder().encode(arrays), as: UTF8.self),
-                ],
-                executable: URL(filePath: try #require(Self.python))
+            let answers: Answers = try await Self.answers(
+                to: "gr00t_client.py",
+                of: daemon,
+                "--token",
+                "a-token",
+                "--robot",
+                "arm1",
+                "--noise-seed",
+                "5",
+                "--observation",
+                String(decoding: try JSONEncoder().encode(arrays), as: UTF8.self)
             )
-            let ended = try await client.end()
-            try #require(ended.exitCode == 0, "\(ended)")
-            let decoder = JSONDecoder()
-            decoder.keyDecodingStrategy = .convertFromSnakeCase
-            let answers = try decoder.decode(Answers.self, from: Data(ended.output.utf8))
 
             let pong = ["status": "ok", "message": "Server is running"]
             #expect(answers.ping == pong)

@@ -19,22 +19,15 @@ extension EndToEnd {
 
         /// A connection on which `/healthz` was asked for.
         private func ask(port: UInt16) throws -> FileHandle {
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = port.bigEndian
-            address.sin_addr.s_addr = inet_addr("127.0.0.1")
-            let connected = withUnsafeBytes(of: &address) { bytes in
-                connect(
-                    descriptor,
-                    bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self),
-                    socklen_t(bytes.count)
-                )
-            }
-            try #require(connected == 0)
+            let handle = try connection(port: port)
             var patience = timeval(tv_sec: 20, tv_usec: 0)
-            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+            setsockopt(
+                handle.fileDescriptor,
+                SOL_SOCKET,
+                SO_RCVTIMEO,
+                &patience,
+                socklen_t(MemoryLayout<timeval>.size)
+            )
             try handle.write(contentsOf: Data("GET /healthz HTTP/1.1\r\n\r\n".utf8))
             return handle
         }

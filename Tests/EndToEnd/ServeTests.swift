@@ -258,23 +258,7 @@ extension EndToEnd {
         /// Writes bytes to a TCP port and hangs up.
         private func send(_ text: String, to endpoint: String) throws {
             let port = try #require(UInt16(endpoint.split(separator: ":").last ?? ""))
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            try #require(descriptor >= 0)
-            defer { close(descriptor) }
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = port.bigEndian
-            address.sin_addr.s_addr = inet_addr("127.0.0.1")
-            let connected = withUnsafeBytes(of: &address) { bytes in
-                connect(
-                    descriptor,
-                    bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self),
-                    socklen_t(bytes.count)
-                )
-            }
-            try #require(connected == 0)
-            let bytes = Array(text.utf8)
-            try #require(write(descriptor, bytes, bytes.count) == bytes.count)
+            try connection(port: port).write(contentsOf: Data(text.utf8))
         }
     }
 }

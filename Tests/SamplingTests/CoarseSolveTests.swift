@@ -196,14 +196,7 @@ import Testing
         let recorder = RecordingPredictor(try setup(.ddpm, steps: 100).model())
         let slow = SlowPredictor(base: recorder, millisecondsPerPair: 30)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 49)
-        var sample = [Float](repeating: .nan, count: sampler.sampleCount)
-        var span = sample.mutableSpan
-        let report = sampler.sample(
-            with: slow,
-            noise: noise.span,
-            deadline: .now + .milliseconds(25),
-            into: &span
-        )
+        let (sample, report) = sampler.sample(with: slow, noise: noise, deadline: .now + .milliseconds(25))
         #expect(report.quality == .coarse(steps: 1))
         #expect(recorder.batches.count == 1)
         #expect(sample.allSatisfy { abs($0) <= 1 })

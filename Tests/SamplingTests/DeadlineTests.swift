@@ -10,24 +10,7 @@ import Testing
     static let second = 1e9
 
     func setup(_ solver: Solver, steps: Int = 15) -> SamplerCase {
-        SamplerCase(solver: solver, numInferenceSteps: steps, predictionType: .epsilon, clipSampleRange: 1)
-    }
-
-    func sample(
-        _ sampler: Sampler,
-        with predictor: some NoisePredictor,
-        noise: [Float],
-        in time: Duration?
-    ) -> (sample: [Float], report: SamplingReport) {
-        var values = [Float](repeating: .nan, count: sampler.sampleCount)
-        var span = values.mutableSpan
-        let report = sampler.sample(
-            with: predictor,
-            noise: noise.span,
-            deadline: time.map { .now + $0 },
-            into: &span
-        )
-        return (values, report)
+        SamplerCase(solver: solver, numInferenceSteps: steps)
     }
 
     @Test(arguments: Solver.allCases, methods)
@@ -37,7 +20,7 @@ import Testing
         sampler.forwardTimes = ForwardTimes(nanoseconds: [1_000, 2_000, 3_000, 4_000])
         let recorder = RecordingPredictor(try setup.model())
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 40)
-        let (sample, report) = sample(sampler, with: recorder, noise: noise, in: .seconds(-1))
+        let (sample, report) = sampler.sample(with: recorder, noise: noise, deadline: .now - .seconds(1))
         #expect(report.quality == .coarse(steps: 1))
         #expect(report.parallelIterations == 1)
         #expect(report.modelEvaluations == 1)
@@ -51,9 +34,13 @@ import Testing
         let setup = setup(solver)
         let sampler = try setup.sampler(method)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 41)
-        let free = sample(sampler, with: try setup.model(), noise: noise, in: nil)
+        let free = sampler.sample(with: try setup.model(), noise: noise)
         sampler.forwardTimes = ForwardTimes(nanoseconds: [1_000, 2_000, 3_000, 4_000])
-        let timed = sample(sampler, with: try setup.model(), noise: noise, in: .seconds(100_000))
+        let timed = sampler.sample(
+            with: try setup.model(),
+            noise: noise,
+            deadline: .now + .seconds(100_000)
+        )
         #expect(timed.sample == free.sample)
         #expect(timed.report == free.report)
         #expect(sampler.forwardTimes?.slowdown != 1)
@@ -63,7 +50,11 @@ import Testing
         let setup = setup(.ddim)
         let sampler = try setup.sampler(.sequential)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 42)
-        let report = sample(sampler, with: try setup.model(), noise: noise, in: .seconds(-1)).report
+        let report = sampler.sample(
+            with: try setup.model(),
+            noise: noise,
+            deadline: .now - .seconds(1)
+        ).report
         #expect(report.quality == .exact)
         #expect(sampler.forwardTimes == nil)
     }
@@ -78,7 +69,7 @@ import Testing
             sampler.forwardTimes = ForwardTimes(nanoseconds: [1_000 * Self.second])
             let recorder = RecordingPredictor(try setup.model())
             let time = Duration.seconds(1_000 * steps + 900)
-            let (sample, report) = sample(sampler, with: recorder, noise: noise, in: time)
+            let (sample, report) = sampler.sample(with: recorder, noise: noise, deadline: .now + time)
             #expect(report.quality == .coarse(steps: steps))
             #expect(report.modelEvaluations == steps)
             let indices = recorder.batches.map { sampler.timesteps.firstIndex(of: $0[0]) ?? -1 }
@@ -99,7 +90,7 @@ import Testing
         sampler.forwardTimes = ForwardTimes(nanoseconds: [2e6, 4e6, 6e6, 8e6])
         let slow = SlowPredictor(base: try setup.model(), millisecondsPerPair: 2)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 44)
-        let (sample, report) = sample(sampler, with: slow, noise: noise, in: .milliseconds(50))
+        let (sample, report) = sampler.sample(with: slow, noise: noise, deadline: .now + .milliseconds(50))
         guard case .coarse(let steps) = report.quality else {
             Issue.record("\(report.quality)")
             return

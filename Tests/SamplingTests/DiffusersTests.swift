@@ -5,30 +5,48 @@ import Testing
 @Suite struct DiffusersTests {
     let fixture = SamplingFixture.shared
 
+    /// The sampler and the model of a case of the fixture.
+    private static func setup(
+        _ solver: String,
+        steps: Int,
+        predictionType: String,
+        clipSampleRange: Float?,
+        method: SamplerSettings.Method = .sequential,
+        schedule: NoiseSchedule
+    ) throws -> (Sampler, RecordingPredictor<BentGaussianModel>) {
+        let predictionType = try #require(PredictionType(rawValue: predictionType))
+        let sampler = try Sampler(
+            schedule: schedule,
+            predictionType: predictionType,
+            clipSampleRange: clipSampleRange,
+            settings: SamplerSettings(
+                solver: #require(Solver(rawValue: solver)),
+                numInferenceSteps: steps,
+                method: method
+            ),
+            sampleCount: SamplingFixture.sampleCount
+        )
+        let model = BentGaussianModel(schedule: schedule, predictionType: predictionType)
+        return (sampler, RecordingPredictor(model))
+    }
+
     @Test(arguments: SamplingFixture.shared.sequential)
     func sequentialEqualsDiffusers(_ expected: SamplingFixture.Sequential) throws {
         let schedule = try NoiseSchedule(
             numTrainTimesteps: expected.numTrainTimesteps,
             betaSchedule: #require(BetaSchedule(rawValue: expected.betaSchedule))
         )
-        let predictionType = try #require(PredictionType(rawValue: expected.predictionType))
-        let sampler = try Sampler(
-            schedule: schedule,
-            predictionType: predictionType,
+        let (sampler, predictor) = try Self.setup(
+            expected.solver,
+            steps: expected.numInferenceSteps,
+            predictionType: expected.predictionType,
             clipSampleRange: expected.clipSampleRange,
-            settings: SamplerSettings(
-                solver: #require(Solver(rawValue: expected.solver)),
-                numInferenceSteps: expected.numInferenceSteps
-            ),
-            sampleCount: SamplingFixture.sampleCount
+            schedule: schedule
         )
         if let timesteps = expected.timesteps {
             #expect(sampler.timesteps == timesteps)
         }
 
-        let predictor = RecordingPredictor(
-            BentGaussianModel(schedule: schedule, predictionType: predictionType)
-        )
         let (sample, report) = sampler.sample(
             with: predictor,
             noise: fixture.noise(numInferenceSteps: expected.numInferenceSteps)
@@ -55,20 +73,13 @@ import Testing
     @Test(arguments: SamplingFixture.shared.parallel)
     func paradigmsEqualsDiffusers(_ expected: SamplingFixture.Parallel) throws {
         let schedule = try NoiseSchedule(numTrainTimesteps: 100, betaSchedule: .squaredcosCapV2)
-        let predictionType = try #require(PredictionType(rawValue: expected.predictionType))
-        let sampler = try Sampler(
-            schedule: schedule,
-            predictionType: predictionType,
+        let (sampler, predictor) = try Self.setup(
+            expected.solver,
+            steps: expected.numInferenceSteps,
+            predictionType: expected.predictionType,
             clipSampleRange: expected.clipSampleRange,
-            settings: SamplerSettings(
-                solver: #require(Solver(rawValue: expected.solver)),
-                numInferenceSteps: expected.numInferenceSteps,
-                method: .paradigms(window: expected.window, tolerance: expected.tolerance)
-            ),
-            sampleCount: SamplingFixture.sampleCount
-        )
-        let predictor = RecordingPredictor(
-            BentGaussianModel(schedule: schedule, predictionType: predictionType)
+            method: .paradigms(window: expected.window, tolerance: expected.tolerance),
+            schedule: schedule
         )
         let (sample, report) = sampler.sample(
             with: predictor,

@@ -8,7 +8,7 @@ import Testing
     ]
 
     func setup(_ solver: Solver) -> SamplerCase {
-        SamplerCase(solver: solver, numInferenceSteps: 15, predictionType: .epsilon, clipSampleRange: 1)
+        SamplerCase(solver: solver)
     }
 
     /// A sampler that has seen a NaN ends, says so in the sample, and is as good as new afterwards.

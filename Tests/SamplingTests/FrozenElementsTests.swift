@@ -108,13 +108,10 @@ import Testing
         sampler.forwardTimes = ForwardTimes(nanoseconds: [1_000, 2_000, 3_000, 4_000])
         sampler.freeze(Self.known.span)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 24)
-        var values = [Float](repeating: .nan, count: sampler.sampleCount)
-        var span = values.mutableSpan
-        let report = sampler.sample(
+        let (values, report) = sampler.sample(
             with: try setup.model(),
-            noise: noise.span,
-            deadline: .now - .seconds(1),
-            into: &span
+            noise: noise,
+            deadline: .now - .seconds(1)
         )
         #expect(report.quality == .coarse(steps: 1))
         #expect(Array(values[..<3]) == Self.known)
@@ -125,12 +122,7 @@ import Testing
     /// conditional mean, 0.9 times the frozen value.
     @Test(arguments: [Float(-0.5), 0, 0.5])
     func theRestIsDrawnTowardsTheConditionalMean(_ value: Float) throws {
-        let setup = SamplerCase(
-            solver: .ddpm,
-            numInferenceSteps: 100,
-            predictionType: .epsilon,
-            clipSampleRange: nil
-        )
+        let setup = SamplerCase(solver: .ddpm, numInferenceSteps: 100, clipSampleRange: nil)
         let sampler = try setup.sampler(.sequential, sampleCount: 2)
         let model = CorrelatedPairModel(schedule: try setup.schedule(), deviation: 0.5, correlation: 0.9)
         var free: [Double] = []

@@ -5,12 +5,7 @@ import Testing
 @testable import Sampling
 
 @Suite(.timeLimit(.minutes(1))) struct InterimSampleTests {
-    let setup = SamplerCase(
-        solver: .ddim,
-        numInferenceSteps: 15,
-        predictionType: .epsilon,
-        clipSampleRange: 1
-    )
+    let setup = SamplerCase(solver: .ddim)
 
     @Test func theLastOfferIsClaimedOnce() {
         let interim = InterimSample(sampleCount: 2)
@@ -55,16 +50,9 @@ import Testing
         sampler.forwardTimes = ForwardTimes(nanoseconds: [1e12])
         let claims = ClaimingPredictor(model: try setup.model(), interim: sampler.interim, claimAt: 4)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 47)
-        var sample = [Float](repeating: .nan, count: sampler.sampleCount)
-        var span = sample.mutableSpan
         let known: [Float] = [0.5, -0.5]
         sampler.freeze(known.span)
-        let report = sampler.sample(
-            with: claims,
-            noise: noise.span,
-            deadline: .now + .seconds(5_900),
-            into: &span
-        )
+        let (sample, report) = sampler.sample(with: claims, noise: noise, deadline: .now + .seconds(5_900))
         #expect(report.quality == .coarse(steps: 5))
         let (claimed, claimedReport) = try #require(claims.claimed)
         #expect(claimedReport.quality == .coarse(steps: 4))
@@ -82,12 +70,10 @@ import Testing
         sampler.forwardTimes = ForwardTimes(nanoseconds: [1])
         let givesUp = GivingUpPredictor(model: try setup.model(), after: passes)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 48)
-        var sample = [Float](repeating: .nan, count: sampler.sampleCount)
-        var span = sample.mutableSpan
         let known: [Float] = [0.5, -0.5]
         sampler.freeze(known.span)
         let due = ContinuousClock.now + .seconds(1_000)
-        let report = sampler.sample(with: givesUp, noise: noise.span, deadline: due, into: &span)
+        let (sample, report) = sampler.sample(with: givesUp, noise: noise, deadline: due)
 
         let begun = givesUp.begun
         let done = begun.filter(\.isDone)

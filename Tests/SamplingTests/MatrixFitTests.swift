@@ -9,12 +9,7 @@ import Testing
 
     static let cases = Solver.allCases.flatMap { solver in
         PredictionType.allCases.map { predictionType in
-            SamplerCase(
-                solver: solver,
-                numInferenceSteps: 15,
-                predictionType: predictionType,
-                clipSampleRange: nil
-            )
+            SamplerCase(solver: solver, predictionType: predictionType, clipSampleRange: nil)
         }
     }
 
@@ -134,12 +129,7 @@ import Testing
     /// Where steps may be left out, gains do.
     @Test(arguments: [(1, true), (15, true), (23, true), (24, false), (100, false)])
     func stepsAreFewWhereNoneIsLeftOut(steps: Int, few: Bool) throws {
-        let setup = SamplerCase(
-            solver: .ddim,
-            numInferenceSteps: steps,
-            predictionType: .epsilon,
-            clipSampleRange: nil
-        )
+        let setup = SamplerCase(solver: .ddim, numInferenceSteps: steps, clipSampleRange: nil)
         #expect(try sampler(setup, .sequential).hasFewSteps == few)
     }
 }

@@ -53,12 +53,7 @@ import Testing
 
     /// What a network's rounding does to x_0 is no error of the gains, however small the displacement.
     @Test func roundingIsNoError() throws {
-        let setup = SamplerCase(
-            solver: .ddpm,
-            numInferenceSteps: 100,
-            predictionType: .epsilon,
-            clipSampleRange: nil
-        )
+        let setup = SamplerCase(solver: .ddpm, numInferenceSteps: 100, clipSampleRange: nil)
         let sampler = try setup.sampler(.quasiNewton(window: 8, tolerance: 0.01))
         let exact = sampler.calibrate(with: try setup.model())
         let rounded = sampler.calibrate(with: RoundingModel(model: try setup.model()))
@@ -164,12 +159,7 @@ import Testing
 
     /// An output that does not depend on the sample: nothing to follow, and no division by nothing.
     @Test func aModelWithoutGainHasNone() throws {
-        let setup = SamplerCase(
-            solver: .ddim,
-            numInferenceSteps: 15,
-            predictionType: .sample,
-            clipSampleRange: 1
-        )
+        let setup = SamplerCase(solver: .ddim, predictionType: .sample)
         let found = try setup.sampler(.quasiNewton(window: 4, tolerance: 0)).calibrate(
             with: ConstantModel(value: 0.5)
         )

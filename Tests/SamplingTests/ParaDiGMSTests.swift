@@ -50,12 +50,7 @@ import Testing
     }
 
     @Test func windowIsAtMostTheNumberOfSteps() throws {
-        let setup = SamplerCase(
-            solver: .ddim,
-            numInferenceSteps: 15,
-            predictionType: .epsilon,
-            clipSampleRange: 1
-        )
+        let setup = SamplerCase(solver: .ddim)
         let parallel = try setup.sampler(.paradigms(window: 20, tolerance: 0.1))
         #expect(parallel.maximumBatch == 15)
         let noise = gaussianNoise(count: parallel.noiseCount, seed: 8)

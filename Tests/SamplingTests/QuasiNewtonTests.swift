@@ -36,12 +36,7 @@ import Testing
     /// A linearisation that is as wrong as can be costs passes, not correctness.
     @Test(arguments: Solver.allCases)
     func equalsSequentialWithAnyLinearization(_ solver: Solver) throws {
-        let setup = SamplerCase(
-            solver: solver,
-            numInferenceSteps: 15,
-            predictionType: .epsilon,
-            clipSampleRange: 1
-        )
+        let setup = SamplerCase(solver: solver)
         let sequential = try setup.sampler(.sequential)
         let noise = gaussianNoise(count: sequential.noiseCount, seed: 15)
         let expected = sequential.sample(with: try setup.model(), noise: noise).sample
@@ -200,12 +195,7 @@ import Testing
 
     /// A sample that starts over takes less than twice the passes of the sequential one.
     @Test func startsOverOnceAtMost() throws {
-        let setup = SamplerCase(
-            solver: .ddpm,
-            numInferenceSteps: 100,
-            predictionType: .epsilon,
-            clipSampleRange: 1
-        )
+        let setup = SamplerCase(solver: .ddpm, numInferenceSteps: 100)
         // Errors that are far too small make every change a surprise.
         let linearization = OutputLinearization(
             gains: [Float](repeating: 0, count: 100),
@@ -235,12 +225,7 @@ import Testing
     /// A guess of the result, right or wrong, is for one sample, and with tolerance 0 not even that one shows it.
     @Test(arguments: Solver.allCases)
     func aGuessIsWhereTheNextSampleStarts(_ solver: Solver) throws {
-        let setup = SamplerCase(
-            solver: solver,
-            numInferenceSteps: 15,
-            predictionType: .epsilon,
-            clipSampleRange: nil
-        )
+        let setup = SamplerCase(solver: solver, clipSampleRange: nil)
         let model = try setup.model()
         let sequential = try setup.sampler(.sequential)
         let noise = gaussianNoise(count: sequential.noiseCount, seed: 17)
@@ -277,12 +262,7 @@ import Testing
     }
 
     @Test func aGuessIsClippedLikeASample() throws {
-        let setup = SamplerCase(
-            solver: .ddim,
-            numInferenceSteps: 15,
-            predictionType: .epsilon,
-            clipSampleRange: 1
-        )
+        let setup = SamplerCase(solver: .ddim)
         let model = try setup.model()
         let sampler = try setup.sampler(.quasiNewton(window: 8, tolerance: 0.01))
         sampler.calibrate(with: model)
@@ -298,12 +278,7 @@ import Testing
     }
 
     @Test func windowIsEightUnlessGivenAndAtMostTheNumberOfSteps() throws {
-        let setup = SamplerCase(
-            solver: .ddim,
-            numInferenceSteps: 15,
-            predictionType: .epsilon,
-            clipSampleRange: 1
-        )
+        let setup = SamplerCase(solver: .ddim)
         #expect(try setup.sampler(.quasiNewton(window: nil, tolerance: 0)).maximumBatch == 8)
         #expect(try setup.sampler(.quasiNewton(window: 20, tolerance: 0)).maximumBatch == 15)
     }
@@ -346,12 +321,7 @@ private struct TwoModesComparison {
     private(set) var otherWays = 0
 
     init(solver: Solver, steps: Int, window: Int) throws {
-        let setup = SamplerCase(
-            solver: solver,
-            numInferenceSteps: steps,
-            predictionType: .epsilon,
-            clipSampleRange: 1
-        )
+        let setup = SamplerCase(solver: solver, numInferenceSteps: steps)
         let model = try setup.twoModes()
         let sequential = try setup.sampler(.sequential)
         let parallel = try setup.sampler(.quasiNewton(window: window, tolerance: Self.tolerance))

@@ -8,21 +8,28 @@ struct SamplerCase: Sendable, CustomTestStringConvertible {
     let predictionType: PredictionType
     let clipSampleRange: Float?
 
+    init(
+        solver: Solver,
+        numInferenceSteps: Int = 15,
+        predictionType: PredictionType = .epsilon,
+        clipSampleRange: Float? = 1
+    ) {
+        self.solver = solver
+        self.numInferenceSteps = numInferenceSteps
+        self.predictionType = predictionType
+        self.clipSampleRange = clipSampleRange
+    }
+
     var testDescription: String {
         "\(solver.rawValue) \(numInferenceSteps), \(predictionType.rawValue), clip \(clipSampleRange ?? .infinity)"
     }
 
     static let all =
-        [SamplerCase(solver: .ddpm, numInferenceSteps: 100, predictionType: .epsilon, clipSampleRange: 1)]
+        [SamplerCase(solver: .ddpm, numInferenceSteps: 100)]
         + Solver.allCases.flatMap { solver in
             PredictionType.allCases.flatMap { predictionType in
                 [Float?.none, 1].map { clip in
-                    SamplerCase(
-                        solver: solver,
-                        numInferenceSteps: 15,
-                        predictionType: predictionType,
-                        clipSampleRange: clip
-                    )
+                    SamplerCase(solver: solver, predictionType: predictionType, clipSampleRange: clip)
                 }
             }
         }

@@ -7,7 +7,7 @@ import Testing
     private let samples = 3
 
     private func setup(_ solver: Solver) -> SamplerCase {
-        SamplerCase(solver: solver, numInferenceSteps: 15, predictionType: .epsilon, clipSampleRange: 1)
+        SamplerCase(solver: solver)
     }
 
     private func sampler(_ setup: SamplerCase) throws -> Sampler {
@@ -21,24 +21,6 @@ import Testing
         )
     }
 
-    private func draw(
-        _ sampler: Sampler,
-        with predictor: some NoisePredictor,
-        noise: [Float],
-        samples: Int,
-        in time: Duration? = nil
-    ) -> (values: [Float], report: SamplingReport) {
-        var values = [Float](repeating: .nan, count: samples * sampler.sampleCount)
-        var span = values.mutableSpan
-        let report = sampler.sample(
-            with: predictor,
-            noise: noise.span,
-            deadline: time.map { .now + $0 },
-            into: &span
-        )
-        return (values, report)
-    }
-
     /// Sample i is, to the last bit, the one that is drawn alone under condition i.
     @Test(arguments: Solver.allCases, 1...3)
     func areTheOnesDrawnAlone(_ solver: Solver, _ count: Int) throws {
@@ -46,7 +28,7 @@ import Testing
         let together = try sampler(setup)
         let noise = (0..<count).map { gaussianNoise(count: together.noiseCount, seed: 60 + UInt64($0)) }
         let model = ConditionedModel(base: try setup.model())
-        let (values, report) = draw(together, with: model, noise: noise.flatMap { $0 }, samples: count)
+        let (values, report) = together.sample(with: model, noise: noise.flatMap { $0 }, samples: count)
         for index in 0..<count {
             let alone = try setup.sampler(.sequential).sample(
                 with: OneCondition(model: model, condition: index),
@@ -67,27 +49,24 @@ import Testing
         let model = ConditionedModel(base: try setup.model())
         // A pass over all of them takes as long as one over a sample alone.
         together.forwardTimes = ForwardTimes(nanoseconds: [1e12, 1e12, 1e12])
-        let (values, report) = draw(
-            together,
+        let (values, report) = together.sample(
             with: model,
             noise: noise.flatMap { $0 },
             samples: samples,
-            in: .seconds(seconds)
+            deadline: .now + .seconds(seconds)
         )
         #expect(report.quality == .coarse(steps: coarseSteps))
         #expect(report.modelEvaluations == coarseSteps, "for each of them")
         for index in 0..<samples {
             let sampler = try setup.sampler(.sequential)
             sampler.forwardTimes = ForwardTimes(nanoseconds: [1e12])
-            let alone = draw(
-                sampler,
+            let alone = sampler.sample(
                 with: OneCondition(model: model, condition: index),
                 noise: noise[index],
-                samples: 1,
-                in: .seconds(seconds)
+                deadline: .now + .seconds(seconds)
             )
             let first = index * together.sampleCount
-            #expect(Array(values[first..<first + together.sampleCount]) == alone.values, "sample \(index)")
+            #expect(Array(values[first..<first + together.sampleCount]) == alone.sample, "sample \(index)")
         }
     }
 
@@ -99,8 +78,12 @@ import Testing
         for (samples, steps) in [(1, 6), (2, 3), (3, 2)] {
             together.forwardTimes = ForwardTimes(nanoseconds: [1e12, 2e12, 3e12])
             let noise = gaussianNoise(count: samples * together.noiseCount, seed: 80)
-            let report = draw(together, with: model, noise: noise, samples: samples, in: .seconds(6_900))
-                .report
+            let report = together.sample(
+                with: model,
+                noise: noise,
+                samples: samples,
+                deadline: .now + .seconds(6_900)
+            ).report
             #expect(report.quality == .coarse(steps: steps), "\(samples) samples")
         }
     }

@@ -147,13 +147,16 @@ struct RoundingModel<Model: NoisePredictor & Copyable>: NoisePredictor {
 }
 
 extension Sampler {
-    /// Draws one sample as an array.
-    func sample(with predictor: some NoisePredictor, noise: [Float]) -> (
-        sample: [Float], report: SamplingReport
-    ) {
-        var values = [Float](repeating: .nan, count: sampleCount)
+    /// Draws samples as one array, by default one sample.
+    func sample(
+        with predictor: some NoisePredictor,
+        noise: [Float],
+        samples: Int = 1,
+        deadline: ContinuousClock.Instant? = nil
+    ) -> (sample: [Float], report: SamplingReport) {
+        var values = [Float](repeating: .nan, count: samples * sampleCount)
         var span = values.mutableSpan
-        let report = sample(with: predictor, noise: noise.span, into: &span)
+        let report = sample(with: predictor, noise: noise.span, deadline: deadline, into: &span)
         return (values, report)
     }
 }

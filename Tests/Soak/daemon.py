@@ -3,6 +3,7 @@
 import pathlib
 import signal
 import subprocess
+import threading
 import time
 
 import msgpack
@@ -77,6 +78,20 @@ class Daemon:
         finally:
             socket.close()
 
+    def publisher(self):
+        """A socket that publishes observations to it."""
+        socket = self.context.socket(zmq.PUB)
+        socket.connect(f"tcp://127.0.0.1:{self.ports[0]}")
+        return socket
+
+    def subscriber(self, *topics):
+        """A socket that gets what it publishes under topics that begin like this."""
+        socket = self.context.socket(zmq.SUB)
+        socket.connect(f"tcp://127.0.0.1:{self.ports[1]}")
+        for topic in topics:
+            socket.subscribe(topic)
+        return socket
+
     def memory(self):
         """Resident memory that is the process's own, in bytes: what a file backs does not count."""
         with open(f"/proc/{self.process.pid}/status") as status:
@@ -100,6 +115,21 @@ class Daemon:
         if self.process.returncode != 0:
             raise Failed(f"the daemon ended with {self.process.returncode}")
         return output
+
+
+class Client:
+    """Publishes in one thread and listens in another, from `begin` to `end`: `publish` and `listen` of a class made from this."""
+
+    def begin(self):
+        self.ending = threading.Event()
+        self.threads = [threading.Thread(target=self.publish), threading.Thread(target=self.listen)]
+        for thread in self.threads:
+            thread.start()
+
+    def end(self):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join()
 
 
 def free_ports(count):

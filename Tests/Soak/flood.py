@@ -30,11 +30,11 @@ import msgpack
 import zmq
 
 import report
-from daemon import ROBOT_FILE, STOPPABLE_FILE, Daemon, Failed, free_ports, observation
+from daemon import ROBOT_FILE, STOPPABLE_FILE, Client, Daemon, Failed, free_ports, observation
 from robots import missed
 
 
-class Robots:
+class Robots(Client):
     """Robots that ask for a chunk with every observation, and what became of each."""
 
     def __init__(self, daemon, count, hz):
@@ -45,15 +45,11 @@ class Robots:
         # Nanoseconds from an observation made to its chunk read, by robot and sequence number.
         self.latencies = {}
         self.ticks = {name: [] for name in self.names}
-        self.ending = threading.Event()
         self.published = threading.Event()
-        self.threads = [threading.Thread(target=self.publish), threading.Thread(target=self.listen)]
-        for thread in self.threads:
-            thread.start()
+        self.begin()
 
     def publish(self):
-        socket = self.daemon.context.socket(zmq.PUB)
-        socket.connect(f"tcp://127.0.0.1:{self.daemon.ports[0]}")
+        socket = self.daemon.publisher()
         time.sleep(0.5)
         due = time.monotonic()
         for sequence in itertools.count():
@@ -69,15 +65,12 @@ class Robots:
         self.published.set()
 
     def listen(self):
-        socket = self.daemon.context.socket(zmq.SUB)
-        socket.connect(f"tcp://127.0.0.1:{self.daemon.ports[1]}")
-        for topic in ("chunk.robot", "command.robot"):
-            socket.subscribe(topic)
+        socket = self.daemon.subscriber("chunk.robot", "command.robot")
         # Until nothing has come for a while after the last observation.
         while socket.poll(200) or not self.published.is_set():
             if not socket.poll(0):
                 continue
-            topic, payload = socket.recv_multipart()
+            _, payload = socket.recv_multipart()
             read_ns = time.monotonic_ns()
             message = msgpack.unpackb(payload, strict_map_key=False)
             name = message["robot"]
@@ -90,11 +83,6 @@ class Robots:
             if self.published.is_set() and len(self.latencies) == self.sent:
                 break
         socket.close(0)
-
-    def end(self):
-        self.ending.set()
-        for thread in self.threads:
-            thread.join()
 
     def figures(self, budget_ms):
         latencies = sorted(nanoseconds / 1e6 for nanoseconds in self.latencies.values())

@@ -13,32 +13,28 @@ import random
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
 import msgpack
 import zmq
 
 import report
-from daemon import ROBOT_FILE, Daemon, Failed, free_ports, observation
+from daemon import ROBOT_FILE, Client, Daemon, Failed, free_ports, observation
 
 # The robot that somebody stops.
 STOPPED = "stopped"
 
 
-class Robots:
+class Robots(Client):
     """Robots that publish for as long as they live, whether a daemon is there or not."""
 
     def __init__(self, daemon, count, hz):
         self.daemon = daemon
         self.names = [f"robot{index}" for index in range(count)]
         self.hz = hz
-        self.ending = threading.Event()
         # When each got its last command.
         self.heard = {}
-        self.threads = [threading.Thread(target=self.publish), threading.Thread(target=self.listen)]
-        for thread in self.threads:
-            thread.start()
+        self.begin()
 
     def socket(self, kind, port):
         socket = self.daemon.context.socket(kind)
@@ -97,11 +93,6 @@ class Robots:
     def check_stopped(self):
         if self.heard[STOPPED] > self.stopped:
             raise Failed("the robot that was stopped got a command")
-
-    def end(self):
-        self.ending.set()
-        for thread in self.threads:
-            thread.join()
 
 
 def main(outcome):

@@ -16,14 +16,12 @@ import random
 import signal
 import struct
 import tempfile
-import threading
 import time
 
 import msgpack
-import zmq
 
 import report
-from daemon import Daemon, free_ports, observation
+from daemon import Client, Daemon, free_ports, observation
 
 VELOCITY, ACCELERATION, COMMAND_HZ = 300, 2000, 50
 ROBOT_FILE = f"""
@@ -37,20 +35,16 @@ actions:
 LONGEST_GAP = 3 / COMMAND_HZ
 
 
-class Robot:
+class Robot(Client):
     """A robot that observes at a rate, and keeps every command that it gets."""
 
     def __init__(self, daemon, name, hz, jitter):
         self.daemon, self.name, self.hz, self.jitter = daemon, name, hz, jitter
         self.commands, self.warnings, self.state = [], set(), None
-        self.ending = threading.Event()
-        self.threads = [threading.Thread(target=self.publish), threading.Thread(target=self.listen)]
-        for thread in self.threads:
-            thread.start()
+        self.begin()
 
     def publish(self):
-        socket = self.daemon.context.socket(zmq.PUB)
-        socket.connect(f"tcp://127.0.0.1:{self.daemon.ports[0]}")
+        socket = self.daemon.publisher()
         time.sleep(0.3)
         generator, due = random.Random(self.name), time.monotonic()
         for sequence in itertools.count():
@@ -65,10 +59,7 @@ class Robot:
         socket.close(100)
 
     def listen(self):
-        socket = self.daemon.context.socket(zmq.SUB)
-        socket.connect(f"tcp://127.0.0.1:{self.daemon.ports[1]}")
-        socket.subscribe(f"command.{self.name}")
-        socket.subscribe("status")
+        socket = self.daemon.subscriber(f"command.{self.name}", "status")
         while not self.ending.is_set():
             if not socket.poll(50):
                 continue
@@ -81,11 +72,6 @@ class Robot:
                 action = struct.unpack("<2f", message["action"][b"data"])
                 self.commands.append((message["time_ns"], message["published_ns"], action, message["state"]))
         socket.close(0)
-
-    def end(self):
-        self.ending.set()
-        for thread in self.threads:
-            thread.join()
 
 
 def extremes(commands):

@@ -14,7 +14,6 @@ import threading
 import time
 
 import msgpack
-import zmq
 
 import report
 from daemon import ROBOT_FILE, ROOT, Daemon, free_ports, observation
@@ -24,8 +23,7 @@ def publish(daemon, names, hz, ending):
     """Publishes what each robot sees, one robot after the other, spread over the period."""
     sockets = {}
     for name in names:
-        sockets[name] = daemon.context.socket(zmq.PUB)
-        sockets[name].connect(f"tcp://127.0.0.1:{daemon.ports[0]}")
+        sockets[name] = daemon.publisher()
     time.sleep(0.5)
     sequence = 0
     due = time.monotonic()
@@ -42,10 +40,7 @@ def publish(daemon, names, hz, ending):
 
 def listen(daemon, counts, ticks, ending):
     """Counts commands and chunks, and looks at every command."""
-    socket = daemon.context.socket(zmq.SUB)
-    socket.connect(f"tcp://127.0.0.1:{daemon.ports[1]}")
-    for topic in (b"command.", b"chunk."):
-        socket.subscribe(topic)
+    socket = daemon.subscriber("command.", "chunk.")
     while not ending.is_set():
         if not socket.poll(100):
             continue
