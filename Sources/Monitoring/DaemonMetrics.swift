@@ -70,7 +70,7 @@ enum DaemonMetrics {
             ("late_chunks", "Chunks ready later than the budget allows.", statistics.lateChunks),
             ("unrecorded_messages", "Messages lost to the recording.", statistics.unrecordedMessages),
             ("lost_log_lines", "Lines lost to the log.", statistics.lostLogLines),
-            ("coarse_chunks", "Chunks finished in long steps to be in time.", statistics.coarseChunks),
+            ("coarse_chunks", "Chunks finished in coarse steps to be in time.", statistics.coarseChunks),
             ("commands", "Commands published.", statistics.commands),
             (
                 "limit_violations", "Commands and chunks changed or held back to keep a robot's limits.",

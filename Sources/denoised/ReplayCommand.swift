@@ -146,7 +146,7 @@ struct ReplayCommand: ParsableCommand {
     }
 
     private static let words = [
-        "coarse": "finished in long steps to keep a budget",
+        "coarse": "finished in coarse steps to keep a budget",
         "no_observation": "the observation is not in the recording",
         "gap": "messages before it are missing",
         "warm_start": "started from a chunk that is not comparable",

@@ -5,7 +5,7 @@ import Sampling
 /// over several samples takes little longer than over one.
 ///
 /// All take the solver's steps one after the other, so a chunk is the sequential sampler's, or, if time is short, finished
-/// in as many long steps as there is time for. One thread at a time may use it, and not while another uses its network.
+/// in as many coarse steps as there is time for. One thread at a time may use it, and not while another uses its network.
 public final class GroupSampler {
     /// The most chunks that are sampled together, at least 2.
     public let maximumSize: Int

@@ -4,7 +4,7 @@ public enum SamplingQuality: Hashable, Sendable {
     case exact
     /// The sequential sample within the tolerance asked for.
     case converged
-    /// A sample of its own, finished in so many long steps because there was no time for more.
+    /// A sample of its own, finished in so many coarse steps because there was no time for more.
     case coarse(steps: Int)
 }
 
