@@ -72,6 +72,7 @@ let package = Package(
         .systemLibrary(name: "CMessagePack", providers: [.apt(["libmsgpack-dev"])]),
 
         // Small and independent.
+        module("Clocks", settings: computing),
         module("NumPyRandom", settings: computing),
         module("Files"),
         module("ForeignText"),
@@ -83,13 +84,13 @@ let package = Package(
 
         // The network and its samplers.
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
-        module("Compute", ["CKernels", "CLinux", "COpenBLAS"], settings: computing),
-        module("Networks", ["Compute"], settings: computing),
+        module("Compute", ["Clocks", "CKernels", "CLinux", "COpenBLAS"], settings: computing),
+        module("Networks", ["Clocks", "Compute"], settings: computing),
         module("BenchmarkNetworks", ["Compute", "Networks", "NumPyRandom"], settings: computing),
-        module("Sampling", ["NumPyRandom"], settings: computing),
+        module("Sampling", ["Clocks", "NumPyRandom"], settings: computing),
         module(
             "Policy",
-            ["Compute", "Files", "Networks", "Safetensors", "Sampling", "StrictJSON"],
+            ["Clocks", "Compute", "Files", "Networks", "Safetensors", "Sampling", "StrictJSON"],
             settings: computing
         ),
         module(
@@ -100,31 +101,32 @@ let package = Package(
 
         // Robots, and how they move.
         module("Robotics"),
-        module("Limits", ["Robotics"], settings: computing),
+        module("Limits", ["Clocks", "Robotics"], settings: computing),
         module("RobotDescription", ["Files", "ForeignText", "Limits", yams], settings: computing),
         module("Motion", ["Robotics"], settings: computing),
-        module("Piloting", ["Limits", "Motion", "RobotDescription", "Robotics", "StrictJSON"]),
+        module("Piloting", ["Clocks", "Limits", "Motion", "RobotDescription", "Robotics", "StrictJSON"]),
 
         // What is said, and how it gets there.
         module("Wire", ["CMessagePack", "ForeignText", "Robotics"]),
-        module("Transport", ["CLinux", "CZeroMQ", "Files", "ForeignText", "Robotics", "Wire"]),
+        module("Transport", ["Clocks", "CLinux", "CZeroMQ", "Files", "ForeignText", "Robotics", "Wire"]),
         module("Gr00t", ["ForeignText", "Robotics", "Wire"]),
 
         // The daemon.
         module(
             "Planning",
-            ["CLinux", "Compute", "ForeignText", "Policy", "Robotics", "Sampling", "Tuning"]
+            ["Clocks", "CLinux", "Compute", "ForeignText", "Policy", "Robotics", "Sampling", "Tuning"]
         ),
         module(
             "Recording",
             [
-                "CLinux", "ForeignText", "MCAP", "Planning", "Robotics", "StrictJSON", "Wire", logging,
+                "CLinux", "Clocks", "ForeignText", "MCAP", "Planning", "Robotics", "StrictJSON", "Wire",
+                logging,
             ]
         ),
         module(
             "Daemon",
             [
-                "CLinux", "ForeignText", "Gr00t", "Motion", "Piloting", "Planning", "Recording",
+                "CLinux", "Clocks", "ForeignText", "Gr00t", "Motion", "Piloting", "Planning", "Recording",
                 "RobotDescription", "Robotics", "Transport", "Wire", logging, histogram,
             ]
         ),
@@ -138,34 +140,36 @@ let package = Package(
         module(
             "Benchmarking",
             [
-                "Compute", "Daemon", "Networks", "NumPyRandom", "Planning", "Policy", "PushT", "Robotics",
-                "Sampling", "Transport", "Tuning",
+                "Clocks", "Compute", "Daemon", "Networks", "NumPyRandom", "Planning", "Policy", "PushT",
+                "Robotics", "Sampling", "Transport", "Tuning",
             ]
         ),
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Benchmarking", "BenchmarkNetworks", "CLinux", "Compute", "Daemon", "Drawing", "Files",
-                "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks", "Piloting",
-                "Planning", "Policy", "PushT", "Recording", "RobotDescription", "Robotics", "Safetensors",
-                "Sampling", "StrictJSON", "Transport", "Tuning", "Wire", argumentParser, logging,
+                "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Daemon", "Drawing",
+                "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks",
+                "Piloting", "Planning", "Policy", "PushT", "Recording", "RobotDescription", "Robotics",
+                "Safetensors", "Sampling", "StrictJSON", "Transport", "Tuning", "Wire", argumentParser,
+                logging,
             ],
             swiftSettings: settings
         ),
 
         .target(name: "TestRandom", path: "Tests/TestRandom", swiftSettings: settings),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        tests("Clocks", ["Clocks"]),
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
         tests("Files", ["Files"]),
         tests("Logs", ["Logs", logging]),
         tests("Safetensors", ["Safetensors", "TestRandom"], resources: [.copy("Fixtures")]),
-        tests("Compute", ["CKernels", "Compute"]),
+        tests("Compute", ["CKernels", "Clocks", "Compute"]),
         tests(
             "Networks",
-            ["BenchmarkNetworks", "CKernels", "Compute", "Networks", "NumPyRandom"],
+            ["BenchmarkNetworks", "CKernels", "Clocks", "Compute", "Networks", "NumPyRandom"],
             resources: [.copy("Resources")]
         ),
-        tests("Sampling", ["Sampling"], resources: [.copy("Resources")]),
+        tests("Sampling", ["Clocks", "Sampling"], resources: [.copy("Resources")]),
         .target(
             name: "PolicyFixtures",
             dependencies: ["Policy", "Safetensors"],
@@ -174,24 +178,30 @@ let package = Package(
         ),
         tests(
             "Policy",
-            ["Compute", "Networks", "Policy", "PolicyFixtures", "Safetensors", "Sampling", "Tuning"],
+            [
+                "Clocks", "Compute", "Networks", "Policy", "PolicyFixtures", "Safetensors", "Sampling",
+                "Tuning",
+            ],
             resources: [.copy("Fixtures")]
         ),
-        tests("Tuning", ["Compute", "Policy", "PolicyFixtures", "Safetensors", "Sampling", "Tuning"]),
+        tests(
+            "Tuning",
+            ["Clocks", "Compute", "Policy", "PolicyFixtures", "Safetensors", "Sampling", "Tuning"]
+        ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-        tests("Allocation", ["CAllocationCounter", "Compute", "Policy", "Sampling", "Tuning"]),
+        tests("Allocation", ["Clocks", "CAllocationCounter", "Compute", "Policy", "Sampling", "Tuning"]),
         tests("Wire", ["Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("Transport", ["Robotics", "TestSupport", "Transport", "Wire"], resources: [.copy("Fixtures")]),
         tests("Gr00t", ["Gr00t", "Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("MCAP", ["MCAP", "StrictJSON"], resources: [.copy("Resources")]),
         tests("StrictJSON", ["StrictJSON"]),
-        tests("Limits", ["Limits", "Robotics", "TestRandom"], resources: [.copy("Resources")]),
+        tests("Limits", ["Clocks", "Limits", "Robotics", "TestRandom"], resources: [.copy("Resources")]),
         tests("RobotDescription", ["Limits", "RobotDescription", "TestRandom"]),
         tests(
             "Daemon",
             [
-                "Compute", "Daemon", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning", "Policy",
-                "Recording", "RobotDescription", "Robotics", "Sampling", "StrictJSON", "TestRandom",
+                "Clocks", "Compute", "Daemon", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning",
+                "Policy", "Recording", "RobotDescription", "Robotics", "Sampling", "StrictJSON", "TestRandom",
                 "TestSupport", "Transport", "Tuning", "Wire",
             ]
         ),

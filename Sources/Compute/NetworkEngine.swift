@@ -1,3 +1,5 @@
+import Clocks
+
 /// A network's layers with their weights and all memory, on the packed kernels or on BLAS.
 ///
 /// Numbers come and go as spans; the pointers into the engines' memory stay in this module. A forward pass allocates nothing,
@@ -61,7 +63,7 @@ package final class NetworkEngine {
         _ samples: Span<Float>,
         batch: Int,
         film: borrowing FiLMConditioning,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         let (numbers, stride) = (film.numbers, film.count)

@@ -1,4 +1,5 @@
 import CKernels
+import Clocks
 
 /// The network on the packed kernels: a list of stages, worked through by a team of threads.
 ///
@@ -78,7 +79,7 @@ final class PackedNetwork: @unchecked Sendable {
         batch: Int,
         film: UnsafePointer<Float>,
         filmStride: Int,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: UnsafeMutablePointer<Float>
     ) -> Bool {
         job = Job(batch: batch, film: film, filmStride: filmStride)

@@ -1,4 +1,5 @@
 import CKernels
+import Clocks
 
 /// What this machine can do at most, measured: the two limits that a forward pass runs against.
 public struct Roofline: Sendable, Hashable {
@@ -83,9 +84,11 @@ private final class Meter: @unchecked Sendable {
     func best(of runs: Int, _ work: Work) -> Double {
         self.work = work
         return (0..<runs).map { _ in
-            let elapsed = ContinuousClock().measure { team?.run() }
+            let begun = MonotonicTime.now()
+            team?.run()
+            let elapsed = MonotonicTime.now().nanoseconds(since: begun)
             let amount = (0..<threads).reduce(0) { $0 + amounts.pointer[$1 * 8] }
-            return amount / (elapsed / .nanoseconds(1))
+            return amount / Double(elapsed)
         }.max() ?? 0
     }
 

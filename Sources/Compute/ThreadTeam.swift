@@ -1,5 +1,6 @@
 import CKernels
 import CLinux
+import Clocks
 import Foundation
 import Glibc
 import Synchronization
@@ -40,10 +41,9 @@ final class ThreadTeam: @unchecked Sendable {
     private let isEnding = Atomic<Bool>(false)
     /// The present pass has been given up.
     private let isGivenUp = Atomic<Bool>(false)
-    /// When to give up the present pass, in nanoseconds from `origin`. `Int.max` if there is no deadline or the overrun was
-    /// already reported.
-    private let dueNs = Atomic<Int>(.max)
-    private let origin = ContinuousClock.now
+    /// When to give up the present pass, in nanoseconds of the monotonic clock. `Int64.max` if there is no deadline or the
+    /// overrun was already reported.
+    private let dueNs = Atomic<Int64>(.max)
     /// Called at most once in a pass, by a waiting thread, when the deadline passes while another thread has a part. Plain
     /// storage: it is written before the pass starts, and the release store of the pass counter publishes it.
     var heldUp: (@Sendable () -> Void)?
@@ -111,18 +111,18 @@ final class ThreadTeam: @unchecked Sendable {
     /// - Parameter instant: when to give it up; nil: it takes the time it takes.
     /// - Returns: whether all the work was done.
     @discardableResult
-    func run(until instant: ContinuousClock.Instant? = nil) -> Bool {
+    func run(until instant: MonotonicTime? = nil) -> Bool {
         let current = pass.load(ordering: .relaxed)
         isGivenUp.store(false, ordering: .relaxed)
-        dueNs.store(instant.map(nanoseconds) ?? .max, ordering: .relaxed)
+        dueNs.store(instant?.nanoseconds ?? .max, ordering: .relaxed)
         if count > 1 { announce() } else { pass.store(current + 1, ordering: .relaxed) }
         runStages(pass: current, as: 0, until: instant)
         return !isGivenUp.load(ordering: .relaxed)
     }
 
-    private func runStages(pass: Int, as thread: Int, until instant: ContinuousClock.Instant? = nil) {
+    private func runStages(pass: Int, as thread: Int, until instant: MonotonicTime? = nil) {
         for stage in 0..<stageCount {
-            if let instant, .now >= instant { isGivenUp.store(true, ordering: .relaxed) }
+            if let instant, .now() >= instant { isGivenUp.store(true, ordering: .relaxed) }
             let number = pass * stageCount + stage
             for offset in 0..<count {
                 let part = (thread + offset) % count
@@ -144,13 +144,9 @@ final class ThreadTeam: @unchecked Sendable {
         }
     }
 
-    private func nanoseconds(at instant: ContinuousClock.Instant) -> Int {
-        Int((instant - origin) / .nanoseconds(1))
-    }
-
     private func reportIfHeldUp() {
         let due = dueNs.load(ordering: .relaxed)
-        guard due != .max, nanoseconds(at: .now) >= due,
+        guard due != .max, MonotonicTime.now().nanoseconds >= due,
             dueNs.compareExchange(expected: due, desired: .max, ordering: .relaxed).exchanged
         else { return }
         heldUp?()

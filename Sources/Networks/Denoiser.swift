@@ -1,3 +1,4 @@
+import Clocks
 import Compute
 
 /// A network that predicts what to take out of noisy samples, given a timestep and a condition.
@@ -51,7 +52,7 @@ public protocol Denoiser: AnyObject {
         samples: Span<Float>,
         timesteps: Span<Int>,
         conditions: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool
 

@@ -1,3 +1,4 @@
+import Clocks
 import Compute
 
 /// A conditional 1D temporal UNet.
@@ -109,7 +110,7 @@ public final class UNet1D: Denoiser {
         samples: Span<Float>,
         timesteps batchTimesteps: Span<Int>,
         conditions: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         let batch = batchTimesteps.count

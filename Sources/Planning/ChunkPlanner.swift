@@ -1,3 +1,4 @@
+import Clocks
 import Policy
 import Robotics
 
@@ -93,8 +94,8 @@ public struct PlanningRequest: Sendable {
     /// [k, actionDim] in the robot's units: the chunk begins with them. Empty if nothing is known; k is at most `horizon`
     /// - `nObsSteps` + 1.
     public var frozen: [Float]
-    /// When the chunk must be there, by `Clock.monotonicNs()`; nil if it takes the time it takes.
-    public var deadlineNs: UInt64?
+    /// When the chunk must be there; nil if it takes the time it takes.
+    public var deadline: MonotonicTime?
 
     /// A request.
     public init(
@@ -104,7 +105,7 @@ public struct PlanningRequest: Sendable {
         history: ObservationHistory,
         noiseSeed: UInt64,
         frozen: [Float] = [],
-        deadlineNs: UInt64? = nil
+        deadline: MonotonicTime? = nil
     ) {
         self.robot = robot
         self.episode = episode
@@ -112,7 +113,7 @@ public struct PlanningRequest: Sendable {
         self.history = history
         self.noiseSeed = noiseSeed
         self.frozen = frozen
-        self.deadlineNs = deadlineNs
+        self.deadline = deadline
     }
 }
 

@@ -1,4 +1,5 @@
 import CLinux
+import Clocks
 import Foundation
 import Policy
 import Robotics
@@ -135,10 +136,12 @@ extension PlanningRequest {
             history: job.history,
             noiseSeed: job.noiseSeed,
             frozen: job.frozen,
-            deadlineNs: budgetNs.map { budgetNs in
+            deadline: budgetNs.map { budgetNs in
                 let dueNs = job.receivedNs + budgetNs - min(budgetNs, Self.deliveryNs)
-                guard dueNs > startedNs else { return dueNs }
-                return startedNs + (dueNs - startedNs) / UInt64(1 + job.groupsWaiting)
+                guard dueNs > startedNs else { return MonotonicTime(nanoseconds: dueNs) }
+                return MonotonicTime(
+                    nanoseconds: startedNs + (dueNs - startedNs) / UInt64(1 + job.groupsWaiting)
+                )
             }
         )
     }

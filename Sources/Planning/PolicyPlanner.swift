@@ -1,3 +1,4 @@
+import Clocks
 import Compute
 import Policy
 import Robotics
@@ -95,15 +96,15 @@ public struct PolicyPlanner: ChunkPlanner {
     /// What a chunk takes alone, in passes over one sample, each time next to such passes: the machine may be slower now than
     /// when the group's were measured. The median of a few times, of fewer if they take long.
     private func passesAlone(for history: ObservationHistory, of group: GroupSampler) -> Double {
-        let begin = ContinuousClock.now
+        let begin = MonotonicTime.now()
         var passes: [Double] = []
         repeat {
             let request = SamplingRequest(history: history, noise: .seed(UInt64(passes.count + 1)))
-            let start = ContinuousClock.now
+            let start = MonotonicTime.now()
             _ = try? diffusion.sample(request)
-            let elapsed = (ContinuousClock.now - start) / .nanoseconds(1)
+            let elapsed = Double(MonotonicTime.now().nanoseconds(since: start))
             passes.append(elapsed / group.passNanosecondsNow())
-        } while passes.count < 9 && ContinuousClock.now - begin < .milliseconds(500)
+        } while passes.count < 9 && MonotonicTime.now() - begin < .milliseconds(500)
         return passes.sorted()[passes.count / 2]
     }
 
@@ -144,10 +145,6 @@ public struct PolicyPlanner: ChunkPlanner {
     /// The largest difference in normalised units, in which the actions span 2.
     public func deviation(of actions: [Float], from reference: [Float]) -> Float {
         diffusion.deviation(of: actions, from: reference)
-    }
-
-    private static func instant(_ monotonicNs: UInt64) -> ContinuousClock.Instant {
-        .now + .nanoseconds(Int64(monotonicNs) - Int64(Clock.monotonicNs()))
     }
 }
 
@@ -192,7 +189,7 @@ extension PolicyPlanner {
         SamplingRequest(
             history: request.history,
             noise: .seed(request.noiseSeed),
-            deadline: request.deadlineNs.map(Self.instant),
+            deadline: request.deadline,
             frozen: request.frozen.isEmpty
                 ? nil : FrozenActions(request.frozen, firstRow: policy.nObsSteps - 1),
             guess: startsWarm ? guess(for: request) : nil

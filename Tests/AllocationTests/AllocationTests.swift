@@ -1,4 +1,5 @@
 import CAllocationCounter
+import Clocks
 import Dispatch
 import Foundation
 import Policy
@@ -73,11 +74,11 @@ private enum DeadlineKind {
     /// Time for a coarse step only.
     case past
 
-    var instant: ContinuousClock.Instant? {
+    var instant: MonotonicTime? {
         switch self {
         case .none: nil
-        case .distant: .now + .seconds(3600)
-        case .past: .now - .seconds(1)
+        case .distant: .now() + .seconds(3600)
+        case .past: .now() - .seconds(1)
         }
     }
 }
@@ -145,7 +146,7 @@ private func expectNoAllocationsOfBatches(kernel name: KernelName) throws {
             samples: samples.span,
             timesteps: timesteps.span,
             conditions: conditions.span,
-            until: .now + .seconds(3600),
+            until: .now() + .seconds(3600),
             into: &span
         )
         precondition(isDone, "nothing takes an hour")

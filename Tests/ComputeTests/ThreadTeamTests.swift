@@ -1,3 +1,4 @@
+import Clocks
 import Dispatch
 import Glibc
 import Synchronization
@@ -39,7 +40,7 @@ struct ThreadTeamTests {
             while stops.load(ordering: .relaxed) < stop {
                 let reports = stopped.reports.load(ordering: .relaxed)
                 let before = parts.load(ordering: .relaxed)
-                #expect(!team.run(until: .now + time), "what is left of the pass is given up")
+                #expect(!team.run(until: .now() + time), "what is left of the pass is given up")
                 let reported = stopped.reports.load(ordering: .relaxed) - reports
                 if stops.load(ordering: .relaxed) == stop {
                     #expect(reported == 1)
@@ -64,7 +65,7 @@ struct ThreadTeamTests {
         team.heldUp = { stopped.report() }
         for _ in 1...10 {
             #expect(team.run())
-            #expect(team.run(until: .now + .seconds(60)))
+            #expect(team.run(until: .now() + .seconds(60)))
         }
         #expect(stopped.reports.load(ordering: .relaxed) == 0)
         team.stop()

@@ -1,4 +1,5 @@
 import BenchmarkNetworks
+import Clocks
 import Foundation
 import NumPyRandom
 import Testing
@@ -284,7 +285,7 @@ struct UNet1DTests {
                 samples: samples.span,
                 timesteps: timesteps.span,
                 conditions: conditions.span,
-                until: .now + time,
+                until: .now() + time,
                 into: &span
             )
             #expect(batchIsDone == isDone)

@@ -1,3 +1,4 @@
+import Clocks
 import Compute
 import Networks
 import Testing
@@ -24,10 +25,10 @@ private final class SumDenoiser: Denoiser {
         samples: Span<Float>,
         timesteps: Span<Int>,
         conditions entries: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
-        if let instant, .now >= instant { return false }
+        if let instant, .now() >= instant { return false }
         for index in samples.indices {
             let entry = index / sampleCount
             outputs[index] = samples[index] + Float(timesteps[entry]) + conditions[entries[entry]]
@@ -88,7 +89,7 @@ struct DenoiserPredictorTests {
             let result = predictor.predict(
                 samples: samples.span,
                 timesteps: timesteps.span,
-                until: .now + .seconds(seconds),
+                until: .now() + .seconds(seconds),
                 into: &span
             )
             #expect(result == isDone)

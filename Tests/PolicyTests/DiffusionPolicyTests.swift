@@ -1,3 +1,4 @@
+import Clocks
 import PolicyFixtures
 import Testing
 import Tuning
@@ -26,7 +27,7 @@ struct DiffusionPolicyTests {
     /// A request for the history.
     private func request(
         _ seed: UInt64,
-        deadline: ContinuousClock.Instant? = nil,
+        deadline: MonotonicTime? = nil,
         frozen: FrozenActions? = nil,
         guess: SamplingRequest.Guess? = nil
     ) -> SamplingRequest {
@@ -234,7 +235,7 @@ struct DiffusionPolicyTests {
             threads: 1,
             keepsDeadlines: true
         )
-        let past = ContinuousClock.now - .seconds(1)
+        let past = MonotonicTime.now() - .seconds(1)
         let complete = try careless.sample(request(2))
         #expect(
             try careless.sample(request(2, deadline: past)).prediction == complete.prediction
@@ -245,7 +246,7 @@ struct DiffusionPolicyTests {
         #expect(coarse.prediction.allSatisfy { $0.isFinite })
         #expect(coarse.prediction != complete.prediction)
 
-        let unhurried = try punctual.sample(request(2, deadline: .now + .seconds(3600)))
+        let unhurried = try punctual.sample(request(2, deadline: .now() + .seconds(3600)))
         #expect(unhurried.prediction == complete.prediction)
         #expect(unhurried.report == complete.report)
         #expect(try punctual.sample(request(2)).prediction == complete.prediction)
@@ -304,7 +305,7 @@ struct DiffusionPolicyTests {
             histories.append(history)
         }
         let seeds = (0..<count).map { UInt64(40 + $0) }
-        func requests(deadline: ContinuousClock.Instant? = nil) -> [SamplingRequest] {
+        func requests(deadline: MonotonicTime? = nil) -> [SamplingRequest] {
             zip(histories, seeds).map { .init(history: $0, noise: .seed($1), deadline: deadline) }
         }
         let together = policy.sample(together: requests())
@@ -318,7 +319,7 @@ struct DiffusionPolicyTests {
             #expect(chunk.actions.count == expected.actions.count)
             #expect(chunk.report.quality == .exact)
         }
-        let hurried = policy.sample(together: requests(deadline: .now - .seconds(1)))
+        let hurried = policy.sample(together: requests(deadline: .now() - .seconds(1)))
         for chunk in hurried { #expect(try chunk.get().report.quality == .coarse(steps: 1)) }
         // A chunk alone is not disturbed by the group before it.
         let next = try alone.sample(SamplingRequest(history: histories[1], noise: .seed(9))).prediction

@@ -1,3 +1,4 @@
+import Clocks
 import Foundation
 import Testing
 
@@ -40,7 +41,7 @@ import Testing
         // A pass takes so long that nothing else counts.
         let deadline = count.map { count in
             Deadline(
-                due: .now + .seconds(1_000 * count + 900),
+                due: .now() + .seconds(1_000 * count + 900),
                 times: ForwardTimes(nanoseconds: [1_000 * 1e9])
             )
         }
@@ -196,7 +197,7 @@ import Testing
         let recorder = RecordingPredictor(try setup(.ddpm, steps: 100).model())
         let slow = SlowPredictor(base: recorder, millisecondsPerPair: 30)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 49)
-        let (sample, report) = sampler.sample(with: slow, noise: noise, deadline: .now + .milliseconds(25))
+        let (sample, report) = sampler.sample(with: slow, noise: noise, deadline: .now() + .milliseconds(25))
         #expect(report.quality == .coarse(steps: 1))
         #expect(recorder.batches.count == 1)
         #expect(sample.allSatisfy { abs($0) <= 1 })
@@ -207,7 +208,7 @@ import Testing
 private final class HastyPredictor<Base: NoisePredictor>: NoisePredictor {
     private let base: Base
     private let passes: Int
-    private(set) var instants: [ContinuousClock.Instant?] = []
+    private(set) var instants: [MonotonicTime?] = []
 
     init(base: Base, passes: Int) {
         self.base = base
@@ -221,7 +222,7 @@ private final class HastyPredictor<Base: NoisePredictor>: NoisePredictor {
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         instants.append(instant)

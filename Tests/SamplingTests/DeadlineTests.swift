@@ -1,3 +1,4 @@
+import Clocks
 import Foundation
 import Testing
 
@@ -20,7 +21,7 @@ import Testing
         sampler.forwardTimes = ForwardTimes(nanoseconds: [1_000, 2_000, 3_000, 4_000])
         let recorder = RecordingPredictor(try setup.model())
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 40)
-        let (sample, report) = sampler.sample(with: recorder, noise: noise, deadline: .now - .seconds(1))
+        let (sample, report) = sampler.sample(with: recorder, noise: noise, deadline: .now() - .seconds(1))
         #expect(report.quality == .coarse(steps: 1))
         #expect(report.parallelIterations == 1)
         #expect(report.modelEvaluations == 1)
@@ -39,7 +40,7 @@ import Testing
         let timed = sampler.sample(
             with: try setup.model(),
             noise: noise,
-            deadline: .now + .seconds(100_000)
+            deadline: .now() + .seconds(100_000)
         )
         #expect(timed.sample == free.sample)
         #expect(timed.report == free.report)
@@ -53,7 +54,7 @@ import Testing
         let report = sampler.sample(
             with: try setup.model(),
             noise: noise,
-            deadline: .now - .seconds(1)
+            deadline: .now() - .seconds(1)
         ).report
         #expect(report.quality == .exact)
         #expect(sampler.forwardTimes == nil)
@@ -69,7 +70,7 @@ import Testing
             sampler.forwardTimes = ForwardTimes(nanoseconds: [1_000 * Self.second])
             let recorder = RecordingPredictor(try setup.model())
             let time = Duration.seconds(1_000 * steps + 900)
-            let (sample, report) = sampler.sample(with: recorder, noise: noise, deadline: .now + time)
+            let (sample, report) = sampler.sample(with: recorder, noise: noise, deadline: .now() + time)
             #expect(report.quality == .coarse(steps: steps))
             #expect(report.modelEvaluations == steps)
             let indices = recorder.batches.map { sampler.timesteps.firstIndex(of: $0[0]) ?? -1 }
@@ -90,7 +91,7 @@ import Testing
         sampler.forwardTimes = ForwardTimes(nanoseconds: [2e6, 4e6, 6e6, 8e6])
         let slow = SlowPredictor(base: try setup.model(), millisecondsPerPair: 2)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 44)
-        let (sample, report) = sampler.sample(with: slow, noise: noise, deadline: .now + .milliseconds(50))
+        let (sample, report) = sampler.sample(with: slow, noise: noise, deadline: .now() + .milliseconds(50))
         guard case .coarse(let steps) = report.quality else {
             Issue.record("\(report.quality)")
             return
@@ -104,7 +105,7 @@ import Testing
     @Test func aPassIsBegunOnlyIfTheRestStillFits() {
         let times = ForwardTimes(nanoseconds: [1_000 * Self.second, 2_000 * Self.second])
         func deadline(in seconds: Int) -> Deadline {
-            Deadline(due: .now + .seconds(seconds), times: times)
+            Deadline(due: .now() + .seconds(seconds), times: times)
         }
         // One pass of 2,000 s, then 8 of 1,000 s, with reserves of 300 and 424 s.
         #expect(deadline(in: 10_400).forbids(batch: 2, step: 0, of: 100))
@@ -122,7 +123,7 @@ import Testing
     @Test func coarseStepsAreOneAtLeastAndTheLimitAtMost() {
         let times = ForwardTimes(nanoseconds: [1_000 * Self.second])
         func steps(in seconds: Int, limit: Int = 100) -> Int {
-            Deadline(due: .now + .seconds(seconds), times: times).coarseSteps(limit: limit)
+            Deadline(due: .now() + .seconds(seconds), times: times).coarseSteps(limit: limit)
         }
         #expect(steps(in: -10_000) == 1)
         #expect(steps(in: 500) == 1)
@@ -140,7 +141,7 @@ import Testing
         }
         #expect((4_700...4_900).contains(times.longestStall / Self.second))
         func steps(in seconds: Int) -> Int {
-            Deadline(due: .now + .seconds(seconds), times: times).coarseSteps(limit: 100)
+            Deadline(due: .now() + .seconds(seconds), times: times).coarseSteps(limit: 100)
         }
         #expect(steps(in: 20_300) == 15)
         // What has passed since tells between them.

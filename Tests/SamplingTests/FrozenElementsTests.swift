@@ -1,3 +1,4 @@
+import Clocks
 import Foundation
 import Sampling
 import Testing
@@ -111,7 +112,7 @@ import Testing
         let (values, report) = sampler.sample(
             with: try setup.model(),
             noise: noise,
-            deadline: .now - .seconds(1)
+            deadline: .now() - .seconds(1)
         )
         #expect(report.quality == .coarse(steps: 1))
         #expect(Array(values[..<3]) == Self.known)

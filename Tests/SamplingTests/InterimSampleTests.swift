@@ -1,3 +1,4 @@
+import Clocks
 import Foundation
 import Synchronization
 import Testing
@@ -52,7 +53,7 @@ import Testing
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 47)
         let known: [Float] = [0.5, -0.5]
         sampler.freeze(known.span)
-        let (sample, report) = sampler.sample(with: claims, noise: noise, deadline: .now + .seconds(5_900))
+        let (sample, report) = sampler.sample(with: claims, noise: noise, deadline: .now() + .seconds(5_900))
         #expect(report.quality == .coarse(steps: 5))
         let (claimed, claimedReport) = try #require(claims.claimed)
         #expect(claimedReport.quality == .coarse(steps: 4))
@@ -72,7 +73,7 @@ import Testing
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 48)
         let known: [Float] = [0.5, -0.5]
         sampler.freeze(known.span)
-        let due = ContinuousClock.now + .seconds(1_000)
+        let due = MonotonicTime.now() + .seconds(1_000)
         let (sample, report) = sampler.sample(with: givesUp, noise: noise, deadline: due)
 
         let begun = givesUp.begun
@@ -92,10 +93,10 @@ import Testing
     @Test func `claims are whole, whatever is offered`() {
         let interim = InterimSample(sampleCount: 64)
         let claims = Atomic<Int>(0)
-        let deadline = ContinuousClock.now + .seconds(40)
+        let deadline = MonotonicTime.now() + .seconds(40)
         let thread = Thread {
             var last: Float = 0
-            while claims.load(ordering: .relaxed) < 1000, ContinuousClock.now < deadline {
+            while claims.load(ordering: .relaxed) < 1000, MonotonicTime.now() < deadline {
                 guard let (sample, report) = interim.claim() else { continue }
                 let value = sample[0]
                 #expect(sample.allSatisfy { $0 == value })
@@ -108,7 +109,7 @@ import Testing
         thread.start()
         var sample = [Float](repeating: 0, count: 64)
         var offers = 0
-        while claims.load(ordering: .relaxed) < 1000, ContinuousClock.now < deadline {
+        while claims.load(ordering: .relaxed) < 1000, MonotonicTime.now() < deadline {
             interim.open(from: 5)
             for _ in 0..<5 {
                 offers += 1
@@ -153,7 +154,7 @@ private final class ClaimingPredictor<Model: NoisePredictor & Copyable>: NoisePr
 private final class GivingUpPredictor<Model: NoisePredictor & Copyable>: NoisePredictor {
     struct Pass {
         let batch: Int
-        let instant: ContinuousClock.Instant?
+        let instant: MonotonicTime?
         let isDone: Bool
     }
 
@@ -176,7 +177,7 @@ private final class GivingUpPredictor<Model: NoisePredictor & Copyable>: NoisePr
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         let isDone = log.withLock { log in

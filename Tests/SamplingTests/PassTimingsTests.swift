@@ -1,3 +1,4 @@
+import Clocks
 import Testing
 
 @testable import Sampling
@@ -61,7 +62,7 @@ import Testing
 
 /// A time that passes only as it is told.
 private final class SteppingClock {
-    private(set) var now = ContinuousClock.now
+    private(set) var now = MonotonicTime.now()
 
     func advance(nanoseconds: Int) { now += .nanoseconds(nanoseconds) }
 }

@@ -1,3 +1,4 @@
+import Clocks
 import Testing
 
 @testable import Sampling
@@ -53,7 +54,7 @@ import Testing
             with: model,
             noise: noise.flatMap { $0 },
             samples: samples,
-            deadline: .now + .seconds(seconds)
+            deadline: .now() + .seconds(seconds)
         )
         #expect(report.quality == .coarse(steps: coarseSteps))
         #expect(report.modelEvaluations == coarseSteps, "for each of them")
@@ -63,7 +64,7 @@ import Testing
             let alone = sampler.sample(
                 with: OneCondition(model: model, condition: index),
                 noise: noise[index],
-                deadline: .now + .seconds(seconds)
+                deadline: .now() + .seconds(seconds)
             )
             let first = index * together.sampleCount
             #expect(Array(values[first..<first + together.sampleCount]) == alone.sample, "sample \(index)")
@@ -82,7 +83,7 @@ import Testing
                 with: model,
                 noise: noise,
                 samples: samples,
-                deadline: .now + .seconds(6_900)
+                deadline: .now() + .seconds(6_900)
             ).report
             #expect(report.quality == .coarse(steps: steps), "\(samples) samples")
         }
@@ -128,7 +129,7 @@ private struct ConditionedModel: NoisePredictor {
         samples: Span<Float>,
         timesteps: Span<Int>,
         conditions: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         base.predict(samples: samples, timesteps: timesteps, into: &outputs)

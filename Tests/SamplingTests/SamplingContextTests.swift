@@ -1,3 +1,4 @@
+import Clocks
 import Testing
 
 @testable import Sampling
@@ -99,7 +100,7 @@ import Testing
     @Test func aPassIsGivenUpOnlyWithAFallback() {
         let interim = InterimSample(sampleCount: 2)
         let predictor = ScriptedPredictor(givesUp: true)
-        let due = ContinuousClock.Instant.now + .seconds(1_000)
+        let due = MonotonicTime.now() + .seconds(1_000)
         let deadline = Deadline(due: due, times: ForwardTimes(nanoseconds: [1e9, 1e9]))
         var context = context(predictor, interim: interim, deadline: deadline)
         var batch = batch
@@ -123,7 +124,7 @@ import Testing
 
     /// A pass that was given up earlier than it would have ended says nothing of its time.
     @Test func theDeadlineLearnsFromPasses() {
-        let due = ContinuousClock.Instant.now + .seconds(10_000_000)
+        let due = MonotonicTime.now() + .seconds(10_000_000)
         let times = ForwardTimes(nanoseconds: [1e12, 1e12])
         var context = context(
             ScriptedPredictor(givesUp: true),
@@ -142,7 +143,7 @@ import Testing
     @Test func aPassMayBeginIfACoarseFinishFitsAfterIt() {
         let times = ForwardTimes(nanoseconds: [1e12, 1e12])
         func permits(seconds: Int?) -> Bool {
-            let deadline = seconds.map { Deadline(due: .now + .seconds($0), times: times) }
+            let deadline = seconds.map { Deadline(due: .now() + .seconds($0), times: times) }
             return context(ScriptedPredictor(), deadline: deadline).permits(batch: 2, after: 0)
         }
         #expect(permits(seconds: nil))
@@ -158,7 +159,7 @@ private final class ScriptedPredictor: NoisePredictor {
     struct Pass {
         let timesteps: [Int]
         let conditions: [Int]
-        let instant: ContinuousClock.Instant?
+        let instant: MonotonicTime?
     }
 
     private(set) var passes: [Pass] = []
@@ -176,7 +177,7 @@ private final class ScriptedPredictor: NoisePredictor {
         samples: Span<Float>,
         timesteps: Span<Int>,
         conditions: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         passes.append(

@@ -1,3 +1,4 @@
+import Clocks
 import Foundation
 import Sampling
 
@@ -152,7 +153,7 @@ extension Sampler {
         with predictor: some NoisePredictor,
         noise: [Float],
         samples: Int = 1,
-        deadline: ContinuousClock.Instant? = nil
+        deadline: MonotonicTime? = nil
     ) -> (sample: [Float], report: SamplingReport) {
         var values = [Float](repeating: .nan, count: samples * sampleCount)
         var span = values.mutableSpan

@@ -1,3 +1,4 @@
+import Clocks
 import PolicyFixtures
 import Sampling
 import Testing
@@ -86,7 +87,7 @@ struct WindowTrialTests {
 
 /// Outputs a bent function of its samples, and says how long it took.
 private final class TimedModel: NoisePredictor {
-    private(set) var now = ContinuousClock.now
+    private(set) var now = MonotonicTime.now()
     private let passNanoseconds: (_ batch: Int, _ pass: Int) -> Int
     private var pass = 0
 

@@ -1,3 +1,4 @@
+import Clocks
 import Networks
 import Sampling
 
@@ -19,7 +20,7 @@ package struct DenoiserPredictor<Network: Denoiser>: NoisePredictor {
     package func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         let batch = timesteps.count
@@ -37,7 +38,7 @@ package struct DenoiserPredictor<Network: Denoiser>: NoisePredictor {
         samples: Span<Float>,
         timesteps: Span<Int>,
         conditions: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         network.predict(

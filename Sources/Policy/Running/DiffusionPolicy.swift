@@ -1,3 +1,4 @@
+import Clocks
 import Compute
 import Networks
 import Sampling
@@ -104,10 +105,10 @@ public final class DiffusionPolicy {
         _ request: SamplingRequest,
         into prediction: inout MutableSpan<Float>
     ) throws(ActionChunkError) -> ChunkSampling {
-        let start = ContinuousClock.now
+        let start = MonotonicTime.now()
         try inputs.take(request)
         inputs.setCondition(of: parts.predictor.network)
-        let conditionEnd = ContinuousClock.now
+        let conditionEnd = MonotonicTime.now()
         let report = inputs.sample(
             by: parts.sampler,
             with: parts.predictor,
@@ -115,7 +116,7 @@ public final class DiffusionPolicy {
             into: &prediction
         )
         parts.predictor.network.rest()
-        let samplingEnd = ContinuousClock.now
+        let samplingEnd = MonotonicTime.now()
 
         try parts.normalizer.unnormalize(&prediction)
         return ChunkSampling(
@@ -133,7 +134,7 @@ public final class DiffusionPolicy {
     /// - Returns: for each request its chunk, or why there is none: as for ``sample(_:)``, or because actions are frozen.
     public func sample(together requests: [SamplingRequest]) -> [Result<ActionChunk, ActionChunkError>] {
         guard let group else { preconditionFailure("the policy was not made for groups") }
-        let start = ContinuousClock.now
+        let start = MonotonicTime.now()
         let taken = requests.indices.map { index in
             Result { () throws(ActionChunkError) in try take(requests[index], inGroupAt: index) }
         }
@@ -141,13 +142,13 @@ public final class DiffusionPolicy {
         let noises = zip(requests, taken).map { request, taken in
             if case .success = taken { request.noise } else { SamplingRequest.Noise.seed(0) }
         }
-        let conditionEnd = ContinuousClock.now
+        let conditionEnd = MonotonicTime.now()
         let (samples, report) = group.sample(
             from: noises,
             deadline: requests.compactMap(\.deadline).min()
         )
         parts.predictor.network.rest()
-        let samplingEnd = ContinuousClock.now
+        let samplingEnd = MonotonicTime.now()
         let sampling = ChunkSampling(
             report: report,
             conditionDuration: conditionEnd - start,

@@ -1,3 +1,4 @@
+import Clocks
 import Networks
 import Sampling
 
@@ -66,7 +67,7 @@ public final class GroupSampler {
     /// - Returns: The samples, [noises, horizon, actionDim], and how they were drawn.
     func sample(
         from noises: [SamplingRequest.Noise],
-        deadline: ContinuousClock.Instant?
+        deadline: MonotonicTime?
     ) -> (samples: [Float], report: SamplingReport) {
         precondition((2...maximumSize).contains(noises.count), "\(noises.count) of \(maximumSize) chunks")
         Self.write(noises, noiseCount: sampler.noiseCount, into: &noise)

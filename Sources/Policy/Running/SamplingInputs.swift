@@ -1,3 +1,4 @@
+import Clocks
 import Networks
 import Sampling
 
@@ -70,7 +71,7 @@ struct SamplingInputs {
     func sample(
         by sampler: Sampler,
         with predictor: DenoiserPredictor<UNet1D>,
-        deadline: ContinuousClock.Instant?,
+        deadline: MonotonicTime?,
         into prediction: inout MutableSpan<Float>
     ) -> SamplingReport {
         if hasGuess { sampler.guess(guess.span) }

@@ -1,3 +1,4 @@
+import Clocks
 import Sampling
 
 /// What a policy is asked for: a chunk for the newest observation of a history.
@@ -31,7 +32,7 @@ public struct SamplingRequest: Sendable {
     /// The noise that the chunk is sampled from.
     public var noise: Noise
     /// When the chunk must be there, for a policy that keeps deadlines; nil: it takes the time it takes.
-    public var deadline: ContinuousClock.Instant?
+    public var deadline: MonotonicTime?
     /// Actions that the prediction is to contain; nil: all are sampled.
     public var frozen: FrozenActions?
     /// What quasi-Newton sampling starts from: the chunk then depends on it, within the tolerance. Nil: the guess by the
@@ -42,7 +43,7 @@ public struct SamplingRequest: Sendable {
     public init(
         history: ObservationHistory,
         noise: Noise,
-        deadline: ContinuousClock.Instant? = nil,
+        deadline: MonotonicTime? = nil,
         frozen: FrozenActions? = nil,
         guess: Guess? = nil
     ) {

@@ -1,7 +1,9 @@
+import Clocks
+
 /// The moment at which a sample is due, and estimates of what the passes until then take.
 struct Deadline {
     /// When the sample must be there.
-    let due: ContinuousClock.Instant
+    let due: MonotonicTime
     /// What passes take; learns from each pass.
     private(set) var times: ForwardTimes
     /// Samples that are drawn together: the entries of a pass of the coarse finish.
@@ -12,11 +14,11 @@ struct Deadline {
     /// Largest share of the remaining time that is reserved for a stall. More is reserved if 8 coarse steps still fit.
     private static let stallPart = 0.125
 
-    init(due: ContinuousClock.Instant, times: ForwardTimes, samples: Int = 1) {
+    init(due: MonotonicTime, times: ForwardTimes, samples: Int = 1) {
         self.due = due
         self.times = times
         self.samples = samples
-        let left = max((due - .now) / .nanoseconds(1), 0)
+        let left = max(Double(due.nanoseconds(since: .now())), 0)
         let spare = left - times.estimate(batch: samples, count: Self.sufficientSteps, deviations: 1)
         keptBack = min(times.longestStall, max(left * Self.stallPart, spare))
     }
@@ -24,7 +26,7 @@ struct Deadline {
     /// Number of coarse steps beyond which PushT's score does not rise.
     static let sufficientSteps = 8
 
-    private var remaining: Double { (due - .now) / .nanoseconds(1) }
+    private var remaining: Double { Double(due.nanoseconds(since: .now())) }
 
     /// Whether a pass of `batch` must not begin, because a coarse finish from step `step` of `count` would no longer fit
     /// after it.

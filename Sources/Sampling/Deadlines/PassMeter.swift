@@ -1,10 +1,12 @@
+import Clocks
+
 /// A predictor that times its passes and counts them.
 public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
     /// Times of all passes.
     public private(set) var timings: PassTimings
 
     private let predictor: Predictor
-    private let now: () -> ContinuousClock.Instant
+    private let now: () -> MonotonicTime
     /// Passes since `takePasses` was called last, by batch size: element i counts batches of i + 1.
     private var passes: [Int]
 
@@ -20,7 +22,7 @@ public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
     public init(
         _ predictor: Predictor,
         maximumBatch: Int,
-        now: @escaping () -> ContinuousClock.Instant = { .now }
+        now: @escaping () -> MonotonicTime = MonotonicTime.now
     ) {
         self.predictor = predictor
         self.now = now
@@ -76,6 +78,6 @@ public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
     ) -> Double {
         let begun = now()
         predictor.predict(samples: samples, timesteps: timesteps, into: &outputs)
-        return (now() - begun) / .nanoseconds(1)
+        return Double(now().nanoseconds(since: begun))
     }
 }

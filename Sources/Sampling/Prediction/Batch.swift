@@ -1,3 +1,5 @@
+import Clocks
+
 /// The entries (sample, step, condition) that one pass of the network evaluates, and the outputs.
 struct Batch {
     /// Elements of a sample.
@@ -71,7 +73,7 @@ struct Batch {
     /// - Returns: Whether the outputs are there; without, they are unspecified.
     mutating func evaluate(
         with predictor: borrowing some NoisePredictor,
-        until instant: ContinuousClock.Instant?
+        until instant: MonotonicTime?
     ) -> Bool {
         Self.evaluate(
             samples: samples,
@@ -91,7 +93,7 @@ struct Batch {
         conditions: [Int],
         count: Int,
         with predictor: borrowing some NoisePredictor,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout [Float]
     ) -> Bool {
         let elements = count * (samples.count / timesteps.count)

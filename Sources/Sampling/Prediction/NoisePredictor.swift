@@ -1,3 +1,5 @@
+import Clocks
+
 /// The trained network as a sampler sees it.
 ///
 /// Conform by implementing one of the three methods: the first one if the network has one condition and never gives up a
@@ -26,7 +28,7 @@ public protocol NoisePredictor {
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool
 
@@ -45,7 +47,7 @@ public protocol NoisePredictor {
         samples: Span<Float>,
         timesteps: Span<Int>,
         conditions: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool
 }
@@ -55,7 +57,7 @@ extension NoisePredictor {
     public func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         predict(samples: samples, timesteps: timesteps, into: &outputs)
@@ -67,7 +69,7 @@ extension NoisePredictor {
         samples: Span<Float>,
         timesteps: Span<Int>,
         conditions: Span<Int>,
-        until instant: ContinuousClock.Instant?,
+        until instant: MonotonicTime?,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         for row in conditions.indices {

@@ -1,3 +1,5 @@
+import Clocks
+
 /// What a sampler draws in: the network, the deadline, the interim result, the elements that are known beforehand, and the
 /// counts of what was done. All methods have these from here, so that each exists once.
 ///
@@ -66,11 +68,11 @@ struct SamplingContext<Predictor: NoisePredictor>: ~Copyable {
     /// - Parameter hasFallback: whether the caller has a result.
     /// - Returns: Whether the outputs are there.
     mutating func evaluate(_ batch: inout Batch, hasFallback: Bool = false) -> Bool {
-        let begun: ContinuousClock.Instant? = deadline == nil ? nil : .now
+        let begun: MonotonicTime? = deadline == nil ? nil : .now()
         let mayGiveUp = hasFallback || interim.hasSample
         let isDone = batch.evaluate(with: predictor, until: mayGiveUp ? deadline?.due : nil)
         if let begun {
-            let nanoseconds = (ContinuousClock.now - begun) / .nanoseconds(1)
+            let nanoseconds = Double(MonotonicTime.now().nanoseconds(since: begun))
             deadline?.record(batch: batch.count, nanoseconds: nanoseconds, isDone: isDone)
         }
         guard isDone else { return false }

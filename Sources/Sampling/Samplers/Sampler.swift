@@ -1,3 +1,5 @@
+import Clocks
+
 /// Draws samples from a diffusion model.
 ///
 /// A sample is a pure function of the predictor, the noise and the settings. All buffers are made by the initialiser;
@@ -255,7 +257,7 @@ public final class Sampler {
     public func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
-        deadline instant: ContinuousClock.Instant? = nil,
+        deadline instant: MonotonicTime? = nil,
         into sample: inout MutableSpan<Float>
     ) -> SamplingReport {
         let samples = sample.count / sampleCount
@@ -292,7 +294,7 @@ public final class Sampler {
         return report
     }
 
-    private func deadline(at instant: ContinuousClock.Instant?, samples: Int) -> Deadline? {
+    private func deadline(at instant: MonotonicTime?, samples: Int) -> Deadline? {
         guard let instant, let forwardTimes else { return nil }
         return Deadline(due: instant, times: forwardTimes, samples: samples)
     }
