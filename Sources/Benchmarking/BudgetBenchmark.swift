@@ -1,3 +1,4 @@
+import Clocks
 import Daemon
 import Policy
 import Robotics
@@ -69,7 +70,7 @@ package struct BudgetBenchmark {
                 robot: robot,
                 episode: .number(UInt64(index + 1)),
                 sequence: 0,
-                timeNs: Clock.monotonicNs(),
+                timeNs: MonotonicTime.now().unsignedNs,
                 values: observations[max(index, 0) % observations.count].values
             )
             if index < 0 {
@@ -78,7 +79,7 @@ package struct BudgetBenchmark {
             }
             // Asked for once only, now that both sides have joined: a repeated observation is planned again.
             try client.publish(message)
-            let deadline = ContinuousClock.now + .seconds(120)
+            let deadline = MonotonicTime.now() + .seconds(120)
             while let chunk = try client.nextChunk(until: deadline) {
                 guard chunk.episode == message.episode else { continue }
                 measured.append(chunk)

@@ -1,3 +1,5 @@
+import Clocks
+
 /// How often a benchmark runs what it measures.
 package struct MeasuredRuns: Sendable {
     /// Runs that are measured, of each kind.
@@ -17,8 +19,8 @@ package struct MeasuredRuns: Sendable {
         var times = [[Double]](repeating: [], count: kinds.count)
         for round in -warmUp..<count {
             for (index, kind) in kinds.enumerated() {
-                let elapsed = try ContinuousClock().measure { try run(kind) }
-                if round >= 0 { times[index].append(elapsed / .milliseconds(1)) }
+                let ((), milliseconds) = try timed { try run(kind) }
+                if round >= 0 { times[index].append(milliseconds) }
             }
         }
         return times
@@ -27,7 +29,7 @@ package struct MeasuredRuns: Sendable {
 
 /// What `body` returns, and the milliseconds it took.
 package func timed<Value>(_ body: () throws -> Value) rethrows -> (Value, milliseconds: Double) {
-    let start = ContinuousClock.now
+    let start = MonotonicTime.now()
     let value = try body()
-    return (value, (ContinuousClock.now - start) / .milliseconds(1))
+    return (value, (MonotonicTime.now() - start) / .milliseconds(1))
 }

@@ -1,3 +1,4 @@
+import Clocks
 import Compute
 import Planning
 import Policy
@@ -139,18 +140,17 @@ package struct RobotsBenchmark {
         _ requests: [PlanningRequest],
         planner: inout PolicyPlanner
     ) throws -> Measured {
-        let clock = ContinuousClock()
         var measured = Measured(inTurn: [])
         var chunks: [PlannedChunk] = []
-        var start = clock.now
+        var start = MonotonicTime.now()
         for request in requests {
             chunks.append(try planner.plan(request))
-            measured.inTurn.append((clock.now - start) / .milliseconds(1))
+            measured.inTurn.append((MonotonicTime.now() - start) / .milliseconds(1))
         }
         guard requests.count > 1 else { return measured }
-        start = clock.now
+        start = MonotonicTime.now()
         let together = planner.plan(together: requests)
-        measured.together = (clock.now - start) / .milliseconds(1)
+        measured.together = (MonotonicTime.now() - start) / .milliseconds(1)
         measured.deviation = try zip(together, chunks).map { together, chunk in
             let together = try together.get()
             return planner.deviation(

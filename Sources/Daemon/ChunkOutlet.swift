@@ -1,3 +1,4 @@
+import Clocks
 import Gr00t
 import Logging
 import Piloting
@@ -36,21 +37,22 @@ final class ChunkOutlet {
     }
 
     /// Reports to the service manager, unless the planner hangs.
-    func beat() { watchdog?.beat(nowNs: Clock.monotonicNs()) }
+    func beat() { watchdog?.beat(now: .now()) }
 
     /// When the next report, or a chunk whose time is up, is due, by the monotonic clock.
-    func nextNs(nowNs: UInt64) -> UInt64 {
-        min(watchdog?.nextBeatNs(nowNs: nowNs) ?? .max, interim?.dueNs ?? .max)
+    func nextTurn(now: MonotonicTime) -> MonotonicTime? {
+        guard let beat = watchdog?.nextBeat(now: now) else { return interim?.due }
+        return min(beat, interim?.due ?? beat)
     }
 
     /// Gives the planner the next chunks to plan, if it is at none.
     func dispatch() {
         let jobs = robots.agenda.next { planner.grouping?.size(waiting: $0, budgetNs: budgetNs) ?? 1 }
         guard !jobs.isEmpty else { return }
-        let nowNs = Clock.monotonicNs()
-        watchdog?.planningBegan(nowNs: nowNs)
+        let now = MonotonicTime.now()
+        watchdog?.planningBegan(now: now)
         if let budgetNs, planner.interim != nil, jobs.count == 1 {
-            interim = InterimWatch(job: jobs[0], dispatchedNs: nowNs, budgetNs: budgetNs)
+            interim = InterimWatch(job: jobs[0], dispatched: now, budgetNs: budgetNs)
         }
         mailbox.put(jobs)
     }
@@ -67,7 +69,7 @@ final class ChunkOutlet {
 
     private func deliver(_ outcome: PlanningOutcome) throws(ZeroMQError) {
         let job = outcome.job
-        watchdog?.planningEnded(nowNs: Clock.monotonicNs())
+        watchdog?.planningEnded(now: .now())
         let isAnswered = interim?.isAnswered ?? false
         interim = nil
         guard robots.agenda.finish(job) else {
@@ -81,18 +83,18 @@ final class ChunkOutlet {
     /// so itself, unless all of its threads are stopped.
     func deliverInterim() throws(ZeroMQError) {
         let isHeldUp = mailbox.takeHeldUp()
-        guard let watch = interim, let dueNs = watch.dueNs else { return }
-        let nowNs = Clock.monotonicNs()
-        guard isHeldUp || nowNs >= dueNs else { return }
-        interim?.dueNs = nil
+        guard let watch = interim, let due = watch.due else { return }
+        let now = MonotonicTime.now()
+        guard isHeldUp || now >= due else { return }
+        interim?.due = nil
         // A chunk that has become ready since is sent as it is.
         guard var chunk = planner.interim?.claim(frozen: watch.job.frozen) else { return }
         guard case .success = PlannerThread.check(chunk, policy: planner.policy),
             robots.agenda.answer(watch.job)
         else { return }
         interim?.isAnswered = true
-        chunk.sampleNs = nowNs - watch.dispatchedNs
-        try send(PlanningOutcome(job: watch.job, result: .success(chunk), startedNs: watch.dispatchedNs))
+        chunk.sampleNs = now.elapsedNs(since: watch.dispatched)
+        try send(PlanningOutcome(job: watch.job, result: .success(chunk), started: watch.dispatched))
     }
 
     private func send(_ outcome: PlanningOutcome) throws(ZeroMQError) {
@@ -106,17 +108,17 @@ final class ChunkOutlet {
         var chunk = RobotChunk(job: job, planned: planned, policy: planner.policy)
         let sampled = chunk
         do throws(MessageError) {
-            let nowNs = Clock.monotonicNs()
-            try robots.pilots[job.robot, nowNs: nowNs].receive(
+            let now = MonotonicTime.now()
+            try robots.pilots[job.robot, now: now].receive(
                 &chunk,
                 isCarriedOut: job.destination == .topic,
-                nowNs: nowNs
+                now: now
             )
         } catch {
             return try withhold(job, because: error)
         }
         try pack(&chunk, for: job) { timing in
-            timing.complete(job: job, startedNs: outcome.startedNs, planned: planned)
+            timing.complete(job: job, started: outcome.started, planned: planned)
         }
         tap?.take(
             TappedMessage(
@@ -158,8 +160,8 @@ final class ChunkOutlet {
     private func report(_ failure: PlanningFailure, of job: PlanningJob) throws(ZeroMQError) {
         let error = MessageError(.planner, failure.reason)
         telemetry.count { $0.plannerErrors += 1 }
-        let nowNs = Clock.monotonicNs()
-        robots.pilots[job.robot, nowNs: nowNs].policyFailed(failure.reason, nowNs: nowNs)
+        let now = MonotonicTime.now()
+        robots.pilots[job.robot, now: now].policyFailed(failure.reason, now: now)
         rejections.log(
             error,
             "no chunk for observation \(job.sequence) of episode \(job.episode) of \(job.robot)"
@@ -189,19 +191,19 @@ final class ChunkOutlet {
 /// The job that the planner is at, and when what there is of it is to be sent.
 private struct InterimWatch {
     let job: PlanningJob
-    let dispatchedNs: UInt64
+    let dispatched: MonotonicTime
     /// By the monotonic clock; nil once it has come.
-    var dueNs: UInt64?
+    var due: MonotonicTime?
     /// The chunk has been sent as far as it was.
     var isAnswered = false
 
     /// What the chunk still takes to its socket, several times over; the planner is to be done earlier by as much again.
     private static let deliveryNs: UInt64 = 500_000
 
-    init(job: PlanningJob, dispatchedNs: UInt64, budgetNs: UInt64) {
+    init(job: PlanningJob, dispatched: MonotonicTime, budgetNs: UInt64) {
         self.job = job
-        self.dispatchedNs = dispatchedNs
-        dueNs = job.receivedNs + budgetNs - min(budgetNs, Self.deliveryNs)
+        self.dispatched = dispatched
+        due = job.received.advanced(byNanoseconds: budgetNs - min(budgetNs, Self.deliveryNs))
     }
 }
 
@@ -220,25 +222,26 @@ extension RobotChunk {
             frozen: planned.frozen,
             noiseSeed: job.noiseSeed,
             sampling: planned.sampling,
-            timing: Timing(receivedNs: job.receivedNs)
+            timing: Timing(receivedNs: job.received.unsignedNs)
         )
     }
 }
 
 extension RobotChunk.Timing {
     /// Fills in the stages, now that the chunk is packed.
-    fileprivate mutating func complete(job: PlanningJob, startedNs: UInt64, planned: PlannedChunk) {
-        publishedNs = Clock.monotonicNs()
+    fileprivate mutating func complete(job: PlanningJob, started: MonotonicTime, planned: PlannedChunk) {
+        let published = MonotonicTime.now()
+        publishedNs = published.unsignedNs
         wallNs = Clock.wallNs()
-        let sinceStart = publishedNs - startedNs
+        let sinceStart = published.elapsedNs(since: started)
         let sampling = planned.conditionNs + planned.sampleNs
         stages = RobotChunk.Stages(
-            decode: job.queuedNs - job.receivedNs,
-            queue: startedNs - job.queuedNs,
+            decode: job.queued.elapsedNs(since: job.received),
+            queue: started.elapsedNs(since: job.queued),
             condition: planned.conditionNs,
             sample: planned.sampleNs,
             encode: sinceStart > sampling ? sinceStart - sampling : 0,
-            total: publishedNs - job.receivedNs
+            total: published.elapsedNs(since: job.received)
         )
     }
 }

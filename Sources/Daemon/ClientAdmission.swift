@@ -1,3 +1,4 @@
+import Clocks
 import ForeignText
 import Logging
 import Robotics
@@ -35,7 +36,7 @@ final class ClientAdmission: Sendable {
                 return
             }
             telemetry.countRejection(.unauthorized)
-            let suppressed = log.withLock { $0.admit(.unauthorized, nowNs: Clock.monotonicNs()) }
+            let suppressed = log.withLock { $0.admit(.unauthorized, now: .now()) }
             guard let suppressed else { return }
             let more = suppressed > 0 ? " (and \(suppressed) more since the last such line)" : ""
             logger.warning("refused a connection, unauthorized: \(text)\(more)")

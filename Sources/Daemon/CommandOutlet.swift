@@ -1,3 +1,4 @@
+import Clocks
 import Piloting
 import Recording
 import Robotics
@@ -20,11 +21,11 @@ struct CommandOutlet {
     }
 
     /// When the next command is due, by the monotonic clock; nil if no robot moves.
-    func nextNs(after nowNs: UInt64) -> UInt64? { robots.pilots.nextTickNs(after: nowNs) }
+    func nextTick(after now: MonotonicTime) -> MonotonicTime? { robots.pilots.nextTick(after: now) }
 
     /// Publishes the commands that are due.
     func sendDue() throws(ZeroMQError) {
-        try robots.pilots.sendCommands(now: Clock.monotonicNs) { (command, arrayKeys) throws(ZeroMQError) in
+        try robots.pilots.sendCommands(now: MonotonicTime.now) { (command, arrayKeys) throws(ZeroMQError) in
             telemetry.count { $0.commands += 1 }
             try socket.send([command.robot.commandTopic, command.encoded(arrayKeys: arrayKeys)])
             tap?.take(TappedMessage(.command(command)))

@@ -1,4 +1,5 @@
 import CLinux
+import Clocks
 import ForeignText
 import Foundation
 import Logging
@@ -82,14 +83,14 @@ public final class Daemon: Sendable {
     }
 
     /// Since when the planner has been at one chunk; nil if it is at none.
-    var planningSinceNs: UInt64? { mailbox.busySinceNs }
+    var planningSince: MonotonicTime? { mailbox.busySince }
 
     /// Whether the daemon works; may be asked from any thread and at any time.
     public var health: DaemonHealth {
         DaemonHealth(
-            heartbeatNs: telemetry.status?.monotonicNs,
-            planningSinceNs: planningSinceNs,
-            nowNs: Clock.monotonicNs()
+            heartbeat: telemetry.status.map { MonotonicTime(nanoseconds: $0.monotonicNs) },
+            planningSince: planningSince,
+            now: .now()
         )
     }
 

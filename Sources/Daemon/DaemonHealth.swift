@@ -1,3 +1,4 @@
+import Clocks
 import Planning
 
 /// Whether a daemon works, and if not, why.
@@ -16,25 +17,25 @@ public struct DaemonHealth: Sendable, Hashable {
     /// The health at a time.
     ///
     /// - Parameters:
-    ///   - heartbeatNs: when the socket thread sent its last heartbeat; nil if it has sent none.
-    ///   - planningSinceNs: since when the planner has been at one chunk; nil if it is at none.
-    ///   - nowNs: the same monotonic clock, in nanoseconds.
-    public init(heartbeatNs: UInt64?, planningSinceNs: UInt64?, nowNs: UInt64) {
-        func age(_ sinceNs: UInt64) -> UInt64 { nowNs - min(sinceNs, nowNs) }
+    ///   - heartbeat: when the socket thread sent its last heartbeat; nil if it has sent none.
+    ///   - planningSince: since when the planner has been at one chunk; nil if it is at none.
+    ///   - now: the present time.
+    public init(heartbeat: MonotonicTime?, planningSince: MonotonicTime?, now: MonotonicTime) {
+        func age(_ since: MonotonicTime) -> UInt64 { now.elapsedNs(since: since) }
         func seconds(_ nanoseconds: UInt64) -> String {
             let tenths = nanoseconds / 100_000_000
             return "\(tenths / 10).\(tenths % 10) s"
         }
         var failures: [String] = []
-        if let heartbeatNs {
-            let silence = age(heartbeatNs)
+        if let heartbeat {
+            let silence = age(heartbeat)
             if silence > Self.longestSilenceNs {
                 failures.append("the socket thread has sent no heartbeat for \(seconds(silence))")
             }
         } else {
             failures.append("the socket thread has sent no heartbeat yet")
         }
-        if let planning = planningSinceNs.map(age), planning > Self.longestPlanNs {
+        if let planning = planningSince.map(age), planning > Self.longestPlanNs {
             failures.append("the planner has been at one chunk for \(seconds(planning))")
         }
         self.failures = failures

@@ -1,3 +1,4 @@
+import Clocks
 import Glibc
 import Logging
 
@@ -18,8 +19,8 @@ struct DescriptorWatch {
 
     private let look: () -> (finding: Finding, limit: Int)
     private var problem: String?
-    private var lookedNs: UInt64?
-    private var toldNs: UInt64?
+    private var looked: MonotonicTime?
+    private var told: MonotonicTime?
 
     /// A watch that has not looked.
     init(look: @escaping () -> (finding: Finding, limit: Int) = Self.look) { self.look = look }
@@ -42,20 +43,20 @@ struct DescriptorWatch {
 
     /// What was found at the last look, a second ago or less; the log is told as well, again each minute.
     ///
-    /// - Parameter nowNs: the monotonic clock.
-    mutating func warning(nowNs: UInt64, logger: Logger) -> String? {
-        if let lookedNs, nowNs < lookedNs + Self.intervalNs { return problem }
-        lookedNs = nowNs
+    /// - Parameter now: the present time.
+    mutating func warning(now: MonotonicTime, logger: Logger) -> String? {
+        if let looked, now.elapsedNs(since: looked) < Self.intervalNs { return problem }
+        looked = now
         let (finding, limit) = look()
         problem = Self.problem(finding, limit: limit)
         guard let problem else {
-            if toldNs != nil { logger.notice("there are file descriptors again") }
-            toldNs = nil
+            if told != nil { logger.notice("there are file descriptors again") }
+            told = nil
             return nil
         }
-        if toldNs.map({ nowNs >= $0 + Self.linesIntervalNs }) ?? true {
+        if told.map({ now.elapsedNs(since: $0) >= Self.linesIntervalNs }) ?? true {
             logger.warning("\(problem)")
-            toldNs = nowNs
+            told = now
         }
         return problem
     }

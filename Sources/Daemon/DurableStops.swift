@@ -1,3 +1,4 @@
+import Clocks
 import Dispatch
 import ForeignText
 import Logging
@@ -12,7 +13,7 @@ private struct UnkeptReply {
     /// What the keeper calls what is written.
     let number: UInt64
     /// When the client is told that the disk has not answered.
-    let dueNs: UInt64
+    let due: MonotonicTime
     let client: PlanningJob.Destination
     let make: (Reply.Keeping) -> Reply
 }
@@ -33,7 +34,7 @@ final class DurableStops {
         logger = context.configuration.logger
         robots = context.robots
         replies = context.replies
-        if let stops = state?.stops { robots.pilots.restore(stops, nowNs: Clock.monotonicNs()) }
+        if let stops = state?.stops { robots.pilots.restore(stops, now: .now()) }
     }
 
     /// The longest that a client waits for the disk.
@@ -88,7 +89,7 @@ final class DurableStops {
         unkeptReplies.append(
             UnkeptReply(
                 number: number,
-                dueNs: Clock.monotonicNs() + Self.longestKeepingNs,
+                due: MonotonicTime.now().advanced(byNanoseconds: Self.longestKeepingNs),
                 client: client,
                 make: make
             )
@@ -98,12 +99,12 @@ final class DurableStops {
     /// Sends the replies that have waited for the disk long enough.
     func answerKept() throws(ZeroMQError) {
         guard let keeper, !unkeptReplies.isEmpty else { return }
-        let nowNs = Clock.monotonicNs()
+        let now = MonotonicTime.now()
         var waiting: [UnkeptReply] = []
         for unkept in unkeptReplies {
             if let keeping = keeper.keeping(of: unkept.number) {
                 try replies.send(unkept.make(keeping), to: unkept.client)
-            } else if nowNs >= unkept.dueNs {
+            } else if now >= unkept.due {
                 let seconds = Self.longestKeepingNs / 1_000_000_000
                 try replies.send(
                     unkept.make(.failed("the disk has not answered within \(seconds) s")),
@@ -133,7 +134,7 @@ final class DurableStops {
         guard let state else { return }
         guard let keeper else { return state.release() }
         let hasEnded = keeper.waitForEnd(until: closeKeeper(keeper))
-        if let problem = keeper.problem(nowNs: Clock.monotonicNs()) {
+        if let problem = keeper.problem(now: .now()) {
             state.unkept = problem
             logger.error(
                 "\(printable(state.path, limit: 1024)) does not hold which robots are stopped: \(problem)"
@@ -151,7 +152,7 @@ final class DurableStops {
     }
 
     /// Why a restart would forget which robots are stopped; nil if it would not.
-    func warning(nowNs: UInt64) -> String? {
-        keeper?.problem(nowNs: nowNs).map { "a restart would forget which robots are stopped: \($0)" }
+    func warning(now: MonotonicTime) -> String? {
+        keeper?.problem(now: now).map { "a restart would forget which robots are stopped: \($0)" }
     }
 }

@@ -1,3 +1,4 @@
+import Clocks
 import Gr00t
 import Planning
 import Robotics
@@ -31,9 +32,9 @@ struct Gr00tDesk {
 
     /// Answers the requests that are there, for as long as a socket may be read.
     mutating func answer() throws(ZeroMQError) {
-        let beganNs = Clock.monotonicNs()
+        let began = MonotonicTime.now()
         for _ in 0..<Gr00tEndpoint.messagesAtATime {
-            guard Clock.monotonicNs() - beganNs <= ReadingTurn.nanoseconds,
+            guard MonotonicTime.now().elapsedNs(since: began) <= ReadingTurn.nanoseconds,
                 let message = try endpoint.receive()
             else { return }
             if let name = message.endpoint {
@@ -48,18 +49,18 @@ struct Gr00tDesk {
         case .success(.reply(let reply)):
             try endpoint.send(reply, to: message.route)
         case .success(.reset(let robot, let episode)):
-            if let episode { try requests.forget(robot, episode: episode, nowNs: message.receivedNs) }
+            if let episode { try requests.forget(robot, episode: episode, now: message.received) }
             try endpoint.send(.done, to: message.route)
         case .success(.plan(var observation, let preceding, let destination)):
-            let receivedNs = message.receivedNs
-            observation.timeNs = robots.pilots[observation.robot, nowNs: receivedNs]
-                .timeStamp(receivedNs: receivedNs)
+            let received = message.received
+            observation.timeNs = robots.pilots[observation.robot, now: received]
+                .timeStamp(received: received)
             do throws(MessageError) {
                 try intake.accept(
                     observation,
                     preceding: preceding,
                     for: destination,
-                    receivedNs: receivedNs
+                    received: received
                 )
             } catch {
                 rejections.reject(error, from: "gr00t")

@@ -1,3 +1,4 @@
+import Clocks
 import Gr00t
 import Planning
 import Robotics
@@ -11,7 +12,7 @@ struct Gr00tEndpoint {
     struct Message {
         var route: [[UInt8]]
         /// The monotonic clock when it had been read.
-        var receivedNs: UInt64
+        var received: MonotonicTime
         /// What was asked for; nil if the message could not be read.
         var endpoint: String?
         var demand: Result<Demand, MessageError>
@@ -69,7 +70,7 @@ struct Gr00tEndpoint {
                 maximumFrameBytes: longestRequest
             )
         else { return nil }
-        let receivedNs = Clock.monotonicNs()
+        let received = MonotonicTime.now()
         let frames = RequestFrames(message, longestRequest: longestRequest)
         let route = frames.route
         var endpoint: String?
@@ -82,12 +83,12 @@ struct Gr00tEndpoint {
             endpoint = request.endpoint
             return Message(
                 route: route,
-                receivedNs: receivedNs,
+                received: received,
                 endpoint: endpoint,
                 demand: .success(try demand(of: request, from: route))
             )
         } catch {
-            return Message(route: route, receivedNs: receivedNs, endpoint: endpoint, demand: .failure(error))
+            return Message(route: route, received: received, endpoint: endpoint, demand: .failure(error))
         }
     }
 

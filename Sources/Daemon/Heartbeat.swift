@@ -1,3 +1,4 @@
+import Clocks
 import Logging
 import Piloting
 import Recording
@@ -13,7 +14,7 @@ final class Heartbeat {
     private static let warningIntervalNs: UInt64 = 60_000_000_000
 
     /// When the next one is due, by the monotonic clock.
-    private(set) var dueNs = Clock.monotonicNs()
+    private(set) var due = MonotonicTime.now()
     private let socket: ZeroMQSocket
     private let robots: Robots
     private let commands: CommandOutlet
@@ -25,7 +26,7 @@ final class Heartbeat {
     private var descriptors = DescriptorWatch()
     private var stateLog = LogBudget()
     /// The warnings about robots that were logged last, and when they are logged again.
-    private var loggedWarnings: (texts: [String], againNs: UInt64) = ([], 0)
+    private var loggedWarnings: (texts: [String], again: MonotonicTime) = ([], MonotonicTime(nanoseconds: 0))
 
     init(commands: CommandOutlet, stops: DurableStops, context: LoopContext) {
         self.commands = commands
@@ -41,20 +42,20 @@ final class Heartbeat {
     /// Publishes the heartbeat if it is due. That takes longer than anything else that the loop does, so it comes when all else is
     /// done.
     func sendIfDue() throws(ZeroMQError) {
-        let nowNs = Clock.monotonicNs()
-        guard nowNs >= dueNs else { return }
+        let now = MonotonicTime.now()
+        guard now >= due else { return }
         // A daemon that was off its core does not make up for heartbeats.
-        dueNs = max(dueNs + Self.intervalNs, nowNs)
-        logStateChanges(nowNs: nowNs)
-        logWarnings(nowNs: nowNs)
+        due = max(due.advanced(byNanoseconds: Self.intervalNs), now)
+        logStateChanges(now: now)
+        logWarnings(now: now)
         commands.countLimitViolations()
         let status = StatusMessage(
-            monotonicNs: nowNs,
+            monotonicNs: now.unsignedNs,
             wallNs: Clock.wallNs(),
-            robots: robots.pilots.status(most: mostRobots, nowNs: nowNs),
+            robots: robots.pilots.status(most: mostRobots, now: now),
             stop: robots.pilots.newestStop(of: nil).number,
-            statistics: telemetry.heartbeat(nowNs: nowNs),
-            warnings: warnings(nowNs: nowNs)
+            statistics: telemetry.heartbeat(now: now),
+            warnings: warnings(now: now)
         )
         telemetry.keep(status)
         try socket.send([Array(Topic.status.utf8), status.encoded()])
@@ -62,9 +63,9 @@ final class Heartbeat {
     }
 
     /// Logs what robots' states have become, a bounded number of lines a second.
-    private func logStateChanges(nowNs: UInt64) {
+    private func logStateChanges(now: MonotonicTime) {
         for (robot, state, reason) in robots.pilots.stateChanges() {
-            guard let suppressed = stateLog.admit(nowNs: nowNs) else { continue }
+            guard let suppressed = stateLog.admit(now: now) else { continue }
             if suppressed > 0 { logger.notice("\(suppressed) changes of robots' states were not logged") }
             let isTrouble = state != .idle && state != .running
             logger.log(level: isTrouble ? .warning : .info, "\(robot) is \(state): \(reason)")
@@ -72,16 +73,16 @@ final class Heartbeat {
     }
 
     /// Logs what is wrong with robots, once when it begins and again every minute.
-    private func logWarnings(nowNs: UInt64) {
+    private func logWarnings(now: MonotonicTime) {
         let current = robots.pilots.warnings
-        guard current != loggedWarnings.texts || nowNs >= loggedWarnings.againNs else { return }
+        guard current != loggedWarnings.texts || now >= loggedWarnings.again else { return }
         for warning in current { logger.warning("\(warning)") }
-        loggedWarnings = (current, nowNs + Self.warningIntervalNs)
+        loggedWarnings = (current, now.advanced(byNanoseconds: Self.warningIntervalNs))
     }
 
     /// What is wrong with the daemon or with a robot, and keeps no robot waiting.
-    private func warnings(nowNs: UInt64) -> [String] {
-        [stops.warning(nowNs: nowNs), descriptors.warning(nowNs: nowNs, logger: logger)].compactMap { $0 }
+    private func warnings(now: MonotonicTime) -> [String] {
+        [stops.warning(now: now), descriptors.warning(now: now, logger: logger)].compactMap { $0 }
             + robots.pilots.warnings
     }
 }

@@ -1,7 +1,9 @@
+import Clocks
+
 /// Lets one line in a second through for each reason, and counts the others.
 struct LogLimiter<Reason: Hashable> {
     private struct History {
-        var lastNs: UInt64
+        var last: MonotonicTime
         var suppressed = 0
     }
 
@@ -13,14 +15,14 @@ struct LogLimiter<Reason: Hashable> {
     }
 
     /// Returns nil if the line is to be left out, else how many have been left out since the last one.
-    mutating func admit(_ reason: Reason, nowNs: UInt64) -> Int? {
-        if var history = histories[reason], nowNs < history.lastNs + intervalNs {
+    mutating func admit(_ reason: Reason, now: MonotonicTime) -> Int? {
+        if var history = histories[reason], now.elapsedNs(since: history.last) < intervalNs {
             history.suppressed += 1
             histories[reason] = history
             return nil
         }
         let suppressed = histories[reason]?.suppressed ?? 0
-        histories[reason] = History(lastNs: nowNs)
+        histories[reason] = History(last: now)
         return suppressed
     }
 }
@@ -30,13 +32,13 @@ struct LogBudget {
     private static let linesPerSecond = 20
     private static let secondNs: UInt64 = 1_000_000_000
 
-    private var beganNs: UInt64 = 0
+    private var began = MonotonicTime(nanoseconds: 0)
     private var lines = 0
     private var suppressed = 0
 
     /// Returns nil if the line is to be left out, else how many have been left out since the last one.
-    mutating func admit(nowNs: UInt64) -> Int? {
-        if nowNs - min(beganNs, nowNs) >= Self.secondNs { (beganNs, lines) = (nowNs, 0) }
+    mutating func admit(now: MonotonicTime) -> Int? {
+        if now.elapsedNs(since: began) >= Self.secondNs { (began, lines) = (now, 0) }
         guard lines < Self.linesPerSecond else {
             suppressed += 1
             return nil

@@ -1,3 +1,4 @@
+import Clocks
 import Planning
 import Recording
 import Robotics
@@ -33,7 +34,7 @@ final class ObservationIntake {
 
     /// Takes the published observations that are there, for as long as a socket may be read.
     func receive() throws(ZeroMQError) {
-        let beganNs = Clock.monotonicNs()
+        let began = MonotonicTime.now()
         for _ in 0..<ReadingTurn.messages {
             guard
                 let message = try socket.receive(
@@ -41,21 +42,21 @@ final class ObservationIntake {
                     maximumFrameBytes: limits.messageBytes
                 )
             else { return }
-            let receivedNs = Clock.monotonicNs()
+            let received = MonotonicTime.now()
             do throws(MessageError) {
                 let frames = try ObservationFrames(message, longestObservation: limits.messageBytes)
-                try admit(frames, nowNs: receivedNs)
-                try accept(frames.decode(limits: limits), for: .topic, receivedNs: receivedNs)
+                try admit(frames, now: received)
+                try accept(frames.decode(limits: limits), for: .topic, received: received)
             } catch {
                 rejections.reject(error, from: "observations")
             }
-            if receivedNs - beganNs > ReadingTurn.nanoseconds { return }
+            if received.elapsedNs(since: began) > ReadingTurn.nanoseconds { return }
         }
     }
 
     /// Bounds how many messages each robot has unpacked.
-    private func admit(_ frames: ObservationFrames, nowNs: UInt64) throws(MessageError) {
-        guard !rates.admit(frames.sender, bytes: frames.bytes, nowNs: nowNs) else { return }
+    private func admit(_ frames: ObservationFrames, now: MonotonicTime) throws(MessageError) {
+        guard !rates.admit(frames.sender, bytes: frames.bytes, now: now) else { return }
         telemetry.count { $0.droppedObservations += 1 }
         throw MessageError(
             .rateLimited,
@@ -70,34 +71,39 @@ final class ObservationIntake {
     ///   - destination: where its chunk is to go.
     /// - Throws: `MessageError` if it is not taken; the history is as before then.
     func accept(
-        _ received: RobotObservation,
+        _ whole: RobotObservation,
         preceding: [[String: [Float]]] = [],
         for destination: PlanningJob.Destination,
-        receivedNs: UInt64
+        received: MonotonicTime
     ) throws(MessageError) {
-        let observation = received.leavingOut(planner.ignoredFeatures)
+        let observation = whole.leavingOut(planner.ignoredFeatures)
         let fitting = try robots.agenda.check(observation, preceding: preceding)
         if let committed = observation.committed { try planner.policy.check(committed) }
-        try admit(observation, for: destination, receivedNs: receivedNs)
+        try admit(observation, for: destination, received: received)
         let supersededBefore = robots.agenda.superseded
         let reception = try robots.agenda.receive(
             fitting,
             for: destination,
-            receivedNs: receivedNs
+            received: received
         )
-        if wantsChunk(observation, isNew: reception == .new, for: destination, receivedNs: receivedNs) {
+        if wantsChunk(observation, isNew: reception == .new, for: destination, received: received) {
             robots.agenda.ask(
                 for: observation,
                 destination: destination,
-                committed: committedActions(observation, for: destination, receivedNs: receivedNs),
-                receivedNs: receivedNs,
-                queuedNs: Clock.monotonicNs()
+                committed: committedActions(observation, for: destination, received: received),
+                received: received,
+                queued: .now()
             )
         }
         let isRepeat = reception == .duplicate
         tap?.take(
             TappedMessage(
-                .observation(observation, preceding: preceding, isRepeat: isRepeat, receivedNs: receivedNs)
+                .observation(
+                    observation,
+                    preceding: preceding,
+                    isRepeat: isRepeat,
+                    receivedNs: received.unsignedNs
+                )
             )
         )
         count(reception, superseded: robots.agenda.superseded - supersededBefore)
@@ -107,7 +113,7 @@ final class ObservationIntake {
     private func admit(
         _ observation: RobotObservation,
         for destination: PlanningJob.Destination,
-        receivedNs: UInt64
+        received: MonotonicTime
     ) throws(MessageError) {
         let robot = observation.robot
         if robots.pilots.isFull(for: robot) { robots.forgetUnknownPilots() }
@@ -118,11 +124,11 @@ final class ObservationIntake {
                 "\(robot) is not known, and too many others are stopped or moving for another robot"
             )
         }
-        try robots.pilots[robot, nowNs: receivedNs].admit(observation, receivedNs: receivedNs)
-        if destination != .topic, let refusal = robots.pilots[robot, nowNs: receivedNs].refusal {
+        try robots.pilots[robot, now: received].admit(observation, received: received)
+        if destination != .topic, let refusal = robots.pilots[robot, now: received].refusal {
             throw refusal
         }
-        if robots.pilots[robot, nowNs: receivedNs].isOfNewSession(observation),
+        if robots.pilots[robot, now: received].isOfNewSession(observation),
             robots.agenda.reset(robot, episode: nil) != nil
         {
             tap?.take(TappedMessage(.reset(robot)))
@@ -134,16 +140,16 @@ final class ObservationIntake {
         _ observation: RobotObservation,
         isNew: Bool,
         for destination: PlanningJob.Destination,
-        receivedNs: UInt64
+        received: MonotonicTime
     ) -> Bool {
         let robot = observation.robot
-        let asks = robots.pilots[robot, nowNs: receivedNs].observe(
+        let asks = robots.pilots[robot, now: received].observe(
             observation,
             isNew: isNew,
             isPublished: destination == .topic,
-            receivedNs: receivedNs
+            received: received
         )
-        let isWanted = (observation.replan ?? asks) && robots.pilots[robot, nowNs: receivedNs].mayMove
+        let isWanted = (observation.replan ?? asks) && robots.pilots[robot, now: received].mayMove
         return isWanted || destination != .topic
     }
 
@@ -151,11 +157,11 @@ final class ObservationIntake {
     private func committedActions(
         _ observation: RobotObservation,
         for destination: PlanningJob.Destination,
-        receivedNs: UInt64
+        received: MonotonicTime
     ) -> ActionRows? {
         if let committed = observation.committed { return committed }
         guard destination == .topic else { return nil }
-        return robots.pilots[observation.robot, nowNs: receivedNs]
+        return robots.pilots[observation.robot, now: received]
             .committedActions(from: observation.sequence)
     }
 

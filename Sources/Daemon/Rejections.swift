@@ -1,3 +1,4 @@
+import Clocks
 import Logging
 import Robotics
 
@@ -26,7 +27,7 @@ final class Rejections {
 
     /// Logs an error, unless one of the same code was logged within the last second.
     func log(_ error: MessageError, _ event: String) {
-        guard let suppressed = limiter.admit(error.code, nowNs: Clock.monotonicNs()) else { return }
+        guard let suppressed = limiter.admit(error.code, now: .now()) else { return }
         let more = suppressed > 0 ? " (and \(suppressed) more since the last such line)" : ""
         logger.warning("\(event), \(error.code.rawValue): \(error)\(more)")
     }

@@ -1,3 +1,4 @@
+import Clocks
 import Planning
 import Recording
 import Robotics
@@ -44,22 +45,22 @@ final class RequestDesk {
 
     /// Answers the requests that are there, for as long as a socket may be read.
     func answer() throws(ZeroMQError) {
-        let beganNs = Clock.monotonicNs()
+        let began = MonotonicTime.now()
         for _ in 0..<ReadingTurn.messages {
-            guard Clock.monotonicNs() - beganNs <= ReadingTurn.nanoseconds,
+            guard MonotonicTime.now().elapsedNs(since: began) <= ReadingTurn.nanoseconds,
                 let message = try socket.receive(
                     maximumFrames: RequestFrames.mostFrames,
                     maximumFrameBytes: limits.messageBytes
                 )
             else { return }
-            let receivedNs = Clock.monotonicNs()
+            let received = MonotonicTime.now()
             let frames = RequestFrames(message, longestRequest: limits.messageBytes)
             switch frames.request {
             case .success(let packed):
                 let (number, request) = Request.decode(packed, limits: limits)
                 let client = PlanningJob.Destination.client(route: frames.route, number: number)
                 switch request {
-                case .success(let request): try answer(request, to: client, receivedNs: receivedNs)
+                case .success(let request): try answer(request, to: client, received: received)
                 case .failure(let error): try refuse(error, to: client)
                 }
             case .failure(let error):
@@ -71,23 +72,23 @@ final class RequestDesk {
     private func answer(
         _ request: Request,
         to client: PlanningJob.Destination,
-        receivedNs: UInt64
+        received: MonotonicTime
     ) throws(ZeroMQError) {
         telemetry.count { $0.requests[request.type, default: 0] += 1 }
         switch request {
         case .info: try replies.send(.info(info), to: client)
         case .ping(let timeNs):
             try replies.send(
-                .pong(timeNs: timeNs, monotonicNs: Clock.monotonicNs(), wallNs: Clock.wallNs()),
+                .pong(timeNs: timeNs, monotonicNs: MonotonicTime.now().unsignedNs, wallNs: Clock.wallNs()),
                 to: client
             )
         case .reset(let robot, let episode):
-            let isForgotten = try forget(robot, episode: episode, nowNs: receivedNs)
+            let isForgotten = try forget(robot, episode: episode, now: received)
             try replies.send(.reset(robot: robot, forgotten: isForgotten), to: client)
         case .predict(let observation):
             do throws(MessageError) {
                 // The chunk is the answer; it comes from the `ChunkOutlet`.
-                try intake.accept(observation, for: client, receivedNs: receivedNs)
+                try intake.accept(observation, for: client, received: received)
             } catch {
                 try refuse(error, to: client)
             }
@@ -134,10 +135,10 @@ final class RequestDesk {
 
     /// Forgets a robot, and tells those who wait for its chunks. Returns whether there was anything to forget.
     @discardableResult
-    func forget(_ robot: RobotID, episode: EpisodeID?, nowNs: UInt64) throws(ZeroMQError) -> Bool {
+    func forget(_ robot: RobotID, episode: EpisodeID?, now: MonotonicTime) throws(ZeroMQError) -> Bool {
         let dropped = robots.agenda.reset(robot, episode: episode)
         if dropped != nil {
-            robots.pilots[robot, nowNs: nowNs].endEpisode("the robot was reset", nowNs: nowNs)
+            robots.pilots[robot, now: now].endEpisode("the robot was reset", now: now)
             tap?.take(TappedMessage(.reset(robot)))
         }
         let robotCount = UInt64(robots.agenda.robotCount)
@@ -161,11 +162,11 @@ final class RequestDesk {
     ///
     /// - Parameter connection: the connection that asks for it.
     private func stop(_ robot: RobotID?, connection: [UInt8]?) throws(MessageError) -> StopReply {
-        let nowNs = Clock.monotonicNs()
+        let now = MonotonicTime.now()
         let reason = "a stop was requested"
         let names = robots.pilots.knownNames
         guard let robot else {
-            let count = robots.pilots.stopAll(reason, connection: connection, nowNs: nowNs)
+            let count = robots.pilots.stopAll(reason, connection: connection, now: now)
             return StopReply(
                 robots: count,
                 known: names.count,
@@ -179,7 +180,7 @@ final class RequestDesk {
                 "\(robot) is not known, and as many robots are as the daemon keeps; expected one of those"
             )
         }
-        let isNew = robots.pilots[robot, nowNs: nowNs].stop(reason, connection: connection, nowNs: nowNs)
+        let isNew = robots.pilots[robot, now: now].stop(reason, connection: connection, now: now)
         let isKnown = names.contains(robot.text)
         return StopReply(
             robots: isNew ? 1 : 0,
@@ -197,8 +198,8 @@ final class RequestDesk {
     /// - Throws: `MessageError` if the robot was stopped later, or may have been.
     private func resume(_ robot: RobotID?, seen: UInt64?, connection: [UInt8]?) throws(MessageError) -> Int {
         try robots.pilots.newestStop(of: robot).check(seen: seen, by: connection)
-        let nowNs = Clock.monotonicNs()
-        guard let robot else { return robots.pilots.resumeAll(nowNs: nowNs) }
-        return robots.pilots[robot, nowNs: nowNs].resume(nowNs: nowNs) ? 1 : 0
+        let now = MonotonicTime.now()
+        guard let robot else { return robots.pilots.resumeAll(now: now) }
+        return robots.pilots[robot, now: now].resume(now: now) ? 1 : 0
     }
 }

@@ -1,3 +1,4 @@
+import Clocks
 import Piloting
 import Planning
 import Recording
@@ -103,17 +104,19 @@ final class SocketLoop {
 
     /// Sets the alarm to the next thing that is due.
     private func setAlarm() throws(ZeroMQError) {
-        let nowNs = Clock.monotonicNs()
-        let commandNs = commands.nextNs(after: nowNs) ?? .max
-        try alarm.set(toNs: min(commandNs, heartbeat.dueNs, chunks.nextNs(nowNs: nowNs)))
+        let now = MonotonicTime.now()
+        var due = heartbeat.due
+        if let tick = commands.nextTick(after: now) { due = min(due, tick) }
+        if let turn = chunks.nextTurn(now: now) { due = min(due, turn) }
+        try alarm.set(to: due)
     }
 
     /// Brings every robot to rest, in no more than a second, for the end of the daemon.
     private func bringToRest() throws(ZeroMQError) {
-        let beganNs = Clock.monotonicNs()
-        _ = robots.pilots.stopAll("the daemon is ending", nowNs: beganNs)
-        while commands.nextNs(after: Clock.monotonicNs()) != nil,
-            Clock.monotonicNs() - beganNs < Self.longestEndNs
+        let began = MonotonicTime.now()
+        _ = robots.pilots.stopAll("the daemon is ending", now: began)
+        while commands.nextTick(after: .now()) != nil,
+            MonotonicTime.now().elapsedNs(since: began) < Self.longestEndNs
         {
             try setAlarm()
             _ = try ZeroMQSocket.wait(for: [], alarm: alarm)

@@ -1,4 +1,5 @@
 import CLinux
+import Clocks
 import Dispatch
 import Foundation
 import Logging
@@ -22,9 +23,9 @@ final class StateKeeper: Sendable {
         /// Why the last write or check failed; nil if it did not.
         var problem: String?
         /// Since when the disk has been asked for something, by the monotonic clock; nil if it is not.
-        var askedNs: UInt64?
+        var asked: MonotonicTime?
         /// When the log was last told that the disk does not answer.
-        var toldSlowNs: UInt64?
+        var toldSlow: MonotonicTime?
         var isClosed = false
     }
 
@@ -92,15 +93,15 @@ final class StateKeeper: Sendable {
     /// Why the file does not hold which robots are stopped; nil if it does, or soon will. A disk that does not answer is told
     /// to the log as well, again each minute.
     ///
-    /// - Parameter nowNs: the monotonic clock.
-    func problem(nowNs: UInt64) -> String? {
+    /// - Parameter now: the present time.
+    func problem(now: MonotonicTime) -> String? {
         let (problem, isNew) = work.withLock { work -> (String?, Bool) in
-            guard let askedNs = work.askedNs, nowNs > askedNs + Self.patienceNs else {
+            guard let asked = work.asked, now.elapsedNs(since: asked) > Self.patienceNs else {
                 return (work.problem, false)
             }
-            let isNew = work.toldSlowNs.map { nowNs >= $0 + Self.linesIntervalNs } ?? true
-            if isNew { work.toldSlowNs = nowNs }
-            return ("the disk has not answered for \((nowNs - askedNs) / 1_000_000_000) s", isNew)
+            let isNew = work.toldSlow.map { now.elapsedNs(since: $0) >= Self.linesIntervalNs } ?? true
+            if isNew { work.toldSlow = now }
+            return ("the disk has not answered for \(now.elapsedNs(since: asked) / 1_000_000_000) s", isNew)
         }
         if isNew, let problem { warn(problem) }
         return problem
@@ -119,7 +120,7 @@ final class StateKeeper: Sendable {
         var failures = 0
         while true {
             let (stops, number, mustWrite, isClosed) = work.withLock { work in
-                work.askedNs = Clock.monotonicNs()
+                work.asked = .now()
                 return (
                     work.stops, work.newest, work.tried < work.newest || work.problem != nil, work.isClosed
                 )
@@ -136,9 +137,9 @@ final class StateKeeper: Sendable {
                 failures += 1
             }
             let wasSlow = work.withLock { work in
-                (work.tried, work.problem, work.askedNs) = (number, problem, nil)
-                defer { work.toldSlowNs = nil }
-                return work.toldSlowNs != nil
+                (work.tried, work.problem, work.asked) = (number, problem, nil)
+                defer { work.toldSlow = nil }
+                return work.toldSlow != nil
             }
             if wasSlow { logger.notice("the disk answers again") }
             if mustWrite || problem != nil { tell() }

@@ -1,3 +1,4 @@
+import Clocks
 import Histogram
 import Recording
 import Robotics
@@ -9,7 +10,8 @@ final class Telemetry: Sendable {
     private struct Percentiles {
         let p50, p90, p99: UInt64
         /// When they were found, and of how many chunks.
-        let atNs, recorded: UInt64
+        let at: MonotonicTime
+        let recorded: UInt64
     }
 
     private struct State {
@@ -23,24 +25,26 @@ final class Telemetry: Sendable {
         var told: [Percentiles?]
 
         /// The stage whose percentiles have not been found, or longest ago, if that is at least so long and chunks came since.
-        func stageToFind(nowNs: UInt64, oldestNs: UInt64) -> Int? {
+        func stageToFind(now: MonotonicTime, oldestNs: UInt64) -> Int? {
             guard recorded > 0 else { return nil }
             if let new = told.firstIndex(where: { $0 == nil }) { return new }
-            let oldest = told.indices.min { (told[$0]?.atNs ?? 0) < (told[$1]?.atNs ?? 0) }
+            let oldest = told.indices.min {
+                (told[$0]?.at.nanoseconds ?? 0) < (told[$1]?.at.nanoseconds ?? 0)
+            }
             guard let oldest, let told = told[oldest], told.recorded != recorded,
-                nowNs >= told.atNs + oldestNs
+                now.elapsedNs(since: told.at) >= oldestNs
             else { return nil }
             return oldest
         }
 
         /// Finds the percentiles of a stage.
-        mutating func find(_ stage: Int, nowNs: UInt64) {
+        mutating func find(_ stage: Int, now: MonotonicTime) {
             guard recorded > 0 else { return }
             told[stage] = Percentiles(
                 p50: latencies[stage].valueAtPercentile(50),
                 p90: latencies[stage].valueAtPercentile(90),
                 p99: latencies[stage].valueAtPercentile(99),
-                atNs: nowNs,
+                at: now,
                 recorded: recorded
             )
         }
@@ -69,7 +73,7 @@ final class Telemetry: Sendable {
 
     /// An hour; what takes longer is recorded as an hour.
     private static let longestNs: UInt64 = 3_600_000_000_000
-    private let startNs: UInt64
+    private let start: MonotonicTime
     private let state: Mutex<State>
     private let tap: (any MessageTap)?
     private let lostLogLines: @Sendable () -> UInt64
@@ -82,7 +86,7 @@ final class Telemetry: Sendable {
     init(tap: (any MessageTap)? = nil, lostLogLines: @escaping @Sendable () -> UInt64 = { 0 }) {
         self.tap = tap
         self.lostLogLines = lostLogLines
-        startNs = Clock.monotonicNs()
+        start = .now()
         // 128 ns is fine enough for every stage, and keeps a histogram under 200 KB.
         let empty = Histogram<UInt64>(
             lowestDiscernibleValue: 128,
@@ -128,17 +132,17 @@ final class Telemetry: Sendable {
 
     /// The counters and the percentiles as they are now.
     func snapshot() -> DaemonStatistics {
-        let nowNs = Clock.monotonicNs()
+        let now = MonotonicTime.now()
         let unrecorded = tap?.lostMessages ?? 0
         let lostLines = lostLogLines()
         return state.withLock { state in
             var statistics = state.counters
-            statistics.uptimeNs = nowNs - startNs
+            statistics.uptimeNs = now.elapsedNs(since: start)
             statistics.unrecordedMessages = unrecorded
             statistics.lostLogLines = lostLines
             // Whoever asks again and again must not have them found each time.
             for stage in state.told.indices where state.told[stage]?.recorded != state.recorded {
-                state.find(stage, nowNs: nowNs)
+                state.find(stage, now: now)
             }
             statistics.latencyNs = state.latencyNs
             return statistics
@@ -146,16 +150,16 @@ final class Telemetry: Sendable {
     }
 
     /// The counters as they are now, and percentiles that are a second old or little more.
-    func heartbeat(nowNs: UInt64) -> DaemonStatistics {
+    func heartbeat(now: MonotonicTime) -> DaemonStatistics {
         let unrecorded = tap?.lostMessages ?? 0
         let lostLines = lostLogLines()
         return state.withLock { state in
             var statistics = state.counters
-            statistics.uptimeNs = nowNs - startNs
+            statistics.uptimeNs = now.elapsedNs(since: start)
             statistics.unrecordedMessages = unrecorded
             statistics.lostLogLines = lostLines
-            if let stage = state.stageToFind(nowNs: nowNs, oldestNs: Self.percentilesHoldNs) {
-                state.find(stage, nowNs: nowNs)
+            if let stage = state.stageToFind(now: now, oldestNs: Self.percentilesHoldNs) {
+                state.find(stage, now: now)
             }
             statistics.latencyNs = state.latencyNs
             return statistics

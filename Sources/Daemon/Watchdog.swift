@@ -1,6 +1,8 @@
+import Clocks
+
 /// Tells a service manager that the daemon works, as long as it does.
 ///
-/// The socket thread calls ``beat(nowNs:)`` on every turn of its loop. So the reports end when that thread hangs, and they
+/// The socket thread calls ``beat(now:)`` on every turn of its loop. So the reports end when that thread hangs, and they
 /// end when the planner has been at one piece of work for longer than is plausible: 30 s and ten times the longest that it
 /// has taken so far. Then the service manager kills the daemon and starts it again.
 ///
@@ -12,8 +14,8 @@ public struct Watchdog: Sendable {
 
     private let intervalNs: UInt64
     private let report: @Sendable () -> Bool
-    private var dueNs: UInt64 = 0
-    private var planningSinceNs: UInt64?
+    private var due = MonotonicTime(nanoseconds: 0)
+    private var planningSince: MonotonicTime?
     private var longestPlanNs: UInt64 = 0
 
     /// - Parameters:
@@ -26,34 +28,34 @@ public struct Watchdog: Sendable {
     }
 
     /// Whether the planner has been at its work for longer than is plausible.
-    public func isPlannerHung(nowNs: UInt64) -> Bool {
-        guard let planningSinceNs, nowNs > planningSinceNs else { return false }
+    public func isPlannerHung(now: MonotonicTime) -> Bool {
+        guard let planningSince else { return false }
         let (longest, overflow) = longestPlanNs.multipliedReportingOverflow(by: 10)
         let limit = Self.patienceNs.addingReportingOverflow(longest)
-        return !overflow && !limit.overflow && nowNs - planningSinceNs > limit.partialValue
+        return !overflow && !limit.overflow && now.elapsedNs(since: planningSince) > limit.partialValue
     }
 
     /// Reports, if a report is due and nothing hangs.
     ///
-    /// - Parameter nowNs: the monotonic clock, in nanoseconds.
-    public mutating func beat(nowNs: UInt64) {
-        guard nowNs >= dueNs, !isPlannerHung(nowNs: nowNs) else { return }
-        dueNs = nowNs + (report() ? intervalNs : max(intervalNs / 5, 1))
+    /// - Parameter now: the present time.
+    public mutating func beat(now: MonotonicTime) {
+        guard now >= due, !isPlannerHung(now: now) else { return }
+        due = now.advanced(byNanoseconds: report() ? intervalNs : max(intervalNs / 5, 1))
     }
 
-    /// The monotonic clock, in nanoseconds, at which the loop must call ``beat(nowNs:)`` again.
-    public func nextBeatNs(nowNs: UInt64) -> UInt64 {
+    /// When the loop must call ``beat(now:)`` again.
+    public func nextBeat(now: MonotonicTime) -> MonotonicTime {
         // A planner that hangs is not to make the loop spin.
-        isPlannerHung(nowNs: nowNs) ? nowNs + intervalNs : dueNs
+        isPlannerHung(now: now) ? now.advanced(byNanoseconds: intervalNs) : due
     }
 
     /// The planner has been given work.
-    mutating func planningBegan(nowNs: UInt64) { planningSinceNs = nowNs }
+    mutating func planningBegan(now: MonotonicTime) { planningSince = now }
 
     /// The planner has handed its work back.
-    mutating func planningEnded(nowNs: UInt64) {
-        guard let began = planningSinceNs else { return }
-        planningSinceNs = nil
-        longestPlanNs = max(longestPlanNs, nowNs > began ? nowNs - began : 0)
+    mutating func planningEnded(now: MonotonicTime) {
+        guard let began = planningSince else { return }
+        planningSince = nil
+        longestPlanNs = max(longestPlanNs, now.elapsedNs(since: began))
     }
 }

@@ -1,3 +1,4 @@
+import Clocks
 import Robotics
 
 /// What may change a robot's state.
@@ -35,10 +36,10 @@ public struct Supervisor: Sendable, Hashable {
     /// What led to it, in words.
     public private(set) var reason = "no chunk yet"
     /// The monotonic clock when it began, in nanoseconds.
-    public private(set) var sinceNs: UInt64
+    public private(set) var since: MonotonicTime
 
     /// A robot that is idle from now on.
-    public init(nowNs: UInt64) { sinceNs = nowNs }
+    public init(now: MonotonicTime) { since = now }
 
     /// Where each event leads from each state; an event that is not in a state's row changes nothing there.
     public static let transitions: [RobotState: [RobotEvent: RobotState]] = [
@@ -85,12 +86,12 @@ public struct Supervisor: Sendable, Hashable {
     /// - Parameters:
     ///   - event: one that may change the state.
     ///   - reason: what happened, in words, for people.
-    ///   - nowNs: the present time, in nanoseconds, by the clock of every other call.
+    ///   - now: the present time.
     /// - Returns: whether the state changed.
     @discardableResult
-    public mutating func handle(_ event: RobotEvent, reason: String, nowNs: UInt64) -> Bool {
+    public mutating func handle(_ event: RobotEvent, reason: String, now: MonotonicTime) -> Bool {
         guard let next = Self.transitions[state]?[event] else { return false }
-        (state, self.reason, sinceNs) = (next, reason, nowNs)
+        (state, self.reason, since) = (next, reason, now)
         return true
     }
 }

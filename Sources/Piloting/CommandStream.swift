@@ -1,3 +1,4 @@
+import Clocks
 import Motion
 import Robotics
 import Limits
@@ -27,7 +28,7 @@ package struct CommandStream: Sendable {
         /// The control step that the command is for.
         fileprivate let step: Double
         /// When it began, by the daemon's clock.
-        fileprivate let timeNs: UInt64
+        fileprivate let time: MonotonicTime
         /// Since the last command, in seconds; nil if there was none.
         fileprivate let elapsed: Double?
     }
@@ -82,7 +83,7 @@ package struct CommandStream: Sendable {
 
     /// Checks what an observation says of time.
     /// - Throws: `MessageError` that names the field.
-    package func check(_ observation: RobotObservation, receivedNs: UInt64) throws(MessageError) {
+    package func check(_ observation: RobotObservation, received: MonotonicTime) throws(MessageError) {
         guard observation.sequence <= Self.largestSequence else {
             throw MessageError(
                 .outOfRange,
@@ -97,25 +98,27 @@ package struct CommandStream: Sendable {
                 "found \(observation.timeNs), expected at most \(StepClock.latestTimeNs) for a robot that gets commands"
             )
         }
-        let reference: (name: String, nowNs: UInt64)? =
+        let reference: (name: String, shownNs: UInt64)? =
             switch file.clock {
             case .own: nil
-            case .monotonic: ("monotonic", receivedNs)
+            case .monotonic: ("monotonic", received.unsignedNs)
             case .wall: ("wall", Clock.wallNs())
             }
         guard let reference else { return }
-        let (early, late) = (reference.nowNs &- observation.timeNs, observation.timeNs &- reference.nowNs)
+        let (early, late) = (reference.shownNs &- observation.timeNs, observation.timeNs &- reference.shownNs)
         guard min(early, late) <= Self.longestWay else {
             throw MessageError(
                 .outOfRange,
                 field: "time_ns",
-                "found \(observation.timeNs), expected the \(reference.name) clock, which stands at \(reference.nowNs)"
+                "found \(observation.timeNs), expected the \(reference.name) clock, which stands at \(reference.shownNs)"
             )
         }
     }
 
     /// The time stamp of an observation that has none.
-    package func timeStamp(receivedNs: UInt64) -> UInt64 { file.clock == .wall ? Clock.wallNs() : receivedNs }
+    package func timeStamp(received: MonotonicTime) -> UInt64 {
+        file.clock == .wall ? Clock.wallNs() : received.unsignedNs
+    }
 
     /// Whether a later observation has an earlier time stamp.
     package func goesBack(to timeNs: UInt64) -> Bool { !beginsEpisode && clock.goesBack(to: timeNs) }
@@ -137,18 +140,20 @@ package struct CommandStream: Sendable {
     /// Takes an observation that has entered the history. Returns whether it is to ask for a chunk.
     ///
     /// - Parameter mayAsk: whether a chunk for it would be carried out.
-    package mutating func observe(_ observation: RobotObservation, mayAsk: Bool, receivedNs: UInt64) -> Bool {
+    package mutating func observe(_ observation: RobotObservation, mayAsk: Bool, received: MonotonicTime)
+        -> Bool
+    {
         if beginsEpisode {
             clock = StepClock(clock: file.clock, controlHz: file.controlHz)
             tick = nil
             beginsEpisode = false
         }
         let wallOffset =
-            file.clock == .wall ? Int64(bitPattern: Clock.monotonicNs() &- Clock.wallNs()) : 0
+            file.clock == .wall ? MonotonicTime.now().nanoseconds &- Int64(bitPattern: Clock.wallNs()) : 0
         clock.observe(
             sequence: observation.sequence,
             timeNs: observation.timeNs,
-            receivedNs: receivedNs,
+            received: received,
             wallOffset: wallOffset
         )
         feedback = file.feedback.flatMap { place in
@@ -159,14 +164,12 @@ package struct CommandStream: Sendable {
     }
 
     /// Takes a chunk that is there. Returns whether it has taken over.
-    package mutating func receive(_ chunk: RobotChunk, nowNs: UInt64) -> Bool {
-        guard let now = step(at: nowNs), let observedNs = clock.time(of: Double(chunk.sequence)), now > -1
+    package mutating func receive(_ chunk: RobotChunk, now: MonotonicTime) -> Bool {
+        guard let step = step(at: now), let observed = clock.time(of: Double(chunk.sequence)), step > -1
         else { return false }
-        let waited = Duration.nanoseconds(
-            Int64(nowNs > observedNs ? min(nowNs - observedNs, 60_000_000_000) : 0)
-        )
+        let waited = min(max(now - observed, .zero), .seconds(60))
         latency.add(waited)
-        let next = UInt64(max(now.rounded(.down) + 1, 0))
+        let next = UInt64(max(step.rounded(.down) + 1, 0))
         guard schedule.receive(chunk, latency: waited, before: next) == .joined else { return false }
         (sequence, joinsAt) = (chunk.sequence, next)
         return true
@@ -182,7 +185,7 @@ package struct CommandStream: Sendable {
     package var isAtRest: Bool { limiter.isAtRest }
 
     /// When the newest observation was made, by the daemon's clock; nil before the first of an episode.
-    package var newestObservationNs: UInt64? { clock.newestNs }
+    package var newestObservation: MonotonicTime? { clock.newestMade }
 
     /// Control steps a second as measured, if they are not those of the robot file.
     package var unexpectedHz: Double? { clock.unexpectedHz }
@@ -193,8 +196,8 @@ package struct CommandStream: Sendable {
     /// What is wrong with the feedback of the newest observation, in words: the robot is not where it was told to be, or outside
     /// its range; nil if nothing is.
     package var feedbackFault: String? {
-        guard let feedback, let newestNs = clock.newestNs else { return nil }
-        return start.fault(of: feedback, commanded: sent.inForce(at: newestNs))
+        guard let feedback, let newestMade = clock.newestMade else { return nil }
+        return start.fault(of: feedback, commanded: sent.inForce(at: newestMade))
     }
 
     /// By how many seconds the robot's clock was set forward (above 0) or back while the robot moved; nil if it was not.
@@ -206,22 +209,24 @@ package struct CommandStream: Sendable {
     // MARK: Commands out
 
     /// When the next command is due; nil if none is.
-    package func nextTickNs(after nowNs: UInt64) -> UInt64? { pacer.dueNs.map { max($0, nowNs + 1) } }
+    package func nextTick(after now: MonotonicTime) -> MonotonicTime? {
+        pacer.due.map { max($0, now.advanced(byNanoseconds: 1)) }
+    }
 
     /// Has commands go out from now on, one a period; does nothing if they do already.
-    package mutating func startCommands(at nowNs: UInt64) {
-        pacer.start(at: nowNs, originNs: clock.newestNs ?? nowNs)
+    package mutating func startCommands(at now: MonotonicTime) {
+        pacer.start(at: now, origin: clock.newestMade ?? now)
     }
 
     /// Brings the next command forward to the earliest time at which it may come; the robot is to be braked.
-    package mutating func hastenCommand(at nowNs: UInt64) { pacer.hasten(at: nowNs) }
+    package mutating func hastenCommand(at now: MonotonicTime) { pacer.hasten(at: now) }
 
     /// Has no command go out from now on.
     package mutating func stopCommands() { pacer.stop() }
 
     /// Whether there is an action for now, or will be with the next control step.
-    package func hasPlan(at nowNs: UInt64) -> Bool {
-        guard let step = step(at: nowNs) else { return false }
+    package func hasPlan(at now: MonotonicTime) -> Bool {
+        guard let step = step(at: now) else { return false }
         return schedule.action(atTime: max(step, 0)) != nil || step < Double(joinsAt)
     }
 
@@ -233,8 +238,8 @@ package struct CommandStream: Sendable {
     /// moved; the next motion begins anew.
     ///
     /// - Returns: for how long no command went out, in nanoseconds; nil if that was not too long.
-    package mutating func endMotionAfterPause(at nowNs: UInt64) -> UInt64? {
-        guard let pauseNs = pacer.pauseNs(at: nowNs) else { return nil }
+    package mutating func endMotionAfterPause(at now: MonotonicTime) -> UInt64? {
+        guard let pauseNs = pacer.pauseNs(at: now) else { return nil }
         limiter.rest()
         planClock.reset()
         start.isPending = true
@@ -244,11 +249,11 @@ package struct CommandStream: Sendable {
     }
 
     /// The period that has begun; nil if none has since this was asked last. It gets one command at most.
-    package mutating func takePeriod(at nowNs: UInt64) -> Period? {
-        guard pacer.take(at: nowNs) else { return nil }
-        let elapsed = sent.lastNs.map { Double(max(nowNs - min($0, nowNs), 1)) / 1e9 }
+    package mutating func takePeriod(at now: MonotonicTime) -> Period? {
+        guard pacer.take(at: now) else { return nil }
+        let elapsed = sent.lastSent.map { Double(max(now.elapsedNs(since: $0), 1)) / 1e9 }
         // A robot is braked also if its clock says nothing.
-        return Period(step: max(step(at: nowNs) ?? 0, 0), timeNs: nowNs, elapsed: elapsed)
+        return Period(step: max(step(at: now) ?? 0, 0), time: now, elapsed: elapsed)
     }
 
     /// The command of a period: on with the plan.
@@ -269,14 +274,14 @@ package struct CommandStream: Sendable {
         var moved = limiter
         let begins = start.isPending
         if begins {
-            guard let begun = begun(at: period.timeNs) else { return .waiting }
+            guard let begun = begun(at: period.time) else { return .waiting }
             moved = begun
         }
         guard let command = moved.next(towards: target, after: interval(of: period, begins: begins)) else {
             return .refused("there is no command towards \(target) that keeps the limits")
         }
         if let violation = command.violation, file.limits.onViolation == .stop { return .refused(violation) }
-        planClock.follow(step: period.step, timeNs: period.timeNs)
+        planClock.follow(step: period.step, time: period.time)
         return publish(command, moved, period, begins: begins)
     }
 
@@ -285,7 +290,7 @@ package struct CommandStream: Sendable {
         var moved = limiter
         let begins = start.isPending && limiter.isAtRest
         if begins {
-            guard let begun = begun(at: period.timeNs) else { return .waiting }
+            guard let begun = begun(at: period.time) else { return .waiting }
             moved = begun
         }
         guard let command = moved.brake(after: interval(of: period, begins: begins)) else {
@@ -301,15 +306,15 @@ package struct CommandStream: Sendable {
     }
 
     /// The limiter at the place at which a motion begins; nil if that is not known yet.
-    private func begun(at nowNs: UInt64) -> CommandLimiter? {
+    private func begun(at now: MonotonicTime) -> CommandLimiter? {
         guard
             let place = start.place(
                 last: limiter.lastAction,
                 sent: sent,
                 feedback: feedback,
-                madeNs: clock.newestNs,
+                made: clock.newestMade,
                 longestGapNs: pacer.longestGapNs,
-                nowNs: nowNs
+                now: now
             )
         else { return nil }
         var begun = limiter
@@ -342,17 +347,17 @@ package struct CommandStream: Sendable {
             start.isPending = false
         }
         limiter = moved
-        sent.add(command.action, timeNs: period.timeNs)
+        sent.add(command.action, at: period.time)
         let first = (period.step * file.commandHz / file.controlHz).rounded()
         let number =
             tick.map { $0 + UInt64(min(max((elapsedNs / pacer.periodNs).rounded(), 1), 1e12)) }
             ?? UInt64(first)
         tick = number
-        return .command(command, tick: number, step: period.step, timeNs: time.robotTime(period.timeNs))
+        return .command(command, tick: number, step: period.step, timeNs: time.robotTime(period.time))
     }
 
-    private func step(at nowNs: UInt64) -> Double? {
-        guard let step = planClock.step(at: nowNs, by: clock), step < Double(Self.largestSequence) * 2 else {
+    private func step(at now: MonotonicTime) -> Double? {
+        guard let step = planClock.step(at: now, by: clock), step < Double(Self.largestSequence) * 2 else {
             return nil
         }
         return step

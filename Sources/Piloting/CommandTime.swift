@@ -1,3 +1,5 @@
+import Clocks
+
 /// Turns the daemon's times into the robot's for the `time_ns` of commands, so that they rise as real time does while the robot
 /// moves.
 ///
@@ -53,8 +55,8 @@ package struct CommandTime: Sendable {
     }
 
     /// A time of the daemon's by the robot's clock.
-    package func robotTime(_ timeNs: UInt64) -> UInt64 {
-        timeNs &- UInt64(bitPattern: (base ?? 0) &+ Int64(shift))
+    package func robotTime(_ time: MonotonicTime) -> UInt64 {
+        UInt64(bitPattern: time.nanoseconds &- ((base ?? 0) &+ Int64(shift)))
     }
 
     private func difference(to known: Int64) -> Double? {

@@ -1,3 +1,4 @@
+import Clocks
 import RobotDescription
 
 /// Where a robot's motion begins, and whether the robot is where it was told to be.
@@ -24,19 +25,20 @@ package struct MotionStart: Sendable {
     ///
     /// - Parameters:
     ///   - last: the last command; nil if there was none.
-    ///   - feedback: the robot's place in its newest observation, which was made at `madeNs`.
+    ///   - feedback: the robot's place in its newest observation, which was made at `made`.
     ///   - longestGapNs: the longest time between two commands of one motion.
     package func place(
         last: [Float]?,
         sent: SentCommands,
         feedback: [Float]?,
-        madeNs: UInt64?,
+        made: MonotonicTime?,
         longestGapNs: UInt64,
-        nowNs: UInt64
+        now: MonotonicTime
     ) -> Place? {
         guard file.feedback != nil else { return last.map { .at($0) } ?? .anywhere }
-        guard let feedback, let madeNs, feedback.allSatisfy(\.isFinite),
-            madeNs > sent.lastMovedNs ?? 0, nowNs <= madeNs || nowNs - madeNs <= file.watchdogs.observationNs
+        guard let feedback, let made, feedback.allSatisfy(\.isFinite),
+            sent.lastMoved.map({ made > $0 }) ?? true,
+            now.elapsedNs(since: made) <= file.watchdogs.observationNs
         else { return nil }
         guard let last else { return .at(feedback) }
         let agrees = file.limits.dimensions.indices.allSatisfy { index in
@@ -44,8 +46,8 @@ package struct MotionStart: Sendable {
                 || abs(feedback[index] - last[index]) <= agreement(index)
         }
         if agrees { return .at(last) }
-        let silenceNs = sent.lastNs.map { nowNs - min($0, nowNs) } ?? .max
-        let isSettled = madeNs - (sent.lastMovedNs ?? 0) > unknownWayNs
+        let silenceNs = sent.lastSent.map(now.elapsedNs) ?? .max
+        let isSettled = sent.lastMoved.map { made.elapsedNs(since: $0) > unknownWayNs } ?? true
         return isSettled && silenceNs > longestGapNs ? .at(feedback) : nil
     }
 

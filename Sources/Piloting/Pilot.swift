@@ -1,3 +1,4 @@
+import Clocks
 import Motion
 import Robotics
 import Limits
@@ -19,7 +20,7 @@ package struct Pilot: Sendable {
     /// Whether the next observation begins an episode, whatever it says.
     private var isForgotten = true
     private var newestSequence: UInt64 = 0
-    private var heardNs: UInt64
+    private var heard: MonotonicTime
     private var chunks: UInt64 = 0
     private var commands: UInt64 = 0
     private var toldState = RobotState.idle
@@ -45,14 +46,14 @@ package struct Pilot: Sendable {
         file: RobotFile?,
         strategy: ChunkStrategy,
         policy: PolicyDescription,
-        nowNs: UInt64
+        now: MonotonicTime
     ) {
         self.robot = robot
         episode = .number(0)
-        supervisor = Supervisor(nowNs: nowNs)
+        supervisor = Supervisor(now: now)
         stream = file.map { CommandStream(file: $0, strategy: strategy, policy: policy) }
         self.file = file
-        heardNs = nowNs
+        heard = now
         isKnown = file?.robot != nil
     }
 
@@ -78,9 +79,10 @@ package struct Pilot: Sendable {
 
     /// Checks who speaks, and when.
     /// - Throws: `MessageError` `robotTaken`, `clockBackwards`, or `outOfRange` for a time or a step that cannot be.
-    package mutating func admit(_ observation: RobotObservation, receivedNs: UInt64) throws(MessageError) {
+    package mutating func admit(_ observation: RobotObservation, received: MonotonicTime) throws(MessageError)
+    {
         if !isForgotten, let session, session != observation.session,
-            receivedNs &- heardNs < Self.sessionHeldNs
+            received.elapsedNs(since: heard) < Self.sessionHeldNs
         {
             throw MessageError(
                 .robotTaken,
@@ -90,11 +92,11 @@ package struct Pilot: Sendable {
             )
         }
         guard let stream else { return }
-        try stream.check(observation, receivedNs: receivedNs)
+        try stream.check(observation, received: received)
         guard !beginsEpisode(observation), observation.sequence > newestSequence,
             stream.goesBack(to: observation.timeNs)
         else { return }
-        handle(.clockWasSet, "a later observation has an earlier time stamp", nowNs: receivedNs)
+        handle(.clockWasSet, "a later observation has an earlier time stamp", now: received)
         throw MessageError(
             .clockBackwards,
             field: "time_ns",
@@ -103,8 +105,8 @@ package struct Pilot: Sendable {
     }
 
     /// The time stamp of an observation that has none: that of its receipt, by the clock that the robot's are made with.
-    package func timeStamp(receivedNs: UInt64) -> UInt64 {
-        stream?.timeStamp(receivedNs: receivedNs) ?? receivedNs
+    package func timeStamp(received: MonotonicTime) -> UInt64 {
+        stream?.timeStamp(received: received) ?? received.unsignedNs
     }
 
     /// Whether the observation comes from another process than those before it, whose history is not its own.
@@ -126,31 +128,31 @@ package struct Pilot: Sendable {
         _ observation: RobotObservation,
         isNew: Bool,
         isPublished: Bool = true,
-        receivedNs: UInt64
+        received: MonotonicTime
     ) -> Bool {
         guard isNew else { return stream == nil }
         if beginsEpisode(observation) {
-            endEpisode("a new episode began", nowNs: receivedNs)
+            endEpisode("a new episode began", now: received)
             isForgotten = false
         }
         (episode, session) = (observation.episode, observation.session)
         newestSequence = observation.sequence
         if isPublished { arrayKeys = observation.arrayKeys ?? .binary }
-        heardNs = receivedNs
+        heard = received
         isKnown = true
         let mayAsk = isPublished && observation.replan != false && mayMove
-        let asks = stream?.observe(observation, mayAsk: mayAsk, receivedNs: receivedNs) ?? true
-        checkRobot(nowNs: receivedNs)
+        let asks = stream?.observe(observation, mayAsk: mayAsk, received: received) ?? true
+        checkRobot(now: received)
         // A chunk that came while there was nothing fresh to carry it out by.
-        if stream?.hasPlan(at: receivedNs) == true { carryOut(nowNs: receivedNs) }
+        if stream?.hasPlan(at: received) == true { carryOut(now: received) }
         return asks
     }
 
     /// Forgets the episode.
-    package mutating func endEpisode(_ reason: String, nowNs: UInt64) {
+    package mutating func endEpisode(_ reason: String, now: MonotonicTime) {
         stream?.endEpisode()
         isForgotten = true
-        handle(.episodeEnded, reason, nowNs: nowNs)
+        handle(.episodeEnded, reason, now: now)
     }
 
     /// The actions that will be carried out while a chunk is planned; see ``CommandStream/committedActions(from:)``.
@@ -167,32 +169,32 @@ package struct Pilot: Sendable {
     package mutating func receive(
         _ chunk: inout RobotChunk,
         isCarriedOut: Bool,
-        nowNs: UInt64
+        now: MonotonicTime
     ) throws(MessageError) {
         if let refusal { throw refusal }
         if let limits = file?.limits, let violation = chunk.bringWithin(limits) {
             limitViolations += 1
             if limits.onViolation == .stop {
-                handle(.limitBroken, violation, nowNs: nowNs)
+                handle(.limitBroken, violation, now: now)
                 if let refusal { throw refusal }
             }
         }
         chunks += 1
         guard isCarriedOut else { return }
-        let hasJoined = stream?.receive(chunk, nowNs: nowNs) ?? true
-        if hasJoined { carryOut(nowNs: nowNs) }
+        let hasJoined = stream?.receive(chunk, now: now) ?? true
+        if hasJoined { carryOut(now: now) }
     }
 
-    private mutating func carryOut(nowNs: UInt64) {
-        guard isFresh(nowNs) else { return }
+    private mutating func carryOut(now: MonotonicTime) {
+        guard isFresh(now) else { return }
         if state == .idle { stream?.beginMotion() }
-        handle(.chunkJoined, "a chunk took over", nowNs: nowNs)
+        handle(.chunkJoined, "a chunk took over", now: now)
     }
 
     /// The policy failed on one of the robot's observations. A robot that carries out chunks by itself goes on with its own.
-    package mutating func policyFailed(_ reason: String, nowNs: UInt64) {
+    package mutating func policyFailed(_ reason: String, now: MonotonicTime) {
         guard stream != nil else { return }
-        handle(.policyFailed, reason, nowNs: nowNs)
+        handle(.policyFailed, reason, now: now)
     }
 
     // MARK: People
@@ -206,47 +208,47 @@ package struct Pilot: Sendable {
         _ reason: String,
         withEveryRobot: Bool = false,
         connection: [UInt8]? = nil,
-        nowNs: UInt64
+        now: MonotonicTime
     ) -> Bool {
-        let isNew = handle(.stopRequested, reason, nowNs: nowNs)
-        stopOrder = StopOrder(nowNs: nowNs, connection: connection)
+        let isNew = handle(.stopRequested, reason, now: now)
+        stopOrder = StopOrder(now: now, connection: connection)
         if isNew, withEveryRobot { stop = nil }
         return isNew
     }
 
     /// Puts a robot that is not stopped back into a stop of before the daemon's start.
-    package mutating func restore(_ stop: Stop, nowNs: UInt64) {
+    package mutating func restore(_ stop: Stop, now: MonotonicTime) {
         let reason = "\(stop.reason) (at \(stop.time), before the daemon's start)"
-        handle(stop.isFault ? .policyFailed : .stopRequested, reason, nowNs: nowNs)
+        handle(stop.isFault ? .policyFailed : .stopRequested, reason, now: now)
         (self.stop, hasStopChanged) = (stop, false)
     }
 
     /// Releases the robot. Returns whether it was stopped.
-    package mutating func resume(nowNs: UInt64) -> Bool {
-        handle(.resumeRequested, "resumed; no chunk yet", nowNs: nowNs)
+    package mutating func resume(now: MonotonicTime) -> Bool {
+        handle(.resumeRequested, "resumed; no chunk yet", now: now)
     }
 
     // MARK: Commands
 
     /// When the next command is due; nil if none is.
-    package func nextTickNs(after nowNs: UInt64) -> UInt64? { stream?.nextTickNs(after: nowNs) }
+    package func nextTick(after now: MonotonicTime) -> MonotonicTime? { stream?.nextTick(after: now) }
 
     /// The command that is due, after what the watchdogs say.
-    package mutating func tick(nowNs: UInt64) -> RobotCommand? {
+    package mutating func tick(now: MonotonicTime) -> RobotCommand? {
         guard stream != nil else { return nil }
-        watch(nowNs)
-        guard let period = stream?.takePeriod(at: nowNs) else { return nil }
-        defer { updateCommands(nowNs) }
+        watch(now)
+        guard let period = stream?.takePeriod(at: now) else { return nil }
+        defer { updateCommands(now) }
         var tick = state == .running ? stream?.advance(period) : nil
         switch tick {
         case .refused(let violation):
             limitViolations += 1
-            handle(.limitBroken, violation, nowNs: nowNs)
+            handle(.limitBroken, violation, now: now)
         case .nothingPlanned:
             handle(
                 .chunkMissing,
                 "the chunk in force has run out and the next one is not there",
-                nowNs: nowNs
+                now: now
             )
         case .command, .waiting, nil:
             break
@@ -273,16 +275,16 @@ package struct Pilot: Sendable {
             state: state == .running ? .running : .holding,
             isLimited: command.violation != nil,
             // The limits hold by this time: no later one is read.
-            publishedNs: nowNs,
+            publishedNs: now.unsignedNs,
             wallNs: Clock.wallNs()
         )
     }
 
     /// Has commands go out while the robot is told anything, and ends them when it rests and is told nothing.
-    private mutating func updateCommands(_ nowNs: UInt64) {
+    private mutating func updateCommands(_ now: MonotonicTime) {
         guard let stream else { return }
         if state == .running || state == .holding || !stream.isAtRest || !hasBeenHeld {
-            self.stream?.startCommands(at: nowNs)
+            self.stream?.startCommands(at: now)
         } else {
             self.stream?.stopCommands()
         }
@@ -290,47 +292,49 @@ package struct Pilot: Sendable {
 
     // MARK: Watchdogs
 
-    private func isFresh(_ nowNs: UInt64) -> Bool {
-        guard let watchdogs = file?.watchdogs, let newestNs = stream?.newestObservationNs else { return true }
-        return nowNs <= newestNs || nowNs - newestNs <= watchdogs.observationNs
+    private func isFresh(_ now: MonotonicTime) -> Bool {
+        guard let watchdogs = file?.watchdogs, let newest = stream?.newestObservation else { return true }
+        return now.elapsedNs(since: newest) <= watchdogs.observationNs
     }
 
-    private mutating func watch(_ nowNs: UInt64) {
+    private mutating func watch(_ now: MonotonicTime) {
         guard let watchdogs = file?.watchdogs else { return }
-        if let pauseNs = stream?.endMotionAfterPause(at: nowNs) {
+        if let pauseNs = stream?.endMotionAfterPause(at: now) {
             let reason = "the daemon sent no command for \(pauseNs / 1_000_000) ms, because it did not run"
-            if pauseNs > watchdogs.observationNs { handle(.commandsPaused, reason, nowNs: nowNs) }
+            if pauseNs > watchdogs.observationNs { handle(.commandsPaused, reason, now: now) }
             if let longestNs = watchdogs.stopAfterNs, pauseNs > longestNs {
-                handle(.heldTooLong, reason, nowNs: nowNs)
+                handle(.heldTooLong, reason, now: now)
             }
         }
-        if state == .running, !isFresh(nowNs) {
+        if state == .running, !isFresh(now) {
             let stamps = stream?.stampFault.map { "; \($0)" } ?? ""
             handle(
                 .observationsStopped,
                 "no fresh observation for \(watchdogs.observationNs / 1_000_000) ms\(stamps)",
-                nowNs: nowNs
+                now: now
             )
         }
-        if state == .holding, let longestNs = watchdogs.stopAfterNs, nowNs &- supervisor.sinceNs > longestNs {
+        if state == .holding, let longestNs = watchdogs.stopAfterNs,
+            now.elapsedNs(since: supervisor.since) > longestNs
+        {
             handle(
                 .heldTooLong,
                 "held for \(longestNs / 1_000_000) ms: \(supervisor.reason)",
-                nowNs: nowNs
+                now: now
             )
         }
     }
 
     /// Looks at what a new observation says of the robot and its clock.
-    private mutating func checkRobot(nowNs: UInt64) {
+    private mutating func checkRobot(now: MonotonicTime) {
         guard state == .running || state == .holding, let stream else { return }
-        if let fault = stream.feedbackFault { handle(.feedbackFar, fault, nowNs: nowNs) }
+        if let fault = stream.feedbackFault { handle(.feedbackFar, fault, now: now) }
         if let seconds = stream.clockStep {
             let direction = seconds > 0 ? "forward" : "back"
             handle(
                 .clockWasSet,
                 "the robot's clock was set \(direction) by \(Float(abs(seconds))) s while the robot moved",
-                nowNs: nowNs
+                now: now
             )
         }
     }
@@ -346,19 +350,19 @@ package struct Pilot: Sendable {
     }
 
     @discardableResult
-    private mutating func handle(_ event: RobotEvent, _ reason: String, nowNs: UInt64) -> Bool {
-        guard supervisor.handle(event, reason: reason, nowNs: nowNs) else { return false }
+    private mutating func handle(_ event: RobotEvent, _ reason: String, now: MonotonicTime) -> Bool {
+        guard supervisor.handle(event, reason: reason, now: now) else { return false }
         if !mayMove {
             stop = Stop(isFault: state == .faulted, reason: reason, wallNs: Clock.wallNs())
-            stopOrder = StopOrder(nowNs: nowNs)
+            stopOrder = StopOrder(now: now)
             hasStopChanged = true
         } else if event == .resumeRequested {
             (stop, hasStopChanged) = (nil, true)
         }
         // What was planned before is not carried out after a rest: the next observation asks anew.
         if supervisor.state != .running { stream?.forgetPlan() }
-        updateCommands(nowNs)
-        if !mayMove { stream?.hastenCommand(at: nowNs) }
+        updateCommands(now)
+        if !mayMove { stream?.hastenCommand(at: now) }
         return true
     }
 
@@ -370,14 +374,14 @@ package struct Pilot: Sendable {
     }
 
     /// The robot's part of a heartbeat.
-    package func status(nowNs: UInt64) -> RobotStatus {
+    package func status(now: MonotonicTime) -> RobotStatus {
         RobotStatus(
             state: state,
             reason: supervisor.reason,
-            forNs: nowNs &- supervisor.sinceNs,
+            forNs: now.elapsedNs(since: supervisor.since),
             episode: episode,
             sequence: newestSequence,
-            silentNs: nowNs &- min(heardNs, nowNs),
+            silentNs: now.elapsedNs(since: heard),
             chunks: chunks,
             commands: commands,
             limitViolations: limitViolations

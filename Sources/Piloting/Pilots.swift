@@ -1,3 +1,4 @@
+import Clocks
 import Motion
 import Robotics
 import RobotDescription
@@ -40,38 +41,38 @@ package struct Pilots {
     }
 
     /// The robot's pilot; a robot that is heard of for the first time gets one by writing to it.
-    package subscript(_ robot: RobotID, nowNs nowNs: UInt64) -> Pilot {
+    package subscript(_ robot: RobotID, now now: MonotonicTime) -> Pilot {
         _read {
             if let place = places[robot] {
                 yield pilots[place]
             } else {
-                yield pilot(of: robot, nowNs: nowNs)
+                yield pilot(of: robot, now: now)
             }
         }
         _modify {
-            let place = places[robot] ?? add(pilot(of: robot, nowNs: nowNs))
+            let place = places[robot] ?? add(pilot(of: robot, now: now))
             yield &pilots[place]
         }
     }
 
     /// A pilot for a robot that is heard of for the first time: stopped, if every robot is.
-    private func pilot(of robot: RobotID, nowNs: UInt64) -> Pilot {
-        var pilot = newPilot(robot, nowNs: nowNs)
+    private func pilot(of robot: RobotID, now: MonotonicTime) -> Pilot {
+        var pilot = newPilot(robot, now: now)
         if let everyRobot {
             let reason = "every robot is stopped: \(everyRobot.reason)"
-            _ = pilot.stop(reason, withEveryRobot: true, nowNs: nowNs)
+            _ = pilot.stop(reason, withEveryRobot: true, now: now)
         }
         return pilot
     }
 
-    private func newPilot(_ robot: RobotID, nowNs: UInt64) -> Pilot {
+    private func newPilot(_ robot: RobotID, now: MonotonicTime) -> Pilot {
         let file = files[robot.text] ?? files[nil]
         return Pilot(
             robot: robot,
             file: file,
             strategy: file?.strategy.flatMap(ChunkStrategy.init) ?? strategy,
             policy: policy,
-            nowNs: nowNs
+            now: now
         )
     }
 
@@ -82,15 +83,15 @@ package struct Pilots {
     }
 
     /// Stops every robot, also those that are heard of later. Returns how many had not been stopped.
-    package mutating func stopAll(_ reason: String, connection: [UInt8]? = nil, nowNs: UInt64) -> Int {
-        everyOrder = StopOrder(nowNs: nowNs, connection: connection)
+    package mutating func stopAll(_ reason: String, connection: [UInt8]? = nil, now: MonotonicTime) -> Int {
+        everyOrder = StopOrder(now: now, connection: connection)
         if everyRobot == nil {
             everyRobot = Stop(reason: reason, wallNs: Clock.wallNs())
             hasStopChanged = true
         }
         let reason = "every robot is stopped: \(reason)"
         return pilots.indices.count {
-            pilots[$0].stop(reason, withEveryRobot: true, connection: connection, nowNs: nowNs)
+            pilots[$0].stop(reason, withEveryRobot: true, connection: connection, now: now)
         }
     }
 
@@ -119,10 +120,10 @@ package struct Pilots {
     private static let mostWarnings = 8
 
     /// Releases every robot. Returns how many had been stopped.
-    package mutating func resumeAll(nowNs: UInt64) -> Int {
+    package mutating func resumeAll(now: MonotonicTime) -> Int {
         if everyRobot != nil { hasStopChanged = true }
         everyRobot = nil
-        return pilots.indices.count { pilots[$0].resume(nowNs: nowNs) }
+        return pilots.indices.count { pilots[$0].resume(now: now) }
     }
 
     // MARK: What outlives the daemon
@@ -151,12 +152,12 @@ package struct Pilots {
     }
 
     /// Stops the robots that were stopped when the daemon ended.
-    package mutating func restore(_ stops: Stops, nowNs: UInt64) {
+    package mutating func restore(_ stops: Stops, now: MonotonicTime) {
         everyRobot = stops.everyRobot
-        if everyRobot != nil { everyOrder = StopOrder(nowNs: nowNs) }
-        for robot in stops.released { _ = add(newPilot(robot, nowNs: nowNs)) }
+        if everyRobot != nil { everyOrder = StopOrder(now: now) }
+        for robot in stops.released { _ = add(newPilot(robot, now: now)) }
         for (robot, stop) in stops.robots {
-            pilots[add(newPilot(robot, nowNs: nowNs))].restore(stop, nowNs: nowNs)
+            pilots[add(newPilot(robot, now: now))].restore(stop, now: now)
         }
     }
 
@@ -181,8 +182,8 @@ package struct Pilots {
     }
 
     /// When the next command is due; nil if no robot moves.
-    package func nextTickNs(after nowNs: UInt64) -> UInt64? {
-        pilots.indices.lazy.compactMap { pilots[$0].nextTickNs(after: nowNs) }.min()
+    package func nextTick(after now: MonotonicTime) -> MonotonicTime? {
+        pilots.indices.lazy.compactMap { pilots[$0].nextTick(after: now) }.min()
     }
 
     /// Hands out the commands that are due, each as soon as it is computed.
@@ -191,18 +192,18 @@ package struct Pilots {
     ///   - now: the monotonic clock, asked for each robot: limits hold by the time at which a command is sent.
     ///   - send: takes a command, and how its robot wants the keys of arrays packed.
     package mutating func sendCommands<Failure: Error>(
-        now: () -> UInt64,
+        now: () -> MonotonicTime,
         _ send: (RobotCommand, ArrayKeys) throws(Failure) -> Void
     ) throws(Failure) {
         for place in pilots.indices {
-            if let command = pilots[place].tick(nowNs: now()) {
+            if let command = pilots[place].tick(now: now()) {
                 try send(command, pilots[place].arrayKeys)
             }
         }
     }
 
     /// The robots' part of a heartbeat. If there are more than `most`, those that are not idle come first.
-    package func status(most: Int, nowNs: UInt64) -> [String: RobotStatus] {
+    package func status(most: Int, now: MonotonicTime) -> [String: RobotStatus] {
         let told =
             pilots.count <= most
             ? pilots
@@ -212,7 +213,7 @@ package struct Pilots {
                 }
                 .prefix(most)
             )
-        return Dictionary(uniqueKeysWithValues: told.map { ($0.robot.text, $0.status(nowNs: nowNs)) })
+        return Dictionary(uniqueKeysWithValues: told.map { ($0.robot.text, $0.status(now: now)) })
     }
 
     /// Commands and chunks that limits changed or held back, of every robot.

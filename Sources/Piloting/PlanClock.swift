@@ -1,8 +1,10 @@
+import Clocks
+
 /// The control step that a robot's commands follow: the estimate of ``StepClock``, slewed, so that a plan is carried out
 /// evenly while the estimate jumps from observation to observation.
 package struct PlanClock: Sendable {
     /// The last command's step and time; nil before the first command of a plan.
-    private var last: (step: Double, timeNs: UInt64)?
+    private var last: (step: Double, time: MonotonicTime)?
 
     /// The most control steps that the slewed step may be wrong. Beyond, the estimate is taken at once, and limits alone make
     /// the way there smooth.
@@ -13,10 +15,10 @@ package struct PlanClock: Sendable {
     private static let rounding = 1e-6
 
     /// The control step at a time; nil before the first observation.
-    package func step(at nowNs: UInt64, by clock: StepClock) -> Double? {
-        guard let estimate = clock.step(at: nowNs) else { return nil }
-        guard let last, nowNs >= last.timeNs else { return estimate }
-        let elapsed = Double(nowNs - last.timeNs) / clock.periodNs
+    package func step(at now: MonotonicTime, by clock: StepClock) -> Double? {
+        guard let estimate = clock.step(at: now) else { return nil }
+        guard let last, now >= last.time else { return estimate }
+        let elapsed = Double(now.nanoseconds(since: last.time)) / clock.periodNs
         let error = estimate - (last.step + elapsed)
         guard abs(error) > Self.rounding, abs(error) <= Self.mostSteps else { return estimate }
         // An error of a tenth of a step changes the pace by a tenth.
@@ -24,7 +26,7 @@ package struct PlanClock: Sendable {
     }
 
     /// Notes the step of a command.
-    package mutating func follow(step: Double, timeNs: UInt64) { last = (step, timeNs) }
+    package mutating func follow(step: Double, time: MonotonicTime) { last = (step, time) }
 
     /// Forgets the plan: the next command takes the estimate.
     package mutating func reset() { last = nil }

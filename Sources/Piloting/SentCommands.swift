@@ -1,7 +1,9 @@
+import Clocks
+
 /// The last commands of a motion, by the time at which they were sent: what a robot's feedback is compared with.
 package struct SentCommands: Sendable {
     private struct Entry: Sendable {
-        let timeNs: UInt64
+        let time: MonotonicTime
         let action: [Float]
     }
 
@@ -9,16 +11,16 @@ package struct SentCommands: Sendable {
     private var entries: [Entry] = []
     private var oldest = 0
     /// When the last command was sent; nil if there was none.
-    package private(set) var lastNs: UInt64?
+    package private(set) var lastSent: MonotonicTime?
     /// When the last command was sent that was not the same as the one before it; nil if there was none.
-    package private(set) var lastMovedNs: UInt64?
+    package private(set) var lastMoved: MonotonicTime?
     private var lastAction: [Float]?
 
     /// Notes a command.
-    package mutating func add(_ action: [Float], timeNs: UInt64) {
-        if lastAction != action { lastMovedNs = timeNs }
-        (lastNs, lastAction) = (timeNs, action)
-        let entry = Entry(timeNs: timeNs, action: action)
+    package mutating func add(_ action: [Float], at time: MonotonicTime) {
+        if lastAction != action { lastMoved = time }
+        (lastSent, lastAction) = (time, action)
+        let entry = Entry(time: time, action: action)
         if entries.count < Self.remembered {
             entries.append(entry)
         } else {
@@ -34,10 +36,10 @@ package struct SentCommands: Sendable {
     }
 
     /// The command that the robot followed at a time; nil if that was before the motion, or longer ago than is remembered.
-    package func inForce(at timeNs: UInt64) -> [Float]? {
+    package func inForce(at time: MonotonicTime) -> [Float]? {
         for age in 0..<entries.count {
             let index = (oldest + entries.count - 1 - age) % entries.count
-            if entries[index].timeNs <= timeNs { return entries[index].action }
+            if entries[index].time <= time { return entries[index].action }
         }
         return nil
     }

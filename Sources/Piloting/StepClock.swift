@@ -1,3 +1,4 @@
+import Clocks
 import RobotDescription
 
 /// Relates a robot's control steps to the daemon's monotonic clock: an estimate that each observation renews.
@@ -14,7 +15,7 @@ package struct StepClock: Sendable {
     private let clock: RobotFile.RobotClock
     private var rate: StepRate
     /// The first observation's time stamp and receipt.
-    private var first: (timeNs: UInt64, receivedNs: UInt64)?
+    private var first: (timeNs: UInt64, received: MonotonicTime)?
     /// For how long observations have been received since.
     private var receivedForNs: UInt64 = 0
     /// Of the newest observations, receipt minus time stamp, as signed nanoseconds.
@@ -66,10 +67,15 @@ package struct StepClock: Sendable {
     /// Takes the newest observation in.
     ///
     /// - Parameters:
-    ///   - timeNs: at most ``latestTimeNs``, as `receivedNs`.
+    ///   - timeNs: at most ``latestTimeNs``, as nanoseconds of `received`.
     ///   - wallOffset: what to add to the wall clock to get the monotonic one.
-    package mutating func observe(sequence: UInt64, timeNs: UInt64, receivedNs: UInt64, wallOffset: Int64) {
-        let difference = Int64(bitPattern: receivedNs &- timeNs)
+    package mutating func observe(
+        sequence: UInt64,
+        timeNs: UInt64,
+        received: MonotonicTime,
+        wallOffset: Int64
+    ) {
+        let difference = received.nanoseconds &- Int64(bitPattern: timeNs)
         if differences.count < Self.remembered {
             differences.append(difference)
         } else {
@@ -77,9 +83,9 @@ package struct StepClock: Sendable {
             oldest = (oldest + 1) % Self.remembered
         }
         newest = (sequence, timeNs)
-        let first = first ?? (timeNs, receivedNs)
+        let first = first ?? (timeNs, received)
         self.first = first
-        receivedForNs = receivedNs &- first.receivedNs
+        receivedForNs = received.elapsedNs(since: first.received)
         rate.observe(sequence: sequence, timeNs: timeNs)
         offset =
             switch clock {
@@ -90,20 +96,22 @@ package struct StepClock: Sendable {
     }
 
     /// When the newest observation was made, by the daemon's monotonic clock; nil before the first.
-    package var newestNs: UInt64? { newest.map { $0.timeNs &+ UInt64(bitPattern: offset) } }
+    package var newestMade: MonotonicTime? {
+        newest.map { MonotonicTime(nanoseconds: Int64(bitPattern: $0.timeNs) &+ offset) }
+    }
 
     /// The control step at a time, with the fraction of it that is over; nil before the first observation.
-    package func step(at nowNs: UInt64) -> Double? {
-        guard let newest, let newestNs else { return nil }
-        return Double(newest.sequence) + Double(Int64(bitPattern: nowNs &- newestNs)) / periodNs
+    package func step(at now: MonotonicTime) -> Double? {
+        guard let newest, let newestMade else { return nil }
+        return Double(newest.sequence) + Double(now.nanoseconds(since: newestMade)) / periodNs
     }
 
     /// When a control step begins, by the daemon's monotonic clock; nil before the first observation.
-    package func time(of step: Double) -> UInt64? {
-        guard let newest, let newestNs else { return nil }
+    package func time(of step: Double) -> MonotonicTime? {
+        guard let newest, let newestMade else { return nil }
         // Beyond, and back over three hundred years, every time is as far away as another.
         let away = min(max((step - Double(newest.sequence)) * periodNs, -4e18), 4e18)
-        return newestNs &+ UInt64(bitPattern: Int64(away))
+        return newestMade.advanced(byNanoseconds: Int64(away))
     }
 }
 

@@ -1,3 +1,4 @@
+import Clocks
 import Robotics
 
 /// A stop's place in the order of stops and resumes.
@@ -16,15 +17,15 @@ package struct StopOrder: Sendable, Hashable {
 
     /// The order of a stop at a time of the monotonic clock: the wall clock, as it would be had nobody set it since the daemon's
     /// start.
-    package init(nowNs: UInt64, connection: [UInt8]? = nil) {
-        self.init(number: nowNs &+ Self.wallOffset, connection: connection)
+    package init(now: MonotonicTime, connection: [UInt8]? = nil) {
+        self.init(number: now.unsignedNs &+ Self.wallOffset, connection: connection)
     }
 
     private init(number: UInt64, connection: [UInt8]?) {
         (self.number, self.connection) = (number, connection)
     }
 
-    private static let wallOffset = Clock.wallNs() &- Clock.monotonicNs()
+    private static let wallOffset = Clock.wallNs() &- MonotonicTime.now().unsignedNs
 
     /// Checks that whoever resumes knew of this stop, the newest.
     /// - Throws: `MessageError` `newer_stop`, or `missing_field` if the request names no stop.

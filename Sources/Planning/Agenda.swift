@@ -1,3 +1,4 @@
+import Clocks
 import Policy
 import Robotics
 
@@ -52,7 +53,7 @@ package struct Agenda {
         var newestSequence: UInt64
         var history: ObservationHistory
         var lastHeard: UInt64 = 0
-        var lastHeardNs: UInt64 = 0
+        var heard = MonotonicTime(nanoseconds: 0)
         /// The episode before, whose late messages must not begin it again.
         var previousEpisode: EpisodeID?
         var waiting: PlanningJob?
@@ -111,12 +112,12 @@ package struct Agenda {
     /// - Parameters:
     ///   - fitting: one that ``check(_:preceding:)`` returned.
     ///   - destination: where its chunk would go.
-    ///   - receivedNs: the monotonic clock when it had been read from its socket.
+    ///   - received: when it had been read from its socket.
     /// - Throws: `MessageError` `stale`, and `busy` if too many predictions wait; the history is as before then.
     package mutating func receive(
         _ fitting: FittingObservation,
         for destination: PlanningJob.Destination,
-        receivedNs: UInt64
+        received: MonotonicTime
     ) throws(MessageError) -> Reception {
         if destination != .topic, waitingPredictions >= settings.maximumWaitingPredictions {
             throw MessageError(
@@ -124,7 +125,7 @@ package struct Agenda {
                 "\(waitingPredictions) predict requests wait already; at most that many are kept"
             )
         }
-        return try enter(fitting, receivedNs: receivedNs)
+        return try enter(fitting, received: received)
     }
 
     /// Has a chunk planned for the observation that was received last.
@@ -132,14 +133,14 @@ package struct Agenda {
     /// - Parameters:
     ///   - destination: where it is to go.
     ///   - committed: what the robot will carry out until the chunk is there; nil if nothing is known.
-    ///   - receivedNs: the monotonic clock when the observation had been read from its socket.
-    ///   - queuedNs: the monotonic clock now.
+    ///   - received: when the observation had been read from its socket.
+    ///   - queued: now.
     package mutating func ask(
         for observation: RobotObservation,
         destination: PlanningJob.Destination,
         committed: ActionRows?,
-        receivedNs: UInt64,
-        queuedNs: UInt64
+        received: MonotonicTime,
+        queued: MonotonicTime
     ) {
         guard let robot = robots[observation.robot] else { return }
         let noiseSeed =
@@ -161,8 +162,8 @@ package struct Agenda {
                 frozen: committed?.values ?? [],
                 destination: destination,
                 arrayKeys: observation.arrayKeys ?? .binary,
-                receivedNs: receivedNs,
-                queuedNs: queuedNs
+                received: received,
+                queued: queued
             )
         )
     }
@@ -250,14 +251,14 @@ package struct Agenda {
 
     private mutating func enter(
         _ fitting: FittingObservation,
-        receivedNs: UInt64
+        received: MonotonicTime
     ) throws(MessageError) -> Reception {
         heard += 1
         let observation = fitting.observation
         let id = observation.robot
         if var robot = robots[id], robot.episode == observation.episode {
             robot.lastHeard = heard
-            robot.lastHeardNs = receivedNs
+            robot.heard = received
             defer { robots[id] = robot }
             if observation.sequence == robot.newestSequence { return .duplicate }
             guard observation.sequence > robot.newestSequence else {
@@ -273,7 +274,7 @@ package struct Agenda {
         }
 
         if let robot = robots[id], robot.previousEpisode == observation.episode,
-            receivedNs &- robot.lastHeardNs < Self.episodeHeldNs
+            received.elapsedNs(since: robot.heard) < Self.episodeHeldNs
         {
             throw MessageError(
                 .stale,
@@ -285,7 +286,7 @@ package struct Agenda {
         var history = emptyHistory
         history.append(fitting)
         if robots[id] == nil, robots.count >= settings.maximumRobots {
-            try forgetLeastRecent(nowNs: receivedNs)
+            try forgetLeastRecent(now: received)
         }
         var robot =
             robots[id]
@@ -301,7 +302,7 @@ package struct Agenda {
         robot.newestSequence = observation.sequence
         robot.history = history
         robot.lastHeard = heard
-        robot.lastHeardNs = receivedNs
+        robot.heard = received
         robots[id] = robot
         return .new
     }
@@ -327,12 +328,12 @@ package struct Agenda {
         robots[job.robot] = robot
     }
 
-    private mutating func forgetLeastRecent(nowNs: UInt64) throws(MessageError) {
+    private mutating func forgetLeastRecent(now: MonotonicTime) throws(MessageError) {
         // Robots with waiting predictions stay: there are fewer of those than robots, so one without is always found.
         let candidates = robots.filter { $0.value.predictions.isEmpty }
         guard let oldest = candidates.min(by: { $0.value.lastHeard < $1.value.lastHeard }) else { return }
         // A sender that makes up robots must not push out those that are at work.
-        guard nowNs &- oldest.value.lastHeardNs >= Self.episodeHeldNs else {
+        guard now.elapsedNs(since: oldest.value.heard) >= Self.episodeHeldNs else {
             throw MessageError(
                 .busy,
                 field: "robot",

@@ -1,3 +1,4 @@
+import Clocks
 import Dispatch
 import Robotics
 import Synchronization
@@ -8,7 +9,7 @@ package final class PlannerMailbox: Sendable {
         var jobs: [PlanningJob] = []
         var outcomes: [PlanningOutcome] = []
         var isClosed = false
-        var busySinceNs: UInt64?
+        var busySince: MonotonicTime?
     }
 
     private let state = Mutex(State())
@@ -26,12 +27,12 @@ package final class PlannerMailbox: Sendable {
 
     /// Hands jobs to the planner, to be planned together; there are none in the mailbox.
     package func put(_ jobs: [PlanningJob]) {
-        let nowNs = Clock.monotonicNs()
+        let now = MonotonicTime.now()
         isHeldUp.store(false, ordering: .relaxed)
         state.withLock { state in
             precondition(state.jobs.isEmpty, "the planner has jobs already")
             state.jobs = jobs
-            state.busySinceNs = nowNs
+            state.busySince = now
         }
         news.signal()
     }
@@ -61,7 +62,7 @@ package final class PlannerMailbox: Sendable {
     package func put(_ outcomes: [PlanningOutcome], isUrgent: Bool) {
         state.withLock { state in
             state.outcomes = outcomes
-            state.busySinceNs = nil
+            state.busySince = nil
         }
         if isUrgent { socketPlace.bringHere() }
         wakeUp()
@@ -77,8 +78,8 @@ package final class PlannerMailbox: Sendable {
     /// Whether the planner has been held up since this was asked last.
     package func takeHeldUp() -> Bool { isHeldUp.exchange(false, ordering: .relaxed) }
 
-    /// Since when the planner has had the jobs that it is at, by the monotonic clock in nanoseconds; nil if it has none.
-    package var busySinceNs: UInt64? { state.withLock { $0.busySinceNs } }
+    /// Since when the planner has had the jobs that it is at; nil if it has none.
+    package var busySince: MonotonicTime? { state.withLock { $0.busySince } }
 
     /// The outcomes that are there.
     package func takeOutcomes() -> [PlanningOutcome] {

@@ -64,8 +64,8 @@ package enum PlannerThread {
     ) {
         let policy = planner.policy
         while let jobs = mailbox.takeJobs() {
-            let startedNs = Clock.monotonicNs()
-            let requests = jobs.map { PlanningRequest($0, budgetNs: budgetNs, startedNs: startedNs) }
+            let started = MonotonicTime.now()
+            let requests = jobs.map { PlanningRequest($0, budgetNs: budgetNs, started: started) }
             let planned =
                 requests.count == 1
                 ? [Result { try planner.plan(requests[0]) }] : planner.plan(together: requests)
@@ -73,7 +73,7 @@ package enum PlannerThread {
                 zip(jobs, planned).map { job, planned in
                     let result = planned.mapError { PlanningFailure(reason: "\($0)") }
                         .flatMap { check($0, policy: policy) }
-                    return PlanningOutcome(job: job, result: result, startedNs: startedNs)
+                    return PlanningOutcome(job: job, result: result, started: started)
                 },
                 isUrgent: budgetNs != nil
             )
@@ -128,7 +128,7 @@ extension PlanningRequest {
     private static let deliveryNs: UInt64 = 1_000_000
 
     /// A job's request, which has its share of the time until it is due: as much as each group that waits behind it.
-    fileprivate init(_ job: PlanningJob, budgetNs: UInt64?, startedNs: UInt64) {
+    fileprivate init(_ job: PlanningJob, budgetNs: UInt64?, started: MonotonicTime) {
         self.init(
             robot: job.robot,
             episode: job.episode,
@@ -137,10 +137,10 @@ extension PlanningRequest {
             noiseSeed: job.noiseSeed,
             frozen: job.frozen,
             deadline: budgetNs.map { budgetNs in
-                let dueNs = job.receivedNs + budgetNs - min(budgetNs, Self.deliveryNs)
-                guard dueNs > startedNs else { return MonotonicTime(nanoseconds: dueNs) }
-                return MonotonicTime(
-                    nanoseconds: startedNs + (dueNs - startedNs) / UInt64(1 + job.groupsWaiting)
+                let due = job.received.advanced(byNanoseconds: budgetNs - min(budgetNs, Self.deliveryNs))
+                guard due > started else { return due }
+                return started.advanced(
+                    byNanoseconds: due.elapsedNs(since: started) / UInt64(1 + job.groupsWaiting)
                 )
             }
         )

@@ -1,3 +1,4 @@
+import Clocks
 import Policy
 import Robotics
 
@@ -34,10 +35,10 @@ package struct PlanningJob: Sendable {
     package let destination: Destination
     /// How the keys of the chunk's arrays are to be packed.
     package let arrayKeys: ArrayKeys
-    /// The monotonic clock when the observation had been read from its socket.
-    package let receivedNs: UInt64
-    /// The monotonic clock when the job was ready for the planner.
-    package var queuedNs: UInt64
+    /// When the observation had been read from its socket.
+    package let received: MonotonicTime
+    /// When the job was ready for the planner.
+    package var queued: MonotonicTime
     /// How many more groups of jobs waited when this one was taken up.
     package var groupsWaiting = 0
 
@@ -53,13 +54,13 @@ package struct PlanningJob: Sendable {
 package struct PlanningOutcome: Sendable {
     package let job: PlanningJob
     package let result: Result<PlannedChunk, PlanningFailure>
-    /// The monotonic clock when the planner took the job.
-    package let startedNs: UInt64
+    /// When the planner took the job.
+    package let started: MonotonicTime
 
-    package init(job: PlanningJob, result: Result<PlannedChunk, PlanningFailure>, startedNs: UInt64) {
+    package init(job: PlanningJob, result: Result<PlannedChunk, PlanningFailure>, started: MonotonicTime) {
         self.job = job
         self.result = result
-        self.startedNs = startedNs
+        self.started = started
     }
 }
 

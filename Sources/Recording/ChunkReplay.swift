@@ -1,3 +1,4 @@
+import Clocks
 import Planning
 import Robotics
 
@@ -79,13 +80,14 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         receivedNs: UInt64
     ) throws(MessageError) {
         report.observations += 1
+        let received = MonotonicTime(nanoseconds: receivedNs)
         let fitting = try agenda.check(observation, preceding: preceding)
         let reception: Agenda.Reception
         do throws(MessageError) {
             reception = try agenda.receive(
                 fitting,
                 for: .topic,
-                receivedNs: receivedNs
+                received: received
             )
         } catch {
             // Only after a gap, which may have held what made it acceptable.
@@ -96,8 +98,8 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
             for: observation,
             destination: .topic,
             committed: observation.committed,
-            receivedNs: receivedNs,
-            queuedNs: receivedNs
+            received: received,
+            queued: received
         )
         guard let job = agenda.next().first else { return }
         _ = agenda.finish(job)

@@ -1,3 +1,4 @@
+import Clocks
 import ForeignText
 import Logging
 import MCAP
@@ -16,24 +17,24 @@ package struct RecordingLog {
     private let writer: MCAPWriter
     private let setup: RecordingSession.Setup
     private let logger: Logger
-    private let now: () -> UInt64
+    private let now: () -> MonotonicTime
     private var schemas: [RecordedKind: UInt16] = [:]
     private var channels: [String: UInt16] = [:]
     /// When the MCAP chunk at hand must go to the disk; nil if it is empty.
-    private var flushDueNs: UInt64?
+    private var flushDue: MonotonicTime?
     /// When a disk that took nothing is tried again; nil if it is well.
-    private var retryDueNs: UInt64?
+    private var retryDue: MonotonicTime?
     /// Lost messages that the file does not tell of yet.
     private var untold: UInt64 = 0
     private var changes = HeartbeatChanges()
     private var hasWarnedOfChannels = false
 
-    /// - Parameter now: the monotonic clock.
+    /// - Parameter now: the time.
     package init(
         writer: MCAPWriter,
         setup: RecordingSession.Setup,
         logger: Logger,
-        now: @escaping () -> UInt64 = Clock.monotonicNs
+        now: @escaping () -> MonotonicTime = MonotonicTime.now
     ) {
         self.writer = writer
         self.setup = setup
@@ -53,7 +54,7 @@ package struct RecordingLog {
 
     package mutating func record(_ message: TappedMessage) {
         if schemas.isEmpty { addSchemas(before: message) }
-        guard retryDueNs == nil else {
+        guard retryDue == nil else {
             statistics.lost += 1
             untold += 1
             return
@@ -78,7 +79,7 @@ package struct RecordingLog {
     package mutating func tell(ofLost count: UInt64) { untold += count }
 
     package mutating func flushIfDue() {
-        if let due = retryDueNs ?? flushDueNs, now() >= due { flush() }
+        if let due = retryDue ?? flushDue, now() >= due { flush() }
     }
 
     package mutating func finish() {
@@ -123,7 +124,7 @@ package struct RecordingLog {
                 hasWarnedOfChannels = true
             }
         }
-        if flushDueNs == nil { flushDueNs = now() + Self.flushIntervalNs }
+        if flushDue == nil { flushDue = now().advanced(byNanoseconds: Self.flushIntervalNs) }
     }
 
     /// Writes out what waits, whether it is due or not.
@@ -133,18 +134,18 @@ package struct RecordingLog {
             try writer.flush()
         } catch {
             statistics.writeErrors += 1
-            if retryDueNs == nil {
+            if retryDue == nil {
                 logger.error("recording pauses and is tried again every second: \(Self.text(of: error))")
             }
-            retryDueNs = now() + Self.retryIntervalNs
+            retryDue = now().advanced(byNanoseconds: Self.retryIntervalNs)
             return
         }
         statistics.recorded += messages
         statistics.bytes = writer.flushedBytes
-        flushDueNs = nil
-        if retryDueNs != nil {
+        flushDue = nil
+        if retryDue != nil {
             logger.notice("recording goes on; \(untold) messages were lost meanwhile")
-            retryDueNs = nil
+            retryDue = nil
         }
     }
 }

@@ -1,16 +1,12 @@
 import Glibc
 
-/// The clocks that time stamps come from.
+/// The wall clock, which people and other machines know, and which may be set forward and back. Its readings are plain numbers
+/// named `wallNs`; `MonotonicTime` is the time for everything else.
 public enum Clock {
-    /// Nanoseconds of `CLOCK_MONOTONIC`: never set back, and without meaning on another machine.
-    public static func monotonicNs() -> UInt64 { nanoseconds(CLOCK_MONOTONIC) }
-
     /// Nanoseconds since 1970 in UTC.
-    public static func wallNs() -> UInt64 { nanoseconds(CLOCK_REALTIME) }
-
-    private static func nanoseconds(_ clock: clockid_t) -> UInt64 {
+    public static func wallNs() -> UInt64 {
         var time = timespec()
-        clock_gettime(clock, &time)
+        clock_gettime(CLOCK_REALTIME, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
 }

@@ -1,3 +1,4 @@
+import Clocks
 import Robotics
 import Wire
 
@@ -39,11 +40,11 @@ public final class Listener {
 
     /// The next message, or nil if none has come by the deadline.
     /// - Throws: ``RobotClientError`` for a message that cannot be read, and if the socket failed.
-    public func next(until deadline: ContinuousClock.Instant) throws(RobotClientError) -> Publication? {
+    public func next(until deadline: MonotonicTime) throws(RobotClientError) -> Publication? {
         while true {
             let frames: [[UInt8]]?
             do throws(ZeroMQError) {
-                let left = max(deadline - .now, .zero)
+                let left = max(deadline - .now(), .zero)
                 guard try ZeroMQSocket.wait(for: [socket], timeout: left)[0] else { return nil }
                 frames = try socket.receive(maximumFrames: 2)
             } catch {

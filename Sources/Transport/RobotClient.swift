@@ -1,3 +1,4 @@
+import Clocks
 import Robotics
 import Wire
 
@@ -156,12 +157,11 @@ public final class RobotClient {
         longestInterval: Duration = .milliseconds(250)
     ) throws(RobotClientError) -> RobotChunk {
         let frames = [robot.observationTopic, observation.encoded()]
-        let clock = ContinuousClock()
-        let deadline = clock.now + timeout
+        let deadline = MonotonicTime.now() + timeout
         var interval = hasJoined ? longestInterval : min(Duration.milliseconds(10), longestInterval)
-        while clock.now < deadline {
+        while MonotonicTime.now() < deadline {
             _ = try Self.onSocket { () throws(ZeroMQError) in try observations.send(frames) }
-            let nextRepeat = min(clock.now + interval, deadline)
+            let nextRepeat = min(MonotonicTime.now() + interval, deadline)
             interval = min(interval * 2, longestInterval)
             while let chunk = try nextChunk(until: nextRepeat) {
                 hasJoined = true
@@ -179,7 +179,7 @@ public final class RobotClient {
 
     /// The next chunk published for the robot, whichever observation it answers, or nil if none has come by the
     /// deadline.
-    public func nextChunk(until deadline: ContinuousClock.Instant) throws(RobotClientError) -> RobotChunk? {
+    public func nextChunk(until deadline: MonotonicTime) throws(RobotClientError) -> RobotChunk? {
         while let message = try Self.receive(on: chunks, until: deadline) {
             guard message.count == 2, message[0] == robot.chunkTopic else { continue }
             do throws(MessageError) {
@@ -202,7 +202,7 @@ public final class RobotClient {
     public func ping(
         timeout: Duration = .seconds(5)
     ) throws(RobotClientError) -> (monotonicNs: UInt64, wallNs: UInt64) {
-        let reply = try ask(.ping(timeNs: Clock.monotonicNs()), timeout: timeout)
+        let reply = try ask(.ping(timeNs: MonotonicTime.now().unsignedNs), timeout: timeout)
         guard case .pong(_, let monotonicNs, let wallNs) = reply else {
             throw .unexpected(asked: "ping", answered: reply.type)
         }
@@ -286,7 +286,7 @@ public final class RobotClient {
         limits: MessagePackLimits,
         timeout: Duration
     ) throws(RobotClientError) -> Reply {
-        let deadline = ContinuousClock.now + timeout
+        let deadline = MonotonicTime.now() + timeout
         _ = try onSocket { () throws(ZeroMQError) in try socket.send([request.encoded(number: number)]) }
         while let frames = try receive(on: socket, until: deadline) {
             guard let payload = frames.last else { continue }
@@ -306,12 +306,12 @@ public final class RobotClient {
     /// The next message, or nil if none has come by the deadline.
     private static func receive(
         on socket: ZeroMQSocket,
-        until deadline: ContinuousClock.Instant
+        until deadline: MonotonicTime
     ) throws(RobotClientError) -> [[UInt8]]? {
         try onSocket { () throws(ZeroMQError) in
             while true {
                 if let frames = try socket.receive(maximumFrames: 2) { return frames }
-                let left = ContinuousClock.now.duration(to: deadline)
+                let left = deadline - MonotonicTime.now()
                 guard left > .zero else { return nil }
                 _ = try ZeroMQSocket.wait(for: [socket], timeout: left)
             }

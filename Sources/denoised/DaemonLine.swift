@@ -1,3 +1,4 @@
+import Clocks
 import Motion
 import Robotics
 import Transport
@@ -5,7 +6,7 @@ import Transport
 /// The line to a daemon, by the wall clock.
 struct WallClockLine: ChunkLine {
     private let client: RobotClient
-    private var startInstant = ContinuousClock.now
+    private var started = MonotonicTime.now()
 
     /// A line through a client that has exchanged messages with its daemon before, so that none is lost.
     init(_ client: RobotClient) {
@@ -13,10 +14,10 @@ struct WallClockLine: ChunkLine {
     }
 
     /// Sets the time to zero. Chunks under way still arrive.
-    mutating func start() { startInstant = .now }
+    mutating func start() { started = .now() }
 
     /// The time since ``start()``.
-    var now: Duration { startInstant.duration(to: .now) }
+    var now: Duration { .now() - started }
 
     /// Publishes an observation.
     ///
@@ -29,7 +30,7 @@ struct WallClockLine: ChunkLine {
     ///
     /// - Throws: `RobotClientError` if the socket fails, or what arrives cannot be read.
     func nextChunk(until deadline: Duration) throws -> ArrivedChunk? {
-        try client.nextChunk(until: startInstant + deadline).map { ArrivedChunk($0, at: now) }
+        try client.nextChunk(until: started + deadline).map { ArrivedChunk($0, at: now) }
     }
 }
 
@@ -38,9 +39,9 @@ extension VirtualClockLine {
     init(_ client: RobotClient, timeout: Duration = .seconds(120)) {
         self.init(
             plan: { observation in
-                let start = ContinuousClock.now
+                let start = MonotonicTime.now()
                 let chunk = try client.chunk(for: observation, timeout: timeout)
-                return (chunk, start.duration(to: .now))
+                return (chunk, .now() - start)
             },
             observe: { try client.publish($0) }
         )

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Clocks
 import Daemon
 import Monitoring
 import Robotics
@@ -45,7 +46,7 @@ struct HTTPOptions: ParsableArguments {
                     sampler: daemon.planner?.sampler,
                     status: daemon.status,
                     failures: daemon.health.failures,
-                    nowNs: Clock.monotonicNs()
+                    nowNs: MonotonicTime.now().unsignedNs
                 )
             }
         }

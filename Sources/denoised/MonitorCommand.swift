@@ -1,4 +1,5 @@
 import ArgumentParser
+import Clocks
 import Foundation
 import Monitoring
 import Robotics
@@ -36,7 +37,7 @@ struct MonitorCommand: ParsableCommand {
     }
 
     func run() throws {
-        let deadline = ContinuousClock.now + .seconds(timeoutS)
+        let deadline = MonotonicTime.now() + .seconds(timeoutS)
         let connection = try MonitorConnection(
             to: daemon.connect,
             keys: daemon.keys.load(),
@@ -47,10 +48,10 @@ struct MonitorCommand: ParsableCommand {
         let first = try firstHeartbeat(of: connection, by: deadline)
         if json { return try Console.json(MonitorReport(connection.info, first)) }
         var history = MonitorHistory()
-        history.receive(first, nowNs: Clock.monotonicNs())
-        let end = ContinuousClock.now + .seconds(1)
+        history.receive(first, nowNs: MonotonicTime.now().unsignedNs)
+        let end = MonotonicTime.now() + .seconds(1)
         while let status = try connection.next(until: end) {
-            history.receive(status, nowNs: Clock.monotonicNs())
+            history.receive(status, nowNs: MonotonicTime.now().unsignedNs)
         }
         var screen = PlainScreen()
         screen.show(
@@ -60,7 +61,7 @@ struct MonitorCommand: ParsableCommand {
 
     private func firstHeartbeat(
         of connection: MonitorConnection,
-        by deadline: ContinuousClock.Instant
+        by deadline: MonotonicTime
     ) throws -> StatusMessage {
         guard let status = try connection.next(until: deadline) else {
             throw Failure.run(
@@ -76,7 +77,7 @@ struct MonitorCommand: ParsableCommand {
     /// The time between two questions to a daemon that is silent, and for how long each waits.
     private static let retry = (interval: Duration.seconds(1), timeout: Duration.milliseconds(300))
 
-    private func watch(_ start: MonitorConnection, firstBy deadline: ContinuousClock.Instant) throws {
+    private func watch(_ start: MonitorConnection, firstBy deadline: MonotonicTime) throws {
         let ending = try Failure.asRun { try EndingSignals() }
         let isEnding = EndingFlag()
         let waiter = Thread {
@@ -87,30 +88,33 @@ struct MonitorCommand: ParsableCommand {
 
         var connection = start
         var history = MonitorHistory()
-        history.receive(try firstHeartbeat(of: connection, by: deadline), nowNs: Clock.monotonicNs())
+        history.receive(
+            try firstHeartbeat(of: connection, by: deadline),
+            nowNs: MonotonicTime.now().unsignedNs
+        )
         var screen: any MonitorScreen = Terminal.movesCursor ? TerminalScreen() : PlainScreen()
         defer { screen.leave() }
-        var shown = ContinuousClock.now - screen.interval
-        var asked = ContinuousClock.now
+        var shown = MonotonicTime.now() - screen.interval
+        var asked = MonotonicTime.now()
         while !isEnding.value.load(ordering: .acquiring) {
-            if ContinuousClock.now - shown >= screen.interval {
-                shown = .now
+            if MonotonicTime.now() - shown >= screen.interval {
+                shown = .now()
                 screen.show(page(connection, history, columns: screen.columns))
             }
-            if let status = try connection.next(until: .now + .milliseconds(100)) {
+            if let status = try connection.next(until: .now() + .milliseconds(100)) {
                 // Another daemon may run another policy.
-                if history.receive(status, nowNs: Clock.monotonicNs()) {
+                if history.receive(status, nowNs: MonotonicTime.now().unsignedNs) {
                     _ = try connection.refresh(timeout: Self.retry.timeout)
                 }
-            } else if isSilent(history), ContinuousClock.now - asked >= Self.retry.interval {
+            } else if isSilent(history), MonotonicTime.now() - asked >= Self.retry.interval {
                 _ = try connection.refresh(timeout: Self.retry.timeout)
-                asked = .now
+                asked = .now()
             }
         }
     }
 
     private func isSilent(_ history: MonitorHistory) -> Bool {
-        history.receivedNs.map { Clock.monotonicNs() - $0 > MonitorPage.silentNs } ?? true
+        history.receivedNs.map { MonotonicTime.now().unsignedNs - $0 > MonitorPage.silentNs } ?? true
     }
 
     private func page(
@@ -122,7 +126,7 @@ struct MonitorCommand: ParsableCommand {
             info: connection.info,
             endpoint: daemon.connect,
             history: history,
-            nowNs: Clock.monotonicNs(),
+            nowNs: MonotonicTime.now().unsignedNs,
             columns: columns
         )
     }

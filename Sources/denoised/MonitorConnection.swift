@@ -1,3 +1,4 @@
+import Clocks
 import Transport
 import Wire
 
@@ -33,7 +34,7 @@ struct MonitorConnection {
     }
 
     /// The next heartbeat, or nil if none has come by the deadline.
-    func next(until deadline: ContinuousClock.Instant) throws -> StatusMessage? {
+    func next(until deadline: MonotonicTime) throws -> StatusMessage? {
         try Failure.asRun {
             guard case .status(let status)? = try listener.next(until: deadline) else { return nil }
             return status

@@ -1,4 +1,5 @@
 import Benchmarking
+import Clocks
 import Daemon
 import Foundation
 import Logging
@@ -107,7 +108,7 @@ final class SimulatedRobot {
                 robot: client.robot,
                 episode: .name("warm-up"),
                 sequence: sequence,
-                timeNs: Clock.monotonicNs(),
+                timeNs: MonotonicTime.now().unsignedNs,
                 values: Observation(pushT: PushTSimulation().observation).values
             )
             (_, milliseconds) = try Failure.asRun {
@@ -147,7 +148,7 @@ final class SimulatedRobot {
             robot: client.robot,
             episode: episode,
             sequence: step,
-            timeNs: Clock.monotonicNs(),
+            timeNs: MonotonicTime.now().unsignedNs,
             values: Observation(pushT: observation).values,
             replan: replan,
             noiseSeed: PushTEpisodes.noiseSeed(seed: seed, step: Int(step)),

@@ -41,14 +41,14 @@ import Testing
         receivedNs: UInt64 = 1
     ) throws -> Agenda.Reception {
         let fitting = try agenda.check(observation)
-        let reception = try agenda.receive(fitting, for: destination, receivedNs: receivedNs)
+        let reception = try agenda.receive(fitting, for: destination, received: at(receivedNs))
         if observation.replan ?? true || destination != .topic {
             agenda.ask(
                 for: observation,
                 destination: destination,
                 committed: observation.committed,
-                receivedNs: receivedNs,
-                queuedNs: 2
+                received: at(receivedNs),
+                queued: at(2)
             )
         }
         return reception
@@ -408,11 +408,11 @@ import Testing
 
     @Test func logLimiterCountsWhatItLeavesOut() {
         var limiter = LogLimiter<String>(intervalNs: 100)
-        #expect(limiter.admit("a", nowNs: 0) == 0)
-        #expect(limiter.admit("a", nowNs: 50) == nil)
-        #expect(limiter.admit("b", nowNs: 60) == 0)
-        #expect(limiter.admit("a", nowNs: 99) == nil)
-        #expect(limiter.admit("a", nowNs: 100) == 2)
-        #expect(limiter.admit("a", nowNs: 200) == 0)
+        #expect(limiter.admit("a", now: at(0)) == 0)
+        #expect(limiter.admit("a", now: at(50)) == nil)
+        #expect(limiter.admit("b", now: at(60)) == 0)
+        #expect(limiter.admit("a", now: at(99)) == nil)
+        #expect(limiter.admit("a", now: at(100)) == 2)
+        #expect(limiter.admit("a", now: at(200)) == 0)
     }
 }

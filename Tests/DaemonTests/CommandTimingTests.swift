@@ -12,10 +12,10 @@ import Testing
     /// The times at which a pacer of 100 Hz was used, in milliseconds, when it was looked at late by so much each time.
     private func uses(lateMs: [Double]) -> [Double] {
         var pacer = CommandPacer(hz: 100)
-        pacer.start(at: Self.t0, originNs: Self.t0)
+        pacer.start(at: at(Self.t0), origin: at(Self.t0))
         return lateMs.compactMap { late in
-            let nowNs = (pacer.dueNs ?? 0) + UInt64(late * 1e6)
-            return pacer.take(at: nowNs) ? Double(nowNs - Self.t0) / 1e6 : nil
+            let nowNs = (pacer.due?.unsignedNs ?? 0) + UInt64(late * 1e6)
+            return pacer.take(at: at(nowNs)) ? Double(nowNs - Self.t0) / 1e6 : nil
         }
     }
 
@@ -35,77 +35,80 @@ import Testing
 
     @Test func aPacerThatWasStoppedStaysApartFromItsLastCommand() {
         var pacer = CommandPacer(hz: 100)
-        #expect(pacer.dueNs == nil)
-        let early = pacer.take(at: Self.t0)
+        #expect(pacer.due?.unsignedNs == nil)
+        let early = pacer.take(at: at(Self.t0))
         #expect(!early)
-        pacer.start(at: Self.t0, originNs: Self.t0)
-        let first = pacer.take(at: Self.t0)
+        pacer.start(at: at(Self.t0), origin: at(Self.t0))
+        let first = pacer.take(at: at(Self.t0))
         #expect(first)
         pacer.stop()
-        #expect(pacer.dueNs == nil && pacer.pauseNs(at: Self.ms(1000)) == nil)
-        pacer.start(at: Self.ms(1), originNs: Self.ms(1))
-        #expect(pacer.dueNs == Self.ms(11), "on the new grid, and nine tenths of a period later at least")
-        pacer.start(at: Self.ms(3), originNs: Self.ms(3))
-        #expect(pacer.dueNs == Self.ms(11), "it goes on already")
+        #expect(pacer.due?.unsignedNs == nil && pacer.pauseNs(at: at(Self.ms(1000))) == nil)
+        pacer.start(at: at(Self.ms(1)), origin: at(Self.ms(1)))
+        #expect(
+            pacer.due?.unsignedNs == Self.ms(11),
+            "on the new grid, and nine tenths of a period later at least"
+        )
+        pacer.start(at: at(Self.ms(3)), origin: at(Self.ms(3)))
+        #expect(pacer.due?.unsignedNs == Self.ms(11), "it goes on already")
     }
 
     @Test func aCommandThatBrakesComesAsSoonAsItMay() {
         var pacer = CommandPacer(hz: 100)
-        pacer.hasten(at: Self.t0)
-        #expect(pacer.dueNs == nil)
-        pacer.start(at: Self.t0, originNs: Self.t0)
-        let first = pacer.take(at: Self.t0)
-        pacer.hasten(at: Self.ms(2))
-        #expect(first && pacer.dueNs == Self.ms(9))
-        pacer.hasten(at: Self.ms(9.5))
-        #expect(pacer.dueNs == Self.ms(9), "it is due already")
+        pacer.hasten(at: at(Self.t0))
+        #expect(pacer.due?.unsignedNs == nil)
+        pacer.start(at: at(Self.t0), origin: at(Self.t0))
+        let first = pacer.take(at: at(Self.t0))
+        pacer.hasten(at: at(Self.ms(2)))
+        #expect(first && pacer.due?.unsignedNs == Self.ms(9))
+        pacer.hasten(at: at(Self.ms(9.5)))
+        #expect(pacer.due?.unsignedNs == Self.ms(9), "it is due already")
     }
 
     @Test(arguments: [(1000.0, 20.0), (100, 30), (10, 300)])
     func aGapOfThreePeriodsAndTwentyMillisecondsIsAPause(hz: Double, longestMs: Double) {
         var pacer = CommandPacer(hz: hz)
-        pacer.start(at: Self.t0, originNs: Self.t0)
-        let isTaken = pacer.take(at: Self.t0)
+        pacer.start(at: at(Self.t0), origin: at(Self.t0))
+        let isTaken = pacer.take(at: at(Self.t0))
         #expect(isTaken && pacer.longestGapNs == UInt64(longestMs * 1e6))
-        #expect(pacer.pauseNs(at: Self.ms(longestMs)) == nil)
-        #expect(pacer.pauseNs(at: Self.ms(longestMs + 1)) == UInt64((longestMs + 1) * 1e6))
+        #expect(pacer.pauseNs(at: at(Self.ms(longestMs))) == nil)
+        #expect(pacer.pauseNs(at: at(Self.ms(longestMs + 1))) == UInt64((longestMs + 1) * 1e6))
     }
 
     /// A plan that follows the estimate of a clock of 10 Hz, from step 0 at t0.
     private func clock(stepAt: [(step: UInt64, ms: Double)]) -> StepClock {
         var clock = StepClock(clock: .monotonic, controlHz: 10)
         for (step, ms) in stepAt {
-            clock.observe(sequence: step, timeNs: Self.ms(ms), receivedNs: Self.ms(ms), wallOffset: 0)
+            clock.observe(sequence: step, timeNs: Self.ms(ms), received: at(Self.ms(ms)), wallOffset: 0)
         }
         return clock
     }
 
     @Test func aSmallErrorChangesThePaceByAsMuch() throws {
         var plan = PlanClock()
-        #expect(plan.step(at: Self.ms(50), by: clock(stepAt: [(0, 0)])) == 0.5)
-        plan.follow(step: 0.5, timeNs: Self.ms(50))
-        #expect(plan.step(at: Self.ms(60), by: clock(stepAt: [(0, 0)])) == 0.6)
+        #expect(plan.step(at: at(Self.ms(50)), by: clock(stepAt: [(0, 0)])) == 0.5)
+        plan.follow(step: 0.5, time: at(Self.ms(50)))
+        #expect(plan.step(at: at(Self.ms(60)), by: clock(stepAt: [(0, 0)])) == 0.6)
         // The next observation says that the steps are 0.2 ahead: 60 ms is step 0.8.
-        let ahead = try #require(plan.step(at: Self.ms(60), by: clock(stepAt: [(0, -20)])))
+        let ahead = try #require(plan.step(at: at(Self.ms(60)), by: clock(stepAt: [(0, -20)])))
         #expect(abs(ahead - (0.5 + 0.1 * 1.2)) < 1e-9)
         // 0.3 behind.
-        let behind = try #require(plan.step(at: Self.ms(60), by: clock(stepAt: [(0, 30)])))
+        let behind = try #require(plan.step(at: at(Self.ms(60)), by: clock(stepAt: [(0, 30)])))
         #expect(abs(behind - (0.5 + 0.1 * 0.7)) < 1e-9)
     }
 
     @Test func aPlanNeverGoesBackAndNeverAtMoreThanTwiceItsPace() throws {
         var plan = PlanClock()
-        plan.follow(step: 10, timeNs: Self.ms(1000))
-        let behind = try #require(plan.step(at: Self.ms(1010), by: clock(stepAt: [(7, 1000)])))
+        plan.follow(step: 10, time: at(Self.ms(1000)))
+        let behind = try #require(plan.step(at: at(Self.ms(1010)), by: clock(stepAt: [(7, 1000)])))
         #expect(behind == 10, "it waits")
-        let ahead = try #require(plan.step(at: Self.ms(1010), by: clock(stepAt: [(13, 1000)])))
+        let ahead = try #require(plan.step(at: at(Self.ms(1010)), by: clock(stepAt: [(13, 1000)])))
         #expect(abs(ahead - 10.2) < 1e-9)
         #expect(
-            plan.step(at: Self.ms(1010), by: clock(stepAt: [(20, 1000)])) == 20.1,
+            plan.step(at: at(Self.ms(1010)), by: clock(stepAt: [(20, 1000)])) == 20.1,
             "too far to be made up for"
         )
         plan.reset()
-        #expect(plan.step(at: Self.ms(1010), by: clock(stepAt: [(7, 1000)])) == 7.1)
+        #expect(plan.step(at: at(Self.ms(1010)), by: clock(stepAt: [(7, 1000)])) == 7.1)
     }
 
     @Test func theRateIsMeasuredAndAPauseChangesNothing() throws {
@@ -132,23 +135,23 @@ import Testing
         var time = CommandTime()
         time.settle(0, elapsedNs: .infinity)
         time.settle(90_000_000, elapsedNs: 1e7)
-        #expect(time.robotTime(Self.t0) == Self.t0 - 1_000_000)
+        #expect(time.robotTime(at(Self.t0)) == Self.t0 - 1_000_000)
         for _ in 0..<100 { time.settle(90_000_000, elapsedNs: 1e7) }
-        #expect(time.robotTime(Self.t0) == Self.t0 - 90_000_000)
+        #expect(time.robotTime(at(Self.t0)) == Self.t0 - 90_000_000)
         time.settle(3_000_000_000, elapsedNs: 1e7)
-        #expect(time.robotTime(Self.t0) == Self.t0 - 3_000_000_000, "a clock that was set")
+        #expect(time.robotTime(at(Self.t0)) == Self.t0 - 3_000_000_000, "a clock that was set")
     }
 
     /// Whatever is learnt of the clock, two times differ by what passed between them, to within 200 millionths.
     @Test func timesOfCommandsGoOnEvenly() {
         var time = CommandTime()
         time.set(5_000_000_000)
-        #expect(time.robotTime(Self.t0) == Self.t0 - 5_000_000_000)
-        var (last, nowNs) = (time.robotTime(Self.t0), Self.t0)
+        #expect(time.robotTime(at(Self.t0)) == Self.t0 - 5_000_000_000)
+        var (last, nowNs) = (time.robotTime(at(Self.t0)), Self.t0)
         for index in 0..<3000 {
             nowNs += 10_000_000
             time.follow(5_000_000_000 + (index > 500 ? 90_000_000 : 0), elapsedNs: 1e7)
-            let next = time.robotTime(nowNs)
+            let next = time.robotTime(at(nowNs))
             #expect(abs(Double(next - last) - 1e7) <= 2001)
             last = next
         }
@@ -162,11 +165,11 @@ import Testing
 @Suite struct LogBudgetTests {
     @Test func twentyLinesASecondAndACountOfTheOthers() {
         var budget = LogBudget()
-        let admitted = (0..<1200).compactMap { _ in budget.admit(nowNs: 5_000_000_000) }
+        let admitted = (0..<1200).compactMap { _ in budget.admit(now: at(5_000_000_000)) }
         #expect(admitted == Array(repeating: 0, count: 20))
-        let next = budget.admit(nowNs: 6_000_000_000)
+        let next = budget.admit(now: at(6_000_000_000))
         #expect(next == 1180)
-        let after = budget.admit(nowNs: 6_000_000_001)
+        let after = budget.admit(now: at(6_000_000_001))
         #expect(after == 0)
     }
 }

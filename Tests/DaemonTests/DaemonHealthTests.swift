@@ -1,3 +1,4 @@
+import Clocks
 import Robotics
 import TestSupport
 import Testing
@@ -21,9 +22,9 @@ import Testing
     )
     func `health follows from the times`(heartbeatNs: UInt64?, planningSinceNs: UInt64?, failure: String?) {
         let health = DaemonHealth(
-            heartbeatNs: heartbeatNs,
-            planningSinceNs: planningSinceNs,
-            nowNs: 100 * Self.second
+            heartbeat: heartbeatNs.map(at),
+            planningSince: planningSinceNs.map(at),
+            now: at(100 * Self.second)
         )
         #expect(health.failures == (failure.map { [$0] } ?? []))
         #expect(health.isWorking == (failure == nil))
@@ -48,15 +49,15 @@ import Testing
     @Test func `a planner is busy from a job to its outcome`() throws {
         let gate = Gate()
         let toy = try ToyDaemon(gate: gate)
-        #expect(toy.daemon.planningSinceNs == nil)
+        #expect(toy.daemon.planningSince == nil)
         let client = try toy.client()
         try toy.publish(observation(0, first: 1), from: client)
         gate.waitForEntry()
-        let since = try #require(toy.daemon.planningSinceNs)
-        #expect(since <= Clock.monotonicNs())
+        let since = try #require(toy.daemon.planningSince)
+        #expect(since <= .now())
         gate.pass(1000)
         eventually {
-            toy.daemon.planningSinceNs
+            toy.daemon.planningSince
         } is: {
             $0 == nil
         }

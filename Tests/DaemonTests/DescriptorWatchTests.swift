@@ -30,21 +30,21 @@ import Testing
         let second: UInt64 = 1_000_000_000
         // Ten heartbeats a second, of which one looks.
         for tenth in 0..<UInt64(610) {
-            #expect(watch.warning(nowNs: tenth * second / 10, logger: log.logger) != nil)
+            #expect(watch.warning(now: at(tenth * second / 10), logger: log.logger) != nil)
         }
         #expect(looks == 61)
         #expect(log.lines.count == 2)
         finding = .lowestFree(40)
-        #expect(watch.warning(nowNs: 62 * second, logger: log.logger) == nil)
+        #expect(watch.warning(now: at(62 * second), logger: log.logger) == nil)
         #expect(log.lines.last == "notice: there are file descriptors again")
-        #expect(watch.warning(nowNs: 64 * second, logger: log.logger) == nil)
+        #expect(watch.warning(now: at(64 * second), logger: log.logger) == nil)
         #expect(log.lines.count == 3)
     }
 
     @Test func thisProcessHasDescriptors() {
         let log = LogLines()
         var watch = DescriptorWatch()
-        #expect(watch.warning(nowNs: 1, logger: log.logger) == nil)
+        #expect(watch.warning(now: at(1), logger: log.logger) == nil)
         #expect(DescriptorLimit.current > 0)
     }
 }

@@ -35,7 +35,7 @@ import Testing
             timeNs: Self.startNs,
             values: ["observation.state": [7, 8], "observation.environment_state": [0, 0, 0]]
         )
-        let asks = stream.observe(observation, mayAsk: true, receivedNs: Self.startNs)
+        let asks = stream.observe(observation, mayAsk: true, received: at(Self.startNs))
         #expect(asks)
         let chunk = RobotChunk(
             robot: robot,
@@ -50,15 +50,15 @@ import Testing
             sampling: .init(solver: "ddim", steps: 5, method: .sequential, iterations: 5, evaluations: 5),
             timing: .init(receivedNs: Self.startNs)
         )
-        let hasJoined = stream.receive(chunk, nowNs: Self.startNs + 30 * Self.ms)
+        let hasJoined = stream.receive(chunk, now: at(Self.startNs + 30 * Self.ms))
         #expect(hasJoined)
         stream.beginMotion()
-        stream.startCommands(at: Self.startNs + 30 * Self.ms)
+        stream.startCommands(at: at(Self.startNs + 30 * Self.ms))
         return stream
     }
 
     private func advance(_ stream: inout CommandStream, ms: UInt64) -> CommandStream.Tick? {
-        stream.takePeriod(at: Self.startNs + ms * Self.ms).map { stream.advance($0) }
+        stream.takePeriod(at: at(Self.startNs + ms * Self.ms)).map { stream.advance($0) }
     }
 
     private func action(_ tick: CommandStream.Tick?) -> [Float]? {

@@ -1,3 +1,4 @@
+import Clocks
 import Foundation
 import Robotics
 import Synchronization
@@ -60,7 +61,7 @@ import Testing
         try toy.publish(observation(0, first: 10, committed: ActionRows([1, 2], actionDim: 2)), from: client)
         gate.waitForEntry()
         // The planner is held still.
-        let first = try #require(try client.nextChunk(until: .now + .seconds(30)))
+        let first = try #require(try client.nextChunk(until: .now() + .seconds(30)))
         #expect(first.sequence == 0)
         #expect(first.actions == [Float](repeating: 7, count: 6))
         #expect(first.beyond.isEmpty)
@@ -79,7 +80,7 @@ import Testing
         try client.publish(observation(1, first: 11))
         gate.waitForEntry()
         gate.pass()
-        let second = try #require(try client.nextChunk(until: .now + .seconds(30)))
+        let second = try #require(try client.nextChunk(until: .now() + .seconds(30)))
         #expect(second.sequence == 1)
         #expect(toy.daemon.statistics.chunks == 2)
         #expect(toy.daemon.statistics.coarseChunks >= 1)
@@ -99,7 +100,7 @@ import Testing
         gate.waitForEntry()
         #expect(interim.claims.isEmpty)
         sayHeldUp()
-        let first = try #require(try client.nextChunk(until: .now + .seconds(30)))
+        let first = try #require(try client.nextChunk(until: .now() + .seconds(30)))
         #expect(first.actions == [Float](repeating: 7, count: 6))
         #expect(interim.claims.count == 1)
 
@@ -108,7 +109,7 @@ import Testing
         try client.publish(observation(1, first: 11))
         gate.waitForEntry()
         gate.pass()
-        let second = try #require(try client.nextChunk(until: .now + .seconds(30)))
+        let second = try #require(try client.nextChunk(until: .now() + .seconds(30)))
         #expect(second.sampling.quality == .exact)
         #expect(interim.claims.count == 1)
     }
@@ -124,7 +125,7 @@ import Testing
         gate.waitForEntry()
         waitForClaim(of: interim)
         gate.pass()
-        let chunk = try #require(try client.nextChunk(until: .now + .seconds(30)))
+        let chunk = try #require(try client.nextChunk(until: .now() + .seconds(30)))
         #expect(chunk.actions == [20, 0, 21, 0, 22, 0])
         #expect(chunk.sampling.quality == .exact)
         #expect(toy.daemon.statistics.chunks == 1)
@@ -146,7 +147,7 @@ import Testing
         gate.pass()
         gate.waitForEntry()
         gate.pass()
-        let chunk = try #require(try client.nextChunk(until: .now + .seconds(30)))
+        let chunk = try #require(try client.nextChunk(until: .now() + .seconds(30)))
         #expect(chunk.sequence == 5)
         #expect(toy.daemon.statistics.chunks == 1)
     }
@@ -168,7 +169,7 @@ import Testing
         laterGate.pass()
         _ = try client.ping()
         gate.pass()
-        let chunk = try #require(try client.nextChunk(until: .now + .seconds(30)))
+        let chunk = try #require(try client.nextChunk(until: .now() + .seconds(30)))
         #expect(chunk.actions == [20, 0, 21, 0, 22, 0])
         #expect(interim.claims.isEmpty)
     }

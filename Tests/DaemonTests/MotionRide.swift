@@ -84,7 +84,7 @@ struct MotionRide {
             file: file,
             strategy: random.one(of: ChunkStrategy.allCases),
             policy: policy,
-            nowNs: nowNs
+            now: at(nowNs)
         )
         choosePace()
     }
@@ -145,7 +145,9 @@ struct MotionRide {
             var next = min(nextStepNs, endNs)
             if let first = arrivals.first { next = min(next, first.atNs) }
             if let first = chunks.first { next = min(next, first.atNs) }
-            if let dueNs = pilot.nextTickNs(after: nowNs) { next = min(next, dueNs + lateness()) }
+            if let dueNs = pilot.nextTick(after: at(nowNs))?.unsignedNs {
+                next = min(next, dueNs + lateness())
+            }
             nowNs = max(nowNs, next)
             if Int.random(in: 0..<Int(20 * file.commandHz), using: &random) == 0 { pause() }
             try deliverChunk()
@@ -193,7 +195,7 @@ struct MotionRide {
     }
 
     private mutating func tick() {
-        guard let command = pilot.tick(nowNs: nowNs) else { return }
+        guard let command = pilot.tick(now: at(nowNs)) else { return }
         published.append(Published(command: command, truth: place))
         place = command.action
         lastCommandNs = nowNs
@@ -227,8 +229,8 @@ struct MotionRide {
         while let first = arrivals.first, first.atNs <= nowNs {
             arrivals.removeFirst()
             let observation = first.observation
-            guard (try? pilot.admit(observation, receivedNs: nowNs)) != nil else { continue }
-            if pilot.observe(observation, isNew: true, receivedNs: nowNs), pilot.mayMove {
+            guard (try? pilot.admit(observation, received: at(nowNs))) != nil else { continue }
+            if pilot.observe(observation, isNew: true, received: at(nowNs)), pilot.mayMove {
                 chunks.append((nowNs + planningNs, chunk(for: observation)))
             }
         }
@@ -266,14 +268,14 @@ struct MotionRide {
         chunks.removeFirst()
         var chunk = first.chunk
         guard chunk.episode == .number(episode) else { return }
-        try? pilot.receive(&chunk, isCarriedOut: true, nowNs: nowNs)
+        try? pilot.receive(&chunk, isCarriedOut: true, now: at(nowNs))
     }
 
     /// What people and robots do, about every second.
     private mutating func disturb() throws {
         guard Int.random(in: 0..<Int(1.5 * file.commandHz), using: &random) == 0 else {
             if !pilot.mayMove, Int.random(in: 0..<Int(file.commandHz), using: &random) == 0 {
-                _ = pilot.resume(nowNs: nowNs)
+                _ = pilot.resume(now: at(nowNs))
             }
             return
         }
@@ -284,9 +286,9 @@ struct MotionRide {
             sequence = 0
             if !hasSteadyClock, Bool.random(using: &random) { clockAheadNs += 1_000_000_000 }
         case 4:
-            pilot.endEpisode("the robot was reset", nowNs: nowNs)
+            pilot.endEpisode("the robot was reset", now: at(nowNs))
             episodes += 1
-        case 5: _ = pilot.stop("a stop was requested", nowNs: nowNs)
+        case 5: _ = pilot.stop("a stop was requested", now: at(nowNs))
         default: clockAheadNs &-= random.one(of: [60_000_000, 400_000_000, 5_000_000_000])
         }
     }

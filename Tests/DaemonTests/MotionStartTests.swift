@@ -32,15 +32,15 @@ import Testing
     ) -> MotionStart.Place? {
         var sent = SentCommands()
         let beginNs = 1_000_000 * Self.ms
-        if last != nil { sent.add([10, 0], timeNs: beginNs) }
-        if last != nil, lastCommandMs > 0 { sent.add([10, 0], timeNs: beginNs + lastCommandMs * Self.ms) }
+        if last != nil { sent.add([10, 0], at: at(beginNs)) }
+        if last != nil, lastCommandMs > 0 { sent.add([10, 0], at: at(beginNs + lastCommandMs * Self.ms)) }
         return start.place(
             last: last,
             sent: sent,
             feedback: feedback,
-            madeNs: beginNs + madeMs * Self.ms,
+            made: at(beginNs + madeMs * Self.ms),
             longestGapNs: 30 * Self.ms,
-            nowNs: beginNs + 1000 * Self.ms
+            now: at(beginNs + 1000 * Self.ms)
         )
     }
 

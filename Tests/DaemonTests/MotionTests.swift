@@ -1,3 +1,4 @@
+import Clocks
 import Robotics
 import Testing
 
@@ -54,7 +55,7 @@ import Testing
         ride.value = { Float($0) * 20 }
         try ride.go(forMs: 4000 + afterMs)
         try #require(ride.pilot.state == .running)
-        _ = ride.pilot.stop("a stop was requested", nowNs: ride.nowNs)
+        _ = ride.pilot.stop("a stop was requested", now: at(ride.nowNs))
         let stoppedNs = ride.nowNs
         let before = ride.commands.count
         try ride.go(forMs: 100)
@@ -87,11 +88,11 @@ import Testing
         ride.state = 100
         try ride.pause(forMs: pauseMs)
         #expect(ride.pilot.state == expected)
-        #expect(ride.pilot.status(nowNs: ride.nowNs).reason.contains("no command for \(pauseMs) ms"))
+        #expect(ride.pilot.status(now: at(ride.nowNs)).reason.contains("no command for \(pauseMs) ms"))
         if expected == .stopped {
             try ride.go(forMs: 300)
             #expect(ride.commands.isEmpty)
-            _ = ride.pilot.resume(nowNs: ride.nowNs)
+            _ = ride.pilot.resume(now: at(ride.nowNs))
         }
         try ride.go(forMs: 500)
         #expect(ride.pilot.state == .running)
@@ -130,7 +131,7 @@ import Testing
         ride.state = 40
         try ride.go(forMs: 200)
         #expect(ride.pilot.state == .stopped)
-        let reason = ride.pilot.status(nowNs: ride.nowNs).reason
+        let reason = ride.pilot.status(now: at(ride.nowNs)).reason
         #expect(reason.hasPrefix("x: the robot is at 40.0 and was told "), "\(reason)")
         #expect(reason.hasSuffix("expected a following error of at most 25.0"), "\(reason)")
         #expect(ride.pilot.stopOrder.number > 0 && ride.pilot.stopOrder.connection == nil)
@@ -147,7 +148,7 @@ import Testing
         try ride.go(forMs: 200)
         #expect(ride.pilot.state == .stopped)
         #expect(
-            ride.pilot.status(nowNs: ride.nowNs).reason == "x: the robot is at 52.0, expected 0.0 to 50.0"
+            ride.pilot.status(now: at(ride.nowNs)).reason == "x: the robot is at 52.0, expected 0.0 to 50.0"
         )
     }
 
@@ -160,7 +161,7 @@ import Testing
         ride.aheadNs = 3_600_000_000_000
         try ride.go(forMs: 110)
         #expect(ride.pilot.state == .holding)
-        #expect(ride.pilot.status(nowNs: ride.nowNs).reason.contains("was set forward by 3600"))
+        #expect(ride.pilot.status(now: at(ride.nowNs)).reason.contains("was set forward by 3600"))
         try ride.go(forMs: 3000)
         #expect(ride.pilot.state == .running)
         for (last, next) in zip(ride.commands, ride.commands.dropFirst()) where last.action != next.action {
@@ -181,14 +182,14 @@ import Testing
             let timeNs = unitNs == 0 ? 5 : step * 100_000_000 / unitNs
             if try ride.observe(ride.observation(step, timeNs: timeNs)) {
                 var chunk = try ride.chunk(step)
-                try ride.pilot.receive(&chunk, isCarriedOut: true, nowNs: ride.nowNs)
+                try ride.pilot.receive(&chunk, isCarriedOut: true, now: at(ride.nowNs))
             }
             for _ in 0..<10 {
                 ride.nowNs += 10_000_000
-                if let command = ride.pilot.tick(nowNs: ride.nowNs) { ride.commands.append(command) }
+                if let command = ride.pilot.tick(now: at(ride.nowNs)) { ride.commands.append(command) }
             }
         }
-        let reason = ride.pilot.status(nowNs: ride.nowNs).reason
+        let reason = ride.pilot.status(now: at(ride.nowNs)).reason
         #expect(ride.pilot.state == .holding, "\(reason)")
         #expect(ride.pilot.warning?.contains(words) == true, "\(ride.pilot.warning ?? "")")
         #expect(
@@ -227,8 +228,8 @@ import Testing
 
     @Test func aResumeNamesTheNewestStopOrComesOverItsConnection() {
         let (one, other): ([UInt8], [UInt8]) = ([1], [2])
-        let stop = StopOrder(nowNs: 100, connection: one)
-        let later = StopOrder(nowNs: 101, connection: other)
+        let stop = StopOrder(now: at(100), connection: one)
+        let later = StopOrder(now: at(101), connection: other)
         #expect(later.number == stop.number + 1)
         #expect(code { try stop.check(seen: stop.number, by: other) } == nil)
         #expect(code { try stop.check(seen: .max, by: nil) } == nil)
@@ -239,12 +240,12 @@ import Testing
         )
         #expect(code { try stop.check(seen: nil, by: one) } == nil)
         #expect(code { try stop.check(seen: nil, by: other) } == .missingField)
-        #expect(code { try StopOrder(nowNs: 100).check(seen: nil, by: nil) } == .missingField)
+        #expect(code { try StopOrder(now: at(100)).check(seen: nil, by: nil) } == .missingField)
         #expect(code { try StopOrder.none.check(seen: nil, by: one) } == nil)
     }
 
     @Test func numbersRiseFromDaemonToDaemon() {
-        let now = StopOrder(nowNs: Clock.monotonicNs()).number
+        let now = StopOrder(now: .now()).number
         #expect(now > 1_700_000_000_000_000_000 && now <= Clock.wallNs() + 60_000_000_000)
     }
 
@@ -253,15 +254,15 @@ import Testing
         try ride.go(forMs: 500)
         func number() -> UInt64 { ride.pilot.stopOrder.number }
         #expect(number() == 0)
-        _ = ride.pilot.stop("once", nowNs: ride.nowNs)
+        _ = ride.pilot.stop("once", now: at(ride.nowNs))
         let first = number()
         try ride.go(forMs: 10)
-        let isNew = ride.pilot.stop("again, though it is stopped", nowNs: ride.nowNs)
+        let isNew = ride.pilot.stop("again, though it is stopped", now: at(ride.nowNs))
         #expect(!isNew && number() > first)
-        _ = ride.pilot.resume(nowNs: ride.nowNs)
+        _ = ride.pilot.resume(now: at(ride.nowNs))
         let second = number()
         try ride.go(forMs: 300)
-        ride.pilot.policyFailed("NaN", nowNs: ride.nowNs)
+        ride.pilot.policyFailed("NaN", now: at(ride.nowNs))
         #expect(ride.pilot.state == .faulted && number() > second)
     }
 }

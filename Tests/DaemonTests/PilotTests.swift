@@ -1,3 +1,4 @@
+import Clocks
 import Robotics
 import Testing
 
@@ -80,7 +81,9 @@ import Testing
         var ride = try Ride()
         try ride.go(forMs: 500)
         let early = try ride.observation(ride.step, timeNs: 100)
-        let error = #expect(throws: MessageError.self) { try ride.pilot.admit(early, receivedNs: ride.nowNs) }
+        let error = #expect(throws: MessageError.self) {
+            try ride.pilot.admit(early, received: at(ride.nowNs))
+        }
         #expect(error?.code == .clockBackwards && error?.field == "time_ns")
         #expect(ride.pilot.state == .holding)
         // In another episode the clock is another.
@@ -145,25 +148,25 @@ import Testing
         var ride = try Ride("actions: [{name: x, velocity: 200, acceleration: 100}]")
         try ride.go(forMs: 1000)
         let running = ride.commands.count
-        let hasStopped = ride.pilot.stop("a stop was requested", nowNs: ride.nowNs)
+        let hasStopped = ride.pilot.stop("a stop was requested", now: at(ride.nowNs))
         #expect(hasStopped)
-        let hasStoppedAgain = ride.pilot.stop("again", nowNs: ride.nowNs)
+        let hasStoppedAgain = ride.pilot.stop("again", now: at(ride.nowNs))
         #expect(!hasStoppedAgain)
         try ride.go(forMs: 2000)
         let braking = ride.commands.dropFirst(running)
         #expect(braking.allSatisfy { $0.state == .holding })
         #expect((2...40).contains(braking.count), "as long as it takes to come to rest")
-        #expect(ride.pilot.nextTickNs(after: ride.nowNs) == nil)
+        #expect(ride.pilot.nextTick(after: at(ride.nowNs))?.unsignedNs == nil)
         var late = try ride.chunk(ride.step)
         let nowNs = ride.nowNs
         let refused = #expect(throws: MessageError.self) {
-            try ride.pilot.receive(&late, isCarriedOut: false, nowNs: nowNs)
+            try ride.pilot.receive(&late, isCarriedOut: false, now: at(nowNs))
         }
         #expect(refused?.code == .stopped)
         let stopped = ride.commands.count
-        let hasResumed = ride.pilot.resume(nowNs: ride.nowNs)
+        let hasResumed = ride.pilot.resume(now: at(ride.nowNs))
         #expect(hasResumed)
-        let hasResumedAgain = ride.pilot.resume(nowNs: ride.nowNs)
+        let hasResumedAgain = ride.pilot.resume(now: at(ride.nowNs))
         #expect(!hasResumedAgain)
         #expect(ride.pilot.state == .idle)
         try ride.go(forMs: 500)
@@ -180,10 +183,10 @@ import Testing
         ride.state = -40
         try ride.go(forMs: 300)
         #expect(abs(try #require(ride.commands.first).action[0] - -40) < 0.21)
-        _ = ride.pilot.stop("stop", nowNs: ride.nowNs)
+        _ = ride.pilot.stop("stop", now: at(ride.nowNs))
         try ride.go(forMs: 300)
         (ride.state, ride.commands) = (25, [])
-        _ = ride.pilot.resume(nowNs: ride.nowNs)
+        _ = ride.pilot.resume(now: at(ride.nowNs))
         try ride.go(forMs: 300)
         #expect(abs(try #require(ride.commands.first).action[0] - 25) < 0.21)
     }
@@ -220,7 +223,7 @@ import Testing
             do {
                 var other = try ride.observation(0)
                 (other.session, other.episode) = (session, .number(9))
-                try pilot.admit(other, receivedNs: ride.nowNs + afterMs * 1_000_000)
+                try pilot.admit(other, received: at(ride.nowNs + afterMs * 1_000_000))
                 return nil
             } catch let error as MessageError {
                 return error.code
@@ -232,7 +235,7 @@ import Testing
         #expect(code(of: nil, afterMs: 800) == .robotTaken)
         #expect(code(of: 2, afterMs: 1000) == nil)
         #expect(code(of: 1, afterMs: 0) == nil)
-        ride.pilot.endEpisode("the robot was reset", nowNs: ride.nowNs)
+        ride.pilot.endEpisode("the robot was reset", now: at(ride.nowNs))
         #expect(code(of: 2, afterMs: 0) == nil, "a reset frees it")
     }
 
@@ -247,7 +250,7 @@ import Testing
         try ride.go(forMs: 1000)
         #expect(ride.pilot.state == .running)
         #expect(try #require(ride.commands.last).step < 60)
-        #expect(ride.pilot.status(nowNs: ride.nowNs).sequence < 30)
+        #expect(ride.pilot.status(now: at(ride.nowNs)).sequence < 30)
     }
 
     static let impossible: [(clock: String, sequence: UInt64, timeNs: UInt64, field: String)] = [
@@ -262,15 +265,15 @@ import Testing
         let (clock, sequence, timeNs, field) = Self.impossible[index]
         var ride = try Ride("clock: \(clock)")
         let bad = try ride.observation(sequence, timeNs: timeNs)
-        let error = #expect(throws: MessageError.self) { try ride.pilot.admit(bad, receivedNs: ride.nowNs) }
+        let error = #expect(throws: MessageError.self) { try ride.pilot.admit(bad, received: at(ride.nowNs)) }
         #expect(error?.code == .outOfRange && error?.field == field)
     }
 
     @Test func predictionIsNotWaitedForByCommands() throws {
         var ride = try Ride()
         let first = try ride.observation(0)
-        try ride.pilot.admit(first, receivedNs: ride.nowNs)
-        _ = ride.pilot.observe(first, isNew: true, isPublished: false, receivedNs: ride.nowNs)
+        try ride.pilot.admit(first, received: at(ride.nowNs))
+        _ = ride.pilot.observe(first, isNew: true, isPublished: false, received: at(ride.nowNs))
         let asks = try ride.observe(ride.observation(1))
         #expect(asks, "the next one asks")
     }
@@ -281,8 +284,8 @@ import Testing
         ride.doesObserve = false
         let newest = try ride.observation(ride.step - 1)
         for _ in 0..<5 {
-            try ride.pilot.admit(newest, receivedNs: ride.nowNs)
-            let asks = ride.pilot.observe(newest, isNew: false, receivedNs: ride.nowNs)
+            try ride.pilot.admit(newest, received: at(ride.nowNs))
+            let asks = ride.pilot.observe(newest, isNew: false, received: at(ride.nowNs))
             #expect(!asks)
             try ride.go(forMs: 100)
         }
@@ -292,14 +295,14 @@ import Testing
     @Test func failedPolicyIsAFaultUntilResume() throws {
         var ride = try Ride("actions: [{name: x, velocity: 100, acceleration: 100}]")
         try ride.go(forMs: 500)
-        ride.pilot.policyFailed("NaN", nowNs: ride.nowNs)
+        ride.pilot.policyFailed("NaN", now: at(ride.nowNs))
         #expect(ride.pilot.state == .faulted)
         try ride.go(forMs: 1000)
         let count = ride.commands.count
         try ride.go(forMs: 1000)
         #expect(ride.commands.count == count)
-        #expect(ride.pilot.status(nowNs: ride.nowNs).reason == "NaN")
-        let hasResumed = ride.pilot.resume(nowNs: ride.nowNs)
+        #expect(ride.pilot.status(now: at(ride.nowNs)).reason == "NaN")
+        let hasResumed = ride.pilot.resume(now: at(ride.nowNs))
         #expect(hasResumed)
         try ride.go(forMs: 500)
         #expect(ride.pilot.state == .running)
@@ -311,23 +314,23 @@ import Testing
             file: nil,
             strategy: .receding,
             policy: Ride.policy,
-            nowNs: 0
+            now: at(0)
         )
         let ride = try Ride()
         let first = try ride.observation(0, timeNs: .max)
-        try pilot.admit(first, receivedNs: 5)
-        let asks = pilot.observe(first, isNew: true, receivedNs: 5)
+        try pilot.admit(first, received: at(5))
+        let asks = pilot.observe(first, isNew: true, received: at(5))
         #expect(asks)
-        let asksAgain = pilot.observe(first, isNew: false, receivedNs: 5)
+        let asksAgain = pilot.observe(first, isNew: false, received: at(5))
         #expect(asksAgain)
         var chunk = try ride.chunk(0)
-        try pilot.receive(&chunk, isCarriedOut: true, nowNs: 6)
+        try pilot.receive(&chunk, isCarriedOut: true, now: at(6))
         #expect(pilot.state == .running && pilot.mayBeForgotten)
-        let command = pilot.tick(nowNs: 7)
-        #expect(pilot.nextTickNs(after: 7) == nil && command == nil)
-        pilot.policyFailed("x", nowNs: 8)
+        let command = pilot.tick(now: at(7))
+        #expect(pilot.nextTick(after: at(7))?.unsignedNs == nil && command == nil)
+        pilot.policyFailed("x", now: at(8))
         #expect(pilot.state == .running)
-        let hasStopped = pilot.stop("x", nowNs: 9)
+        let hasStopped = pilot.stop("x", now: at(9))
         #expect(hasStopped && !pilot.mayBeForgotten)
     }
 
@@ -350,7 +353,7 @@ import Testing
         for event in 0..<3000 {
             try random.happen()
             let (nowNs, isHalted) = (random.ride.nowNs, !random.ride.pilot.mayMove)
-            if let nextNs = random.ride.pilot.nextTickNs(after: nowNs) { #expect(nextNs > nowNs) }
+            if let nextNs = random.ride.pilot.nextTick(after: at(nowNs))?.unsignedNs { #expect(nextNs > nowNs) }
             guard let command = random.tick() else { continue }
             commands[event / 300] += 1
             #expect(RandomRide.position.contains(command.action[0]), "\(command)")
@@ -361,7 +364,7 @@ import Testing
             #expect(command.state == (random.ride.pilot.state == .running ? .running : .holding))
         }
         try random.end()
-        #expect(random.ride.pilot.nextTickNs(after: random.ride.nowNs) == nil)
+        #expect(random.ride.pilot.nextTick(after: at(random.ride.nowNs)) == nil)
         let last = random.tick(afterNs: 1_000_000_000)
         #expect(last == nil)
         return commands

@@ -1,3 +1,4 @@
+import Clocks
 import Robotics
 import TestRandom
 
@@ -53,7 +54,7 @@ struct RandomRide {
             commandHz: commandHz
         )
         // A time stamp by the wall clock is checked against the real one, 10 s either way. A ride takes 11 s.
-        ride.nowNs = Clock.monotonicNs() - 6_000_000_000
+        ride.nowNs = MonotonicTime.now().unsignedNs - 6_000_000_000
         behindNs = ride.nowNs / 2
     }
 
@@ -66,28 +67,28 @@ struct RandomRide {
         case 20..<32: try observe()
         case 32..<44: try plan()
         case 44:
-            if random.below(3) == 0 { _ = ride.pilot.stop("s", nowNs: ride.nowNs) }
+            if random.below(3) == 0 { _ = ride.pilot.stop("s", now: at(ride.nowNs)) }
         case 45:
-            if random.below(4) == 0 { ride.pilot.policyFailed("p", nowNs: ride.nowNs) }
+            if random.below(4) == 0 { ride.pilot.policyFailed("p", now: at(ride.nowNs)) }
         case 46:
             if random.below(3) == 0 { beginEpisode() }
-            if random.below(6) == 0 { ride.pilot.endEpisode("e", nowNs: ride.nowNs) }
+            if random.below(6) == 0 { ride.pilot.endEpisode("e", now: at(ride.nowNs)) }
         default:
             ride.session = random.below(9) == 0 ? 2 : 1
-            if random.below(4) == 0 { _ = ride.pilot.resume(nowNs: ride.nowNs) }
+            if random.below(4) == 0 { _ = ride.pilot.resume(now: at(ride.nowNs)) }
         }
     }
 
     /// The command that is due, now or in a while. The robot follows it at once.
     mutating func tick(afterNs: UInt64 = 0) -> RobotCommand? {
-        guard let command = ride.pilot.tick(nowNs: ride.nowNs + afterNs) else { return nil }
+        guard let command = ride.pilot.tick(now: at(ride.nowNs + afterNs)) else { return nil }
         (place, silence) = (command.action[0], 0)
         return command
     }
 
     /// Ends the ride by a stop. Returns when the robot is at rest and 2 s have passed.
     mutating func end() throws {
-        _ = ride.pilot.stop("end", nowNs: ride.nowNs)
+        _ = ride.pilot.stop("end", now: at(ride.nowNs))
         ride.doesObserve = false
         try ride.go(forMs: 2000)
     }
@@ -98,7 +99,7 @@ struct RandomRide {
     private var timeNs: UInt64 {
         switch clock {
         case "own": ride.nowNs - behindNs
-        case "wall": Clock.wallNs() &+ ride.nowNs &- Clock.monotonicNs()
+        case "wall": Clock.wallNs() &+ ride.nowNs &- MonotonicTime.now().unsignedNs
         default: ride.nowNs
         }
     }
@@ -108,11 +109,11 @@ struct RandomRide {
         let stamp = isHostile() ? random.one(of: Self.hostileNumbers) : timeNs
         ride.state = isHostile() ? random.one(of: Self.hostilePlaces) : place
         let observation = try ride.observation(number, timeNs: stamp)
-        guard (try? ride.pilot.admit(observation, receivedNs: ride.nowNs)) != nil, number >= sequence
+        guard (try? ride.pilot.admit(observation, received: at(ride.nowNs))) != nil, number >= sequence
         else { return }
         session = ride.session ?? session
         let isNew = number > sequence || random.below(8) != 0
-        _ = ride.pilot.observe(observation, isNew: isNew, receivedNs: ride.nowNs)
+        _ = ride.pilot.observe(observation, isNew: isNew, received: at(ride.nowNs))
         sequence = max(sequence, number) + (number < 1 << 41 ? 1 : 0)
     }
 
@@ -121,7 +122,7 @@ struct RandomRide {
         ride.value = { Float($0 % 40) * scale }
         var chunk = try ride.chunk(min(sequence - min(sequence, .random(in: 0...3, using: &random)), 1 << 40))
         if isHostile() { chunk.actions[0] = .nan }
-        try? ride.pilot.receive(&chunk, isCarriedOut: true, nowNs: ride.nowNs)
+        try? ride.pilot.receive(&chunk, isCarriedOut: true, now: at(ride.nowNs))
     }
 
     private mutating func beginEpisode() {
@@ -131,7 +132,7 @@ struct RandomRide {
 
     /// Puts right whatever keeps the robot from being told anything.
     private mutating func release() {
-        _ = ride.pilot.resume(nowNs: ride.nowNs)
+        _ = ride.pilot.resume(now: at(ride.nowNs))
         beginEpisode()
         ride.session = session
         silence = 0

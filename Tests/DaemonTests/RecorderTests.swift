@@ -280,7 +280,7 @@ import Testing
             writer: try MCAPWriter(storage: storage, library: "test"),
             setup: RecorderTests.setup,
             logger: logged.logger,
-            now: { clock.nowNs }
+            now: { at(clock.nowNs) }
         )
         func add(_ count: Int) throws {
             for _ in 0..<count {

@@ -1,3 +1,4 @@
+import Clocks
 import Robotics
 import RobotDescription
 
@@ -56,7 +57,7 @@ struct Ride {
             file: file,
             strategy: .receding,
             policy: Ride.policy,
-            nowNs: nowNs
+            now: at(nowNs)
         )
     }
 
@@ -99,8 +100,8 @@ struct Ride {
     /// Has the robot observe. Returns whether a chunk is asked for.
     @discardableResult
     mutating func observe(_ observation: RobotObservation) throws -> Bool {
-        try pilot.admit(observation, receivedNs: nowNs)
-        return pilot.observe(observation, isNew: true, receivedNs: nowNs) && pilot.mayMove
+        try pilot.admit(observation, received: at(nowNs))
+        return pilot.observe(observation, isNew: true, received: at(nowNs)) && pilot.mayMove
     }
 
     /// The daemon does not run for a time. The robot observes, and its observations are read afterwards.
@@ -115,7 +116,7 @@ struct Ride {
         }
         nowNs = endNs
         dueChunks = []
-        if let command = pilot.tick(nowNs: nowNs) { commands.append(command) }
+        if let command = pilot.tick(now: at(nowNs)) { commands.append(command) }
         for observation in missed where try observe(observation) && doesPlan {
             dueChunks.append((try chunk(observation.sequence), nowNs + planningNs))
         }
@@ -128,15 +129,15 @@ struct Ride {
             var nextNs = endNs
             if doesObserve { nextNs = min(nextNs, nextObservationNs) }
             if let chunk = dueChunks.first { nextNs = min(nextNs, chunk.atNs) }
-            if let tickNs = pilot.nextTickNs(after: nowNs) { nextNs = min(nextNs, tickNs) }
+            if let tickNs = pilot.nextTick(after: at(nowNs))?.unsignedNs { nextNs = min(nextNs, tickNs) }
             nextNs = min(nextNs, nowNs + 100_000_000)
             nowNs = max(nowNs, nextNs)
-            if let command = pilot.tick(nowNs: nowNs) { commands.append(command) }
+            if let command = pilot.tick(now: at(nowNs)) { commands.append(command) }
             if let due = dueChunks.first, due.atNs <= nowNs {
                 dueChunks.removeFirst()
                 var chunk = due.chunk
                 do throws(MessageError) {
-                    try pilot.receive(&chunk, isCarriedOut: true, nowNs: nowNs)
+                    try pilot.receive(&chunk, isCarriedOut: true, now: at(nowNs))
                 } catch {
                     guard error.code == .stopped else { throw error }
                 }
@@ -157,3 +158,6 @@ struct Ride {
         commands.reduce(into: []) { if $0.last != $1.state { $0.append($1.state) } }
     }
 }
+
+/// The moment at which the monotonic clock shows so many nanoseconds.
+func at(_ nanoseconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: nanoseconds) }

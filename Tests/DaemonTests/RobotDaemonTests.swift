@@ -1,3 +1,4 @@
+import Clocks
 import Foundation
 import Robotics
 import RobotDescription
@@ -44,7 +45,7 @@ import Wire
             robot: try id(robot),
             episode: .number(1),
             sequence: sequence,
-            timeNs: Clock.monotonicNs(),
+            timeNs: MonotonicTime.now().unsignedNs,
             values: ["observation.state": [first, 0], "observation.environment_state": [1, 2, 3]],
             replan: nil,
             session: session
@@ -63,7 +64,7 @@ import Wire
         for _ in 0..<1500 {
             try client.publish(seen(sequence, first: first, robot: robot))
             sequence += 1
-            let nextAt = ContinuousClock.now + .milliseconds(20)
+            let nextAt = MonotonicTime.now() + .milliseconds(20)
             while let publication = try listener.next(until: nextAt) {
                 if try isFound(publication) { return true }
             }
@@ -118,7 +119,7 @@ import Wire
         try #require(try Self.drive(client, listener, from: &sequence, until: isRunning))
         #expect(try client.stop(nil).robots == 1)
         // What was sent before the answer is still on its way; from then on nothing comes.
-        while try listener.next(until: .now + .milliseconds(100)) != nil {}
+        while try listener.next(until: .now() + .milliseconds(100)) != nil {}
         let before = toy.daemon.statistics.commands
         for _ in 0..<20 {
             try client.publish(Self.seen(sequence))
@@ -366,7 +367,7 @@ import Wire
                 let message = try Self.seen(sequence, first: 2, robot: name)
                 try socket.send([message.robot.observationTopic, message.encoded()])
             }
-            let nextAt = ContinuousClock.now + .milliseconds(20)
+            let nextAt = MonotonicTime.now() + .milliseconds(20)
             while let publication = try listener.next(until: nextAt) {
                 guard case .command(let command) = publication else { continue }
                 if let before = newest[command.robot.text] { #expect(before.tick < command.tick) }

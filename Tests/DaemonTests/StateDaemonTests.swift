@@ -1,3 +1,4 @@
+import Clocks
 import Foundation
 import Robotics
 import RobotDescription
@@ -171,7 +172,7 @@ import Wire
         #expect(try Self.refusal(toy, "arm1") != nil)
         func warnings(where isFound: ([String]) -> Bool) throws -> Bool {
             for _ in 0..<100 {
-                guard case .status(let status)? = try listener.next(until: .now + .seconds(5)) else {
+                guard case .status(let status)? = try listener.next(until: .now() + .seconds(5)) else {
                     continue
                 }
                 if isFound(status.warnings) { return true }

@@ -1,3 +1,4 @@
+import Clocks
 import Dispatch
 import Foundation
 import Robotics
@@ -227,13 +228,13 @@ import Testing
         disk.goOn()
         told.wait()
         #expect(keeper.keeping(of: third) == .failed("disk: no room"))
-        #expect(keeper.problem(nowNs: Clock.monotonicNs()) == "disk: no room")
+        #expect(keeper.problem(now: .now()) == "disk: no room")
         disk.fail(false)
         // It is tried again without being asked.
         disk.goOn()
         told.wait()
         #expect(keeper.keeping(of: third) == .kept)
-        #expect(keeper.problem(nowNs: Clock.monotonicNs()) == nil)
+        #expect(keeper.problem(now: .now()) == nil)
         #expect(disk.written.last == (try stops("c")))
         #expect(disk.written.count == 1)
         keeper.close()
@@ -251,27 +252,27 @@ import Testing
         }
         _ = keeper.keep(Stops(robots: [try id("a"): StopsTests.stop("x")]))
         let second: UInt64 = 1_000_000_000
-        let beganNs = Clock.monotonicNs()
+        let beganNs = MonotonicTime.now().unsignedNs
         // Up to the moment at which the keeper took it up.
         eventually {
-            keeper.problem(nowNs: beganNs + 3 * second + second / 2)
+            keeper.problem(now: at(beganNs + 3 * second + second / 2))
         } is: {
             $0 != nil
         }
-        #expect(keeper.problem(nowNs: beganNs + second / 2) == nil)
+        #expect(keeper.problem(now: at(beganNs + second / 2)) == nil)
         #expect(
-            keeper.problem(nowNs: beganNs + 9 * second + second / 2) == "the disk has not answered for 9 s"
+            keeper.problem(now: at(beganNs + 9 * second + second / 2)) == "the disk has not answered for 9 s"
         )
         func lines() -> Int { log.lines.count { $0.contains("the disk has not answered") } }
         #expect(lines() == 1)
-        #expect(keeper.problem(nowNs: beganNs + 70 * second) != nil)
+        #expect(keeper.problem(now: at(beganNs + 70 * second)) != nil)
         #expect(lines() == 2, "again each minute")
         #expect(!keeper.waitForEnd(until: .now() + .milliseconds(20)))
         keeper.close()
         #expect(!keeper.waitForEnd(until: .now() + .milliseconds(50)))
         disk.goOn()
         told.wait()
-        #expect(keeper.problem(nowNs: Clock.monotonicNs()) == nil)
+        #expect(keeper.problem(now: .now()) == nil)
         #expect(log.lines.contains { $0.contains("the disk answers again") })
         #expect(keeper.waitForEnd(until: .now() + .seconds(10)))
     }
@@ -290,11 +291,11 @@ import Testing
             write: { stops throws(StateFileError) in try disk.write(stops) }
         )
         usleep(50_000)
-        #expect(keeper.problem(nowNs: Clock.monotonicNs()) == nil)
+        #expect(keeper.problem(now: .now()) == nil)
         isLost.withLock { $0 = true }
         // Without a robot that is stopped, within about a second.
         eventually(every: .milliseconds(10)) {
-            keeper.problem(nowNs: Clock.monotonicNs())
+            keeper.problem(now: .now())
         } is: {
             $0 != nil
         }

@@ -1,3 +1,4 @@
+import Clocks
 import Robotics
 import Testing
 import Wire
@@ -37,10 +38,10 @@ import Wire
     @Test func heartbeatsFindOneStagesPercentilesEach() {
         let telemetry = Telemetry()
         let second: UInt64 = 1_000_000_000
-        let begin = Clock.monotonicNs()
+        let begin = MonotonicTime.now().unsignedNs
         let stages = DaemonStatistics.stages
         func told(atNs nowNs: UInt64) -> [String: DaemonStatistics.Latency] {
-            telemetry.heartbeat(nowNs: nowNs).latencyNs
+            telemetry.heartbeat(now: at(nowNs)).latencyNs
         }
         #expect(told(atNs: begin).isEmpty)
         Self.record(telemetry, totalNs: 1000)

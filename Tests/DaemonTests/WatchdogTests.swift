@@ -27,46 +27,49 @@ import Testing
 
     @Test func reportsTwiceWithinTheTimeHoweverOftenTheLoopTurns() {
         var watchdog = reports.make(timeoutNs: 1000)
-        for nowNs in 10_000..<20_000 as Range<UInt64> { watchdog.beat(nowNs: nowNs) }
+        for nowNs in 10_000..<20_000 as Range<UInt64> { watchdog.beat(now: at(nowNs)) }
         #expect(reports.take() == 20)
     }
 
     @Test func theLoopWaitsUntilTheNextReportIsDue() {
         var watchdog = reports.make(timeoutNs: 1000)
-        #expect(watchdog.nextBeatNs(nowNs: 10_000) <= 10_000)
-        watchdog.beat(nowNs: 10_000)
-        #expect(watchdog.nextBeatNs(nowNs: 10_000) == 10_500)
-        #expect(watchdog.nextBeatNs(nowNs: 10_400) == 10_500)
+        #expect(watchdog.nextBeat(now: at(10_000)).unsignedNs <= 10_000)
+        watchdog.beat(now: at(10_000))
+        #expect(watchdog.nextBeat(now: at(10_000)).unsignedNs == 10_500)
+        #expect(watchdog.nextBeat(now: at(10_400)).unsignedNs == 10_500)
     }
 
     @Test func aReportNotSentIsDueAgainSoon() {
         var watchdog = reports.make(timeoutNs: 1000)
         reports.isRefused.store(true, ordering: .relaxed)
-        watchdog.beat(nowNs: 10_000)
-        #expect(watchdog.nextBeatNs(nowNs: 10_000) == 10_100)
+        watchdog.beat(now: at(10_000))
+        #expect(watchdog.nextBeat(now: at(10_000)).unsignedNs == 10_100)
     }
 
     @Test func endsWhereThePlannerHangsAndOnlyThere() {
         var watchdog = reports.make(timeoutNs: 1000)
         let patienceNs = Watchdog.patienceNs
-        watchdog.beat(nowNs: 0)
-        watchdog.planningBegan(nowNs: 1000)
-        watchdog.beat(nowNs: 1000 + patienceNs)
+        watchdog.beat(now: at(0))
+        watchdog.planningBegan(now: at(1000))
+        watchdog.beat(now: at(1000 + patienceNs))
         #expect(reports.take() == 2)
-        watchdog.beat(nowNs: 2000 + patienceNs)
+        watchdog.beat(now: at(2000 + patienceNs))
         #expect(reports.take() == 0)
-        #expect(watchdog.nextBeatNs(nowNs: 2000 + patienceNs) == 2500 + patienceNs, "a loop that spins")
+        #expect(
+            watchdog.nextBeat(now: at(2000 + patienceNs)).unsignedNs == 2500 + patienceNs,
+            "a loop that spins"
+        )
 
         // It did not hang after all: then as long a piece of work is plausible, and ten times it.
-        watchdog.planningEnded(nowNs: 2000 + patienceNs)
-        watchdog.beat(nowNs: 3000 + patienceNs)
+        watchdog.planningEnded(now: at(2000 + patienceNs))
+        watchdog.beat(now: at(3000 + patienceNs))
         #expect(reports.take() == 1)
         let beganNs = 4000 + patienceNs
-        watchdog.planningBegan(nowNs: beganNs)
+        watchdog.planningBegan(now: at(beganNs))
         let limitNs = patienceNs + 10 * (1000 + patienceNs)
-        watchdog.beat(nowNs: beganNs + limitNs)
+        watchdog.beat(now: at(beganNs + limitNs))
         #expect(reports.take() == 1)
-        watchdog.beat(nowNs: beganNs + limitNs + 1000)
+        watchdog.beat(now: at(beganNs + limitNs + 1000))
         #expect(reports.take() == 0)
     }
 

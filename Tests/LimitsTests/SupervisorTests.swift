@@ -1,3 +1,4 @@
+import Clocks
 import Robotics
 import Testing
 import TestRandom
@@ -52,18 +53,18 @@ import TestRandom
         #expect(Set(Self.ways.keys) == Set(RobotState.allCases))
         for (state, way) in Self.ways {
             for row in rows {
-                var supervisor = Supervisor(nowNs: 1)
-                for event in way { supervisor.handle(event, reason: "way", nowNs: 2) }
+                var supervisor = Supervisor(now: at(1))
+                for event in way { supervisor.handle(event, reason: "way", now: at(2)) }
                 try #require(supervisor.state == state)
                 let before = supervisor
-                let hasChanged = supervisor.handle(row.event, reason: "here", nowNs: 3)
+                let hasChanged = supervisor.handle(row.event, reason: "here", now: at(3))
                 let expected = row.leadsTo[state]
                 #expect(supervisor.state == expected ?? state, "\(row.event) in \(state)")
                 #expect(hasChanged == (expected != nil))
                 if expected == nil {
                     #expect(supervisor == before, "an event that changes no state changes nothing")
                 } else {
-                    #expect((supervisor.reason, supervisor.sinceNs) == ("here", 3))
+                    #expect((supervisor.reason, supervisor.since.unsignedNs) == ("here", 3))
                 }
             }
         }
@@ -72,15 +73,15 @@ import TestRandom
     @Test(arguments: 0..<20)
     func randomEventsKeepTheRules(seed: UInt64) {
         var random = SplitMix64(seed: seed)
-        var supervisor = Supervisor(nowNs: 0)
+        var supervisor = Supervisor(now: at(0))
         var (reason, sinceNs) = (supervisor.reason, UInt64(0))
         for nowNs in 1...5000 as ClosedRange<UInt64> {
             let before = supervisor.state
             guard let event = RobotEvent.allCases.randomElement(using: &random) else { return }
-            let hasChanged = supervisor.handle(event, reason: "\(event) at \(nowNs)", nowNs: nowNs)
+            let hasChanged = supervisor.handle(event, reason: "\(event) at \(nowNs)", now: at(nowNs))
             if hasChanged { (reason, sinceNs) = ("\(event) at \(nowNs)", nowNs) }
             #expect(hasChanged == (supervisor.state != before))
-            #expect((supervisor.reason, supervisor.sinceNs) == (reason, sinceNs))
+            #expect((supervisor.reason, supervisor.since.unsignedNs) == (reason, sinceNs))
             #expect(supervisor.mayMove == (supervisor.state != .stopped && supervisor.state != .faulted))
             if before == .stopped || before == .faulted, supervisor.mayMove {
                 #expect(event == .resumeRequested && supervisor.state == .idle)
@@ -91,3 +92,5 @@ import TestRandom
         }
     }
 }
+
+private func at(_ nanoseconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: nanoseconds) }
