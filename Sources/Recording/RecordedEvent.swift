@@ -41,94 +41,38 @@ public enum RecordedEvent: Sendable {
         guard let kind = RecordedKind(schemaName: message.schema),
             ![.latency, .command, .status, .log].contains(kind)
         else { return nil }
-        let fields = try RecordedFields(message)
         switch kind {
-        case .session: self = .session(try RecordingSession(fields))
-        case .gap: self = .gap(lost: try fields.unsigned("lost"))
+        case .session: self = .session(try RecordingSession.table.read(message))
+        case .gap: self = .gap(lost: try RecordedGap.table.read(message).lost)
         case .observation:
+            let recorded = try RecordedObservation.replayed.read(message)
             self = .observation(
-                try RobotObservation(fields),
-                preceding: fields.has("preceding") ? try fields.featureList("preceding") : [],
-                receivedNs: try fields.unsigned("received_ns")
+                recorded.observation,
+                preceding: recorded.preceding,
+                receivedNs: recorded.receivedNs
             )
-        case .chunk: self = .chunk(try RecordedChunk(fields))
-        case .reset: self = .reset(try fields.robot())
-        case .unsent: self = .unsent(try fields.robot(), try fields.episode())
+        case .chunk: self = .chunk(RecordedChunk(try RecordedChunkMessage.replayed.read(message)))
+        case .reset: self = .reset(try RecordedRobot.reset.read(message).robot)
+        case .unsent:
+            let recorded = try RecordedRobot.unsent.read(message)
+            self = .unsent(recorded.robot, recorded.episode)
         case .latency, .command, .status, .log: return nil
         }
     }
 }
 
-extension RecordingSession {
-    fileprivate init(_ fields: RecordedFields) throws(RecordedMessageError) {
-        let format = try fields.unsigned("format")
-        let readable = Self.readableVersions
-        guard readable.contains(format) else {
-            throw fields.error(
-                "format",
-                "found \(format), expected \(readable.lowerBound) to \(readable.upperBound)"
-            )
-        }
-        daemonVersion = try fields.string("daemon_version")
-        let policy = try fields.object("policy")
-        var features: [FeatureDescription] = []
-        for feature in try policy.objects("features") {
-            features.append(
-                FeatureDescription(name: try feature.string("name"), count: try feature.count("count"))
-            )
-        }
-        self.policy = PolicyDescription(
-            name: try policy.string("name"),
-            features: features,
-            horizon: try policy.count("horizon"),
-            nObsSteps: try policy.count("n_obs_steps"),
-            nActionSteps: try policy.count("n_action_steps"),
-            actionDim: try policy.count("action_dim")
-        )
-        let sampler = try fields.object("sampler")
-        self.sampler = SamplerDescription(
-            solver: try sampler.string("solver"),
-            steps: try sampler.count("steps"),
-            method: try sampler.choice("method"),
-            window: try sampler.count("window"),
-            tolerance: try sampler.number("tolerance"),
-            kernel: try sampler.string("kernel"),
-            budgetMs: try sampler.number("budget_ms")
-        )
-        setup = Setup(
-            fingerprint: try fields.string("fingerprint"),
-            seed: try fields.unsigned("seed"),
-            threads: try fields.count("threads"),
-            startsWarm: try fields.bool("warm_start")
-        )
-    }
-}
-
-extension RobotObservation {
-    fileprivate init(_ fields: RecordedFields) throws(RecordedMessageError) {
-        self.init(
-            robot: try fields.robot(),
-            episode: try fields.episode(),
-            sequence: try fields.unsigned("sequence"),
-            timeNs: try fields.unsigned("time_ns"),
-            values: try fields.features("observation"),
-            noiseSeed: fields.has("noise_seed") ? try fields.unsigned("noise_seed") : nil
-        )
-        replan = fields.has("replan") ? try fields.bool("replan") : nil
-        session = fields.has("session") ? try fields.unsigned("session") : nil
-    }
-}
-
 extension RecordedEvent.RecordedChunk {
-    fileprivate init(_ fields: RecordedFields) throws(RecordedMessageError) {
-        robot = try fields.robot()
-        episode = try fields.episode()
-        sequence = try fields.unsigned("sequence")
-        noiseSeed = try fields.unsigned("noise_seed")
-        let prefix = fields.has("sampled_action") ? "sampled_" : ""
-        actions = try fields.rows(prefix + "action") + fields.rows(prefix + "beyond")
-        frozen = fields.has("frozen") ? try fields.rows("frozen") : []
-        quality = try fields.choice("quality")
-        isGrouped = try fields.bool("grouped")
+    fileprivate init(_ recorded: RecordedChunkMessage) {
+        let chunk = recorded.chunk
+        robot = chunk.robot
+        episode = chunk.episode
+        sequence = chunk.sequence
+        noiseSeed = chunk.noiseSeed
+        actions =
+            (recorded.sampledActions?.values ?? chunk.actions)
+            + (recorded.sampledActions == nil ? chunk.beyond : recorded.sampledBeyond?.values ?? [])
+        frozen = chunk.frozen
+        quality = chunk.sampling.quality
+        isGrouped = recorded.isGrouped
     }
 }

@@ -1,4 +1,3 @@
-import Foundation
 import Robotics
 import StrictJSON
 import Wire
@@ -26,11 +25,19 @@ package indirect enum RecordedSchema: Sendable {
         package let schema: RecordedSchema
         /// Whether some objects lack it.
         package let isOptional: Bool
+        /// What it means, in plain text; may be empty.
+        package let meaning: String
 
-        package init(_ name: String, _ schema: RecordedSchema, isOptional: Bool = false) {
+        package init(
+            _ name: String,
+            _ schema: RecordedSchema,
+            isOptional: Bool = false,
+            meaning: String = ""
+        ) {
             self.name = name
             self.schema = schema
             self.isOptional = isOptional
+            self.meaning = meaning
         }
     }
 
@@ -66,7 +73,10 @@ package indirect enum RecordedSchema: Sendable {
             schema.member("type", "object")
             schema.member("properties") { members in
                 for property in properties {
-                    members.member(property.name) { property.schema.write(to: &$0) }
+                    members.member(property.name) { member in
+                        property.schema.write(to: &member)
+                        if !property.meaning.isEmpty { member.member("description", property.meaning) }
+                    }
                 }
             }
             schema.member("required", properties.filter { !$0.isOptional }.map(\.name))
@@ -88,30 +98,54 @@ extension RecordedSchema {
         return .object(policy.features.map { Property($0.name, .numbers) })
     }
 
-    /// The daemon's statistics: a property for each counter that `DaemonStatistics` encodes.
-    package static let statistics: RecordedSchema = {
-        var example = DaemonStatistics()
-        for stage in DaemonStatistics.stages {
-            example.latencyNs[stage] = .init(count: 0, p50: 0, p90: 0, p99: 0, max: 0)
-        }
-        for code in MessageError.Code.allCases { example.rejectedMessages[code.rawValue] = 0 }
-        guard case .object(let members)? = try? JSONValue(parsing: Array(JSONEncoder().encode(example)))
-        else { preconditionFailure("statistics are encoded as an object") }
-        return .object(
-            members.members.sorted { $0.name < $1.name }.map { name, value in
-                guard case .object(let entries) = value else { return Property(name, .unsigned) }
-                return Property(name, counters(by: entries))
+    /// The schema of a map with these fields, as it is recorded.
+    ///
+    /// - Parameter policy: whose observations they hold; nil: any.
+    init(_ fields: [FieldDescription], policy: PolicyDescription?) {
+        self = .object(
+            RecordedForm.fields(fields).map { field in
+                Property(
+                    field.name,
+                    RecordedSchema(field, policy: policy),
+                    isOptional: field.isOptional,
+                    meaning: field.meaning.withoutLinks
+                )
             }
         )
-    }()
-
-    /// An object of counters, or of latencies, whose names depend on what the daemon has done.
-    private static func counters(by entries: JSONObject) -> RecordedSchema {
-        var entry = RecordedSchema.unsigned
-        if case .object(let figures)? = entries.members.first?.value {
-            entry = .object(figures.members.map(\.name).sorted().map { Property($0, .unsigned) })
-        }
-        let known = entries.members.map(\.name).sorted().map { Property($0, entry, isOptional: true) }
-        return .object(known, others: entry)
     }
+
+    private init(_ field: FieldDescription, policy: PolicyDescription?) {
+        switch field.kind {
+        case .bool: self = .boolean
+        case .integer, .unsigned: self = .unsigned
+        case .float: self = .number
+        case .string, .robot, .episode: self = .string
+        case .choice(let texts): self = .choice(texts)
+        case .strings: self = .list(of: .string)
+        case .rows, .floatRows, .floatArray: self = .numbers
+        case .arrays: self = .features(of: policy)
+        case .listOfArrays: self = .list(of: .features(of: policy))
+        case .counters: self = .named(.unsigned, by: field.name)
+        case .map(let fields): self = RecordedSchema(fields, policy: policy)
+        case .maps(let fields): self = .named(RecordedSchema(fields, policy: policy), by: field.name)
+        case .list(let fields): self = .list(of: RecordedSchema(fields, policy: policy))
+        }
+    }
+
+    /// The names of members whose names depend on what the daemon has done: viewers show those that are listed.
+    private static let knownNames = [
+        "latency_ns": DaemonStatistics.stages,
+        "rejected_messages": MessageError.Code.allCases.map(\.rawValue),
+    ]
+
+    /// An object of members of one form.
+    private static func named(_ member: RecordedSchema, by field: String) -> RecordedSchema {
+        let known = (knownNames[field] ?? []).sorted()
+        return .object(known.map { Property($0, member, isOptional: true) }, others: member)
+    }
+}
+
+extension String {
+    /// Markdown whose links are their text alone: what they lead to is not in a recording.
+    fileprivate var withoutLinks: String { replacing(/\[([^\]]*)\]\([^)]*\)/) { String($0.output.1) } }
 }

@@ -4,7 +4,6 @@ import Logging
 import MCAP
 import Planning
 import Robotics
-import StrictJSON
 
 /// The recorder's thread's work: messages into channels, MCAP chunks to the disk in time, pauses if that fails.
 package struct RecordingLog {
@@ -62,11 +61,8 @@ package struct RecordingLog {
         if untold > 0 {
             let lost = untold
             untold = 0
-            append(
-                RecordedJSON(kind: .gap, data: JSONBuilder.object { $0.member("lost", lost) }),
-                timeNs: message.wallNs
-            )
-            append(.gap(lost: lost), timeNs: message.wallNs)
+            append(RecordedJSON.gap(lost: lost), timeNs: message.wallNs)
+            append(RecordedRemark.gap(lost: lost), timeNs: message.wallNs)
         }
         for json in message.content.recorded(setup: setup) { append(json, timeNs: message.wallNs) }
         if case .status(let status) = message.content {

@@ -25,7 +25,7 @@ extension ActionRows {
 
 extension FieldCoding<ActionRows> {
     /// Actions of any size.
-    static let actionRows = Self(kind: .array) {
+    package static let actionRows = Self(kind: .rows) {
         .array($0.values, shape: [$0.steps, $0.actionDim])
     } read: { (fields, name) throws(MessageError) in
         try ActionRows.decode(fields, name)

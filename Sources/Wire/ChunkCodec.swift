@@ -32,7 +32,7 @@ extension RobotChunk {
         MessageField(
             FieldDescription(
                 "action",
-                .floatArray,
+                .floatRows,
                 "[n_action_steps, action_dim], in the robot's units; row i is for control step `first_step` + i"
             )
         ) {
@@ -177,13 +177,15 @@ extension MessageField<RobotChunk> {
         _ path: WritableKeyPath<RobotChunk, [Float]> & Sendable,
         _ meaning: String
     ) -> MessageField {
-        MessageField(FieldDescription(name, .floatArray, isOptional: true, meaning)) { chunk in
-            let numbers = chunk[keyPath: path]
+        let property = StoredProperty(path)
+        return MessageField(FieldDescription(name, .floatRows, isOptional: true, meaning)) { chunk in
+            let numbers = property.value(of: chunk)
             guard !numbers.isEmpty else { return nil }
             return .array(numbers, shape: [numbers.count / chunk.actionDim, chunk.actionDim])
         } read: { (fields, chunk) throws(MessageError) in
             guard fields.optional(name) != nil else { return }
-            chunk[keyPath: path] = try ActionRows.decode(fields, name, actionDim: chunk.actionDim).values
+            let rows = try ActionRows.decode(fields, name, actionDim: chunk.actionDim)
+            property.set(rows.values, in: &chunk)
         }
     }
 }

@@ -4,12 +4,22 @@ import Robotics
 package struct FieldCoding<Value>: Sendable {
     let kind: FieldKind
     let value: @Sendable (Value) -> FieldValue
-    /// Reads the field of that name, which is there.
     let read: @Sendable (FieldReader, String) throws(MessageError) -> Value
+
+    /// - Parameter read: reads the field of that name, which is there.
+    package init(
+        kind: FieldKind,
+        value: @escaping @Sendable (Value) -> FieldValue,
+        read: @escaping @Sendable (FieldReader, String) throws(MessageError) -> Value
+    ) {
+        self.kind = kind
+        self.value = value
+        self.read = read
+    }
 }
 
 extension FieldCoding<Bool> {
-    static let bool = Self(kind: .bool) {
+    package static let bool = Self(kind: .bool) {
         .bool($0)
     } read: { (fields, name) throws(MessageError) in
         try fields.bool(name)
@@ -17,7 +27,7 @@ extension FieldCoding<Bool> {
 }
 
 extension FieldCoding<Int> {
-    static let count = Self(kind: .integer) {
+    package static let count = Self(kind: .integer) {
         .integer($0)
     } read: { (fields, name) throws(MessageError) in
         try fields.count(name)
@@ -25,7 +35,7 @@ extension FieldCoding<Int> {
 }
 
 extension FieldCoding<UInt64> {
-    static let unsigned = Self(kind: .unsigned) {
+    package static let unsigned = Self(kind: .unsigned) {
         .unsigned($0)
     } read: {
         (fields, name) throws(MessageError) in
@@ -34,7 +44,7 @@ extension FieldCoding<UInt64> {
 }
 
 extension FieldCoding<Double> {
-    static let float = Self(kind: .float) {
+    package static let float = Self(kind: .float) {
         .float($0)
     } read: { (fields, name) throws(MessageError) in
         try fields.double(name)
@@ -42,7 +52,7 @@ extension FieldCoding<Double> {
 }
 
 extension FieldCoding<String> {
-    static let string = Self(kind: .string) {
+    package static let string = Self(kind: .string) {
         .string($0)
     } read: { (fields, name) throws(MessageError) in
         try fields.string(name)
@@ -50,7 +60,7 @@ extension FieldCoding<String> {
 }
 
 extension FieldCoding<[String]> {
-    static let strings = Self(kind: .strings) {
+    package static let strings = Self(kind: .strings) {
         .strings($0)
     } read: { (fields, name) throws(MessageError) in
         try fields.strings(name)
@@ -59,7 +69,7 @@ extension FieldCoding<[String]> {
 
 extension FieldCoding<RobotID> {
     /// A robot's id; the field's name is `robot`.
-    static let robot = Self(kind: .robot) {
+    package static let robot = Self(kind: .robot) {
         .string($0.text)
     } read: { (fields, _) throws(MessageError) in
         try fields.robot()
@@ -68,7 +78,7 @@ extension FieldCoding<RobotID> {
 
 extension FieldCoding<EpisodeID> {
     /// An episode's id; the field's name is `episode`.
-    static let episode = Self(kind: .episode) {
+    package static let episode = Self(kind: .episode) {
         .episode($0)
     } read: { (fields, _) throws(MessageError) in
         try fields.episode()
@@ -77,7 +87,7 @@ extension FieldCoding<EpisodeID> {
 
 extension FieldCoding where Value: RawRepresentable<String> & CaseIterable & Sendable {
     /// One of a closed list of texts.
-    static var choice: Self {
+    package static var choice: Self {
         Self(kind: .choice(Value.allCases.map(\.rawValue))) {
             .string($0.rawValue)
         } read: {
@@ -89,7 +99,7 @@ extension FieldCoding where Value: RawRepresentable<String> & CaseIterable & Sen
 
 extension FieldCoding<[String: UInt64]> {
     /// Counters by name.
-    static let counters = Self(kind: .counters) {
+    package static let counters = Self(kind: .counters) {
         .map(sorted: $0) { .unsigned($0) }
     } read: {
         (fields, name) throws(MessageError) in
@@ -102,9 +112,9 @@ extension FieldCoding<[String: UInt64]> {
 
 extension FieldCoding where Value: Sendable {
     /// A map with the fields of a table.
-    static func map(_ table: MessageTable<Value>) -> Self {
+    package static func map(_ table: MessageTable<Value>) -> Self {
         Self(kind: .map(table.descriptions)) {
-            table.map(of: $0)
+            .map(table.entries(of: $0))
         } read: {
             (fields, name) throws(MessageError) in
             try table.read(fields.fields(name))
@@ -112,9 +122,10 @@ extension FieldCoding where Value: Sendable {
     }
 
     /// Maps with the fields of a table, by name.
-    static func maps<Element>(_ table: MessageTable<Element>) -> Self where Value == [String: Element] {
+    package static func maps<Element>(_ table: MessageTable<Element>) -> Self
+    where Value == [String: Element] {
         Self(kind: .maps(table.descriptions)) {
-            .map(sorted: $0) { table.map(of: $0) }
+            .map(sorted: $0) { .map(table.entries(of: $0)) }
         } read: {
             (fields, name) throws(MessageError) in
             let maps = try fields.fields(name)
@@ -125,9 +136,9 @@ extension FieldCoding where Value: Sendable {
     }
 
     /// Maps with the fields of a table, one after the other.
-    static func list<Element>(_ table: MessageTable<Element>) -> Self where Value == [Element] {
+    package static func list<Element>(_ table: MessageTable<Element>) -> Self where Value == [Element] {
         Self(kind: .list(table.descriptions)) {
-            .list($0.map { table.map(of: $0) })
+            .list($0.map { table.entries(of: $0) })
         } read: {
             (fields, name) throws(MessageError) in
             var elements: [Element] = []

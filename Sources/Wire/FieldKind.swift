@@ -13,12 +13,16 @@ package indirect enum FieldKind: Sendable, Hashable, CustomStringConvertible {
     case episode
     /// Texts, one after the other.
     case strings
-    /// Numbers with a shape, in any form that ``NumericArray`` reads.
-    case array
-    /// Numbers with a shape, which the daemon packs as `<f4`.
+    /// Actions, [k, action_dim], in any form that ``NumericArray`` reads.
+    case rows
+    /// Actions, [k, action_dim], which the daemon packs as `<f4`.
+    case floatRows
+    /// Numbers one after the other, which the daemon packs as `<f4`.
     case floatArray
     /// Arrays by name.
     case arrays
+    /// Maps of arrays by name, one after the other.
+    case listOfArrays
     /// Integers by name.
     case counters
     /// A map with these fields.
@@ -38,9 +42,10 @@ package indirect enum FieldKind: Sendable, Hashable, CustomStringConvertible {
         case .robot: "robot"
         case .episode: "episode"
         case .strings: "array of strings"
-        case .array: "array"
-        case .floatArray: "array `<f4`"
+        case .rows: "array"
+        case .floatRows, .floatArray: "array `<f4`"
         case .arrays: "map of arrays"
+        case .listOfArrays: "array of maps of arrays"
         case .counters: "map of u64"
         case .map: "map"
         case .maps: "map of maps"

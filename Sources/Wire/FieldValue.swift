@@ -10,19 +10,19 @@ package enum FieldValue: Sendable, Hashable {
     case strings([String])
     /// Numbers in row-major order, and their extents.
     case array([Float], shape: [Int])
+    case episode(EpisodeID)
     case map([Entry])
-    case list([FieldValue])
+    /// Maps, one after the other.
+    case list([[Entry]])
 
     /// A field of a map.
     package struct Entry: Sendable, Hashable {
         package let name: String
         package let value: FieldValue
-    }
 
-    package static func episode(_ episode: EpisodeID) -> FieldValue {
-        switch episode {
-        case .number(let number): .unsigned(number)
-        case .name(let name): .string(name)
+        package init(name: String, value: FieldValue) {
+            self.name = name
+            self.value = value
         }
     }
 
@@ -51,15 +51,20 @@ extension MessagePackEncoder {
             for text in texts { string(text) }
         case .array(let numbers, let shape):
             NumericArray.encode(numbers, shape: shape, keys: arrayKeys, to: self)
-        case .map(let entries):
-            map(entries.count)
-            for entry in entries {
-                string(entry.name)
-                pack(entry.value, arrayKeys: arrayKeys)
-            }
-        case .list(let elements):
-            array(elements.count)
-            for element in elements { pack(element, arrayKeys: arrayKeys) }
+        case .episode(.number(let number)): unsigned(number)
+        case .episode(.name(let name)): string(name)
+        case .map(let entries): pack(entries, arrayKeys: arrayKeys)
+        case .list(let maps):
+            array(maps.count)
+            for entries in maps { pack(entries, arrayKeys: arrayKeys) }
+        }
+    }
+
+    private func pack(_ entries: [FieldValue.Entry], arrayKeys: ArrayKeys) {
+        map(entries.count)
+        for entry in entries {
+            string(entry.name)
+            pack(entry.value, arrayKeys: arrayKeys)
         }
     }
 }

@@ -5,10 +5,10 @@ import Robotics
 package struct MessageTable<Message: Sendable>: Sendable {
     package let fields: [MessageField<Message>]
     /// What fields are read into. A field that may be left out, and is, keeps its value.
-    private let blank: Message
+    package let blank: Message
 
     /// The fields of messages that are read into `blank`.
-    init(_ blank: Message, _ fields: [MessageField<Message>]) {
+    package init(_ blank: Message, _ fields: [MessageField<Message>]) {
         self.blank = blank
         self.fields = fields
     }
@@ -19,21 +19,44 @@ package struct MessageTable<Message: Sendable>: Sendable {
     /// Reads a message. Fields that the table does not list are ignored, so that a later minor version may add some.
     ///
     /// - Throws: `MessageError` for the first field in the table's order that cannot be used.
-    func read(_ fields: FieldReader) throws(MessageError) -> Message {
+    package func read(_ fields: FieldReader) throws(MessageError) -> Message {
         var message = blank
         for field in self.fields { try field.read(fields, &message) }
         return message
     }
 
-    /// The message as a map.
-    package func map(of message: Message) -> FieldValue {
+    /// The entries of the message as a map.
+    package func entries(of message: Message) -> [FieldValue.Entry] {
         var entries: [FieldValue.Entry] = []
         entries.reserveCapacity(fields.count)
         for field in fields {
             guard let value = field.value(message) else { continue }
             entries.append(.init(name: field.description.name, value: value))
         }
-        return .map(entries)
+        return entries
+    }
+
+    /// The table without some of its fields.
+    package func selecting(_ isWanted: (FieldDescription) -> Bool) -> MessageTable {
+        MessageTable(blank, fields.filter { isWanted($0.description) })
+    }
+
+    /// The fields as those of a message that has this one as a part.
+    ///
+    /// - Parameter excluded: the names of fields that the whole lacks, each of which the table has.
+    package func fields<Whole>(
+        of path: WritableKeyPath<Whole, Message> & Sendable,
+        except excluded: Set<String> = []
+    ) -> [MessageField<Whole>] {
+        precondition(excluded.isSubset(of: fields.map(\.description.name)), "no field of one of \(excluded)")
+        return fields.filter { !excluded.contains($0.description.name) }
+            .map { field in
+                MessageField(field.description) { whole in
+                    field.value(whole[keyPath: path])
+                } read: { (fields, whole) throws(MessageError) in
+                    try field.read(fields, &whole[keyPath: path])
+                }
+            }
     }
 
     /// How many fields the message is packed with.
@@ -46,16 +69,16 @@ package struct MessageTable<Message: Sendable>: Sendable {
 package struct MessageField<Message>: Sendable {
     package let description: FieldDescription
     /// What is packed; nil: the message is packed without the field.
-    let value: @Sendable (Message) -> FieldValue?
+    package let value: @Sendable (Message) -> FieldValue?
     /// Reads the field into a message.
-    let read: @Sendable (FieldReader, inout Message) throws(MessageError) -> Void
+    package let read: @Sendable (FieldReader, inout Message) throws(MessageError) -> Void
 
     /// A field whose value is computed, or read with regard to other fields.
     ///
     /// - Parameters:
     ///   - value: gives nil only if the field is described as optional.
     ///   - read: also called if the field is left out.
-    init(
+    package init(
         _ description: FieldDescription,
         value: @escaping @Sendable (Message) -> FieldValue?,
         read: @escaping @Sendable (FieldReader, inout Message) throws(MessageError) -> Void
@@ -66,47 +89,50 @@ package struct MessageField<Message>: Sendable {
     }
 
     /// A field that every message has.
-    static func required<Value>(
+    package static func required<Value>(
         _ name: String,
         _ path: WritableKeyPath<Message, Value> & Sendable,
         _ coding: FieldCoding<Value>,
-        _ meaning: String = ""
+        _ meaning: String
     ) -> MessageField {
-        MessageField(FieldDescription(name, coding.kind, meaning)) { message in
-            coding.value(message[keyPath: path])
+        let property = StoredProperty(path)
+        return MessageField(FieldDescription(name, coding.kind, meaning)) { message in
+            coding.value(property.value(of: message))
         } read: { (fields, message) throws(MessageError) in
-            message[keyPath: path] = try coding.read(fields, name)
+            property.set(try coding.read(fields, name), in: &message)
         }
     }
 
     /// A field that is left out if the message's value is nil.
-    static func optional<Value>(
+    package static func optional<Value>(
         _ name: String,
         _ path: WritableKeyPath<Message, Value?> & Sendable,
         _ coding: FieldCoding<Value>,
         _ meaning: String
     ) -> MessageField {
-        MessageField(FieldDescription(name, coding.kind, isOptional: true, meaning)) { message in
-            message[keyPath: path].map(coding.value)
+        let property = StoredProperty(path)
+        return MessageField(FieldDescription(name, coding.kind, isOptional: true, meaning)) { message in
+            property.value(of: message).map(coding.value)
         } read: { (fields, message) throws(MessageError) in
             guard fields.optional(name) != nil else { return }
-            message[keyPath: path] = try coding.read(fields, name)
+            property.set(try coding.read(fields, name), in: &message)
         }
     }
 
     /// A field that is left out if its list is empty.
-    static func unlessEmpty<Value: Collection & Sendable>(
+    package static func unlessEmpty<Value: Collection & Sendable>(
         _ name: String,
         _ path: WritableKeyPath<Message, Value> & Sendable,
         _ coding: FieldCoding<Value>,
         _ meaning: String
     ) -> MessageField {
-        MessageField(FieldDescription(name, coding.kind, isOptional: true, meaning)) { message in
-            let value = message[keyPath: path]
+        let property = StoredProperty(path)
+        return MessageField(FieldDescription(name, coding.kind, isOptional: true, meaning)) { message in
+            let value = property.value(of: message)
             return value.isEmpty ? nil : coding.value(value)
         } read: { (fields, message) throws(MessageError) in
             guard fields.optional(name) != nil else { return }
-            message[keyPath: path] = try coding.read(fields, name)
+            property.set(try coding.read(fields, name), in: &message)
         }
     }
 
@@ -117,11 +143,12 @@ package struct MessageField<Message>: Sendable {
         _ coding: FieldCoding<Value>,
         _ meaning: String
     ) -> MessageField {
-        MessageField(FieldDescription(name, coding.kind, meaning)) { message in
-            coding.value(message[keyPath: path])
+        let property = StoredProperty(path)
+        return MessageField(FieldDescription(name, coding.kind, meaning)) { message in
+            coding.value(property.value(of: message))
         } read: { (fields, message) throws(MessageError) in
             guard fields.optional(name) != nil else { return }
-            message[keyPath: path] = try coding.read(fields, name)
+            property.set(try coding.read(fields, name), in: &message)
         }
     }
 }

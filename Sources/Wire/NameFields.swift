@@ -33,7 +33,7 @@ extension FieldReader {
 
 extension RobotID {
     /// Stands in a message until its robot has been read.
-    static let unread = RobotID("unread")!
+    package static let unread = RobotID("unread")!
 }
 
 extension MessagePackEncoder {

@@ -98,12 +98,52 @@ extension RobotObservation {
 extension FieldCoding<[String: [Float]]> {
     /// The numbers of each feature, by its name.
     fileprivate static let features = Self(kind: .arrays) {
-        .map(sorted: $0) { .array($0, shape: [$0.count]) }
+        .map(FieldValue.features($0))
     } read: { (fields, name) throws(MessageError) in
-        let features = try fields.map(name)
-        var values = Dictionary<String, [Float]>(minimumCapacity: features.count)
-        try features.forEach { (feature, value) throws(MessageError) in
-            let field = "\(name).\(printable(feature, limit: 128))"
+        try fields.features(name)
+    }
+}
+
+extension FieldCoding<[[String: [Float]]]> {
+    /// The numbers of each feature, by its name, one observation after the other.
+    package static let featureList = Self(kind: .listOfArrays) {
+        .list($0.map(FieldValue.features))
+    } read: { (fields, name) throws(MessageError) in
+        var list: [[String: [Float]]] = []
+        for (index, element) in try fields.array(name).enumerated() {
+            let path = "\(name)[\(index)]"
+            guard case .map(let features) = element else {
+                throw MessageError(
+                    .wrongType,
+                    field: fields.path(of: path),
+                    "found \(element.summary), expected a map of arrays"
+                )
+            }
+            list.append(try features.features(path: path))
+        }
+        return list
+    }
+}
+
+extension FieldValue {
+    fileprivate static func features(_ values: [String: [Float]]) -> [Entry] {
+        values.sorted { $0.key < $1.key }
+            .map { Entry(name: $0.key, value: .array($0.value, shape: [$0.value.count])) }
+    }
+}
+
+extension FieldReader {
+    fileprivate func features(_ name: String) throws(MessageError) -> [String: [Float]] {
+        try map(name).features(path: name)
+    }
+}
+
+extension MessagePackMap {
+    /// The numbers of each feature, by its name.
+    fileprivate func features(path: String) throws(MessageError) -> [String: [Float]] {
+        var values = Dictionary<String, [Float]>(minimumCapacity: count)
+        try forEach { (feature, value) throws(MessageError) in
+            let field = "\(path).\(printable(feature, limit: 128))"
             let (elements, shape) = try NumericArray.decode(value, field: field)
             guard shape.count == 1 else {
                 throw MessageError(.badArray, field: "\(field).shape", "found \(shape), expected one extent")

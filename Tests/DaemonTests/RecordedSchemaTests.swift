@@ -320,6 +320,71 @@ enum SchemaCheck {
         #expect(kinds == [.session, .gap, .log, .observation, .unsent, .chunk, .latency, .status])
     }
 
+    /// The members of format 2, those that some messages lack in parentheses. Another list is another format.
+    @Test(arguments: [
+        (RecordedKind.session, "daemon_version fingerprint format policy sampler seed threads warm_start"),
+        (.gap, "lost"),
+        (
+            .observation,
+            """
+            (action_dim) (committed) episode episode_type (noise_seed) observation (preceding) received_ns repeat (replan) robot \
+            sequence (session) time_ns
+            """
+        ),
+        (
+            .chunk,
+            """
+            action action_dim beyond coarse_steps episode episode_type evaluations first_step (frozen) grouped iterations method \
+            noise_seed prediction published_ns quality received_ns (residual) robot (sampled_action) (sampled_beyond) sequence \
+            solver steps time_ns tolerance window
+            """
+        ),
+        (.latency, "condition_ms decode_ms encode_ms queue_ms sample_ms sequence total_ms"),
+        (.reset, "robot"),
+        (.unsent, "episode episode_type robot"),
+        (
+            .command,
+            "action episode episode_type limited published_ns robot sequence state step tick time_ns"
+        ),
+        (.status, "monotonic_ns robots statistics stop wall_ns warnings"),
+    ])
+    func aSchemaHasTheMembersOfItsFormat(kind: RecordedKind, members: String) throws {
+        let schema = try PlainJSON(kind.schema(for: nil))
+        #expect(Self.members(of: schema) == members)
+    }
+
+    /// The members of an object with a schema, in order; in parentheses those that some objects lack.
+    private static func members(of schema: PlainJSON) -> String {
+        let required = Set((schema["required"]?.elements ?? []).compactMap(\.text))
+        let names = (schema["properties"]?.members ?? [:]).keys.sorted()
+        return names.map { required.contains($0) ? $0 : "(\($0))" }.joined(separator: " ")
+    }
+
+    @Test func partsOfMessagesHaveTheMembersOfTheFormat() throws {
+        let status = try PlainJSON(RecordedKind.status.schema(for: nil))
+        let robot = try #require(status["properties"]?["robots"]?["items"])
+        #expect(
+            Self.members(of: robot)
+                == "chunks commands episode episode_type for_ns limit_violations reason robot sequence silent_ns state"
+        )
+        let session = try PlainJSON(RecordedKind.session.schema(for: nil))
+        let policy = try #require(session["properties"]?["policy"])
+        #expect(Self.members(of: policy) == "action_dim features horizon n_action_steps n_obs_steps name")
+        let feature = try #require(policy["properties"]?["features"]?["items"])
+        #expect(Self.members(of: feature) == "count name")
+        let sampler = try #require(session["properties"]?["sampler"])
+        #expect(Self.members(of: sampler) == "budget_ms kernel method solver steps tolerance window")
+    }
+
+    @Test(arguments: RecordedKind.allCases.filter { $0 != .log })
+    func membersAreDescribedInPlainText(kind: RecordedKind) throws {
+        let schema = try PlainJSON(kind.schema(for: nil))
+        for (name, property) in schema["properties"]?.members ?? [:] {
+            let description = try #require(property["description"]?.text, "\(name)")
+            #expect(!description.isEmpty && !description.contains("]("), "\(name): \(description)")
+        }
+    }
+
     @Test func aPolicysFeaturesAreInTheSchemaOfItsObservations() throws {
         let policy = ToyPlanner().policy
         let schema = try PlainJSON(RecordedKind.observation.schema(for: policy))

@@ -96,6 +96,26 @@ import Testing
         #expect(problem?.contains("action") == true, "\(problem ?? "none")")
     }
 
+    @Test(
+        arguments: [
+            (#"{"robot":"arm1","episode":"5"}"#, nil),
+            (#"{"robot":"arm1\u0007","episode":"5"}"#, "robot: found "),
+            (#"{"episode":"5"}"#, "robot: the field is missing"),
+            (#"{"robot":1,"episode":"5"}"#, "robot: found 1, expected a string"),
+            (#"[]"#, "found [], expected an object"),
+            (#"{"robot":"arm1","robot":"arm2"}"#, "not JSON: "),
+        ] as [(String, String?)]
+    )
+    func aFieldThatIsNoneIsNamed(json: String, problem: String?) {
+        let found = Self.problem { _ = try RecordedEvent(Self.message(.unsent, json)) }
+        guard let problem else {
+            #expect(found == nil)
+            return
+        }
+        #expect(found?.hasPrefix("\"/arm1/x\" number 3: \(problem)") == true, "\(found ?? "none")")
+        #expect(found?.contains("\u{7}") == false)
+    }
+
     @Test func aFormatOfTheFutureIsRefused() {
         let problem = Self.problem {
             _ = try RecordedEvent(Self.message(.session, #"{"format":3}"#, topic: "/session"))
