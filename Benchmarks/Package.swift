@@ -18,6 +18,7 @@ let package = Package(
                 .product(name: "CKernels", package: "denoised"),
                 .product(name: "Compute", package: "denoised"),
                 .product(name: "Networks", package: "denoised"),
+                .product(name: "Robotics", package: "denoised"),
                 .product(name: "Safetensors", package: "denoised"),
                 .product(name: "Sampling", package: "denoised"),
                 .product(name: "Wire", package: "denoised"),

@@ -60,7 +60,7 @@ private final class Messages {
             sampling: RobotChunk.Sampling(
                 solver: "ddpm",
                 steps: 100,
-                method: "paradigms",
+                method: .paradigms,
                 window: 20,
                 tolerance: 0.1,
                 iterations: 13,
