@@ -48,6 +48,7 @@ let package = Package(
         .library(name: "CKernels", targets: ["CKernels"]),
         .library(name: "Compute", targets: ["Compute"]),
         .library(name: "Networks", targets: ["Networks"]),
+        .library(name: "Gr00t", targets: ["Gr00t"]),
         .library(name: "Policy", targets: ["Policy"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
         .library(name: "Limits", targets: ["Limits"]),

@@ -24,6 +24,7 @@ let package = Package(
         fuzz("checkpoint", "Safetensors", "StrictJSON"),
         fuzz("policy", "Policy", "Safetensors", "StrictJSON"),
         fuzz("messages", "Robotics", "Wire"),
+        fuzz("gr00t", "Gr00t", "Robotics", "Wire"),
         fuzz("robotfile", "Limits", "RobotDescription"),
     ]
 )

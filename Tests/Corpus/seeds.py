@@ -3,8 +3,8 @@
     python3 Tests/Corpus/seeds.py          writes them
     python3 Tests/Corpus/seeds.py --check  says which are missing or differ, and which have no source here
 
-Standard library only. The messages are the dumps of docs/PROTOCOL.md and hand-made bytes, the policies those of
-Tests/PolicyTests/Fixtures. An input that broke something gets a name here and stays.
+Standard library only. The messages are the dumps of docs/PROTOCOL.md and hand-made bytes, the GR00T requests those of
+Tests/Gr00tTests/Resources, the policies those of Tests/PolicyTests/Fixtures. An input that broke something gets a name here and stays.
 """
 
 import json
@@ -145,6 +145,44 @@ def messages():
         "chunk-of-nothing": chunk[:action] + steps + chunk[beyond:],
     }
     return seeds
+
+
+def gr00t_requests():
+    """The requests and arrays that Tests/Oracles/gr00t.py packed, and hand-made ones for the fuzzer's own policy."""
+    golden = json.loads((ROOT / "Tests/Gr00tTests/Resources/gr00t.json").read_text())
+    seeds = {f"request-{name}".replace(" ", "-"): bytes.fromhex(dump) for name, dump in golden["requests"].items()}
+
+    def packed_map(**fields):
+        return bytes([0x80 | len(fields)]) + b"".join(text(name) + value for name, value in fields.items())
+
+    def numbers(*values):
+        data = struct.pack(f"<{len(values)}f", *values)
+        return msgpack_numpy("<f4", data, [b"\x01", b"\x01", bytes([len(values)])])
+
+    def action(observation, **data):
+        return packed_map(endpoint=text("get_action"), data=packed_map(observation=observation, **data))
+
+    fitting = {"arm": numbers(1, 2), "gripper": numbers(3), "x": numbers(4, 5)}
+    array = numbers(1, 2)
+    return seeds | {
+        "fitting": action(packed_map(**fitting)),
+        "nested": action(packed_map(state=packed_map(arm=array, gripper=numbers(3)), x=numbers(4, 5))),
+        "twice": action(packed_map(**{"state": packed_map(arm=array), "state.arm": array})),
+        "of-n15": packed_map(endpoint=text("get_action"), data=packed_map(**fitting)),
+        "both": action(packed_map(**fitting), **{"state.arm": array}),
+        "options": action(packed_map(**fitting), options=packed_map(robot=text("arm1"), noise_seed=b"\x07")),
+        "no-robot": action(packed_map(**fitting), options=packed_map(robot=text("a b"))),
+        "batch": action(packed_map(arm=msgpack_numpy("|u1", b"\x01\x02", [b"\x02", b"\x01", b"\x01"]))),
+        "scalar": action(packed_map(arm=scalar("<f4", b"\x00" * 4))),
+        "nothing": action(packed_map()),
+        "token": packed_map(endpoint=text("ping"), api_token=text("secret")),
+        "other-token": packed_map(endpoint=text("ping"), api_token=text("secreT")),
+        "reset": packed_map(endpoint=text("reset"), data=packed_map(options=packed_map(robot=text("arm1")))),
+        "no-endpoint": packed_map(data=packed_map(**fitting)),
+        "unknown-endpoint": packed_map(endpoint=text("kil\n")),
+        "torch": b"PK\x03\x04",
+        "npy": bytes.fromhex(golden["good"][0]["hex"]),
+    }
 
 
 def safetensors(header, data=b"", length=None):
@@ -318,6 +356,10 @@ def dictionaries():
     keys += [b"info", b"seed", b"noise_seed", b"statistics", b"daemon_version", b"sampler", b"endpoints", b"features"]
     keys += [b"array_keys", b"__npgeneric__", b"nd", b"type", b"kind"]
     dtypes = [b"<f4", b"<f8", b"|i1", b"<i2", b"<i4", b"<i8", b"|u1", b"<u2", b"<u4", b"<u8"]
+    gr00t = ["endpoint", "data", "observation", "options", "api_token", "ping", "reset", "kill", "get_action", "secret"]
+    gr00t += ["get_modality_config", "arm", "gripper", "x", "state", "state.arm", "nd", "type", "kind", "shape", "as_npy"]
+    gr00t += ["__ndarray_class__"]
+    npy = [b"\x93NUMPY\x01\x00", b"'descr': '<f4'", b"'fortran_order': False", b"'shape': (1, 2), "]
     syntax = [b'{"', b'":', b"[]", b"{}", b"null", b"true", b"false", b"-0", b"1e400", rb"\u0000", rb"\ud83d\ude00"]
     tensors = [b'"dtype":', b'"shape":[', b'"data_offsets":[', b'"__metadata__":{']
     tensors += [b"F64", b"F32", b"F16", b"BF16", b"I64", b"I32", b"I16", b"I8", b"U64", b"U32", b"U16", b"U8", b"BOOL"]
@@ -342,6 +384,7 @@ def dictionaries():
     return {
         "robotfile": robots,
         "messages": [text(key.decode()) for key in sorted(set(keys))] + dtypes,
+        "gr00t": [text(key) for key in gr00t] + [text(key.decode()) for key in (b"robot", b"noise_seed")] + dtypes + npy,
         "safetensors": syntax + tensors,
         "checkpoint": syntax + tensors + files,
         "policy": syntax + policy,
@@ -356,6 +399,7 @@ def main():
         wanted[CORPUS / "dictionaries" / target] = lines.encode()
     for target, seeds in {
         "messages": messages(),
+        "gr00t": gr00t_requests(),
         "safetensors": safetensors_files(),
         "checkpoint": checkpoints(),
         "policy": policies(),
