@@ -4,7 +4,8 @@
     python3 Tests/Corpus/seeds.py --check  says which are missing or differ, and which have no source here
 
 Standard library only. The messages are the dumps of docs/PROTOCOL.md and hand-made bytes, the GR00T requests those of
-Tests/Gr00tTests/Resources, the policies those of Tests/PolicyTests/Fixtures. An input that broke something gets a name here and stays.
+Tests/Gr00tTests/Resources, the policies those of Tests/PolicyTests/Fixtures. An input that broke something gets a name here
+and stays.
 """
 
 import json
