@@ -77,7 +77,8 @@ let package = Package(
         module("NumPyRandom", settings: computing),
         module("Files"),
         module("ForeignText"),
-        module("StrictJSON"),
+        module("Fields", ["ForeignText"]),
+        module("StrictJSON", ["Fields"]),
         module("Drawing"),
         module("MCAP", ["Files"]),
         module("Safetensors", ["Files", "StrictJSON"]),
@@ -91,7 +92,7 @@ let package = Package(
         module("Sampling", ["Clocks", "NumPyRandom"], settings: computing),
         module(
             "Policy",
-            ["Clocks", "Compute", "Files", "Networks", "Safetensors", "Sampling", "StrictJSON"],
+            ["Clocks", "Compute", "Fields", "Files", "Networks", "Safetensors", "Sampling", "StrictJSON"],
             settings: computing
         ),
         module(
@@ -103,9 +104,12 @@ let package = Package(
         // Robots, and how they move.
         module("Robotics"),
         module("Limits", ["Clocks", "Robotics"], settings: computing),
-        module("RobotDescription", ["Files", "ForeignText", "Limits", yams], settings: computing),
+        module("RobotDescription", ["Fields", "Files", "ForeignText", "Limits", yams], settings: computing),
         module("Motion", ["Robotics"], settings: computing),
-        module("Piloting", ["Clocks", "Limits", "Motion", "RobotDescription", "Robotics", "StrictJSON"]),
+        module(
+            "Piloting",
+            ["Clocks", "Fields", "Limits", "Motion", "RobotDescription", "Robotics", "StrictJSON"]
+        ),
 
         // What is said, and how it gets there.
         module("Wire", ["CMessagePack", "ForeignText", "Robotics"]),
@@ -161,6 +165,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("Clocks", ["Clocks"]),
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
+        tests("Fields", ["Fields", "StrictJSON"]),
         tests("Files", ["Files"]),
         tests("Logs", ["Logs", logging]),
         tests("Safetensors", ["Safetensors", "TestRandom"], resources: [.copy("Fixtures")]),

@@ -1,3 +1,4 @@
+import Fields
 import Foundation
 import Robotics
 import StrictJSON
@@ -129,31 +130,30 @@ extension Stops {
         } catch {
             throw Damage(problem: "not JSON: \(error.problem) (byte \(error.offset))")
         }
-        let members = try Self.members(of: document, "the file", named: Keys.allCases.map(\.rawValue))
-        guard case .integer(Self.version) = members[0] else {
-            throw Damage(problem: "version: found \(members[0].summary), expected \(Self.version)")
+        let file = FieldReader(document, of: StateText())
+        try file.checkNames(Keys.allCases.map(\.rawValue))
+        let version = try file.required(Keys.version.rawValue)
+        guard try version.unsigned() == UInt64(Self.version) else {
+            throw version.error(.outOfRange, expected: "\(Self.version)")
         }
-        everyRobot = members[1] == .null ? nil : try Self.stop(members[1], "every_robot")
-        guard case .object(let robots) = members[2], robots.members.count <= Self.mostRobots else {
-            throw Damage(
-                problem:
-                    "robots: found \(members[2].summary), expected an object of at most \(Self.mostRobots)"
-            )
+        let every = try file.required(Keys.everyRobot.rawValue)
+        everyRobot = every.node.isNull ? nil : try Self.stop(every)
+        let robots = try file.required(Keys.robots.rawValue)
+        let stops = try robots.members()
+        guard stops.count <= Self.mostRobots else {
+            throw robots.error(.outOfRange, expected: "an object of at most \(Self.mostRobots)")
         }
-        for (name, value) in robots.members {
-            self.robots[try Self.robot(name, "robots")] = try Self.stop(value, "robots.\(name)")
-        }
-        guard case .array(let released) = members[3], released.count <= Self.mostRobots else {
-            throw Damage(
-                problem:
-                    "released: found \(members[3].summary), expected a list of at most \(Self.mostRobots)"
-            )
-        }
-        for value in released {
-            guard case .string(let name) = value else {
-                throw Damage(problem: "released: found \(value.summary), expected robots' ids")
+        for (name, stop) in stops {
+            guard let robot = RobotID(name) else {
+                throw robots.error(.outOfRange, found: name.quoted, expected: RobotID.rule)
             }
-            self.released.insert(try Self.robot(name, "released"))
+            self.robots[robot] = try Self.stop(stop)
+        }
+        for name in try file.required(Keys.released.rawValue).elements(0...Self.mostRobots) {
+            guard let robot = RobotID(try name.string()) else {
+                throw name.error(.outOfRange, expected: RobotID.rule)
+            }
+            self.released.insert(robot)
         }
         guard everyRobot != nil || self.released.isEmpty, self.released.isDisjoint(with: self.robots.keys)
         else {
@@ -161,42 +161,28 @@ extension Stops {
         }
     }
 
-    private static func members(
-        of value: JSONValue,
-        _ path: String,
-        named names: [String]
-    ) throws(Damage) -> [JSONValue] {
-        guard case .object(let object) = value else {
-            throw Damage(problem: "\(path): found \(value.summary), expected an object")
+    private static func stop(_ stop: FieldReader<StateText>) throws(Damage) -> Stop {
+        try stop.checkNames(["state", "reason", "time"])
+        let state = try stop.required("state")
+        guard [stopped, faulted].contains(try state.string()) else {
+            throw state.error(.outOfRange, expected: "\(stopped) or \(faulted)")
         }
-        if let unknown = object.members.first(where: { !names.contains($0.name) }) {
-            throw Damage(
-                problem: "\(path): found \(unknown.name.quoted), expected \(names.joined(separator: ", "))"
-            )
-        }
-        var values: [JSONValue] = []
-        for name in names {
-            guard let value = object[name] else { throw Damage(problem: "\(path): \(name) is missing") }
-            values.append(value)
-        }
-        return values
+        return Stop(
+            isFault: state.node.text == faulted,
+            reason: try stop.string("reason"),
+            time: try stop.string("time")
+        )
     }
+}
 
-    private static func robot(_ name: String, _ path: String) throws(Damage) -> RobotID {
-        guard let robot = RobotID(name) else {
-            throw Damage(problem: "\(path): found \(name.quoted), expected a robot's id")
-        }
-        return robot
-    }
+/// The text of a state file as a source of fields.
+private struct StateText: FieldSource {
+    typealias Node = JSONValue
 
-    private static func stop(_ value: JSONValue, _ path: String) throws(Damage) -> Stop {
-        let members = try members(of: value, path, named: ["state", "reason", "time"])
-        guard case .string(let state) = members[0], state == stopped || state == faulted else {
-            throw Damage(problem: "\(path).state: found \(members[0].summary), expected stopped or faulted")
-        }
-        guard case .string(let reason) = members[1], case .string(let time) = members[2] else {
-            throw Damage(problem: "\(path): found a reason or a time that is no string")
-        }
-        return Stop(isFault: state == faulted, reason: reason, time: time)
+    static var words: FieldWords { .json }
+    static var null: FieldNull { .value }
+
+    func failure(_ problem: FieldProblem) -> Stops.Damage {
+        Stops.Damage(problem: "\(problem.field ?? "the file"): \(problem.message)")
     }
 }

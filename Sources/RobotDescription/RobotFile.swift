@@ -136,52 +136,49 @@ public struct RobotFile: Sendable, Hashable {
             // The parser repeats the line where it stopped, however long that is.
             throw RobotFileError(nil, "not YAML: \(printable("\(error)", limit: 300))")
         }
-        let reader = try YAMLReader(top, path: "", fields: Self.fields)
+        let reader = YAMLReader(top, of: RobotFileText())
+        try reader.checkNames(Self.fields)
 
-        robot = try reader.string("robot")
-        if let robot, !Self.isID(robot) {
-            throw RobotFileError(
-                "robot",
-                "found \(Node(robot).summary), expected 1 to 64 ASCII letters, digits, _ - . : or /"
-            )
+        let id = try reader.optional("robot")
+        robot = try id?.string()
+        if let id, let robot, !Self.isID(robot) {
+            throw id.error(.outOfRange, expected: "1 to 64 ASCII letters, digits, _ - . : or /")
         }
-        guard let controlHz = try reader.number("control_hz", in: .between(0.1, 1000)) else {
-            throw RobotFileError("control_hz", "the field is missing")
-        }
+        let controlHz = try reader.required("control_hz").number(in: .between(0.1, 1000))
         self.controlHz = controlHz
-        commandHz = try reader.number("command_hz", in: .between(0.1, 1000)) ?? controlHz
+        commandHz = try reader.optional("command_hz")?.number(in: .between(0.1, 1000)) ?? controlHz
         try Self.checkRates(controlHz: controlHz, commandHz: commandHz)
-        interpolation = try reader.word("interpolation", Interpolation.self) ?? .linear
-        clock = try reader.word("clock", RobotClock.self) ?? .own
-        strategy = try reader.string("strategy")
+        interpolation = try reader.optional("interpolation")?.choice(Interpolation.self) ?? .linear
+        clock = try reader.optional("clock")?.choice(RobotClock.self) ?? .own
+        strategy = try reader.optional("strategy")?.string()
 
-        guard let actions = try reader.sequence("actions", count: 1...Self.mostDimensions) else {
-            throw RobotFileError("actions", "the field is missing")
-        }
         var dimensions: [ActionLimits.Dimension] = []
-        for (node, path) in actions {
-            let dimension = try ActionLimits.Dimension(node, path: path)
+        for action in try reader.required("actions").elements(1...Self.mostDimensions) {
+            let dimension = try ActionLimits.Dimension(action)
             guard !dimensions.contains(where: { $0.name == dimension.name }) else {
-                throw RobotFileError("\(path).name", "found \"\(dimension.name)\" twice, expected it once")
+                throw RobotFileError(
+                    action.path(of: "name"),
+                    "found \"\(dimension.name)\" twice, expected it once"
+                )
             }
             dimensions.append(dimension)
         }
         limits = ActionLimits(
             dimensions: dimensions,
-            workspace: try (try reader.optional("workspace")).map { (node) throws(RobotFileError) in
-                try Workspace(node, path: "workspace", dimensions: dimensions)
+            workspace: try (try reader.optional("workspace")).map { (workspace) throws(RobotFileError) in
+                try Workspace(workspace, dimensions: dimensions)
             },
-            onViolation: try reader.word("on_violation", ActionLimits.Reaction.self) ?? .clamp
+            onViolation: try reader.optional("on_violation")?.choice(ActionLimits.Reaction.self) ?? .clamp
         )
-        feedback = try (try reader.optional("feedback")).map { (node) throws(RobotFileError) in
-            try Feedback(node, path: "feedback", dimensionCount: dimensions.count)
+        feedback = try (try reader.optional("feedback")).map { (feedback) throws(RobotFileError) in
+            try Feedback(feedback, dimensionCount: dimensions.count)
         }
         watchdogs =
-            try (try reader.optional("watchdogs")).map { (node) throws(RobotFileError) in
-                try Watchdogs(node, path: "watchdogs", controlHz: controlHz)
+            try (try reader.optional("watchdogs")).map { (watchdogs) throws(RobotFileError) in
+                try Watchdogs(watchdogs, controlHz: controlHz)
             } ?? Watchdogs(controlHz: controlHz)
-        gr00t = try (try reader.optional("gr00t")).map { (node) throws(RobotFileError) in
-            try Gr00tNames(node, path: "gr00t", dimensions: dimensions)
+        gr00t = try (try reader.optional("gr00t")).map { (names) throws(RobotFileError) in
+            try Gr00tNames(names, dimensions: dimensions)
         }
     }
 
@@ -240,17 +237,13 @@ public struct RobotFile: Sendable, Hashable {
 }
 
 extension ActionLimits.Dimension {
-    fileprivate init(_ node: Node, path: String) throws(RobotFileError) {
-        let reader = try YAMLReader(
-            node,
-            path: path,
-            fields: ["name", "kind", "position", "velocity", "acceleration", "deceleration", "jerk"]
-        )
-        guard let name = try reader.string("name") else {
-            throw RobotFileError(reader.path(of: "name"), "the field is missing")
-        }
-        let kind = try reader.word("kind", ActionLimits.Kind.self) ?? .position
-        let position = try reader.range("position")
+    fileprivate init(_ reader: YAMLReader) throws(RobotFileError) {
+        try reader.checkNames([
+            "name", "kind", "position", "velocity", "acceleration", "deceleration", "jerk",
+        ])
+        let name = try reader.required("name").string()
+        let kind = try reader.optional("kind")?.choice(ActionLimits.Kind.self) ?? .position
+        let position = try reader.optional("position")?.range()
         if kind == .velocity, position != nil {
             throw RobotFileError(
                 reader.path(of: "position"),
@@ -261,34 +254,39 @@ extension ActionLimits.Dimension {
             name: name,
             kind: kind,
             position: position.map { Float($0.lowerBound)...Float($0.upperBound) },
-            velocity: try reader.number("velocity", in: .between(1e-6, 1e9)).map(Float.init),
-            acceleration: try reader.number("acceleration", in: .between(1e-6, 1e9)).map(Float.init),
-            deceleration: try reader.number("deceleration", in: .between(1e-6, 1e9)).map(Float.init),
-            jerk: try reader.number("jerk", in: .between(1e-6, 1e12)).map(Float.init)
+            velocity: try reader.optional("velocity")?.float(upTo: 1e9),
+            acceleration: try reader.optional("acceleration")?.float(upTo: 1e9),
+            deceleration: try reader.optional("deceleration")?.float(upTo: 1e9),
+            jerk: try reader.optional("jerk")?.float(upTo: 1e12)
         )
+    }
+}
+
+extension YAMLReader {
+    /// A limit that is greater than 0.
+    fileprivate func float(upTo most: Double) throws(RobotFileError) -> Float {
+        Float(try number(in: .between(1e-6, most)))
     }
 }
 
 extension Workspace {
     fileprivate init(
-        _ node: Node,
-        path: String,
+        _ reader: YAMLReader,
         dimensions: [ActionLimits.Dimension]
     ) throws(RobotFileError) {
-        let reader = try YAMLReader(node, path: path, fields: ["axes", "joints", "minimum", "maximum"])
+        try reader.checkNames(["axes", "joints", "minimum", "maximum"])
         let tool: Tool
         let coordinates: Int
-        switch (try reader.sequence("axes", count: 1...3), try reader.sequence("joints", count: 1...16)) {
+        let axes = try reader.optional("axes")?.elements(1...3)
+        let joints = try reader.optional("joints")?.elements(1...16)
+        switch (axes, joints) {
         case (let axes?, nil):
             var indices: [Int] = []
-            for (node, path) in axes {
-                guard let name = node.scalar?.string,
+            for axis in axes {
+                guard let name = axis.node.text,
                     let index = dimensions.firstIndex(where: { $0.name == name && $0.kind == .position })
                 else {
-                    throw RobotFileError(
-                        path,
-                        "found \(node.summary), expected the name of an action of kind position"
-                    )
+                    throw axis.error(.outOfRange, expected: "the name of an action of kind position")
                 }
                 indices.append(index)
             }
@@ -307,19 +305,19 @@ extension Workspace {
                 )
             }
             var links: [Link] = []
-            for (node, path) in joints { links.append(try Link(node, path: path)) }
+            for joint in joints { links.append(try Link(joint)) }
             (tool, coordinates) = (.joints(links), 3)
         default:
-            throw RobotFileError(path, "expected either axes or joints")
+            throw RobotFileError(reader.path, "expected either axes or joints")
         }
-        guard let minimum = try reader.numbers("minimum", count: coordinates...coordinates),
-            let maximum = try reader.numbers("maximum", count: coordinates...coordinates)
-        else { throw RobotFileError(path, "expected minimum and maximum") }
+        guard let minimum = try reader.optional("minimum")?.numbers(coordinates...coordinates),
+            let maximum = try reader.optional("maximum")?.numbers(coordinates...coordinates)
+        else { throw RobotFileError(reader.path, "expected minimum and maximum") }
         var box: [ClosedRange<Double>] = []
         for (index, (low, high)) in zip(minimum, maximum).enumerated() {
             guard low < high else {
                 throw RobotFileError(
-                    "\(path).maximum[\(index)]",
+                    reader.path(of: "maximum[\(index)]"),
                     "found \(high), expected more than the minimum, \(low)"
                 )
             }
@@ -330,39 +328,36 @@ extension Workspace {
 }
 
 extension Workspace.Link {
-    fileprivate init(_ node: Node, path: String) throws(RobotFileError) {
-        let reader = try YAMLReader(node, path: path, fields: ["d", "a", "alpha", "offset"])
+    fileprivate init(_ reader: YAMLReader) throws(RobotFileError) {
+        try reader.checkNames(["d", "a", "alpha", "offset"])
         self.init(
-            d: try reader.number("d", in: .finite) ?? 0,
-            a: try reader.number("a", in: .finite) ?? 0,
-            alpha: try reader.number("alpha", in: .finite) ?? 0,
-            offset: try reader.number("offset", in: .finite) ?? 0
+            d: try reader.optional("d")?.number(in: .finite) ?? 0,
+            a: try reader.optional("a")?.number(in: .finite) ?? 0,
+            alpha: try reader.optional("alpha")?.number(in: .finite) ?? 0,
+            offset: try reader.optional("offset")?.number(in: .finite) ?? 0
         )
     }
 }
 
 extension RobotFile.Feedback {
-    fileprivate init(_ node: Node, path: String, dimensionCount: Int) throws(RobotFileError) {
-        let reader = try YAMLReader(node, path: path, fields: ["feature", "indices", "following_error"])
-        guard let feature = try reader.string("feature") else {
-            throw RobotFileError(reader.path(of: "feature"), "the field is missing")
-        }
-        self.feature = feature
-        let numbers = try reader.numbers("indices", count: dimensionCount...dimensionCount)
+    fileprivate init(_ reader: YAMLReader, dimensionCount: Int) throws(RobotFileError) {
+        try reader.checkNames(["feature", "indices", "following_error"])
+        feature = try reader.required("feature").string()
+        let numbers = try reader.optional("indices")?.numbers(dimensionCount...dimensionCount)
         var indices: [Int] = []
         for (position, number) in (numbers ?? (0..<dimensionCount).map(Double.init)).enumerated() {
             guard let index = Int(exactly: number), (0..<65_536).contains(index) else {
-                throw RobotFileError("\(path).indices[\(position)]", "found \(number), expected an index")
+                throw RobotFileError(
+                    reader.path(of: "indices[\(position)]"),
+                    "found \(number), expected an index"
+                )
             }
             indices.append(index)
         }
         self.indices = indices
-        followingError = try reader.numberOrNumbers(
-            "following_error",
-            count: dimensionCount,
-            in: .between(1e-9, 1e9)
-        )?
-        .map(Float.init)
+        let followingError = try reader.optional("following_error")?
+            .numberOrNumbers(count: dimensionCount, in: .between(1e-9, 1e9))
+        self.followingError = followingError?.map(Float.init)
     }
 }
 
@@ -372,10 +367,11 @@ extension RobotFile.Watchdogs {
         observationNs = max(observationNs, UInt64(2.5e9 / controlHz))
     }
 
-    fileprivate init(_ node: Node, path: String, controlHz: Double) throws(RobotFileError) {
+    fileprivate init(_ reader: YAMLReader, controlHz: Double) throws(RobotFileError) {
         self.init(controlHz: controlHz)
-        let reader = try YAMLReader(node, path: path, fields: ["observation_ms", "stop_after_ms"])
-        if let milliseconds = try reader.number("observation_ms", in: .between(1, 3_600_000)) {
+        try reader.checkNames(["observation_ms", "stop_after_ms"])
+        let range = NumberRange.between(1, 3_600_000)
+        if let milliseconds = try reader.optional("observation_ms")?.number(in: range) {
             guard milliseconds > 1000 / controlHz else {
                 throw RobotFileError(
                     reader.path(of: "observation_ms"),
@@ -385,38 +381,32 @@ extension RobotFile.Watchdogs {
             }
             observationNs = UInt64(milliseconds * 1e6)
         }
-        if let text = try? reader.string("stop_after_ms"), text == "never" {
-            stopAfterNs = nil
-        } else if let milliseconds = try reader.number("stop_after_ms", in: .between(1, 3_600_000)) {
-            stopAfterNs = UInt64(milliseconds * 1e6)
+        if let limit = try reader.optional("stop_after_ms") {
+            stopAfterNs = limit.node.text == "never" ? nil : UInt64(try limit.number(in: range) * 1e6)
         }
     }
 }
 
 extension RobotFile.Gr00tNames {
     fileprivate init(
-        _ node: Node,
-        path: String,
+        _ reader: YAMLReader,
         dimensions: [ActionLimits.Dimension]
     ) throws(RobotFileError) {
-        let reader = try YAMLReader(
-            node,
-            path: path,
-            fields: ["observations", "actions", "lookback", "version"]
-        )
-        observations = try reader.lists("observations").map {
+        try reader.checkNames(["observations", "actions", "lookback", "version"])
+        let names = try reader.optional("observations")?.lists()
+        observations = names.map {
             Dictionary($0.map { ($0.name, $0.texts) }, uniquingKeysWith: { first, _ in first })
         }
-        lookback = try reader.string("lookback")
-        version = try reader.string("version")
-        guard let lists = try reader.lists("actions") else { return }
+        lookback = try reader.optional("lookback")?.string()
+        version = try reader.optional("version")?.string()
+        guard let lists = try reader.optional("actions")?.lists() else { return }
         var parts: [Part] = []
         for (key, names) in lists {
             var indices: [Int] = []
             for name in names {
                 guard let index = dimensions.firstIndex(where: { $0.name == name }) else {
                     throw RobotFileError(
-                        "\(path).actions.\(key)",
+                        reader.path(of: "actions.\(key)"),
                         "found \"\(name)\", expected the name of an action"
                     )
                 }

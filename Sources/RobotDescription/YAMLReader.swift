@@ -1,198 +1,106 @@
+import Fields
 import ForeignText
 import Yams
 
-/// Reads the fields of a YAML mapping; each error names the field by its path, what was found and what was expected. A
-/// field that nobody asks for is an error too: a limit with a typing error must not pass for one that was not given.
-struct YAMLReader {
-    private let mapping: Node.Mapping
-    private let path: String
+/// The text of a robot file as a source of fields. A field without a value is an error: it may be a limit that somebody meant to
+/// fill in.
+struct RobotFileText: FieldSource {
+    typealias Node = Yams.Node
 
-    init(_ node: Node, path: String, fields: [String]) throws(RobotFileError) {
-        guard let mapping = node.mapping else {
-            throw RobotFileError(
-                path.isEmpty ? nil : path,
-                "found \(node.summary), expected a mapping of \(fields.joined(separator: ", "))"
-            )
-        }
-        self.mapping = mapping
-        self.path = path
-        var seen: Set<String> = []
-        for key in mapping.keys {
-            guard let name = key.string, fields.contains(name) else {
-                throw RobotFileError(
-                    self.path(of: key.label),
-                    "unknown field, expected one of \(fields.joined(separator: ", "))"
-                )
-            }
-            guard seen.insert(name).inserted else {
-                throw RobotFileError(self.path(of: name), "given twice, expected once")
-            }
-        }
-    }
+    static var words: FieldWords { FieldWords(members: "a mapping", list: "a list", text: "text") }
+    static var null: FieldNull { .refused }
 
-    func path(of field: String) -> String { path.isEmpty ? field : "\(path).\(field)" }
+    func failure(_ problem: FieldProblem) -> RobotFileError { RobotFileError(problem.field, problem.message) }
+}
 
-    /// The value of a field; nil if it is left out. One without a value is an error: it may be a limit that somebody
-    /// meant to fill in.
-    func optional(_ field: String) throws(RobotFileError) -> Node? {
-        guard let node = mapping[field] else { return nil }
-        guard node.null == nil else {
-            throw RobotFileError(path(of: field), "found no value, expected one, or the field left out")
-        }
-        return node
-    }
+/// Reads the fields of a robot file.
+typealias YAMLReader = FieldReader<RobotFileText>
 
-    func string(_ field: String) throws(RobotFileError) -> String? {
-        guard let node = try optional(field) else { return nil }
-        guard let text = node.scalar?.string else {
-            throw RobotFileError(path(of: field), "found \(node.summary), expected text")
-        }
-        return text
-    }
-
-    /// One of a closed list of words.
-    func word<Word: RawRepresentable & CaseIterable>(
-        _ field: String,
-        _ type: Word.Type
-    ) throws(RobotFileError) -> Word? where Word.RawValue == String {
-        guard let node = try optional(field) else { return nil }
-        guard let word = node.scalar.flatMap({ Word(rawValue: $0.string) }) else {
-            let words = Word.allCases.map(\.rawValue).joined(separator: ", ")
-            throw RobotFileError(path(of: field), "found \(node.summary), expected one of \(words)")
-        }
-        return word
-    }
-
+extension YAMLReader {
     /// A number in a range.
-    func number(_ field: String, in range: NumberRange) throws(RobotFileError) -> Double? {
-        guard let node = try optional(field) else { return nil }
-        return try Self.number(node, field: path(of: field), in: range)
-    }
-
-    /// The elements of a sequence, each with its path.
-    func sequence(
-        _ field: String,
-        count: ClosedRange<Int>
-    ) throws(RobotFileError) -> [(node: Node, path: String)]? {
-        guard let node = try optional(field) else { return nil }
-        guard let sequence = node.sequence, count.contains(sequence.count) else {
-            let found = node.sequence.map { "a list of \($0.count)" } ?? node.summary
-            let expected = count.lowerBound == count.upperBound ? "\(count.lowerBound)" : "\(count)"
-            throw RobotFileError(path(of: field), "found \(found), expected a list of \(expected)")
-        }
-        return sequence.enumerated().map { ($0.element, "\(path(of: field))[\($0.offset)]") }
-    }
-
-    /// The entries of a mapping whose keys are names of the file's own, each a list of texts.
-    func lists(_ field: String) throws(RobotFileError) -> [(name: String, texts: [String])]? {
-        guard let node = try optional(field) else { return nil }
-        guard let mapping = node.mapping else {
-            throw RobotFileError(
-                path(of: field),
-                "found \(node.summary), expected a mapping of names to lists"
-            )
-        }
-        var entries: [(name: String, texts: [String])] = []
-        for (key, value) in mapping {
-            let path = "\(path(of: field)).\(key.scalar?.string ?? key.summary)"
-            guard let name = key.scalar?.string, let sequence = value.sequence else {
-                throw RobotFileError(path, "found \(value.summary), expected a list of names")
-            }
-            guard !entries.contains(where: { $0.name == name }) else {
-                throw RobotFileError(path, "given twice, expected once")
-            }
-            let texts = sequence.compactMap { $0.scalar?.string }
-            guard texts.count == sequence.count, !texts.isEmpty else {
-                throw RobotFileError(path, "found \(value.summary), expected a list of names")
-            }
-            entries.append((name, texts))
-        }
-        return entries
+    func number(in range: NumberRange) throws(RobotFileError) -> Double {
+        // Beyond the range of `Float`, in which commands are computed, a limit is a typing error.
+        try number(expected: range.expected) { range.contains($0) && abs($0) <= 1e30 }
     }
 
     /// Numbers, as many as `count` allows.
-    func numbers(_ field: String, count: ClosedRange<Int>) throws(RobotFileError) -> [Double]? {
-        guard let elements = try sequence(field, count: count) else { return nil }
+    func numbers(
+        _ count: ClosedRange<Int>,
+        in range: NumberRange = .finite
+    ) throws(RobotFileError) -> [Double] {
         var numbers: [Double] = []
-        for element in elements {
-            numbers.append(try Self.number(element.node, field: element.path, in: .finite))
-        }
+        for element in try elements(count) { numbers.append(try element.number(in: range)) }
         return numbers
     }
 
     /// One number for all of `count`, or a list with a number for each.
-    func numberOrNumbers(
-        _ field: String,
-        count: Int,
-        in range: NumberRange
-    ) throws(RobotFileError) -> [Double]? {
-        guard let node = try optional(field) else { return nil }
-        guard node.sequence != nil else {
-            return Array(repeating: try Self.number(node, field: path(of: field), in: range), count: count)
-        }
-        var numbers: [Double] = []
-        for element in try sequence(field, count: count...count) ?? [] {
-            numbers.append(try Self.number(element.node, field: element.path, in: range))
-        }
-        return numbers
+    func numberOrNumbers(count: Int, in range: NumberRange) throws(RobotFileError) -> [Double] {
+        guard node.elements == nil else { return try numbers(count...count, in: range) }
+        return Array(repeating: try number(in: range), count: count)
     }
 
     /// A range of numbers, as a list of the lower and the upper one.
-    func range(_ field: String) throws(RobotFileError) -> ClosedRange<Double>? {
-        guard let bounds = try numbers(field, count: 2...2) else { return nil }
+    func range() throws(RobotFileError) -> ClosedRange<Double> {
+        let bounds = try numbers(2...2)
         guard bounds[0] < bounds[1] else {
-            throw RobotFileError(
-                path(of: field),
-                "found [\(bounds[0]), \(bounds[1])], expected the lower bound first"
+            throw error(
+                .outOfRange,
+                found: "[\(bounds[0]), \(bounds[1])]",
+                expected: "the lower bound first"
             )
         }
         return bounds[0]...bounds[1]
     }
 
-    /// What numbers a field takes.
-    enum NumberRange {
-        case finite
-        case between(Double, Double)
-
-        fileprivate func contains(_ number: Double) -> Bool {
-            switch self {
-            case .finite: number.isFinite
-            case .between(let least, let most): number >= least && number <= most
+    /// The entries of a mapping whose keys are names of the file's own, each a list of texts.
+    func lists() throws(RobotFileError) -> [(name: String, texts: [String])] {
+        guard node.members != nil else { throw error(expected: "a mapping of names to lists") }
+        var entries: [(name: String, texts: [String])] = []
+        for (name, list) in try members() {
+            guard !entries.contains(where: { $0.name == name }) else {
+                throw list.error(.repeated, found: "it twice", expected: "it once")
             }
-        }
-
-        fileprivate var expected: String {
-            switch self {
-            case .finite: "a finite number"
-            case .between(let least, let most): "a number from \(least) to \(most)"
+            let texts = (list.node.elements ?? []).compactMap(\.text)
+            guard !texts.isEmpty, texts.count == list.node.elements?.count else {
+                throw list.error(expected: "a list of names")
             }
+            entries.append((name, texts))
         }
-    }
-
-    private static func number(
-        _ node: Node,
-        field: String,
-        in range: NumberRange
-    ) throws(RobotFileError) -> Double {
-        // Beyond the range of `Float`, in which commands are computed, a limit is a typing error.
-        guard let number = node.float ?? node.int.map(Double.init), range.contains(number),
-            abs(number) <= 1e30
-        else {
-            throw RobotFileError(field, "found \(node.summary), expected \(range.expected)")
-        }
-        return number
+        return entries
     }
 }
 
-extension Node {
-    /// What the node is as a key, for the path of a field.
-    var label: String {
-        let summary = summary
-        return scalar == nil ? summary : String(summary.dropFirst().dropLast())
+/// What numbers a field takes.
+enum NumberRange {
+    case finite
+    case between(Double, Double)
+
+    fileprivate func contains(_ number: Double) -> Bool {
+        switch self {
+        case .finite: number.isFinite
+        case .between(let least, let most): number >= least && number <= most
+        }
     }
 
+    fileprivate var expected: String {
+        switch self {
+        case .finite: "a finite number"
+        case .between(let least, let most): "a number from \(least) to \(most)"
+        }
+    }
+}
+
+extension Node: FieldNode {
+    package var isNull: Bool { null != nil }
+    package var text: String? { scalar?.string }
+    package var flag: Bool? { bool }
+    package var double: Double? { float ?? int.map(Double.init) }
+    package var wholeNumber: UInt64? { int.flatMap(UInt64.init(exactly:)) }
+    package var elements: [Node]? { sequence.map(Array.init) }
+    package var members: NodeMembers? { mapping.map(NodeMembers.init) }
+
     /// What the node is, in words for an error message; long text is cut.
-    var summary: String {
+    package var summary: String {
         switch self {
         case .scalar(let scalar):
             return "\"\(printable(scalar.string, limit: 64))\""
@@ -201,4 +109,14 @@ extension Node {
         case .alias: return "an alias"
         }
     }
+}
+
+/// The members of a mapping.
+package struct NodeMembers: FieldMembers {
+    fileprivate let mapping: Node.Mapping
+
+    /// The keys; one that is no text is told in words, and has no value.
+    package var names: [String] { mapping.keys.map { $0.text ?? $0.summary } }
+
+    package subscript(name: String) -> Node? { mapping.first { $0.key.text == name }?.value }
 }

@@ -66,7 +66,7 @@ import Testing
         ("", "not JSON"),
         ("{", "not JSON"),
         ("[]", "the file"),
-        (#"{"version": 1}"#, "every_robot is missing"),
+        (#"{"version": 1}"#, "every_robot: the field is missing"),
         (#"{"version": 2, "every_robot": null, "robots": {}, "released": []}"#, "version: found 2"),
         (#"{"version": 1, "every_robot": null, "robots": {}, "released": [], "more": 1}"#, "more"),
         (#"{"version": 1, "every_robot": true, "robots": {}, "released": []}"#, "every_robot: found true"),
@@ -85,7 +85,7 @@ import Testing
             "twice"
         ),
         (#"{"version": 1, "every_robot": null, "robots": {}, "released": ["a"]}"#, "released"),
-        (#"{"version": 1, "every_robot": \#(entry), "robots": {}, "released": [1]}"#, "released: found 1"),
+        (#"{"version": 1, "every_robot": \#(entry), "robots": {}, "released": [1]}"#, "released[0]: found 1"),
         (
             #"{"version": 1, "every_robot": \#(entry), "robots": {"a": \#(entry)}, "released": ["a"]}"#,
             "released"

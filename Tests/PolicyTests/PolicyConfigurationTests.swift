@@ -108,7 +108,7 @@ struct PolicyConfigurationTests {
         ("diffusion_step_embed_dim", "7", "diffusion_step_embed_dim", "even"),
         ("diffusion_step_embed_dim", "2", "diffusion_step_embed_dim", "2"),
         ("use_film_scale_modulation", "1", "use_film_scale_modulation", "true or false"),
-        ("noise_scheduler_type", "\"PNDM\"", "noise_scheduler_type", "\"DDPM\", \"DDIM\""),
+        ("noise_scheduler_type", "\"PNDM\"", "noise_scheduler_type", "one of DDPM, DDIM"),
         ("num_train_timesteps", "0", "num_train_timesteps", "1 to"),
         ("num_train_timesteps", "1000000000", "num_train_timesteps", "1000000000"),
         ("num_inference_steps", "21", "num_inference_steps", "which is 20"),

@@ -58,7 +58,7 @@ public struct PolicyConfiguration: Sendable, Hashable {
         let root = try JSONReader(contentsOf: url)
         try Self.checkType(root)
         let unread = try root.emptyKeys(otherThan: Self.keysOfInference.union(Self.keysWithoutEffect))
-        if let peft = try root.optional("use_peft"), try peft.boolean() {
+        if let peft = try root.optional("use_peft"), try peft.bool() {
             throw peft.error(expected: "false: adapters are not supported, merge them into the weights")
         }
 
@@ -67,7 +67,7 @@ public struct PolicyConfiguration: Sendable, Hashable {
             try root.optional(key)?.integer(in: range) ?? value
         }
         func boolean(_ key: String, default value: Bool) throws(PolicyError) -> Bool {
-            try root.optional(key)?.boolean() ?? value
+            try root.optional(key)?.bool() ?? value
         }
 
         let features = try PolicyFeatures(root)
@@ -135,7 +135,7 @@ public struct PolicyConfiguration: Sendable, Hashable {
         guard let steps = try root.optional("num_inference_steps"), !steps.isNull else {
             return numTrainTimesteps
         }
-        guard case .integer(let count) = steps.value, (1...numTrainTimesteps).contains(count) else {
+        guard case .integer(let count) = steps.node, (1...numTrainTimesteps).contains(count) else {
             throw steps.error(
                 expected:
                     "null or a whole number from 1 to num_train_timesteps, which is \(numTrainTimesteps)"

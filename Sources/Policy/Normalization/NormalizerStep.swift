@@ -94,7 +94,7 @@ struct NormalizerStep {
                 )
             }
             let shape = try listed.required("shape", expected: "[\(count)]")
-            guard shape.value == .array([.integer(count)]) else {
+            guard shape.node == .array([.integer(count)]) else {
                 throw shape.error(expected: "[\(count)], as in \(PolicyConfiguration.fileName)")
             }
         } else if mustBeListed {

@@ -56,7 +56,7 @@ struct PolicyNormalization: Sendable, Hashable {
             }
             let pipeline = try ProcessorPipeline(contentsOf: directory.appending(path: name))
             for step in pipeline.steps {
-                guard case .string(let file)? = try step.reader.optional("state_file")?.value,
+                guard case .string(let file)? = try step.reader.optional("state_file")?.node,
                     file.isSafetensorsFileName, isMissing(file)
                 else { continue }
                 missingFiles.append(file)

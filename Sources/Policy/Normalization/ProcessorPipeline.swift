@@ -38,7 +38,7 @@ extension ProcessorPipeline.Step {
         case "to_batch_processor": return true
         case "device_processor":
             if let type = try config?.optional("float_dtype"), !type.isNull,
-                ![.string("float32"), .string("float")].contains(type.value)
+                ![.string("float32"), .string("float")].contains(type.node)
             {
                 throw type.error(expected: "null or \"float32\": the network computes in 32 bits")
             }
