@@ -63,6 +63,11 @@ public struct NetworkParameter: Sendable, Hashable {
     /// linear layers [out, in], all others [channels].
     public let shape: [Int]
 
+    package init(name: String, shape: [Int]) {
+        self.name = name
+        self.shape = shape
+    }
+
     /// Numbers in it.
     public var count: Int { shape.reduce(1, *) }
 }

@@ -109,6 +109,89 @@ typedef struct {
     int64_t row_stride;  // cells, of all
 } dn_quantization;
 
+// Images. Their layouts differ from those above: a convolution reads its input as the layer before it wrote it.
+//   planes   [blocks of 16 channels][rows][positions][cells of a block], with a border of zeros around the rows and positions.
+//            A block at a position is `dn_lanes` floats, half as many pairs of bf16, or integers without a sign: 4 cells of
+//            four bytes, or 8 cells of pairs of 16 bits, as the table's `integer_channels` says.
+//   rgb      [rows][positions][3] floats, with a border of 3.
+//   sums     [vectors][frames][rows][width][lanes] floats.
+//   pieces   What a convolution multiplies is cut into pieces: a block of channels under one tap, or a row of 7 taps over rgb.
+//            A piece is where it starts in the input for the output's first position.
+//   weights  [pieces][cells of a piece][vectors][lanes] cells. A cell of integers has 4 weights of 8 bits, or 2 of 16.
+
+enum {
+    dn_rgb = 3,
+    dn_rgb_taps = 7,
+};
+
+/// A convolution of one block of output channels, over some rows of each frame.
+typedef struct {
+    const uint32_t *weights;
+    const uint32_t *input;  // the output's first position: its pieces are found from here
+    const int32_t *pieces;  // [piece_count], cells
+    int32_t piece_count;
+    int32_t stride;        // 1 or 2: how far apart the inputs of neighbouring outputs lie
+    bool is_rgb;           // the input is rgb and the stride 2
+    int64_t row_stride;    // cells between the inputs of two rows of the output
+    int64_t frame_stride;  // cells
+    float *sums;
+    int64_t sum_stride;         // floats between vectors
+    int64_t sum_frame_stride;   // floats
+    const float *scales;        // of integers only: [vectors * lanes], what a weight of 1 stands for
+    const float *input_scales;  // likewise, [frames], what an input of 1 stands for
+    int32_t vectors;            // 1, 2 or 4, at most the table's block_vectors
+    int32_t width;
+    int32_t rows;
+    int32_t frames;
+} dn_image_convolution;
+
+/// What becomes of a vector of a convolution's sums: values = rectified(sums * scale + shift + residual).
+typedef struct {
+    const float *sums;        // [rows][width][lanes]
+    const float *scale;       // [lanes]
+    const float *shift;       // [lanes]
+    const float *residual;    // [rows][width][lanes], or NULL
+    int64_t residual_stride;  // floats between rows
+    bool rectifies;
+    // Either or both may be NULL. The first position of the first row; a position before and after each row becomes zero.
+    float *values;
+    int64_t value_stride;  // floats between rows
+    uint32_t *pairs;       // of bf16
+    int64_t pair_stride;   // cells between rows
+    float *largest;        // becomes the largest value if that is larger
+    int32_t width;
+    int32_t rows;
+} dn_image_output;
+
+/// Takes the largest of 3 by 3 positions, 2 apart.
+typedef struct {
+    const float *values;   // [rows][width][lanes], where the first output's first input lies
+    int64_t value_stride;  // floats between rows
+    float *sums;           // [rows][width][lanes]
+    int32_t width;
+    int32_t rows;
+} dn_image_pooling;
+
+/// Turns a block of values into integers; values below zero there are none.
+typedef struct {
+    const float *values;
+    int64_t value_stride;  // floats between rows
+    uint32_t *cells;       // a position before and after each row becomes zero
+    int64_t cell_stride;   // cells between rows
+    float scale;           // what an integer of 1 stands for
+    int32_t width;
+    int32_t rows;
+} dn_image_quantization;
+
+/// Expected positions of a vector of keypoints: the mean of the grid's points, weighted by a softmax over the logits.
+typedef struct {
+    const float *logits;  // [positions][lanes]
+    const float *grid;    // [positions][2], x first
+    int32_t positions;
+    float *x;  // [lanes]
+    float *y;  // [lanes]
+} dn_keypoints;
+
 /// Features of a processor that kernels may need. To add one: a bit here, and in features.c how to find it out.
 typedef enum {
     dn_avx = 1 << 0,
@@ -150,6 +233,13 @@ typedef struct {
     void (*normalize)(const dn_normalization *normalization);
     void (*pack)(dn_format format, const dn_packing *packing);
     void (*quantize)(const dn_quantization *quantization);
+    void (*convolve_image)(dn_format format, const dn_image_convolution *convolution);
+    void (*image_moments)(const float *values, int64_t positions, float *mean, float *variance);
+    void (*write_image)(const dn_image_output *output);
+    void (*pool_image)(const dn_image_pooling *pooling);
+    float (*image_scale)(float largest);
+    void (*quantize_image)(const dn_image_quantization *quantization);
+    void (*locate_keypoints)(const dn_keypoints *keypoints);
     float (*read)(const void *memory, int64_t bytes);
     int64_t (*multiply)(dn_format format, int64_t rounds, float *sink);
 } dn_kernels;
@@ -184,6 +274,41 @@ static inline void dn_pack(const dn_kernels *kernels, dn_format format, const dn
 /// Makes integers as the quantization says, `integer_channels` in a cell.
 static inline void dn_quantize(const dn_kernels *kernels, const dn_quantization *quantization) {
     kernels->quantize(quantization);
+}
+
+/// sums[p] = sum over pieces and their cells of input * weights.
+static inline void dn_convolve_image(const dn_kernels *kernels, dn_format format,
+                                     const dn_image_convolution *convolution) {
+    kernels->convolve_image(format, convolution);
+}
+
+/// Mean and variance of [positions][lanes] values, all lanes together.
+static inline void dn_image_moments(const dn_kernels *kernels, const float *values, int64_t positions, float *mean,
+                                    float *variance) {
+    kernels->image_moments(values, positions, mean, variance);
+}
+
+/// Writes what a convolution's sums become.
+static inline void dn_write_image(const dn_kernels *kernels, const dn_image_output *output) {
+    kernels->write_image(output);
+}
+
+/// Takes maxima as the pooling says.
+static inline void dn_pool_image(const dn_kernels *kernels, const dn_image_pooling *pooling) {
+    kernels->pool_image(pooling);
+}
+
+/// What an integer of 1 stands for in an image's plane whose largest value is `largest`, at least 0.
+static inline float dn_image_scale(const dn_kernels *kernels, float largest) { return kernels->image_scale(largest); }
+
+/// Makes integers as the quantization says, `integer_channels` in a cell.
+static inline void dn_quantize_image(const dn_kernels *kernels, const dn_image_quantization *quantization) {
+    kernels->quantize_image(quantization);
+}
+
+/// Finds the keypoints' expected positions.
+static inline void dn_locate_keypoints(const dn_kernels *kernels, const dn_keypoints *keypoints) {
+    kernels->locate_keypoints(keypoints);
 }
 
 /// Reads `bytes`, a multiple of 64 * 16, from memory and returns something that depends on all of it.

@@ -1,0 +1,241 @@
+import Foundation
+
+/// The image network on BLAS: a matrix product for each convolution, plain loops for the rest. It runs on every processor, and
+/// what it computes is what the packed kernels are tested against.
+///
+/// Activations are [height, width, channels]. A frame at a time.
+final class BLASImageNetwork {
+    private struct Step {
+        let layer: ImageLayer
+        /// [outChannels, taps, taps, inChannels]; empty for a pool.
+        let weight: FloatBufferBox
+        let bias: [Float]
+        let norm: [[Float]]
+    }
+
+    private let steps: [Step]
+    private let activations: [FloatBufferBox]
+    private let columns: FloatBuffer
+    private let grid: [Float]
+    private let result: FloatBuffer
+
+    /// A buffer that can be an element of an array.
+    private final class FloatBufferBox {
+        let buffer: FloatBuffer
+        init(_ buffer: consuming FloatBuffer) { self.buffer = buffer }
+        var pointer: UnsafeMutablePointer<Float> { buffer.pointer }
+    }
+
+    /// - Throws: what `parameter` throws.
+    init<Failure: Error>(
+        layers: [ImageLayer],
+        grid: NetworkParameter,
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) {
+        var steps: [Step] = []
+        for layer in layers {
+            var weight: [Float] = []
+            var bias: [Float] = []
+            if let shape = layer.convolution {
+                weight = Self.channelsLast(try parameter(shape.weight), shape)
+                bias = shape.hasBias ? try parameter(shape.bias) : []
+            }
+            var norm: [[Float]] = []
+            for wanted in layer.norm?.parameters ?? [] { norm.append(try parameter(wanted)) }
+            steps.append(
+                Step(layer: layer, weight: FloatBufferBox(FloatBuffer(weight)), bias: bias, norm: norm)
+            )
+        }
+        self.steps = steps
+        self.activations = ([layers[0].input] + layers.map(\.output)).map {
+            FloatBufferBox(FloatBuffer(count: $0.channels * $0.height * $0.width))
+        }
+        self.columns = FloatBuffer(
+            count: layers.map { layer in
+                (layer.convolution?.weight.count ?? 0) / layer.output.channels * layer.output.height
+                    * layer.output.width
+            }.max() ?? 0
+        )
+        self.grid = try parameter(grid)
+        self.result = FloatBuffer(count: 2 * layers[layers.count - 1].output.channels)
+    }
+
+    /// [out, in, taps, taps] as [out, taps, taps, in].
+    private static func channelsLast(_ weight: [Float], _ shape: ImageConvolutionShape) -> [Float] {
+        let area = shape.taps * shape.taps
+        return (0..<shape.outChannels).flatMap { out in
+            (0..<area).flatMap { tap in
+                (0..<shape.inChannels).map { weight[(out * shape.inChannels + $0) * area + tap] }
+            }
+        }
+    }
+
+    /// The expected positions of a frame's keypoints, [keypoints, 2], x first; valid until the next call.
+    ///
+    /// - Parameter frame: [height, width, 3].
+    func points(of frame: UnsafePointer<Float>) -> UnsafePointer<Float> {
+        let input = steps[0].layer.input
+        activations[0].pointer.update(from: frame, count: input.channels * input.height * input.width)
+        for step in steps { run(step) }
+        locate()
+        return UnsafePointer(result.pointer)
+    }
+
+    private func run(_ step: Step) {
+        let layer = step.layer
+        let input = UnsafePointer(activations[layer.input.id].pointer)
+        let output = activations[layer.output.id].pointer
+        let positions = layer.output.height * layer.output.width
+        let channels = layer.output.channels
+        switch layer.operation {
+        case .maximumPool: pool(input, layer, into: output)
+        case .convolution(let shape):
+            let depth = shape.weight.count / channels
+            unroll(input, layer, shape)
+            multiply(
+                input: columns.pointer,
+                inputStride: depth,
+                weight: step.weight.pointer,
+                output: output,
+                outputStride: channels,
+                rows: positions,
+                columns: channels,
+                depth: depth,
+                addingTo: 0
+            )
+        }
+        for position in 0..<positions {
+            for (channel, value) in step.bias.enumerated() { output[position * channels + channel] += value }
+        }
+        if let shape = layer.norm { normalize(output, positions: positions, shape, step.norm) }
+        let residual = layer.residual.map { UnsafePointer(activations[$0.id].pointer) }
+        for index in 0..<positions * channels {
+            let value = output[index] + (residual?[index] ?? 0)
+            output[index] = layer.rectifies && value < 0 ? 0 : value
+        }
+    }
+
+    /// Copies the inputs of each output position side by side, zeros outside.
+    private func unroll(_ input: UnsafePointer<Float>, _ layer: ImageLayer, _ shape: ImageConvolutionShape) {
+        let channels = shape.inChannels
+        var target = columns.pointer
+        for row in 0..<layer.output.height {
+            for position in 0..<layer.output.width {
+                for y in 0..<shape.taps {
+                    for x in 0..<shape.taps {
+                        let (sourceRow, source) = (
+                            row * shape.stride + y - shape.taps / 2,
+                            position * shape.stride + x - shape.taps / 2
+                        )
+                        if (0..<layer.input.height).contains(sourceRow),
+                            (0..<layer.input.width).contains(source)
+                        {
+                            let first = (sourceRow * layer.input.width + source) * channels
+                            target.update(from: input + first, count: channels)
+                        } else {
+                            target.update(repeating: 0, count: channels)
+                        }
+                        target += channels
+                    }
+                }
+            }
+        }
+    }
+
+    private func pool(
+        _ input: UnsafePointer<Float>,
+        _ layer: ImageLayer,
+        into output: UnsafeMutablePointer<Float>
+    ) {
+        let channels = layer.input.channels
+        for row in 0..<layer.output.height {
+            for position in 0..<layer.output.width {
+                let target = output + (row * layer.output.width + position) * channels
+                target.update(repeating: -.infinity, count: channels)
+                for y in max(2 * row - 1, 0)...min(2 * row + 1, layer.input.height - 1) {
+                    for x in max(2 * position - 1, 0)...min(2 * position + 1, layer.input.width - 1) {
+                        let source = input + (y * layer.input.width + x) * channels
+                        for channel in 0..<channels {
+                            target[channel] = max(target[channel], source[channel])
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private func normalize(
+        _ values: UnsafeMutablePointer<Float>,
+        positions: Int,
+        _ shape: ImageNormShape,
+        _ parameters: [[Float]]
+    ) {
+        let channels = shape.channels
+        var (scale, shift) = ([Float](repeating: 0, count: channels), [Float](repeating: 0, count: channels))
+        switch shape.kind {
+        case .batch:
+            (scale, shift) = ImageNormShape.folded(
+                gain: parameters[0],
+                bias: parameters[1],
+                mean: parameters[2],
+                variance: parameters[3]
+            )
+        case .group:
+            let width = ImageNormShape.groupWidth
+            for first in stride(from: 0, to: channels, by: width) {
+                let moments = moments(
+                    values,
+                    positions: positions,
+                    channels: channels,
+                    group: first..<first + width
+                )
+                for channel in first..<first + width {
+                    let inverse = 1 / (moments.variance + Double(ImageNormShape.epsilon)).squareRoot()
+                    scale[channel] = Float(Double(parameters[0][channel]) * inverse)
+                    shift[channel] = parameters[1][channel] - Float(moments.mean) * scale[channel]
+                }
+            }
+        }
+        for position in 0..<positions {
+            for channel in 0..<channels {
+                let index = position * channels + channel
+                values[index] = values[index] * scale[channel] + shift[channel]
+            }
+        }
+    }
+
+    private func moments(
+        _ values: UnsafePointer<Float>,
+        positions: Int,
+        channels: Int,
+        group: Range<Int>
+    ) -> (mean: Double, variance: Double) {
+        let count = Double(positions * group.count)
+        func sum(_ term: (Double) -> Double) -> Double {
+            (0..<positions).reduce(0) { sum, position in
+                group.reduce(sum) { $0 + term(Double(values[position * channels + $1])) }
+            }
+        }
+        let mean = sum { $0 } / count
+        return (mean, sum { ($0 - mean) * ($0 - mean) } / count)
+    }
+
+    private func locate() {
+        let map = steps[steps.count - 1].layer.output
+        let logits = activations[map.id].pointer
+        let positions = map.height * map.width
+        for keypoint in 0..<map.channels {
+            func logit(_ position: Int) -> Float { logits[position * map.channels + keypoint] }
+            let largest = (0..<positions).reduce(-Float.infinity) { max($0, logit($1)) }
+            var (sum, x, y): (Float, Float, Float) = (0, 0, 0)
+            for position in 0..<positions {
+                let weight = exp(logit(position) - largest)
+                sum += weight
+                x += weight * grid[2 * position]
+                y += weight * grid[2 * position + 1]
+            }
+            result.pointer[2 * keypoint] = x / sum
+            result.pointer[2 * keypoint + 1] = y / sum
+        }
+    }
+}

@@ -1,0 +1,173 @@
+import CKernels
+
+/// Turns an image network's layers and parameters into the stages of a packed pass.
+struct PackedImageBuilder {
+    private let layers: [ImageLayer]
+    private let engine: Engine
+    private let memory: ImageMemory
+    /// What the first layer reads.
+    private let frames: ImageInput
+    private let maximumFrames: Int
+    private let scratch: ImageScratch
+    /// The largest value of each activation, by its number, and what an integer of 1 stands for in it.
+    private let largest: [FrameNumbers]
+    private let scales: [FrameNumbers]
+
+    /// - Parameter layers: as of `ResNetArchitecture`: the first reads frames, the last makes logits.
+    init(layers: [ImageLayer], engine: Engine, memory: ImageMemory, frames: ImageInput, maximumFrames: Int) {
+        self.layers = layers
+        self.engine = engine
+        self.memory = memory
+        self.frames = frames
+        self.maximumFrames = maximumFrames
+        let sumCount = layers.map { layer in
+            PackedImageStage.sumCount(
+                layer.output,
+                isGrouped: layer.norm?.kind == .group || layer == layers.last,
+                vectors: engine.isa.blockVectors,
+                maximumFrames: maximumFrames
+            )
+        }
+        self.scratch = ImageScratch(parts: engine.threads, sumCount: sumCount.max() ?? 0)
+        func numbers() -> [FrameNumbers] {
+            (0...layers.count).map { _ in FrameNumbers(parts: engine.threads, maximumFrames: maximumFrames) }
+        }
+        self.largest = numbers()
+        self.scales = numbers()
+    }
+
+    /// The stages up to the last activation before the logits.
+    func stages<Failure: Error>(
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) -> [PackedImageNetwork.Stage] {
+        var result: [PackedImageNetwork.Stage] = []
+        for layer in layers.dropLast() {
+            result.append(.layer(try stage(layer, parameter: parameter)))
+            if engine.imageFormat == dn_integers, let quantizer = quantizer(of: layer.output) {
+                result.append(.quantizer(quantizer))
+            }
+        }
+        return result
+    }
+
+    /// The stage of the logits and the keypoints.
+    func keypoints<Failure: Error>(
+        grid: NetworkParameter,
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) -> KeypointStage {
+        let layer = layers[layers.count - 1]
+        guard case .convolution(let shape) = layer.operation else {
+            preconditionFailure("logits are convolved")
+        }
+        let convolution = PackedImageConvolution(
+            shape,
+            weight: try parameter(shape.weight),
+            input: floatInput(layer.input),
+            share: share(of: layer.output),
+            engine: engine
+        )
+        return KeypointStage(
+            convolution,
+            map: layer.output,
+            grid: try parameter(grid),
+            maximumFrames: maximumFrames,
+            scratch: scratch,
+            isa: engine.isa
+        )
+    }
+
+    private func stage<Failure: Error>(
+        _ layer: ImageLayer,
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) -> PackedImageStage {
+        let share = share(of: layer.output)
+        let (norm, scale) = try norm(of: layer, parameter: parameter)
+        let work: PackedImageStage.Work
+        let input = input(of: layer)
+        switch layer.operation {
+        case .maximumPool:
+            guard let values = memory.floats(of: layer.input) else {
+                preconditionFailure("a pool reads floats")
+            }
+            work = .maximumPool(values)
+        case .convolution(let shape):
+            var weight = try parameter(shape.weight)
+            if let scale {
+                let row = weight.count / shape.outChannels
+                for index in weight.indices { weight[index] *= scale[index / row] }
+            }
+            work = .convolution(
+                PackedImageConvolution(shape, weight: weight, input: input, share: share, engine: engine)
+            )
+        }
+        return PackedImageStage(
+            layer,
+            work: work,
+            norm: norm,
+            residual: layer.residual.flatMap(memory.floats),
+            destination: ImageDestination(
+                values: memory.floats(of: layer.output),
+                pairs: engine.imageFormat == dn_bf16 ? memory.cells(of: layer.output) : nil,
+                largest: largest[layer.output.id]
+            ),
+            inputScales: input.isQuantized ? scales[layer.input.id] : nil,
+            scratch: scratch,
+            share: share,
+            isa: engine.isa
+        )
+    }
+
+    /// A layer's norm, and what its weights are to be scaled by.
+    private func norm<Failure: Error>(
+        of layer: ImageLayer,
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) -> (norm: ImageNorm, scale: [Float]?) {
+        guard let shape = layer.norm else {
+            return (ImageNorm(shift: [Float](repeating: 0, count: layer.output.channels)), nil)
+        }
+        let gain = try parameter(shape.gain)
+        let bias = try parameter(shape.bias)
+        guard shape.kind == .batch else { return (ImageNorm(gain: gain, bias: bias), nil) }
+        let folded = ImageNormShape.folded(
+            gain: gain,
+            bias: bias,
+            mean: try parameter(shape.runningMean),
+            variance: try parameter(shape.runningVariance)
+        )
+        return (ImageNorm(shift: folded.shift), folded.scale)
+    }
+
+    private func quantizer(of activation: ImageActivation) -> ImageQuantizer? {
+        guard let values = memory.floats(of: activation), let integers = memory.cells(of: activation) else {
+            return nil
+        }
+        return ImageQuantizer(
+            values,
+            largest: largest[activation.id],
+            into: integers,
+            scales: scales[activation.id],
+            share: share(of: activation),
+            isa: engine.isa
+        )
+    }
+
+    /// What a layer's convolution reads.
+    private func input(of layer: ImageLayer) -> ImageInput {
+        if layer.input.id == 0 { return frames }
+        guard let cells = memory.cells(of: layer.input) else { return floatInput(layer.input) }
+        return .planes(cells, engine.imageFormat)
+    }
+
+    private func floatInput(_ activation: ImageActivation) -> ImageInput {
+        guard let values = memory.floats(of: activation) else {
+            preconditionFailure("an activation that is read")
+        }
+        // Kernels take cells of every format by one type.
+        let cells = UnsafeMutableRawPointer(values.cells).assumingMemoryBound(to: UInt32.self)
+        return .planes(ImagePlanes(cells: cells, layout: values.layout), dn_f32)
+    }
+
+    private func share(of activation: ImageActivation) -> ChannelShare {
+        ChannelShare(channels: activation.channels, groupWidth: Int(dn_lanes), parts: engine.threads)
+    }
+}
