@@ -92,7 +92,10 @@ let package = Package(
         module("Sampling", ["Clocks", "NumPyRandom"], settings: computing),
         module(
             "Policy",
-            ["Clocks", "Compute", "Fields", "Files", "Networks", "Safetensors", "Sampling", "StrictJSON"],
+            [
+                "Clocks", "Compute", "Fields", "Files", "Networks", "Robotics", "Safetensors", "Sampling",
+                "StrictJSON",
+            ],
             settings: computing
         ),
         module(
@@ -178,14 +181,15 @@ let package = Package(
         tests("Sampling", ["Clocks", "Sampling"], resources: [.copy("Resources")]),
         .target(
             name: "PolicyFixtures",
-            dependencies: ["Policy", "Safetensors"],
+            dependencies: ["Compute", "NumPyRandom", "Policy", "Robotics", "Safetensors"],
             path: "Tests/PolicyFixtures",
-            swiftSettings: settings
+            // Draws the weights of image encoders.
+            swiftSettings: computing
         ),
         tests(
             "Policy",
             [
-                "Clocks", "Compute", "Networks", "Policy", "PolicyFixtures", "Safetensors", "Sampling",
+                "Clocks", "Compute", "Networks", "Policy", "PolicyFixtures", "Robotics", "Safetensors", "Sampling",
                 "Tuning",
             ],
             resources: [.copy("Fixtures")]

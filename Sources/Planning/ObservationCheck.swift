@@ -54,6 +54,18 @@ extension MessageError {
                 field: "observation.\(feature)",
                 "element \(index) is \(value), expected a finite number"
             )
+        case .missingFrame(let camera, let expected):
+            self.init(
+                .missingFeature,
+                field: "observation.\(camera)",
+                "missing; the policy expects a frame of \(expected) pixels"
+            )
+        case .wrongFrameSize(let camera, let found, let expected):
+            self.init(
+                .badArray,
+                field: "observation.\(camera)",
+                "a frame of \(found) pixels, expected \(expected), as in training: frames are not resized"
+            )
         case .unknown(let unknown, _):
             self.init(
                 .unknownFeature,

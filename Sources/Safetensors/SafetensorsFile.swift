@@ -96,6 +96,25 @@ public struct SafetensorsFile: Sendable {
         }
     }
 
+    /// The elements of a U8 tensor, row-major.
+    ///
+    /// - Throws: `SafetensorsError` for an unknown name or another dtype.
+    public func bytes(_ tensor: String) throws(SafetensorsError) -> [UInt8] {
+        let description = try description(of: tensor)
+        guard description.dtype == .u8 else {
+            throw SafetensorsError(
+                .mismatch,
+                file: name,
+                tensor: tensor,
+                found: "dtype \(description.dtype.rawValue)",
+                expected: "U8"
+            )
+        }
+        return try mapping.withBytes(in: description.bytes) { bytes throws(SafetensorsError) in
+            Array(bytes.elements(UInt8.self))
+        }
+    }
+
     /// The elements of an F64, F32, F16 or BF16 tensor, row-major, without loss.
     ///
     /// - Throws: `SafetensorsError` for an unknown name or another dtype.

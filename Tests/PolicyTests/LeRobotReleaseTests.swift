@@ -168,7 +168,7 @@ struct LeRobotReleaseTests {
             ("output_shapes", nil, "output_shapes"),
             ("output_shapes", "{}", "output_features.action"),
             (
-                "input_shapes", #"{"observation.image": [3, 96, 96], "observation.state": [2]}"#,
+                "input_shapes", #"{"observation.image": [1, 96, 96], "observation.state": [2]}"#,
                 "input_shapes.observation.image"
             ),
             ("input_shapes", #"{"observation.state": [2, 2]}"#, "input_shapes.observation.state"),

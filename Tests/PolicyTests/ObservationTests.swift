@@ -19,9 +19,7 @@ struct ObservationTests {
     }
 
     private func condition(_ history: ObservationHistory) -> [Float] {
-        var values = [Float](repeating: -1, count: history.nObsSteps * 3)
-        history.copy(into: &values)
-        return values
+        (0..<history.nObsSteps).flatMap { step in (0..<3).map { history.number($0, step: step) } }
     }
 
     @Test func `The first observation stands in for those before it`() throws {

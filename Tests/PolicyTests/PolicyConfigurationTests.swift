@@ -148,8 +148,8 @@ struct PolicyConfigurationTests {
         ),
         (
             "input_features",
-            #"{"observation.images.front": {"type": "VISUAL", "shape": [3, 96, 96]}}"#,
-            "input_features.observation.images.front", "not supported yet"
+            #"{"observation.images.front": {"type": "VISUAL", "shape": [1, 96, 96]}}"#,
+            "input_features.observation.images.front.shape", "[3, height, width]"
         ),
         ("output_features", "{}", "output_features.action", "missing"),
         (

@@ -1,5 +1,6 @@
 import Compute
 import Networks
+import Robotics
 import Foundation
 import Safetensors
 import StrictJSON
@@ -18,6 +19,8 @@ public struct PolicyBundle: Sendable {
     public let configuration: PolicyConfiguration
     /// What the policy observes, under the names the robot sends, in condition order.
     public let observationFeatures: [ObservationFeature]
+    /// What the policy sees through, under the names the robot sends, in condition order.
+    public let cameras: [CameraFeature]
     /// What the robot may send besides: inputs that the configuration names and that the model does not read.
     public let ignoredFeatures: Set<String>
     /// How each feature is normalised, by LeRobot feature name; `action` is among them.
@@ -26,12 +29,11 @@ public struct PolicyBundle: Sendable {
     public let weightDTypes: Set<DType>
 
     let normalizer: Normalizer
+    /// How each camera's colours are normalised.
+    private let frameMaps: [AffineMap]
     private let checkpoint: SafetensorsCheckpoint
     /// The name under which the checkpoint has each tensor of the network, by LeRobot's name.
     private let storedNames: [String: String]
-
-    /// LeRobot's name of the network inside the policy.
-    private static let networkPrefix = "diffusion.unet."
 
     /// Reads and checks a bundle: the configuration, the statistics, and name, shape and dtype of every weight. The
     /// weights themselves are read when a `DiffusionPolicy` is made.
@@ -55,34 +57,47 @@ public struct PolicyBundle: Sendable {
             checkpoint: checkpoint
         )
         observationFeatures = normalization.features
+        cameras = normalization.cameras
         ignoredFeatures = normalization.ignoredFeatures
+        frameMaps = normalization.frames.map(AffineMap.init(normalizing:))
         normalizer = Normalizer(
             inputs: normalization.inputs.map(AffineMap.init(normalizing:)),
+            visionCount: configuration.vision?.featureCount ?? 0,
             actionUnnormalization: AffineMap(unnormalizing: normalization.action)
         )
         var modes = ["action": normalization.action.mode]
         for (feature, statistics) in zip(normalization.features, normalization.inputs) {
             modes[feature.checkpointName] = statistics.mode
         }
+        for (camera, statistics) in zip(normalization.cameras, normalization.frames) {
+            modes[camera.checkpointName] = statistics.mode
+        }
         normalizationModes = modes
         storedNames = try Self.storedNames(checkpoint)
         let hasProcessors = PolicyNormalization.hasProcessors(directory)
+        let isUnused = configuration.isUnused
         weightDTypes = try Self.checkWeights(
             checkpoint,
             storedNames,
-            architecture: configuration.architecture,
-            isOther: { !hasProcessors && PolicyNormalization.isBufferName($0) }
+            configuration.parameters,
+            isOther: { !hasProcessors && PolicyNormalization.isBufferName($0) || isUnused($0) }
         )
     }
 
     /// The observation that normalises to zeros: the middle of the data's range, or its mean. For warming up and for
-    /// benchmarks.
+    /// benchmarks. Cameras see grey.
     public var middleObservation: Observation {
         var values: [String: [Float]] = [:]
         for (feature, map) in zip(observationFeatures, normalizer.inputs) {
             values[feature.name] = map.middle
         }
-        return Observation(values: values)
+        var frames: [String: CameraFrame] = [:]
+        for camera in cameras {
+            let (height, width) = (camera.size.height, camera.size.width)
+            let grey = [UInt8](repeating: 128, count: camera.size.count)
+            frames[camera.name] = CameraFrame(height: height, width: width, pixels: grey)
+        }
+        return Observation(values: values, frames: frames)
     }
 
     /// Tells policies apart by their sizes and their small parameters, which training changes along with the large ones. 0
@@ -92,7 +107,9 @@ public struct PolicyBundle: Sendable {
         for parameter in configuration.architecture.parameters {
             hash.add(UInt64(parameter.count))
             guard parameter.count <= 4096 else { continue }
-            guard let values = try? values(of: parameter) else { return 0 }
+            guard let values = try? values(of: parameter, in: PolicyConfiguration.networkPrefix) else {
+                return 0
+            }
             for value in values { hash.add(value.bitPattern) }
         }
         return hash.value
@@ -100,7 +117,11 @@ public struct PolicyBundle: Sendable {
 
     /// A history that is empty, for a robot that this policy is to drive.
     public func makeHistory() -> ObservationHistory {
-        ObservationHistory(features: observationFeatures, nObsSteps: configuration.nObsSteps)
+        ObservationHistory(
+            features: observationFeatures,
+            cameras: cameras,
+            nObsSteps: configuration.nObsSteps
+        )
     }
 
     /// Reads the weights and builds the network alone, without sampler or normalisation.
@@ -129,12 +150,51 @@ public struct PolicyBundle: Sendable {
             threads: threads,
             kernel: kernel,
             locksWeights: locksWeights
-        ) { parameter throws(PolicyError) in try values(of: parameter) }
+        ) { parameter throws(PolicyError) in
+            try values(of: parameter, in: PolicyConfiguration.networkPrefix)
+        }
     }
 
-    /// The values of one of the network's parameters, all of them finite.
-    private func values(of parameter: NetworkParameter) throws(PolicyError) -> [Float] {
-        let name = storedNames[Self.networkPrefix + parameter.name] ?? Self.networkPrefix + parameter.name
+    /// Reads the weights and builds what encodes frames; nil: the policy has no cameras.
+    ///
+    /// - Parameters:
+    ///   - histories: how many histories are at hand at once, at least 1: the features of so many are kept.
+    ///   - threads, kernel, locksWeights: as for the network.
+    /// - Throws: `PolicyError` for weights that cannot be read or are not finite.
+    func frameEncoder(
+        kernel: Kernel,
+        threads: Int,
+        locksWeights: Bool = false,
+        histories: Int
+    ) throws(PolicyError) -> FrameEncoder? {
+        guard let vision = configuration.vision else { return nil }
+        var encoders: [ResNetEncoder] = []
+        for prefix in vision.encoderPrefixes {
+            encoders.append(
+                try ResNetEncoder(
+                    architecture: vision.encoder,
+                    maximumFrames: 1,
+                    threads: threads,
+                    kernel: kernel,
+                    locksWeights: locksWeights
+                ) { parameter throws(PolicyError) in try values(of: parameter, in: prefix) }
+            )
+        }
+        return FrameEncoder(
+            encoders: encoders,
+            encoderOfCamera: vision.encoderOfCamera,
+            preparations: frameMaps.map {
+                FramePreparation(input: vision.frame, resize: vision.resize, crop: vision.crop, map: $0)
+            },
+            capacity: histories * configuration.nObsSteps * vision.cameras.count
+        )
+    }
+
+    /// The values of a parameter, all of them finite.
+    ///
+    /// - Parameter prefix: LeRobot's name of the network that it is of.
+    private func values(of parameter: NetworkParameter, in prefix: String) throws(PolicyError) -> [Float] {
+        let name = storedNames[prefix + parameter.name] ?? prefix + parameter.name
         let (file, values) = try withPolicyError { () throws(SafetensorsError) in
             (try checkpoint.file(of: name).name, try checkpoint.floats(name))
         }
@@ -170,19 +230,21 @@ public struct PolicyBundle: Sendable {
         return stored
     }
 
-    /// Compares the checkpoint's tensors with the ones the architecture has.
+    /// Compares the checkpoint's tensors with the ones the policy's networks have.
     ///
-    /// - Parameter isOther: whether a tensor that is not the network's may be there.
+    /// - Parameters:
+    ///   - parameters: under LeRobot's names.
+    ///   - isOther: whether a tensor that is none of these may be there.
     private static func checkWeights(
         _ checkpoint: SafetensorsCheckpoint,
         _ storedNames: [String: String],
-        architecture: UNet1DArchitecture,
+        _ parameters: [NetworkParameter],
         isOther: (String) -> Bool
     ) throws(PolicyError) -> Set<DType> {
         var expectedNames: Set<String> = []
         var dtypes: Set<DType> = []
-        for parameter in architecture.parameters {
-            let plain = networkPrefix + parameter.name
+        for parameter in parameters {
+            let plain = parameter.name
             expectedNames.insert(plain)
             guard let name = storedNames[plain] else {
                 throw PolicyError(
@@ -218,7 +280,7 @@ public struct PolicyBundle: Sendable {
                 checkpoint.name,
                 "tensor \(extra.quoted)",
                 found: "a tensor that the policy of \(PolicyConfiguration.fileName) does not have",
-                expected: "only the \(architecture.parameters.count) tensors of its network"
+                expected: "only the \(parameters.count) tensors of its networks"
             )
         }
         return dtypes

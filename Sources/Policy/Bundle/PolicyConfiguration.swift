@@ -5,8 +5,8 @@ import StrictJSON
 
 /// A LeRobot diffusion policy's `config.json`, checked: everything in it that changes the policy's output.
 ///
-/// Keys that are absent have LeRobot 0.4.4's defaults (`DiffusionConfig`). Keys that only concern training or image
-/// encoders are accepted and not read. A key that is neither is an error, unless its value is null, false or empty.
+/// Keys that are absent have LeRobot 0.4.4's defaults (`DiffusionConfig`). Keys that only concern training are accepted and not
+/// read; those that concern cameras are read if the policy has cameras. A key that is neither is an error, unless its value is null, false or empty.
 public struct PolicyConfiguration: Sendable, Hashable {
     /// The file's name in a bundle.
     public static let fileName = "config.json"
@@ -21,9 +21,11 @@ public struct PolicyConfiguration: Sendable, Hashable {
         public let count: Int
     }
 
-    /// The inputs in the order in which the condition has them: `observation.state`, then
-    /// `observation.environment_state` if there is one.
+    /// The inputs of numbers in the order in which the condition has them: `observation.state`, then
+    /// `observation.environment_state` if there is one. What cameras see stands between them.
     public let inputs: [Input]
+    /// The cameras and what encodes their frames; nil: the policy sees nothing.
+    public let vision: VisionConfiguration?
     /// Numbers in one action.
     public let actionDim: Int
     /// Observations that the network sees, the newest included: one for each control step.
@@ -72,6 +74,7 @@ public struct PolicyConfiguration: Sendable, Hashable {
 
         let features = try PolicyFeatures(root)
         inputs = features.inputs.map { Input(name: $0.name, type: $0.type, count: $0.count) }
+        vision = features.cameras.isEmpty ? nil : try VisionConfiguration(root, cameras: features.cameras)
         actionDim = features.action.count
         normalizationMapping = features.normalizationMapping
         ignoredInputs = features.ignoredInputs
@@ -100,7 +103,7 @@ public struct PolicyConfiguration: Sendable, Hashable {
             root,
             actionDim: actionDim,
             horizon: horizon,
-            conditionDim: nObsSteps * inputs.reduce(0) { $0 + $1.count },
+            conditionDim: nObsSteps * (inputs.reduce(0) { $0 + $1.count } + (vision?.featureCount ?? 0)),
             kernelSize: integer("kernel_size", 1...63, default: 5),
             nGroups: integer("n_groups", 1...16_384, default: 8),
             diffusionStepEmbedDim: integer("diffusion_step_embed_dim", 4...16_384, default: 128),
@@ -175,18 +178,16 @@ public struct PolicyConfiguration: Sendable, Hashable {
         "beta_start",
         "beta_end", "prediction_type", "clip_sample", "clip_sample_range", "num_inference_steps", "use_peft",
     ])
-    .union(PolicyFeatures.keys).union(PolicyFeatures.keysBefore2025)
+    .union(PolicyFeatures.keys).union(PolicyFeatures.keysBefore2025).union(VisionConfiguration.keys)
 
-    /// Where and how it is trained and stored, and image encoders, which a policy without images does not have.
+    /// Where and how it is trained and stored.
     static let keysWithoutEffect: Set<String> = [
         "device", "use_amp", "push_to_hub", "repo_id", "private", "tags", "license", "pretrained_path",
         "pretrained_revision", "gradient_checkpointing",
         "drop_n_last_frames", "do_mask_loss_for_padding", "compile_model", "compile_mode", "optimizer_lr",
         "optimizer_betas", "optimizer_eps", "optimizer_weight_decay", "scheduler_name",
         "scheduler_warmup_steps",
-        "vision_backbone", "resize_shape", "crop_ratio", "crop_shape", "crop_is_random",
-        "pretrained_backbone_weights", "use_group_norm", "spatial_softmax_num_keypoints",
-        "use_separate_rgb_encoder_per_camera",
+        "crop_is_random", "pretrained_backbone_weights",
     ]
 
     private static func notes(

@@ -25,6 +25,23 @@ public enum NormalizationMode: String, Sendable, Hashable, CaseIterable {
     case quantile10 = "QUANTILE10"
 }
 
+/// A camera that the policy sees through.
+public struct CameraFeature: Sendable, Hashable {
+    /// The name under which the robot sends its frames. LeRobot's feature name, unless the bundle's preprocessor renames it.
+    public let name: String
+    /// LeRobot's feature name, such as `observation.images.front`.
+    public let checkpointName: String
+    /// The size of its frames; a frame of another size is refused.
+    public let size: FrameSize
+
+    /// A camera; a policy bundle lists its own (`PolicyBundle.cameras`).
+    public init(name: String, checkpointName: String, size: FrameSize) {
+        self.name = name
+        self.checkpointName = checkpointName
+        self.size = size
+    }
+}
+
 /// One quantity that the policy observes.
 public struct ObservationFeature: Sendable, Hashable {
     /// The name under which the robot sends it. LeRobot's feature name, unless the bundle's preprocessor renames it.

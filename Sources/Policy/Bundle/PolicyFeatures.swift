@@ -11,8 +11,16 @@ struct PolicyFeatures {
         let count: Int
     }
 
-    /// The inputs that the model reads: `observation.state`, then `observation.environment_state` if there is one.
+    /// A camera that the model reads.
+    struct Camera {
+        let name: String
+        let size: FrameSize
+    }
+
+    /// The inputs of numbers that the model reads: `observation.state`, then `observation.environment_state` if there is one.
     let inputs: [Feature]
+    /// The cameras that the model reads, in the file's order: that is the condition's.
+    let cameras: [Camera]
     /// `action`.
     let action: Feature
     /// How each feature type is normalised.
@@ -55,6 +63,7 @@ struct PolicyFeatures {
                 try root.optional("normalization_mapping")?.normalizationMapping()
                 ?? [.visual: .meanStd, .state: .minMax, .action: .minMax]
         }
+        cameras = try Self.cameras(declared.inputs)
         (inputs, ignoredInputs) = try Self.inputs(declared.inputs, root)
         (action, ignoredOutputs) = try Self.action(declared.outputs, root)
     }
@@ -106,12 +115,14 @@ struct PolicyFeatures {
         var mapping: [FeatureType: NormalizationMode] = [:]
         for key in ["input_normalization_modes", "output_normalization_modes"] {
             for (name, mode) in try root.required(key, expected: "an object from features to modes").members()
-            where used.contains(name) {
+            where used.contains(name) || type(of: name) == .visual {
                 let text = try mode.string()
                 guard let found = NormalizationMode(rawValue: text.uppercased()) else {
                     throw mode.error(expected: "\"min_max\" or \"mean_std\"")
                 }
-                mapping[type(of: name)] = found
+                if let other = mapping.updateValue(found, forKey: type(of: name)), other != found {
+                    throw mode.error(expected: "\"\(other.rawValue.lowercased())\", as of the other cameras")
+                }
             }
         }
         return mapping
@@ -128,13 +139,7 @@ struct PolicyFeatures {
         var ignored: [String] = []
         for input in declared {
             switch (input.type, input.name) {
-            case (.visual, _):
-                throw PolicyError(
-                    root.file,
-                    input.reader.path,
-                    found: "an image input, not supported yet",
-                    expected: "low-dimensional inputs only"
-                )
+            case (.visual, _): break
             case (.state, state), (.environment, environment):
                 found[input.name] = try feature(input, limit: 16_384)
             case (.environment, _), (_, state), (_, environment):
@@ -156,6 +161,28 @@ struct PolicyFeatures {
             )
         }
         return ([robot] + [found[environment]].compactMap(\.self), ignored)
+    }
+
+    /// All cameras, which LeRobot wants to be of one shape.
+    private static func cameras(_ declared: [Declared]) throws(PolicyError) -> [Camera] {
+        var cameras: [Camera] = []
+        for input in declared where input.type == .visual {
+            let expected =
+                "[3, height, width], at least 1 and at most \(FrameSize.largestSide) pixels high and wide"
+            var shape: [Int] = []
+            for dimension in try input.shape.elements() {
+                shape.append(try dimension.integer(in: 1...FrameSize.largestSide))
+            }
+            guard shape.count == 3, shape[0] == 3 else { throw input.shape.error(expected: expected) }
+            let size = FrameSize(height: shape[1], width: shape[2])
+            if let first = cameras.first, first.size != size {
+                throw input.shape.error(
+                    expected: "[3, \(first.size.height), \(first.size.width)], as of \(first.name.quoted)"
+                )
+            }
+            cameras.append(Camera(name: input.name, size: size))
+        }
+        return cameras
     }
 
     private static func action(

@@ -50,16 +50,16 @@ struct StatisticsSource {
 
     /// Reads and checks what a mode needs.
     ///
-    /// - Throws: `PolicyError` for a tensor that is missing, has another shape than [count], or holds numbers that
-    ///   cannot be statistics.
+    /// - Parameter shape: [count], or of a picture's three colours [3, 1, 1].
+    /// - Throws: `PolicyError` for a tensor that is missing, has another shape, or holds numbers that cannot be statistics.
     func statistics(
         of feature: String,
         mode: NormalizationMode,
-        count: Int
+        shape: [Int]
     ) throws(PolicyError) -> NormalizationStatistics {
         let values: NormalizationStatistics.Values
         switch mode {
-        case .identity: return .identity(count: count)
+        case .identity: return .identity(count: shape.reduce(1, *))
         case .quantiles, .quantile10:
             throw PolicyError(
                 tensors.name,
@@ -68,8 +68,8 @@ struct StatisticsSource {
                 expected: "MIN_MAX, MEAN_STD or IDENTITY"
             )
         case .minMax:
-            let min = try read("min", of: feature, count: count)
-            let max = try read("max", of: feature, count: count)
+            let min = try read("min", of: feature, shape: shape)
+            let max = try read("max", of: feature, shape: shape)
             if let index = min.indices.first(where: { max[$0] < min[$0] }) {
                 throw PolicyError(
                     tensors.name,
@@ -80,8 +80,8 @@ struct StatisticsSource {
             }
             values = .minMax(min: min, max: max)
         case .meanStd:
-            let mean = try read("mean", of: feature, count: count)
-            let std = try read("std", of: feature, count: count)
+            let mean = try read("mean", of: feature, shape: shape)
+            let std = try read("std", of: feature, shape: shape)
             if let index = std.firstIndex(where: { $0 < 0 }) {
                 throw PolicyError(
                     tensors.name,
@@ -95,7 +95,11 @@ struct StatisticsSource {
         return NormalizationStatistics(values: values, epsilon: epsilon, zeroRange: zeroRange)
     }
 
-    private func read(_ statistic: String, of feature: String, count: Int) throws(PolicyError) -> [Double] {
+    private func read(
+        _ statistic: String,
+        of feature: String,
+        shape expected: [Int]
+    ) throws(PolicyError) -> [Double] {
         let tensor = tensorName(feature, statistic)
         let field = "tensor \(tensor.quoted)"
         guard tensors.contains(tensor) else {
@@ -103,14 +107,14 @@ struct StatisticsSource {
                 tensors.name,
                 field,
                 found: "missing",
-                expected: "the statistics of \(feature), shape [\(count)]"
+                expected: "the statistics of \(feature), shape \(expected)"
             )
         }
         let (shape, numbers) = try withPolicyError { () throws(SafetensorsError) in
             (try tensors.description(of: tensor).shape, try tensors.floats(tensor))
         }
-        guard shape == [count] else {
-            throw PolicyError(tensors.name, field, found: "shape \(shape)", expected: "shape [\(count)]")
+        guard shape == expected else {
+            throw PolicyError(tensors.name, field, found: "shape \(shape)", expected: "shape \(expected)")
         }
         if let index = numbers.firstIndex(where: { !$0.isFinite }) {
             throw PolicyError(

@@ -2,21 +2,38 @@
 struct Normalizer: Sendable, Hashable {
     /// From the robot's units to the network's scale: one map for each observed feature, in condition order.
     let inputs: [AffineMap]
+    /// Numbers of a step that come from cameras. They stand behind the first feature, the robot's state.
+    let visionCount: Int
     /// From the network's scale to the robot's units, for the dimensions of an action.
     let actionUnnormalization: AffineMap
 
-    /// Writes what the network is conditioned on. Allocates nothing.
+    /// Numbers of a step: state, what cameras see, environment state.
+    var stepCount: Int { inputs.reduce(visionCount) { $0 + $1.count } }
+
+    /// The numbers of a step that come from cameras.
+    func visionRange(step: Int) -> Range<Int> {
+        let first = step * stepCount + inputs[0].count
+        return first..<first + visionCount
+    }
+
+    /// Writes the numbers that the network is conditioned on, but for those that come from cameras. Allocates nothing.
     ///
-    /// - Parameter condition: [nObsSteps, features]; receives the history's observations, normalised, oldest first.
+    /// - Parameter condition: [nObsSteps, stepCount]; receives the history's observations, normalised, oldest first.
     func normalize(_ history: ObservationHistory, into condition: inout [Float]) {
-        history.copy(into: &condition)
+        precondition(condition.count == history.nObsSteps * stepCount, "a condition of another size")
         var index = 0
-        for _ in 0..<history.nObsSteps {
-            for feature in inputs {
+        for step in 0..<history.nObsSteps {
+            var number = 0
+            for (place, feature) in inputs.enumerated() {
                 for dimension in 0..<feature.count {
-                    condition[index] = feature.apply(to: condition[index], dimension: dimension)
+                    condition[index] = feature.apply(
+                        to: history.number(number, step: step),
+                        dimension: dimension
+                    )
                     index += 1
+                    number += 1
                 }
+                if place == 0 { index += visionCount }
             }
         }
     }

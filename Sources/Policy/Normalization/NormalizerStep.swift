@@ -47,7 +47,24 @@ struct NormalizerStep {
             of: input.name,
             type: input.type,
             mode: mode,
-            count: input.count,
+            shape: [input.count],
+            mustBeListed: true
+        )
+    }
+
+    /// What it does to a camera's frames: the same to every pixel.
+    func statistics(
+        ofCamera name: String,
+        configuration: PolicyConfiguration,
+        frame: FrameSize
+    ) throws(PolicyError) -> NormalizationStatistics {
+        let mode = try agreedMode(of: .visual, configuration: configuration)
+        if let observationKeys, !observationKeys.contains(name) { return .identity(count: 3) }
+        return try statistics(
+            of: name,
+            type: .visual,
+            mode: mode,
+            shape: [3, frame.height, frame.width],
             mustBeListed: true
         )
     }
@@ -56,8 +73,8 @@ struct NormalizerStep {
     func statisticsOfAction(configuration: PolicyConfiguration) throws(PolicyError) -> NormalizationStatistics
     {
         let mode = try agreedMode(of: .action, configuration: configuration)
-        let count = configuration.actionDim
-        return try statistics(of: "action", type: .action, mode: mode, count: count, mustBeListed: false)
+        let shape = [configuration.actionDim]
+        return try statistics(of: "action", type: .action, mode: mode, shape: shape, mustBeListed: false)
     }
 
     private func agreedMode(
@@ -82,10 +99,12 @@ struct NormalizerStep {
         of feature: String,
         type: FeatureType,
         mode: NormalizationMode,
-        count: Int,
+        shape: [Int],
         mustBeListed: Bool
     ) throws(PolicyError) -> NormalizationStatistics {
-        if mode == .identity { return .identity(count: count) }
+        // Statistics of a picture are those of its colours.
+        let statisticsShape = shape.count == 3 ? [shape[0], 1, 1] : shape
+        if mode == .identity { return .identity(count: shape[0]) }
         if let listed = try features?.optional(feature) {
             let listedType = try listed.required("type", expected: "\"\(type.rawValue)\"")
             guard try listedType.choice(FeatureType.self) == type else {
@@ -93,9 +112,9 @@ struct NormalizerStep {
                     expected: "\"\(type.rawValue)\", as in \(PolicyConfiguration.fileName)"
                 )
             }
-            let shape = try listed.required("shape", expected: "[\(count)]")
-            guard shape.node == .array([.integer(count)]) else {
-                throw shape.error(expected: "[\(count)], as in \(PolicyConfiguration.fileName)")
+            let listedShape = try listed.required("shape", expected: "\(shape)")
+            guard listedShape.node == .array(shape.map(JSONValue.integer)) else {
+                throw listedShape.error(expected: "\(shape), as in \(PolicyConfiguration.fileName)")
             }
         } else if mustBeListed {
             throw PolicyError(
@@ -105,7 +124,7 @@ struct NormalizerStep {
                 expected: "the feature, because norm_map says \(mode.rawValue)"
             )
         }
-        return try source().statistics(of: feature, mode: mode, count: count)
+        return try source().statistics(of: feature, mode: mode, shape: statisticsShape)
     }
 
     private func source() throws(PolicyError) -> StatisticsSource {

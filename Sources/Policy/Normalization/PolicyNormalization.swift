@@ -9,6 +9,10 @@ struct PolicyNormalization: Sendable, Hashable {
     let features: [ObservationFeature]
     /// One for each of `features`.
     let inputs: [NormalizationStatistics]
+    /// The cameras under the names the robot sends, in condition order.
+    let cameras: [CameraFeature]
+    /// One for each of `cameras`: three numbers, one for each colour.
+    let frames: [NormalizationStatistics]
     let action: NormalizationStatistics
     /// What the robot may send and the model does not read, under the names the robot sends.
     let ignoredFeatures: Set<String>
@@ -138,8 +142,22 @@ struct PolicyNormalization: Sendable, Hashable {
             inputs.append(try normalizer.statistics(ofInput: input, configuration: configuration))
         }
         self.inputs = inputs
+        var frames: [NormalizationStatistics] = []
+        if let vision = configuration.vision {
+            for camera in vision.cameras {
+                frames.append(
+                    try normalizer.statistics(
+                        ofCamera: camera.name,
+                        configuration: configuration,
+                        frame: vision.frame
+                    )
+                )
+            }
+        }
+        self.frames = frames
         action = try unnormalizer.statisticsOfAction(configuration: configuration)
         features = try Self.features(configuration, renameMap: renameMap, file: before.file)
+        cameras = try Self.cameras(configuration, renameMap: renameMap, file: before.file)
         ignoredFeatures = Set(
             configuration.ignoredInputs.map { name in
                 renameMap.first { $0.value == name }?.key ?? name
@@ -164,16 +182,25 @@ struct PolicyNormalization: Sendable, Hashable {
         for input in configuration.inputs {
             let mode = configuration.normalizationMode(of: input.type)
             inputs.append(
-                try source("normalize_inputs").statistics(of: input.name, mode: mode, count: input.count)
+                try source("normalize_inputs").statistics(of: input.name, mode: mode, shape: [input.count])
             )
         }
         self.inputs = inputs
+        var frames: [NormalizationStatistics] = []
+        for camera in configuration.vision?.cameras ?? [] {
+            let mode = configuration.normalizationMode(of: .visual)
+            frames.append(
+                try source("normalize_inputs").statistics(of: camera.name, mode: mode, shape: [3, 1, 1])
+            )
+        }
+        self.frames = frames
         action = try source("unnormalize_outputs").statistics(
             of: "action",
             mode: configuration.normalizationMode(of: .action),
-            count: configuration.actionDim
+            shape: [configuration.actionDim]
         )
         features = try Self.features(configuration, renameMap: [:], file: PolicyConfiguration.fileName)
+        cameras = try Self.cameras(configuration, renameMap: [:], file: PolicyConfiguration.fileName)
         ignoredFeatures = Set(configuration.ignoredInputs)
     }
 
@@ -198,20 +225,9 @@ struct PolicyNormalization: Sendable, Hashable {
     ) throws(PolicyError) -> [ObservationFeature] {
         var features: [ObservationFeature] = []
         for input in configuration.inputs {
-            let names = renameMap.filter { $0.value == input.name }.keys.sorted()
-            guard names.count <= 1, !names.isEmpty || renameMap[input.name] == nil else {
-                throw PolicyError(
-                    file,
-                    "rename_map",
-                    found: names.isEmpty
-                        ? "\(input.name) is renamed to \(renameMap[input.name, default: ""].quoted)"
-                        : "\(names.map(\.quoted).joined(separator: " and ")) both become \(input.name)",
-                    expected: "one observation that is \(input.name) afterwards"
-                )
-            }
             features.append(
                 ObservationFeature(
-                    name: names.first ?? input.name,
+                    name: try sentName(of: input.name, renameMap: renameMap, file: file),
                     checkpointName: input.name,
                     type: input.type,
                     count: input.count
@@ -219,5 +235,45 @@ struct PolicyNormalization: Sendable, Hashable {
             )
         }
         return features
+    }
+
+    /// The cameras under the names the robot sends.
+    private static func cameras(
+        _ configuration: PolicyConfiguration,
+        renameMap: [String: String],
+        file: String
+    ) throws(PolicyError) -> [CameraFeature] {
+        guard let vision = configuration.vision else { return [] }
+        var cameras: [CameraFeature] = []
+        for camera in vision.cameras {
+            cameras.append(
+                CameraFeature(
+                    name: try sentName(of: camera.name, renameMap: renameMap, file: file),
+                    checkpointName: camera.name,
+                    size: vision.frame
+                )
+            )
+        }
+        return cameras
+    }
+
+    /// The name under which the robot sends what becomes an input.
+    private static func sentName(
+        of input: String,
+        renameMap: [String: String],
+        file: String
+    ) throws(PolicyError) -> String {
+        let names = renameMap.filter { $0.value == input }.keys.sorted()
+        guard names.count <= 1, !names.isEmpty || renameMap[input] == nil else {
+            throw PolicyError(
+                file,
+                "rename_map",
+                found: names.isEmpty
+                    ? "\(input) is renamed to \(renameMap[input, default: ""].quoted)"
+                    : "\(names.map(\.quoted).joined(separator: " and ")) both become \(input)",
+                expected: "one observation that is \(input) afterwards"
+            )
+        }
+        return names.first ?? input
     }
 }

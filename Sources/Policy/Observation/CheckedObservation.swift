@@ -1,23 +1,48 @@
-/// An observation that a policy can use: it has exactly the policy's features, each with its count of finite numbers.
+import Robotics
+
+/// An observation that a policy can use: it has exactly the policy's features, each with its count of finite numbers, and its
+/// cameras, each with a frame of its size.
 ///
 /// There is no other way to make one than the check, so whoever holds one need not check again.
 public struct CheckedObservation: Sendable, Hashable {
     /// What it was checked against, in condition order.
     public let features: [ObservationFeature]
+    /// The cameras that it was checked against, in condition order.
+    public let cameras: [CameraFeature]
     /// The numbers of one feature after the other, in the robot's units.
     let numbers: [Float]
+    /// One for each camera.
+    let frames: [CameraFrame]
 
     /// Checks an observation.
     ///
     /// - Parameters:
     ///   - observation: what a robot sent.
     ///   - features: what the policy observes, in condition order (`PolicyBundle.observationFeatures`).
+    ///   - cameras: what it sees through, likewise (`PolicyBundle.cameras`).
     /// - Throws: `ObservationError` for the first feature that is missing, has another count of numbers or has one that is
-    ///   not finite; else for features that the policy does not observe.
+    ///   not finite; for the first camera that is missing or has a frame of another size; else for features that the policy does
+    ///   not observe.
     public init(
         _ observation: Observation,
-        features: [ObservationFeature]
+        features: [ObservationFeature],
+        cameras: [CameraFeature] = []
     ) throws(ObservationError) {
+        self.features = features
+        self.cameras = cameras
+        numbers = try Self.numbers(observation, features: features)
+        frames = try Self.frames(observation, cameras: cameras)
+        let expected = features.map(\.name) + cameras.map(\.name)
+        if observation.values.count + observation.frames.count > expected.count {
+            let unknown = Set(observation.values.keys).union(observation.frames.keys).subtracting(expected)
+            throw .unknown(features: unknown.sorted(), expected: expected)
+        }
+    }
+
+    private static func numbers(
+        _ observation: Observation,
+        features: [ObservationFeature]
+    ) throws(ObservationError) -> [Float] {
         var numbers: [Float] = []
         numbers.reserveCapacity(features.reduce(0) { $0 + $1.count })
         for feature in features {
@@ -32,12 +57,24 @@ public struct CheckedObservation: Sendable, Hashable {
             }
             numbers += values
         }
-        if observation.values.count > features.count {
-            let known = Set(features.map(\.name))
-            let unknown = observation.values.keys.filter { !known.contains($0) }.sorted()
-            throw .unknown(features: unknown, expected: features.map(\.name))
+        return numbers
+    }
+
+    private static func frames(
+        _ observation: Observation,
+        cameras: [CameraFeature]
+    ) throws(ObservationError) -> [CameraFrame] {
+        var frames: [CameraFrame] = []
+        for camera in cameras {
+            guard let frame = observation.frames[camera.name] else {
+                throw .missingFrame(camera: camera.name, expected: camera.size)
+            }
+            let size = FrameSize(height: frame.height, width: frame.width)
+            guard size == camera.size else {
+                throw .wrongFrameSize(camera: camera.name, found: size, expected: camera.size)
+            }
+            frames.append(frame)
         }
-        self.features = features
-        self.numbers = numbers
+        return frames
     }
 }

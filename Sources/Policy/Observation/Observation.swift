@@ -1,10 +1,15 @@
+import Robotics
+
 /// One observation of a robot, in its own units.
 public struct Observation: Sendable, Hashable {
     /// The numbers of each feature, by the name the robot sends (`ObservationFeature.name`).
     public var values: [String: [Float]]
+    /// What each camera saw, by the name the robot sends (`CameraFeature.name`).
+    public var frames: [String: CameraFrame]
 
     /// An observation of these features.
-    public init(values: [String: [Float]]) {
+    public init(values: [String: [Float]], frames: [String: CameraFrame] = [:]) {
         self.values = values
+        self.frames = frames
     }
 }

@@ -8,6 +8,10 @@ public enum ObservationError: Error, Sendable, Hashable, CustomStringConvertible
     case wrongCount(feature: String, found: Int, expected: Int)
     /// A feature has a number that is not finite.
     case notFinite(feature: String, index: Int, value: Float)
+    /// The observation lacks a camera's frame.
+    case missingFrame(camera: String, expected: FrameSize)
+    /// A frame has another size than the camera's.
+    case wrongFrameSize(camera: String, found: FrameSize, expected: FrameSize)
     /// There are features that the policy does not observe: their names, sorted, at least one.
     case unknown(features: [String], expected: [String])
 
@@ -19,6 +23,10 @@ public enum ObservationError: Error, Sendable, Hashable, CustomStringConvertible
             "\(feature): \(found) numbers; expected \(expected)"
         case .notFinite(let feature, let index, let value):
             "\(feature): \(value) at index \(index); expected finite numbers"
+        case .missingFrame(let camera, let expected):
+            "\(camera): missing; expected a frame of \(expected) pixels"
+        case .wrongFrameSize(let camera, let found, let expected):
+            "\(camera): a frame of \(found) pixels; expected \(expected), as in training: frames are not resized"
         case .unknown(let features, let expected):
             "\(features[0].quoted): a feature the policy does not observe; "
                 + "expected only \(expected.joined(separator: " and "))"

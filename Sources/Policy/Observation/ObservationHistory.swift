@@ -1,9 +1,13 @@
+import Robotics
+
 /// The newest observations of one robot in one episode, as many as the policy looks back on.
 ///
 /// Until that many have arrived the first one stands in for those before it, as in LeRobot's `populate_queues`.
 public struct ObservationHistory: Sendable {
     /// What an observation has, in condition order.
     public let features: [ObservationFeature]
+    /// The cameras of an observation, in condition order.
+    public let cameras: [CameraFeature]
     /// Observations kept.
     public let nObsSteps: Int
     /// Whether no observation has arrived since the last reset.
@@ -11,6 +15,8 @@ public struct ObservationHistory: Sendable {
 
     /// [nObsSteps, stepCount], a ring whose oldest row is `oldest`.
     private var rows: [Float]
+    /// [nObsSteps, cameras], in the same rows; empty as long as the history is.
+    private var frames: [CameraFrame] = []
     private var oldest = 0
     private let stepCount: Int
 
@@ -18,10 +24,12 @@ public struct ObservationHistory: Sendable {
     ///
     /// - Parameters:
     ///   - features: in condition order (`PolicyBundle.observationFeatures`).
+    ///   - cameras: likewise (`PolicyBundle.cameras`).
     ///   - nObsSteps: at least 1.
-    public init(features: [ObservationFeature], nObsSteps: Int) {
+    public init(features: [ObservationFeature], cameras: [CameraFeature] = [], nObsSteps: Int) {
         precondition(nObsSteps >= 1, "a history has at least one step")
         self.features = features
+        self.cameras = cameras
         self.nObsSteps = nObsSteps
         stepCount = features.reduce(0) { $0 + $1.count }
         rows = [Float](repeating: 0, count: nObsSteps * stepCount)
@@ -30,18 +38,25 @@ public struct ObservationHistory: Sendable {
     /// Checks an observation and adds it as the newest. The history stays as it is if an error is thrown.
     ///
     /// - Throws: `ObservationError` for a feature that is missing or unknown, has another count of numbers, or has one
-    ///   that is not finite.
+    ///   that is not finite, and for a frame that is missing or of another size.
     public mutating func append(_ observation: Observation) throws(ObservationError) {
-        append(try CheckedObservation(observation, features: features))
+        append(try CheckedObservation(observation, features: features, cameras: cameras))
     }
 
     /// Adds the newest observation.
     ///
-    /// - Parameter observation: one that was checked against the history's features.
+    /// - Parameter observation: one that was checked against the history's features and cameras.
     public mutating func append(_ observation: CheckedObservation) {
-        precondition(observation.features == features, "the observation is one for another policy")
+        precondition(
+            observation.features == features && observation.cameras == cameras,
+            "the observation is one for another policy"
+        )
+        if isEmpty { frames = (0..<nObsSteps).flatMap { _ in observation.frames } }
         for row in isEmpty ? 0..<nObsSteps : oldest..<oldest + 1 {
             for index in 0..<stepCount { rows[row * stepCount + index] = observation.numbers[index] }
+            for camera in cameras.indices {
+                frames[row * cameras.count + camera] = observation.frames[camera]
+            }
         }
         if !isEmpty { oldest = (oldest + 1) % nObsSteps }
         isEmpty = false
@@ -51,6 +66,7 @@ public struct ObservationHistory: Sendable {
     public mutating func reset() {
         isEmpty = true
         oldest = 0
+        frames = []
     }
 
     /// The observations, oldest first; none in an empty history, else `nObsSteps`.
@@ -65,14 +81,19 @@ public struct ObservationHistory: Sendable {
             observation.values[feature.name] = Array(rows[position..<position + feature.count])
             position += feature.count
         }
+        for (index, camera) in cameras.enumerated() {
+            observation.frames[camera.name] = frames[row * cameras.count + index]
+        }
         return observation
     }
 
-    /// The observations, oldest first, each feature after the other: [nObsSteps, stepCount], in the robot's units.
-    func copy(into condition: inout [Float]) {
-        precondition(condition.count == rows.count, "the condition has another size than the history")
-        for index in rows.indices {
-            condition[index] = rows[(oldest * stepCount + index) % rows.count]
-        }
+    /// A number of an observation, in the robot's units: of step 0, the oldest, to `nObsSteps` - 1, one feature after the other.
+    func number(_ index: Int, step: Int) -> Float { rows[(oldest + step) % nObsSteps * stepCount + index] }
+
+    /// What a camera saw at a step.
+    ///
+    /// - Precondition: the history is not empty.
+    func frame(camera: Int, step: Int) -> CameraFrame {
+        frames[(oldest + step) % nObsSteps * cameras.count + camera]
     }
 }

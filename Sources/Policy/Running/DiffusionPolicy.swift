@@ -12,6 +12,8 @@ public final class DiffusionPolicy {
     public var configuration: PolicyConfiguration { parts.configuration }
     /// What the policy observes, in condition order.
     public var observationFeatures: [ObservationFeature] { parts.observationFeatures }
+    /// What the policy sees through, in condition order.
+    public var cameras: [CameraFeature] { parts.cameras }
     /// How chunks are sampled, with the window in use.
     public var settings: SamplerSettings { parts.sampler.settings }
     /// What computes the network.
@@ -82,7 +84,11 @@ public final class DiffusionPolicy {
 
     /// A history that is empty, for a robot that this policy is to drive.
     public func makeHistory() -> ObservationHistory {
-        ObservationHistory(features: observationFeatures, nObsSteps: configuration.nObsSteps)
+        ObservationHistory(
+            features: observationFeatures,
+            cameras: cameras,
+            nObsSteps: configuration.nObsSteps
+        )
     }
 
     /// Samples the chunk that a request asks for. Allocates the chunk's arrays, nothing else (but OpenBLAS may, on several
@@ -191,8 +197,11 @@ public final class DiffusionPolicy {
         return inputs.firstModelOutput(of: parts.predictor, timestep: parts.sampler.timesteps[0])
     }
 
-    /// What the network is conditioned on: [nObsSteps, features], normalised.
-    func condition(for history: ObservationHistory) throws(ActionChunkError) -> [Float] {
+    /// What the network is conditioned on: [nObsSteps, numbers of a step], normalised. A step has the robot's state, the features
+    /// of each camera's frame, and the environment state if there is one.
+    ///
+    /// - Throws: `ActionChunkError` for an empty history, or for numbers that are not finite.
+    public func condition(for history: ObservationHistory) throws(ActionChunkError) -> [Float] {
         try inputs.take(history)
         return inputs.condition
     }

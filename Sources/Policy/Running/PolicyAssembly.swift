@@ -8,8 +8,12 @@ struct PolicyAssembly {
     let configuration: PolicyConfiguration
     /// What the policy observes, in condition order.
     let observationFeatures: [ObservationFeature]
+    /// What the policy sees through, in condition order.
+    let cameras: [CameraFeature]
     /// Its observations and actions on the network's scale.
     let normalizer: Normalizer
+    /// Encodes what cameras see; nil: the policy has none.
+    let vision: FrameEncoder?
     /// The network.
     let predictor: DenoiserPredictor<UNet1D>
     /// Samples one chunk; its settings have the window in use.
@@ -29,7 +33,13 @@ struct PolicyAssembly {
     ) throws(PolicyError) {
         configuration = bundle.configuration
         observationFeatures = bundle.observationFeatures
+        cameras = bundle.cameras
         normalizer = bundle.normalizer
+        vision = try bundle.frameEncoder(
+            kernel: network.kernel,
+            threads: network.threads,
+            histories: network.maximumConditions
+        )
         predictor = DenoiserPredictor(network: network)
         if let calibration {
             sampler = try configuration.sampler(

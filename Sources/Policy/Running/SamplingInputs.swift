@@ -11,6 +11,8 @@ struct SamplingInputs {
     private let normalizer: Normalizer
     private let firstGuess: FirstGuess?
     private let features: [ObservationFeature]
+    private let cameras: [CameraFeature]
+    private let vision: FrameEncoder?
     /// [nObsSteps, features], normalised.
     private(set) var condition: [Float]
     /// [numInferenceSteps + 1, horizon, actionDim].
@@ -28,6 +30,8 @@ struct SamplingInputs {
         normalizer = assembly.normalizer
         firstGuess = assembly.firstGuess
         features = assembly.observationFeatures
+        cameras = assembly.cameras
+        vision = assembly.vision
         condition = [Float](repeating: 0, count: assembly.configuration.architecture.conditionDim)
         noise = [Float](repeating: 0, count: assembly.sampler.noiseCount)
         guess = [Float](repeating: 0, count: assembly.sampler.sampleCount)
@@ -50,8 +54,17 @@ struct SamplingInputs {
     /// Takes up the observations alone.
     mutating func take(_ history: ObservationHistory) throws(ActionChunkError) {
         guard !history.isEmpty else { throw .emptyHistory }
-        precondition(history.features == features, "the history is one of another policy")
+        precondition(
+            history.features == features && history.cameras == cameras,
+            "the history is one of another policy"
+        )
         normalizer.normalize(history, into: &condition)
+        if let vision {
+            for step in 0..<history.nObsSteps {
+                vision.encode(history, step: step, into: &condition, at: normalizer.visionRange(step: step))
+            }
+            vision.rest()
+        }
         if let index = condition.firstIndex(where: { !$0.isFinite }) {
             throw .notFinite(what: "normalised observation", index: index, value: condition[index])
         }
