@@ -1,4 +1,4 @@
-import Networks
+import Compute
 import Foundation
 import Glibc
 
@@ -26,21 +26,22 @@ enum AddressSpace {
     /// Packed weights of each layer begin at a multiple of this.
     private static let hugePage = 2 << 20
 
-    /// Checks that there is room for a network, the threads that compute it and what surrounds them.
+    /// Checks that there is room for a policy's networks, the threads that compute them and what surrounds them.
     ///
     /// - Parameters:
+    ///   - parameters: those of its networks.
     ///   - threads: that compute; nil: one for each core.
-    ///   - networks: how many networks there are at a time.
+    ///   - networks: how many copies of its networks there are at a time.
     /// - Throws: ``Failure`` if there is not.
     static func check(
-        for architecture: UNet1DArchitecture,
+        for parameters: [NetworkParameter],
         threads: Int?,
         networks: Int = 1,
         in surroundings: Surroundings = .nothing
     ) throws {
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         let count = networks * (threads - 1) + surroundings.rawValue
-        try check(bytes(for: architecture, networks: networks, threads: count), for: "the policy")
+        try check(bytes(for: parameters, networks: networks, threads: count), for: "the policy")
     }
 
     /// Checks that a daemon can start the threads by which it says what is wrong.
@@ -71,9 +72,10 @@ enum AddressSpace {
     }
 
     /// What networks and so many threads map, in bytes: measured, and rounded up.
-    private static func bytes(for architecture: UNet1DArchitecture, networks: Int, threads: Int) -> Int {
-        let counts = architecture.parameters.map { ($0.shape.count, $0.count * MemoryLayout<Float>.stride) }
-        let packed = counts.filter { $0.0 == 3 }.map { _, bytes in
+    private static func bytes(for parameters: [NetworkParameter], networks: Int, threads: Int) -> Int {
+        let counts = parameters.map { ($0.shape.count, $0.count * MemoryLayout<Float>.stride) }
+        // Convolutions, in time or in the plane.
+        let packed = counts.filter { $0.0 >= 3 }.map { _, bytes in
             (bytes + hugePage - 1) / hugePage * hugePage + hugePage
         }
         // The values as they are read, and those that are not packed.

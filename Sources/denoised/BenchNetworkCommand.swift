@@ -96,7 +96,7 @@ struct BenchNetworkCommand: ParsableCommand {
         let maximumBatch = batch.max() ?? 1
         if architecture == "paper" {
             let shape = UNet1DArchitecture.paper
-            try AddressSpace.check(for: shape, threads: threads, networks: kernels.count)
+            try AddressSpace.check(for: shape.parameters, threads: threads, networks: kernels.count)
             return kernels.map { kernel in
                 UNet1D(
                     architecture: shape,

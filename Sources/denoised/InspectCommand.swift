@@ -43,6 +43,19 @@ struct InspectCommand: ParsableCommand {
             let gflopPerSample: Double
             let kernels: [String]
         }
+        struct Vision: Encodable {
+            let backbone: String
+            let norm: String
+            /// Rows and positions of a camera's frame, of what it is resized to and of what is cut out; the last is encoded.
+            let frame: [Int]
+            let resize: [Int]?
+            let crop: [Int]?
+            let keypoints: Int
+            let encoders: Int
+            /// Numbers in all encoders.
+            let parameters: Int
+            let gflopPerFrame: Double
+        }
         struct Schedule: Encodable {
             let noiseSchedulerType: String
             let numTrainTimesteps: Int
@@ -70,6 +83,8 @@ struct InspectCommand: ParsableCommand {
         let nObsSteps: Int
         let nActionSteps: Int
         let network: Network
+        /// What encodes frames; null: the policy has no cameras.
+        let vision: Vision?
         let schedule: Schedule
         /// What `config.json` says that has no effect, or was taken differently.
         let notes: [String]
@@ -105,7 +120,15 @@ struct InspectCommand: ParsableCommand {
                     shape: [$0.count],
                     normalization: normalization($0.checkpointName)
                 )
-            },
+            }
+                + bundle.cameras.map {
+                    Report.Feature(
+                        name: $0.name,
+                        type: FeatureType.visual.rawValue,
+                        shape: [$0.size.height, $0.size.width, 3],
+                        normalization: normalization($0.checkpointName)
+                    )
+                },
             outputFeatures: [
                 Report.Feature(
                     name: "action",
@@ -129,6 +152,7 @@ struct InspectCommand: ParsableCommand {
                 gflopPerSample: Double(architecture.operationsPerSample) / 1e9,
                 kernels: kernels.map(\.description)
             ),
+            vision: configuration.vision.map(vision),
             schedule: Report.Schedule(
                 noiseSchedulerType: configuration.solver.rawValue.uppercased(),
                 numTrainTimesteps: configuration.numTrainTimesteps,
@@ -141,6 +165,22 @@ struct InspectCommand: ParsableCommand {
             ),
             notes: configuration.notes,
             autoWindows: kernels.compactMap { calibratedWindow(bundle, kernel: $0) }
+        )
+    }
+
+    private static func vision(_ vision: VisionConfiguration) -> Report.Vision {
+        func sides(_ size: FrameSize) -> [Int] { [size.height, size.width] }
+        let encoders = vision.hasSeparateEncoders ? vision.cameras.count : 1
+        return Report.Vision(
+            backbone: vision.encoder.backbone.rawValue,
+            norm: vision.encoder.norm.rawValue,
+            frame: sides(vision.frame),
+            resize: vision.resize.map(sides),
+            crop: vision.crop.map(sides),
+            keypoints: vision.encoder.keypoints,
+            encoders: encoders,
+            parameters: encoders * vision.encoder.parameterCount,
+            gflopPerFrame: Double(vision.encoder.operationsPerFrame) / 1e9
         )
     }
 
@@ -204,6 +244,9 @@ struct InspectCommand: ParsableCommand {
                         + "\(network.weightDtypes.joined(separator: ", ")), "
                         + "\(fixed(network.gflopPerSample, 3)) GFLOP a forward pass"
                 ),
+            ]
+            + (report.vision.map { [("vision", text(of: $0))] } ?? [])
+            + [
                 (
                     "schedule",
                     "\(schedule.noiseSchedulerType), \(schedule.numInferenceSteps) of "
@@ -217,6 +260,17 @@ struct InspectCommand: ParsableCommand {
         for (name, text) in lines {
             Console.result("  " + name.padding(toLength: 10, withPad: " ", startingAt: 0) + text)
         }
+    }
+
+    private static func text(of vision: Report.Vision) -> String {
+        func size(_ sides: [Int]) -> String { "\(sides[0]) x \(sides[1])" }
+        var steps = "frames of \(size(vision.frame))"
+        if let resize = vision.resize { steps += ", resized to \(size(resize))" }
+        if let crop = vision.crop { steps += ", the middle \(size(crop)) of them" }
+        return "\(vision.backbone), \(vision.norm) norm, \(steps); \(vision.keypoints) keypoints, "
+            + "\(vision.encoders) \(vision.encoders == 1 ? "encoder" : "encoders") of "
+            + "\(fixed(Double(vision.parameters / vision.encoders) / 1e6, 2)) M parameters, "
+            + "\(fixed(vision.gflopPerFrame, 2)) GFLOP a frame"
     }
 
     private static func windows(_ windows: [Report.CalibratedWindow]) -> String {

@@ -17,17 +17,24 @@ enum PolicyOptions {
     /// - Parameters:
     ///   - threads: the threads for a network; nil: one for each core.
     ///   - networks: how many networks are made of it.
-    /// - Throws: `Failure`, also if there is no room for that.
+    ///   - givesFrames: whether the command has what cameras see.
+    /// - Throws: `Failure`, also if there is no room for that, or for a policy with cameras that the command has no frames for.
     static func loadToRun(
         _ path: String,
         threads: Int?,
         networks: Int = 1,
+        givesFrames: Bool = false,
         in surroundings: AddressSpace.Surroundings = .nothing
     ) throws -> PolicyBundle {
         try AddressSpace.checkForAnyPolicy()
         let bundle = try load(path)
+        if let camera = bundle.cameras.first, !givesFrames {
+            throw Failure.input(
+                "\(path): the policy sees through \(camera.name.quoted); only inspect and predict run policies with cameras"
+            )
+        }
         try AddressSpace.check(
-            for: bundle.configuration.architecture,
+            for: bundle.configuration.parameters,
             threads: threads,
             networks: networks,
             in: surroundings

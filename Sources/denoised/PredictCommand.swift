@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Planning
 import Policy
+import Robotics
 import Safetensors
 import Sampling
 import Tuning
@@ -13,10 +14,12 @@ struct PredictCommand: ParsableCommand {
         discussion: """
             The input holds each observation feature under its name, [n_obs_steps, D] in the robot's units, oldest \
             first, and may hold `noise` [num_inference_steps + 1, horizon, action_dim]: noise[0] is the initial sample, \
-            noise[k] is added in step k. Without it the noise is drawn from --seed.
+            noise[k] is added in step k. Without it the noise is drawn from --seed. What a camera sees is under its \
+            feature's name as U8 [n_obs_steps, height, width, 3], red, green and blue.
 
             The output holds `action` [n_action_steps, action_dim] and `action_pred` [horizon, action_dim] in the \
-            robot's units, and `first_model_output` [horizon, action_dim], the network's raw output in the first step.
+            robot's units, `first_model_output` [horizon, action_dim], the network's raw output in the first step, and \
+            `condition` [n_obs_steps, numbers of a step], what the network is conditioned on.
             """
     )
 
@@ -62,7 +65,7 @@ struct PredictCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads, givesFrames: true)
         let diffusion = try Failure.asInput {
             try DiffusionPolicy(
                 bundle: bundle,
@@ -80,8 +83,8 @@ struct PredictCommand: ParsableCommand {
             )
         }
         let chunk = try Failure.asInput(path: input) { try diffusion.sample(request) }
-        let firstModelOutput = try Failure.asInput(path: input) {
-            try diffusion.firstModelOutput(for: request)
+        let (firstModelOutput, condition) = try Failure.asInput(path: input) {
+            (try diffusion.firstModelOutput(for: request), try diffusion.condition(for: request.history))
         }
 
         let configuration = bundle.configuration
@@ -95,6 +98,10 @@ struct PredictCommand: ParsableCommand {
                     ),
                     "action_pred": .f32(chunk.prediction, shape: trajectory),
                     "first_model_output": .f32(firstModelOutput, shape: trajectory),
+                    "condition": .f32(
+                        condition,
+                        shape: [configuration.nObsSteps, condition.count / configuration.nObsSteps]
+                    ),
                 ],
                 to: URL(filePath: output)
             )
@@ -128,12 +135,12 @@ struct PredictCommand: ParsableCommand {
         }
     }
 
-    /// The observations [nObsSteps, D] of each feature, as the history they make.
+    /// The observations [nObsSteps, D] of each feature and the frames of each camera, as the history they make.
     private func readHistory(_ file: SafetensorsFile, for policy: DiffusionPolicy) throws
         -> ObservationHistory
     {
         let nObsSteps = policy.configuration.nObsSteps
-        let known = Set(policy.observationFeatures.map(\.name) + ["noise"])
+        let known = Set(policy.observationFeatures.map(\.name) + policy.cameras.map(\.name) + ["noise"])
         if let unknown = file.names.first(where: { !known.contains($0) }) {
             throw Failure.input(
                 "\(input): tensor \(unknown) is unknown; expected \(known.sorted().joined(separator: ", "))"
@@ -154,9 +161,36 @@ struct PredictCommand: ParsableCommand {
                 )
             }
         }
+        for camera in policy.cameras {
+            for (step, frame) in try readFrames(file, camera, count: nObsSteps).enumerated() {
+                steps[step].frames[camera.name] = frame
+            }
+        }
         var history = policy.makeHistory()
         for observation in steps { try history.append(observation) }
         return history
+    }
+
+    /// What a camera saw at each observation step, oldest first.
+    private func readFrames(_ file: SafetensorsFile, _ camera: CameraFeature, count: Int) throws
+        -> [CameraFrame]
+    {
+        let shape = try file.shape(of: camera.name)
+        let (height, width) = (camera.size.height, camera.size.width)
+        guard shape == [count, height, width, 3] else {
+            throw Failure.input(
+                "\(input): tensor \(camera.name) has shape \(shape), expected \([count, height, width, 3]): frames are not resized"
+            )
+        }
+        let bytes = try file.bytes(camera.name)
+        return (0..<count).map { step in
+            let first = step * camera.size.count
+            return CameraFrame(
+                height: height,
+                width: width,
+                pixels: Array(bytes[first..<first + camera.size.count])
+            )
+        }
     }
 
     /// The file's noise, or noise drawn from the seed.
