@@ -49,6 +49,7 @@ let package = Package(
         .library(name: "Compute", targets: ["Compute"]),
         .library(name: "Networks", targets: ["Networks"]),
         .library(name: "Gr00t", targets: ["Gr00t"]),
+        .library(name: "Pictures", targets: ["Pictures"]),
         .library(name: "Policy", targets: ["Policy"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
         .library(name: "Limits", targets: ["Limits"]),
@@ -71,6 +72,8 @@ let package = Package(
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CChipmunk", providers: [.apt(["libchipmunk-dev"])]),
         .systemLibrary(name: "CMessagePack", providers: [.apt(["libmsgpack-dev"])]),
+        .systemLibrary(name: "CTurboJPEG", providers: [.apt(["libturbojpeg0-dev"])]),
+        .systemLibrary(name: "CSPNG", providers: [.apt(["libspng-dev"])]),
 
         // Small and independent.
         module("Clocks", settings: computing),
@@ -80,6 +83,7 @@ let package = Package(
         module("Fields", ["ForeignText"]),
         module("StrictJSON", ["Fields"]),
         module("Drawing"),
+        module("Pictures", ["CSPNG", "CTurboJPEG"]),
         module("MCAP", ["Files"]),
         module("Safetensors", ["Files", "StrictJSON"]),
         module("Logs", ["CLinux", "Files", logging]),
@@ -205,6 +209,7 @@ let package = Package(
         tests("Gr00t", ["Gr00t", "Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("MCAP", ["MCAP", "StrictJSON"], resources: [.copy("Resources")]),
         tests("StrictJSON", ["StrictJSON"]),
+        tests("Pictures", ["CLinux", "Pictures"], resources: [.copy("Resources")]),
         tests("Limits", ["Clocks", "Limits", "Robotics", "TestRandom"], resources: [.copy("Resources")]),
         tests("RobotDescription", ["Limits", "RobotDescription", "TestRandom"]),
         tests(
