@@ -26,5 +26,6 @@ let package = Package(
         fuzz("messages", "Robotics", "Wire"),
         fuzz("gr00t", "Gr00t", "Robotics", "Wire"),
         fuzz("robotfile", "Limits", "RobotDescription"),
+        fuzz("pictures", "Pictures"),
     ]
 )

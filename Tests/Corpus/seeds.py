@@ -351,6 +351,32 @@ def robot_files():
     }
 
 
+def pictures():
+    """Golden pictures of every kind, and some that lie about their size or end early."""
+    folder = ROOT / "Tests/PicturesTests/Resources"
+    # fmt: off
+    names = [
+        "jpeg-420", "jpeg-411", "jpeg-grey", "jpeg-progressive", "jpeg-progressive-grey", "jpeg-restarts", "jpeg-rgb",
+        "jpeg-without-tables", "jpeg-1x1", "jpeg-cmyk", "jpeg-arithmetic", "png-rgb", "png-rgba", "png-grey", "png-palette-2",
+        "png-palette-transparent", "png-described", "png-stored", "png-interlaced-rgba-16", "png-interlaced-grey-1",
+        "png-interlaced-1x5", "png-rgb-key", "png-gamma", "png-depth",
+    ]
+    # fmt: on
+    seeds = {name: (folder / f"{name}.{name.partition('-')[0]}").read_bytes() for name in names}
+    progressive = seeds["jpeg-progressive-grey"]
+    scan = progressive.index(b"\xff\xda", progressive.index(b"\xff\xda") + 2)
+    frame = seeds["jpeg-grey"].index(b"\xff\xc0")
+    return seeds | {
+        "jpeg-first-scan-only": progressive[:scan] + b"\xff\xd9",
+        "jpeg-no-height": seeds["jpeg-grey"][: frame + 5] + bytes(2) + seeds["jpeg-grey"][frame + 7 :],
+        "jpeg-cut": seeds["jpeg-grey"][:400],
+        "png-cut": seeds["png-rgb"][:60],
+        "png-too-large": seeds["png-stored"][:16] + b"\x7f\xff\xff\xff" * 2 + seeds["png-stored"][24:],
+        "png-no-pixels": seeds["png-stored"][:33] + seeds["png-stored"][-12:],
+        "other": b"RIFF\x10\0\0\0WEBPVP8L",
+    }
+
+
 def dictionaries():
     """Words that a fuzzer would hardly hit upon."""
     keys = re.findall(rb"[\xa1-\xbf]([a-z_]{2,})", b"".join(dumps().values()))
@@ -382,7 +408,11 @@ def dictionaries():
         b"linear", b"cubic", b"monotonic", b"stop", b"never", b"observation_ms: ", b"stop_after_ms: ", b"&a ", b"*a", b"!!",
     ]
     # fmt: on
+    chunks = [b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"sBIT", b"iCCP", b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"acTL"]
+    markers = [bytes([0xFF, code]) for code in [*range(0xC0, 0xD0), *range(0xD0, 0xDE), 0xE0, 0xEE, 0xFE, 0x00]]
+    frames = chunks + markers + [b"JFIF\0", b"Adobe", b"\x89PNG\r\n\x1a\n", b"\x78\x9c", b"\xff\xd8\xff"]
     return {
+        "pictures": frames,
         "robotfile": robots,
         "messages": [text(key.decode()) for key in sorted(set(keys))] + dtypes,
         "gr00t": [text(key) for key in gr00t] + [text(key.decode()) for key in (b"robot", b"noise_seed")] + dtypes + npy,
@@ -406,6 +436,7 @@ def main():
         "policy": policies(),
         "json": documents(),
         "robotfile": robot_files(),
+        "pictures": pictures(),
     }.items():
         for name, seed in seeds.items():
             wanted[CORPUS / target / name] = seed
