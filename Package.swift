@@ -185,7 +185,7 @@ let package = Package(
         tests("Sampling", ["Clocks", "Sampling"], resources: [.copy("Resources")]),
         .target(
             name: "PolicyFixtures",
-            dependencies: ["Compute", "NumPyRandom", "Policy", "Robotics", "Safetensors"],
+            dependencies: ["NumPyRandom", "Policy", "Robotics", "Safetensors"],
             path: "Tests/PolicyFixtures",
             // Draws the weights of image encoders.
             swiftSettings: computing
@@ -193,7 +193,8 @@ let package = Package(
         tests(
             "Policy",
             [
-                "Clocks", "Compute", "Networks", "Policy", "PolicyFixtures", "Robotics", "Safetensors", "Sampling",
+                "Clocks", "Compute", "Networks", "Policy", "PolicyFixtures", "Robotics", "Safetensors",
+                "Sampling",
                 "Tuning",
             ],
             resources: [.copy("Fixtures")]
@@ -229,8 +230,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Compute", "Daemon", "denoised", "MCAP", "Planning", "Recording", "Robotics", "Safetensors",
-                "Sampling", "StrictJSON", "Transport", "Wire",
+                "Compute", "Daemon", "denoised", "MCAP", "Planning", "Policy", "PolicyFixtures", "Recording",
+                "Robotics", "Safetensors", "Sampling", "StrictJSON", "Transport", "Wire",
             ],
             path: "Tests/EndToEnd",
             swiftSettings: settings

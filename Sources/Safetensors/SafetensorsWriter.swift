@@ -10,6 +10,7 @@ public enum SafetensorsWriter {
         /// Written as BF16, rounded to nearest, ties to even.
         case bf16([Float], shape: [Int])
         case i64([Int64], shape: [Int])
+        case u8([UInt8], shape: [Int])
     }
 
     /// Writes a file in one step: readers see the old file or the whole new one. A device or a pipe is written to as
@@ -126,12 +127,15 @@ extension SafetensorsWriter.Tensor {
         case .f64: .f64
         case .bf16: .bf16
         case .i64: .i64
+        case .u8: .u8
         }
     }
 
     fileprivate var shape: [Int] {
         switch self {
-        case .f32(_, let shape), .f64(_, let shape), .bf16(_, let shape), .i64(_, let shape): shape
+        case .f32(_, let shape), .f64(_, let shape), .bf16(_, let shape), .i64(_, let shape),
+            .u8(_, let shape):
+            shape
         }
     }
 
@@ -140,6 +144,7 @@ extension SafetensorsWriter.Tensor {
         case .f32(let values, _), .bf16(let values, _): values.count
         case .f64(let values, _): values.count
         case .i64(let values, _): values.count
+        case .u8(let values, _): values.count
         }
     }
 
@@ -149,6 +154,7 @@ extension SafetensorsWriter.Tensor {
         case .f64(let values, _): for value in values { bytes.appendLittleEndian(value.bitPattern) }
         case .bf16(let values, _): for value in values { bytes.appendLittleEndian(value.bfloat16Bits) }
         case .i64(let values, _): for value in values { bytes.appendLittleEndian(value) }
+        case .u8(let values, _): bytes += values
         }
     }
 }

@@ -353,7 +353,9 @@ import Testing
         for event in 0..<3000 {
             try random.happen()
             let (nowNs, isHalted) = (random.ride.nowNs, !random.ride.pilot.mayMove)
-            if let nextNs = random.ride.pilot.nextTick(after: at(nowNs))?.unsignedNs { #expect(nextNs > nowNs) }
+            if let nextNs = random.ride.pilot.nextTick(after: at(nowNs))?.unsignedNs {
+                #expect(nextNs > nowNs)
+            }
             guard let command = random.tick() else { continue }
             commands[event / 300] += 1
             #expect(RandomRide.position.contains(command.action[0]), "\(command)")

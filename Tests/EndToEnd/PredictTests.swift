@@ -9,6 +9,7 @@ extension EndToEnd {
             struct Case: Decodable {
                 /// Observations that had arrived; those before the first are the first.
                 let arrived: Int
+                let condition: [Float]
                 let firstModelOutput: [Float]
                 let actionPred: [Float]
                 let action: [Float]
@@ -75,7 +76,9 @@ extension EndToEnd {
             for golden in workplace.golden.cases {
                 try workplace.writeInput(arrived: golden.arrived, noise: true)
                 let (report, chunk) = try await workplace.predict()
-                #expect(Set(chunk.names) == ["action", "action_pred", "first_model_output"])
+                #expect(Set(chunk.names) == ["action", "action_pred", "first_model_output", "condition"])
+                #expect(try chunk.shape(of: "condition") == [nObsSteps, 5])
+                #expect(try deviation(chunk.floats("condition"), golden.condition) < 1e-6)
                 #expect(try chunk.shape(of: "action") == [nActionSteps, 2])
                 #expect(try chunk.shape(of: "action_pred") == [8, 2])
                 #expect(try chunk.shape(of: "first_model_output") == [8, 2])

@@ -1,4 +1,3 @@
-import Compute
 import Foundation
 import NumPyRandom
 import Policy
@@ -21,17 +20,14 @@ package final class ImageFixture {
     package let configuration: PolicyConfiguration
     private let name: String
 
-    /// - Parameter parameters: the parameters of the policy's networks, under LeRobot's names.
-    package init(
-        _ name: String,
-        parameters: (PolicyConfiguration) -> [NetworkParameter]
-    ) throws {
+    /// - Parameter name: a case of Tests/Oracles/image_policies.py.
+    package init(_ name: String) throws {
         self.name = name
         copy = try BundleCopy(of: "images/\(name)")
         golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: copy.url("golden.json")))
         configuration = try PolicyConfiguration(contentsOf: copy.url(PolicyConfiguration.fileName))
         var tensors: [String: SafetensorsWriter.Tensor] = [:]
-        for parameter in parameters(configuration) {
+        for parameter in configuration.parameters {
             let values =
                 parameter.name.hasSuffix("pos_grid")
                 ? Self.grid(of: configuration) : Self.weights(parameter.name, shape: parameter.shape)

@@ -8,9 +8,6 @@ import Tuning
 @testable import Policy
 
 extension ImageFixture {
-    /// A case of Tests/Oracles/image_policies.py.
-    convenience init(_ name: String) throws { try self.init(name) { $0.parameters } }
-
     func history(of bundle: PolicyBundle) throws -> ObservationHistory {
         var history = bundle.makeHistory()
         for observation in observations(of: bundle) { try history.append(observation) }
