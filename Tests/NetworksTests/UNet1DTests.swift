@@ -212,6 +212,55 @@ struct UNet1DTests {
         #expect(network.outputs(samples: draws.samples, timesteps: timesteps) == first)
     }
 
+    /// What sampling several robots' chunks together rests on. BLAS promises no such thing.
+    @Test(
+        "gives an entry the same bits in every batch",
+        arguments: cases,
+        kernels.filter { $0.backend != .openBLAS }
+    )
+    func batchMates(index: Int, kernel: Kernel) throws {
+        let goldens = UNet1DGoldens.loaded
+        let largest = 19
+        let network = try network(
+            index,
+            maximumBatch: largest + 2,
+            maximumConditions: 2,
+            kernel: kernel,
+            threads: 1 + index % 3
+        )
+        let count = network.architecture.sampleCount
+        let draws = Draws(network.architecture, seed: goldens.seed, index: index, batch: largest)
+        for (condition, values) in draws.conditions.enumerated() {
+            network.setCondition(values.span, at: condition)
+        }
+        let entries = (0..<largest).map { entry in
+            (
+                sample: Array(draws.samples[entry * count..<(entry + 1) * count]),
+                timestep: goldens.timesteps[entry % goldens.timesteps.count], condition: entry / 2 % 2
+            )
+        }
+        func outputs(_ batch: [Int]) throws -> [[Float]] {
+            let all = try #require(
+                network.outputs(
+                    samples: batch.flatMap { entries[$0].sample },
+                    timesteps: batch.map { entries[$0].timestep },
+                    conditions: batch.map { entries[$0].condition }
+                )
+            )
+            return batch.indices.map { Array(all[$0 * count..<($0 + 1) * count]) }
+        }
+        let alone = try entries.indices.map { try outputs([$0])[0] }
+        for size in [2, 3, 4, 5, 7, 8, 9, 12, 16, 17, 19] {
+            for batch in [Array(0..<size), Array((largest - size..<largest).reversed())] {
+                for (entry, output) in zip(batch, try outputs(batch)) {
+                    #expect(output == alone[entry], "\(golden(index)), \(kernel), entry \(entry) of \(size)")
+                }
+            }
+        }
+    }
+
+    private func golden(_ index: Int) -> String { UNet1DGoldens.loaded.cases[index].name }
+
     /// More inputs than share a scale, and an odd number of pairs of them.
     @Test(
         "agrees with single precision whatever the number of inputs",
