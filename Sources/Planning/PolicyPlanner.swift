@@ -13,8 +13,9 @@ public struct PolicyPlanner: ChunkPlanner {
     public let sampler: SamplerDescription
     /// Inputs that the policy's configuration names and that its model does not read.
     public let ignoredFeatures: Set<String>
-    /// When chunks are planned together, from times measured when the planner is made; nil: never. That is so if chunks are
-    /// sampled in parallel and no budget is kept.
+    /// When chunks are planned together, from times measured when the planner is made; nil: never. That is so if no budget is
+    /// kept, chunks are sampled in parallel, and the kernel rounds otherwise in a larger batch: a robot's chunk must not depend
+    /// on who else asks.
     public private(set) var grouping: Grouping?
     /// What there is of the chunk being planned, if it has a deadline.
     public var interim: (any InterimChunk)? { description }
@@ -81,31 +82,35 @@ public struct PolicyPlanner: ChunkPlanner {
         var history = makeHistory()
         try? history.append(bundle.middleObservation)
         _ = try? diffusion.sample(SamplingRequest(history: history, noise: .seed(0)))
-        // In a group every chunk is sampled step by step. A chunk that is otherwise sampled in parallel would depend on who else
-        // asks at the moment; with a budget it depends on the moment anyway.
-        guard let group = diffusion.group, diffusion.settings.method == .sequential || keepsDeadlines else {
-            return
-        }
-        grouping = Grouping(
-            aloneNs: passesAlone(for: history, of: group) * group.passNanoseconds[0],
-            passNs: group.passNanoseconds,
-            passes: group.numInferenceSteps
-        )
+        // Sampling in parallel makes more of a rounding error than step by step, up to its tolerance. With a budget a chunk depends
+        // on the moment anyway.
+        let mayGroup =
+            diffusion.settings.method == .sequential || keepsDeadlines || diffusion.groupsChangeNoBit
+        if diffusion.maximumGroup > 1, mayGroup { grouping = measureGrouping(history: history) }
     }
 
-    /// What a chunk takes alone, in passes over one sample, each time next to such passes: the machine may be slower now than
-    /// when the group's were measured. The median of a few times, of fewer if they take long.
-    private func passesAlone(for history: ObservationHistory, of group: GroupSampler) -> Double {
-        let begin = MonotonicTime.now()
-        var passes: [Double] = []
-        repeat {
-            let request = SamplingRequest(history: history, noise: .seed(UInt64(passes.count + 1)))
+    /// Times a chunk alone, two together and the most that are sampled together, in turn, so that a spell in which the machine
+    /// is slow meets all alike. The medians of a few times, of fewer if they take long.
+    private func measureGrouping(history: ObservationHistory) -> Grouping {
+        let sizes = Set([1, 2, diffusion.maximumGroup]).sorted()
+        var times = sizes.map { _ in [Double]() }
+        var seed: UInt64 = 0
+        func nanoseconds(of size: Int) -> Double {
+            let requests = (0..<size).map { _ in
+                seed += 1
+                return SamplingRequest(history: history, noise: .seed(seed))
+            }
             let start = MonotonicTime.now()
-            _ = try? diffusion.sample(request)
-            let elapsed = Double(MonotonicTime.now().nanoseconds(since: start))
-            passes.append(elapsed / group.passNanosecondsNow())
-        } while passes.count < 9 && MonotonicTime.now() - begin < .milliseconds(500)
-        return passes.sorted()[passes.count / 2]
+            _ = diffusion.sample(together: requests)
+            return Double(MonotonicTime.now().nanoseconds(since: start))
+        }
+        // Memory is untouched before.
+        _ = nanoseconds(of: diffusion.maximumGroup)
+        let begin = MonotonicTime.now()
+        repeat {
+            for (index, size) in sizes.enumerated() { times[index].append(nanoseconds(of: size)) }
+        } while times[0].count < 9 && MonotonicTime.now() - begin < .milliseconds(500)
+        return Grouping(measured: zip(sizes, times).map { ($0, $1.sorted()[$1.count / 2]) })
     }
 
     /// Passes the action on to the network; see `Denoiser.whenHeldUp`.
@@ -121,21 +126,18 @@ public struct PolicyPlanner: ChunkPlanner {
     public mutating func plan(_ request: PlanningRequest) throws -> PlannedChunk {
         let chunk = try diffusion.sample(samplingRequest(for: request))
         if startsWarm { remember(chunk, of: request) }
-        return description.planned(chunk, frozen: request.frozen, method: sampler.method)
+        return description.planned(chunk, frozen: request.frozen)
     }
 
-    /// Samples the chunks of several robots together, step by step; one after the other if actions are frozen, which a group
-    /// has no way to do.
+    /// Samples the chunks of several robots together, by the method of a chunk alone; each from the robot's last one if it starts
+    /// warm.
     public mutating func plan(together requests: [PlanningRequest]) -> [Result<PlannedChunk, any Error>] {
-        guard requests.allSatisfy(\.frozen.isEmpty) else {
-            return requests.map { request in Result { try plan(request) } }
-        }
         let chunks = diffusion.sample(together: requests.map(samplingRequest))
         return zip(requests, chunks).map { request, chunk in
             Result {
                 let chunk = try chunk.get()
                 if startsWarm { remember(chunk, of: request) }
-                var planned = description.planned(chunk, frozen: [], method: .sequential)
+                var planned = description.planned(chunk, frozen: request.frozen)
                 planned.isGrouped = true
                 return planned
             }
@@ -155,10 +157,10 @@ private struct ChunkDescription: InterimChunk {
     let interim: InterimPrediction
 
     func claim(frozen: [Float]) -> PlannedChunk? {
-        interim.claim().map { planned($0, frozen: frozen, method: sampler.method) }
+        interim.claim().map { planned($0, frozen: frozen) }
     }
 
-    func planned(_ chunk: ActionChunk, frozen: [Float], method: SamplingMethod) -> PlannedChunk {
+    func planned(_ chunk: ActionChunk, frozen: [Float]) -> PlannedChunk {
         let (quality, coarseSteps) = chunk.report.quality.message
         let executed = (policy.nObsSteps - 1) * policy.actionDim + chunk.actions.count
         return PlannedChunk(
@@ -168,7 +170,7 @@ private struct ChunkDescription: InterimChunk {
             sampling: RobotChunk.Sampling(
                 solver: sampler.solver,
                 steps: sampler.steps,
-                method: method,
+                method: sampler.method,
                 window: chunk.report.window,
                 tolerance: Double(chunk.report.tolerance),
                 iterations: chunk.report.parallelIterations,

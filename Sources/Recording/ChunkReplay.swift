@@ -15,6 +15,8 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     private var planner: Planner
     private let policy: PolicyDescription
     private let startsWarm: Bool
+    /// How far a chunk that was planned together with others' may lie from the one computed again.
+    private let groupTolerance: Float
     private var agenda: Agenda
     private var robots: [RobotID: Robot] = [:]
     /// Gaps so far.
@@ -50,6 +52,7 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         self.planner = planner
         self.startsWarm = startsWarm
         policy = planner.policy
+        groupTolerance = ReplayReport.groupTolerance(of: planner.sampler)
         agenda = Agenda(emptyHistory: planner.makeHistory(), settings: Agenda.Settings(seed: seed))
     }
 
@@ -139,12 +142,13 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
             report.compare(planned.actions + planned.beyond, with: chunk)
             return
         }
+        let identical = report.identical
         let planned = try planner.plan(together: [request, request])[0].get()
-        report.compare(planned.actions + planned.beyond, with: chunk) {
-            planner.deviation(of: $0, from: $1) <= ReplayReport.groupTolerance
+        report.compare(planned.actions + planned.beyond, with: chunk) { [planner, groupTolerance] in
+            planner.deviation(of: $0, from: $1) <= groupTolerance
         }
-        // What starts warm from this one may differ as well.
-        if startsWarm { robots[chunk.robot]?.unknownLastChunk = chunk.episode }
+        // What starts warm from one that differs may differ as well.
+        if startsWarm, report.identical == identical { robots[chunk.robot]?.unknownLastChunk = chunk.episode }
     }
 
     /// What the planner was asked for: what the observation says from its job, the rest as the chunk says it was.

@@ -1,4 +1,5 @@
 import Planning
+import Robotics
 
 /// How a recording's chunks compare with those computed again.
 public struct ReplayReport: Sendable, Encodable {
@@ -27,8 +28,14 @@ public struct ReplayReport: Sendable, Encodable {
     }
 
     /// How far a chunk that was planned together with other robots' may lie from the one computed again, in normalised units, in
-    /// which the actions span 2.
+    /// which the actions span 2: what rounding makes of it.
     public static let groupTolerance: Float = 1e-4
+
+    /// The same for a sampler. Quasi-Newton sampling may make four of its tolerances of a rounding error.
+    package static func groupTolerance(of sampler: SamplerDescription) -> Float {
+        sampler.method == .quasiNewton
+            ? max(groupTolerance, 4 * Float(sampler.tolerance)) : groupTolerance
+    }
 
     /// Observations of the recording, repeats among them.
     public internal(set) var observations = 0
@@ -40,7 +47,7 @@ public struct ReplayReport: Sendable, Encodable {
     public internal(set) var identical = 0
     /// Those of the chunks compared that were planned together with other robots'. They may differ in the last bits.
     public internal(set) var grouped = 0
-    /// Chunks planned together that came out the same within ``groupTolerance``, and not bit for bit.
+    /// Chunks planned together that came out the same within ``groupTolerance(of:)``, and not bit for bit.
     public internal(set) var close = 0
     /// Chunks that came out differently.
     public internal(set) var different = 0

@@ -17,7 +17,7 @@ extension DiffusionPolicy {
     ///   - kernel: what computes the network; by default single precision.
     ///   - locksWeights: keeps the weights in memory if the system allows it.
     ///   - keepsDeadlines: measures what chunks with a deadline need to know.
-    ///   - maximumGroup: the most chunks that are sampled together; see ``sample(together:)``.
+    ///   - maximumGroup: the most chunks that are sampled together, at least 1; see ``sample(together:)``.
     ///   - calibrations: where calibrations are looked up and kept; nil: they are measured each time.
     /// - Throws: `PolicyError` for weights that cannot be read or are not finite, or settings out of range.
     public convenience init(
@@ -69,7 +69,7 @@ extension DiffusionPolicy {
             predictor: DenoiserPredictor(network: network)
         )
         // Of wrong settings the error is the sampler's, before anything is measured.
-        let uncalibrated = try bundle.configuration.sampler(settings)
+        let uncalibrated = try bundle.configuration.sampler(settings, network: network)
         let calibration = try calibrator.calibration(cache: calibrations)
         var forwardTimes: ForwardTimes?
         if keepsDeadlines {

@@ -79,8 +79,8 @@ struct WindowTrial {
         var noiseSpan = noise.mutableSpan
         generator.fill(&noiseSpan)
         var span = sample.mutableSpan
-        if let guess { sampler.guess(guess.span) }
-        _ = sampler.sample(with: meter, noise: noise.span, into: &span)
+        let guessed = guess ?? []
+        _ = sampler.sample(with: meter, noise: noise.span, guess: guessed.span, into: &span)
         for (index, count) in meter.takePasses().enumerated() { passes[index] += count }
         chunks += 1
     }

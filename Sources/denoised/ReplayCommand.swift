@@ -14,7 +14,8 @@ struct ReplayCommand: ParsableCommand {
             FILE is what `denoised serve --record` wrote, whole or cut off. Its observations enter the daemon's histories \
             again as they did, and each recorded chunk is planned again from the history, and with the noise, that it had. \
             With the recorded policy and settings, on a processor of the same kind, every chunk comes out the same, bit for \
-            bit; one that was planned together with other robots' within \(ReplayReport.groupTolerance) in normalised units.
+            bit. OpenBLAS rounds otherwise in a larger batch: with it, one that was planned together with other robots' comes out \
+            the same within \(ReplayReport.groupTolerance) in normalised units, or four tolerances of quasi-Newton sampling.
 
             Options default to the recording's settings. Chunks that were finished early to keep a budget depend on how fast \
             the machine was; they are counted and not compared. docs/RECORDING.md says more.
@@ -129,7 +130,7 @@ struct ReplayCommand: ParsableCommand {
             let close =
                 replay.close == 0
                 ? ""
-                : "; \(replay.close) not identical, but within \(ReplayReport.groupTolerance) in normalised units"
+                : "; \(replay.close) not identical, but as close as their sampler makes them"
             Console.result("  \(replay.grouped) of them planned together with other robots'\(close)")
         }
         for (reason, count) in replay.notComparable.sorted(by: { $0.key < $1.key }) {

@@ -27,6 +27,13 @@ struct AllocationTests {
     }
 
     @Test(arguments: KernelName.tested)
+    func `A hundred groups of chunks allocate nothing`(name: KernelName) async {
+        await #expect(processExitsWith: .success) { [name] in
+            try expectNoAllocationsOfGroups(kernel: name)
+        }
+    }
+
+    @Test(arguments: KernelName.tested)
     func `A hundred batches under several conditions allocate nothing`(name: KernelName) async {
         await #expect(processExitsWith: .success) { [name] in
             try expectNoAllocationsOfBatches(kernel: name)
@@ -158,6 +165,71 @@ private func expectNoAllocationsOfBatches(kernel name: KernelName) throws {
         for _ in 1...100 { predict(into: &outputs) }
     }
     #expect(count == 0, "\(count) in 100 batches")
+}
+
+/// Samples a hundred groups in every way and expects no allocation. Their sizes differ, and some requests of each have frozen
+/// actions or a guess.
+private func expectNoAllocationsOfGroups(kernel name: KernelName) throws {
+    let bundle = try PolicyBundle(directory: ShippedBundle.processors.directory)
+    let kernel = try #require(name.kernel)
+    // Kept, so that no thread of one policy ends while those of another are counted.
+    var policies: [DiffusionPolicy] = []
+    for method in methods {
+        let policy = try DiffusionPolicy(
+            bundle: bundle,
+            settings: SamplerSettings(solver: .ddpm, numInferenceSteps: 4, method: method),
+            threads: kernel.backend == .openBLAS ? 1 : 2,
+            kernel: kernel,
+            keepsDeadlines: true,
+            maximumGroup: 6
+        )
+        policies.append(policy)
+        for deadline in [.none, .distant, .past] as [DeadlineKind] {
+            let count = try allocations(ofGroups: 100, by: policy, seeing: bundle.middleObservation, deadline)
+            #expect(count == 0, "\(count) by \(method), deadline \(deadline)")
+        }
+    }
+}
+
+/// What groups take from the heap after a first one, which is not counted.
+private func allocations(
+    ofGroups groups: Int,
+    by policy: DiffusionPolicy,
+    seeing observation: Observation,
+    _ deadline: DeadlineKind
+) throws -> Int {
+    var history = policy.makeHistory()
+    try history.append(observation)
+    var predictions = [Float](repeating: 0, count: 6 * policy.predictionCount)
+    let last = Array(predictions[..<policy.predictionCount])
+    let frozen = FrozenActions(Array(last[..<policy.configuration.actionDim]), firstRow: 1)
+    // Made beforehand, with what they allocate.
+    let requests = (0..<6).map { index in
+        SamplingRequest(
+            history: history,
+            noise: .seed(UInt64(index)),
+            deadline: deadline.instant,
+            frozen: index.isMultiple(of: 3) ? frozen : nil,
+            guess: index.isMultiple(of: 2) ? SamplingRequest.Guess(from: last, elapsedSteps: 1) : nil
+        )
+    }
+    let groupsOfRequests = [requests, Array(requests[..<3]), Array(requests[3...])]
+    var outcomes = groupsOfRequests.map { requests in
+        [Result<ChunkSampling, ActionChunkError>](repeating: .failure(.emptyHistory), count: requests.count)
+    }
+    func sample(group: Int) {
+        let requests = groupsOfRequests[group % 3]
+        var span = predictions.mutableSpan
+        var rows = span._mutatingExtracting(first: requests.count * policy.predictionCount)
+        policy.sample(together: requests, into: &rows, outcomes: &outcomes[group % 3])
+    }
+    sample(group: 0)
+    let count = allocations { for group in 1...groups { sample(group: group) } }
+    for outcome in outcomes.joined() {
+        let isCoarse = if case .coarse = try outcome.get().report.quality { true } else { false }
+        #expect(isCoarse == (deadline == .past))
+    }
+    return count
 }
 
 /// What a call takes from the heap, in all threads.

@@ -251,12 +251,14 @@ import Testing
         ] as [(waiting: Int, budgetMs: UInt64?, size: Int)]
     )
     func robotsAreGroupedWhereTheyAreServedSooner(waiting: Int, budgetMs: UInt64?, size: Int) {
-        let grouping = Grouping(
-            aloneNs: 91e6,
-            passNs: [1.9, 2.2, 2.4, 2.6, 2.9, 3.2, 3.6, 4.0].map { $0 * 1e6 },
-            passes: 100
-        )
+        let grouping = Grouping(togetherNs: [91, 220, 240, 260, 290, 320, 360, 400].map { $0 * 1e6 })
         #expect(grouping.size(waiting: waiting, budgetNs: budgetMs.map { $0 * 1_000_000 }) == size)
+    }
+
+    @Test func timesBetweenThoseMeasuredLieOnALine() {
+        let grouping = Grouping(measured: [(1, 10), (2, 14), (5, 20), (6, 21)])
+        #expect(grouping.togetherNs == [10, 14, 16, 18, 20, 21])
+        #expect(Grouping(measured: [(1, 10)]).togetherNs == [10])
     }
 
     @Test func oneRobotsPredictionsDoNotHoldUpAnother() throws {

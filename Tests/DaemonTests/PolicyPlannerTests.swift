@@ -1,3 +1,4 @@
+import Compute
 import Foundation
 import Policy
 import Robotics
@@ -69,30 +70,87 @@ import Tuning
         #expect(try plan(seed: 3).actions == free.actions)
     }
 
+    /// Without a budget chunks are grouped only if a group changes no chunk: if it is sampled step by step, which makes nothing of a
+    /// rounding error, or with a kernel whose outputs do not depend on the rest of a batch.
     @Test(
         arguments: [
-            (.sequential, false, true), (.quasiNewton(window: 3, tolerance: 0.05), false, false),
-            (.paradigms(window: 3, tolerance: 0.1), false, false),
-            (.quasiNewton(window: 3, tolerance: 0.05), true, true),
-        ] as [(SamplerSettings.Method, Bool, Bool)]
+            (.sequential, false), (.paradigms(window: 3, tolerance: 0.1), true),
+            (.quasiNewton(window: 3, tolerance: 0.05), true),
+        ] as [(SamplerSettings.Method, Bool)],
+        Backend.available
     )
     func whoElseAsksChangesNoChunkWithoutABudget(
-        method: SamplerSettings.Method,
-        keepsDeadlines: Bool,
-        isGrouped: Bool
+        method: (SamplerSettings.Method, needsEqualBits: Bool),
+        backend: Backend
     ) throws {
         let bundle = try PolicyBundle(directory: Self.folder)
         var settings = bundle.configuration.defaultSettings
-        settings.method = method
-        let planner = try PolicyPlanner(
-            bundle: bundle,
-            settings: settings,
-            threads: 1,
-            keepsDeadlines: keepsDeadlines,
-            maximumGroup: 3
-        )
-        // In a group chunks are sampled step by step.
-        #expect((planner.grouping != nil) == isGrouped)
+        settings.method = method.0
+        for keepsDeadlines in [false, true] {
+            var planner = try PolicyPlanner(
+                bundle: bundle,
+                settings: settings,
+                threads: 1,
+                kernel: try #require(backend.precisions.first.flatMap { Kernel(backend, precision: $0) }),
+                keepsDeadlines: keepsDeadlines,
+                maximumGroup: 3
+            )
+            let isGrouped = keepsDeadlines || !method.needsEqualBits || backend != .openBLAS
+            #expect((planner.grouping != nil) == isGrouped)
+            #expect((planner.grouping?.togetherNs.count ?? 3) == 3)
+            guard planner.grouping != nil, backend != .openBLAS else { continue }
+            let requests = try requests(of: planner, bundle: bundle)
+            let together = try planner.plan(together: requests).map { try $0.get() }
+            for (request, chunk) in zip(requests, together) {
+                let alone = try planner.plan(request)
+                #expect(chunk.isGrouped && !alone.isGrouped)
+                #expect(chunk.actions == alone.actions && chunk.beyond == alone.beyond)
+                #expect(chunk.sampling == alone.sampling)
+                #expect(chunk.sampling.method == planner.sampler.method)
+                #expect(chunk.frozen == request.frozen && chunk.frozen == alone.frozen)
+            }
+        }
+    }
+
+    /// Three robots' requests, of which one has frozen actions.
+    private func requests(of planner: PolicyPlanner, bundle: PolicyBundle) throws -> [PlanningRequest] {
+        try ["a", "b", "c"].enumerated().map { index, robot in
+            let values = bundle.middleObservation.values.mapValues { $0.map { $0 + 0.1 * Float(index) } }
+            var history = planner.makeHistory()
+            try history.append(Observation(values: values))
+            return PlanningRequest(
+                robot: try id(robot),
+                episode: .number(1),
+                sequence: 0,
+                history: history,
+                noiseSeed: UInt64(index),
+                frozen: index == 1 ? values.values.first.map { Array($0[..<2]) } ?? [] : []
+            )
+        }
+    }
+
+    /// A robot that starts warm starts from its own last chunk, in a group as well.
+    @Test func chunksOfAGroupStartWarm() throws {
+        let bundle = try PolicyBundle(directory: Self.folder)
+        var settings = bundle.configuration.defaultSettings
+        settings.method = .quasiNewton(window: 3, tolerance: 0.05)
+        func planner() throws -> PolicyPlanner {
+            try PolicyPlanner(
+                bundle: bundle,
+                settings: settings,
+                threads: 1,
+                startsWarm: true,
+                maximumGroup: 3
+            )
+        }
+        var (together, alone) = (try planner(), try planner())
+        var requests = try requests(of: together, bundle: bundle)
+        for sequence in 0..<3 as Range<UInt64> {
+            for index in requests.indices { requests[index].sequence = sequence }
+            for (request, chunk) in zip(requests, together.plan(together: requests)) {
+                #expect(try chunk.get().actions == alone.plan(request).actions)
+            }
+        }
     }
 
     @Test(arguments: [SamplerSettings.Method.sequential, .quasiNewton(window: 3, tolerance: 0.05)])
@@ -130,7 +188,7 @@ import Tuning
         }
         let planned = try planner.plan(together: requests).map { try $0.get() }
         for (request, planned) in zip(requests, planned) {
-            #expect(planned.isGrouped && planned.sampling.method == .sequential)
+            #expect(planned.isGrouped && planned.sampling.method == planner.sampler.method)
             let chunk = RecordedEvent.RecordedChunk(
                 robot: request.robot,
                 episode: request.episode,
@@ -144,9 +202,5 @@ import Tuning
         }
         #expect(replay.report.grouped == 3 && replay.report.different == 0, "\(replay.report)")
         #expect(replay.report.identical + replay.report.close == 3)
-
-        // A group has no way to freeze actions: then the chunks are planned in turn.
-        requests[1].frozen = Array(planned[1].actions[..<2])
-        for result in planner.plan(together: requests) { #expect(try !result.get().isGrouped) }
     }
 }

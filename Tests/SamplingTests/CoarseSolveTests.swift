@@ -27,7 +27,25 @@ import Testing
         steps count: Int? = nil,
         with predictor: some NoisePredictor
     ) throws -> (sample: [Float], taken: Int) {
-        let sampleCount = initial.count
+        let (sample, passes) = try finish(
+            setup,
+            from: [first],
+            samples: initial,
+            steps: count,
+            with: predictor
+        )
+        return (sample, passes)
+    }
+
+    /// Finishes samples, each from a step of its own.
+    private func finish(
+        _ setup: SamplerCase,
+        from first: [Int],
+        samples initial: [Float],
+        steps count: Int? = nil,
+        with predictor: some NoisePredictor
+    ) throws -> (samples: [Float], passes: Int) {
+        let sampleCount = initial.count / first.count
         let schedule = try setup.schedule()
         let steps = setup.solver.steps(
             schedule: schedule,
@@ -35,7 +53,12 @@ import Testing
             clipSampleRange: setup.clipSampleRange,
             numInferenceSteps: setup.numInferenceSteps
         )
-        var coarse = CoarseSolve(steps: steps, schedule: schedule, sampleCount: sampleCount)
+        var coarse = CoarseSolve(
+            steps: steps,
+            schedule: schedule,
+            sampleCount: sampleCount,
+            maximumSamples: first.count
+        )
         var sample = initial
         var span = sample.mutableSpan
         // A pass takes so long that nothing else counts.
@@ -45,16 +68,45 @@ import Testing
                 times: ForwardTimes(nanoseconds: [1_000 * 1e9])
             )
         }
+        let progress = SamplingProgress(maximumSamples: first.count, stepCount: steps.count)
+        progress.start(samples: first.count, as: .nothing)
+        for (index, first) in first.enumerated() { progress.settle(index, steps: first) }
         var context = SamplingContext(
             predictor: predictor,
             steps: steps,
-            frozen: FrozenElements(sampleCount: sampleCount),
-            interim: InterimSample(sampleCount: sampleCount),
-            deadline: deadline,
-            report: .nothing
+            frozen: first.map { _ in FrozenElements(sampleCount: sampleCount) },
+            interim: InterimSample(sampleCount: sampleCount, maximumSamples: first.count),
+            progress: progress,
+            largestBatch: .max,
+            deadline: deadline
         )
-        let taken = coarse.finish(from: first, in: &context, sample: &span)
-        return (sample, taken)
+        let passes = coarse.finish(in: &context, sample: &span)
+        return (sample, passes)
+    }
+
+    /// Samples that the solver brought to steps of their own are finished as each is alone: in all of the solver's steps, or in a
+    /// few. One that is finished stays as it is.
+    @Test(arguments: Solver.allCases, [Int?.none, 3])
+    func samplesAreFinishedTogetherFromWhereEachIs(_ solver: Solver, _ count: Int?) throws {
+        let setup = setup(solver, steps: 15)
+        let model = ConditionedModel(base: try setup.model())
+        let first = [4, 15, 0, 13]
+        let noise = gaussianNoise(count: first.count * 6, seed: 49)
+        let (samples, passes) = try finish(setup, from: first, samples: noise, steps: count, with: model)
+        #expect(passes == count ?? 15)
+        for (index, first) in first.enumerated() {
+            let initial = Array(noise[index * 6..<(index + 1) * 6])
+            let alone = try finish(
+                setup,
+                from: first,
+                sample: initial,
+                steps: count.map { min($0, max(15 - first, 1)) },
+                with: OneCondition(model: model, condition: index)
+            )
+            #expect(Array(samples[index * 6..<(index + 1) * 6]) == alone.sample, "sample \(index)")
+            #expect(alone.taken == min(15 - first, passes))
+            if first == 15 { #expect(alone.sample == initial) }
+        }
     }
 
     @Test(arguments: PredictionType.allCases, [Float?.none, 1])

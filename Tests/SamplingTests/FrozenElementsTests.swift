@@ -16,10 +16,11 @@ import Testing
         first: Int = 0
     ) throws -> (sample: [Float], report: SamplingReport) {
         let sampler = try setup.sampler(method)
-        sampler.freeze(known.span, from: first)
         return sampler.sample(
             with: try setup.model(),
-            noise: gaussianNoise(count: sampler.noiseCount, seed: seed)
+            noise: gaussianNoise(count: sampler.noiseCount, seed: seed),
+            known: known,
+            first: first
         )
     }
 
@@ -33,10 +34,14 @@ import Testing
             clipSampleRange: expected.clipSampleRange
         )
         let sampler = try setup.sampler(.sequential)
-        sampler.freeze(expected.known.span, from: expected.first)
         let predictor = RecordingPredictor(try setup.model())
         let noise = SamplingFixture.shared.noise(numInferenceSteps: expected.numInferenceSteps)
-        let sample = sampler.sample(with: predictor, noise: noise).sample
+        let sample = sampler.sample(
+            with: predictor,
+            noise: noise,
+            known: expected.known,
+            first: expected.first
+        ).sample
         #expect(deviation(predictor.samples[expected.numInferenceSteps / 2], from: expected.halfway) < 5e-5)
         #expect(deviation(sample, from: expected.sample) < 5e-5)
     }
@@ -62,23 +67,25 @@ import Testing
     }
 
     @Test(arguments: Solver.allCases, methods)
-    func frozenIsForgottenAfterOneSample(_ solver: Solver, _ method: SamplerSettings.Method) throws {
+    func frozenElementsAreThoseOfOneSample(_ solver: Solver, _ method: SamplerSettings.Method) throws {
         let setup = EveryMethodTests().setup(solver)
         let sampler = try setup.sampler(method)
         let model = try setup.model()
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 22)
         let free = sampler.sample(with: model, noise: noise)
-        sampler.freeze(Self.known.span)
-        let frozen = sampler.sample(with: model, noise: noise)
+        let frozen = sampler.sample(with: model, noise: noise, known: Self.known)
         #expect(frozen.sample != free.sample)
         // Elements of this model do not depend on one another.
         if method.tolerance == 0 { #expect(frozen.sample[3...] == free.sample[3...]) }
         let again = sampler.sample(with: model, noise: noise)
         #expect(again.sample == free.sample)
         #expect(again.report == free.report)
-        let nothing: [Float] = []
-        sampler.freeze(nothing.span)
-        #expect(sampler.sample(with: model, noise: noise).sample == free.sample)
+        var values = [Float](repeating: .nan, count: sampler.sampleCount)
+        var span = values.mutableSpan
+        var nothing = sampler.frozen(Self.known)
+        nothing.clear()
+        _ = sampler.sample(with: model, noise: noise.span, frozen: [nothing], into: &span)
+        #expect(values == free.sample)
     }
 
     @Test(arguments: methods)
@@ -93,9 +100,12 @@ import Testing
         let known = (0..<6).map { 0.3 - 0.1 * Float($0) }
         for tolerance: Float in [0, 0.01] {
             let sampler = try setup.sampler(.quasiNewton(window: 15, tolerance: tolerance))
-            sampler.freeze(known.span)
             let noise = gaussianNoise(count: sampler.noiseCount, seed: 23)
-            let (sample, report) = sampler.sample(with: ConstantModel(value: 100), noise: noise)
+            let (sample, report) = sampler.sample(
+                with: ConstantModel(value: 100),
+                noise: noise,
+                known: known
+            )
             #expect(sample == known)
             #expect(report.parallelIterations == 1, "tolerance \(tolerance)")
             #expect(report.residual == 0)
@@ -107,11 +117,11 @@ import Testing
         let setup = EveryMethodTests().setup(solver)
         let sampler = try setup.sampler(method)
         sampler.forwardTimes = ForwardTimes(nanoseconds: [1_000, 2_000, 3_000, 4_000])
-        sampler.freeze(Self.known.span)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 24)
         let (values, report) = sampler.sample(
             with: try setup.model(),
             noise: noise,
+            known: Self.known,
             deadline: .now() - .seconds(1)
         )
         #expect(report.quality == .coarse(steps: 1))
@@ -129,9 +139,8 @@ import Testing
         var free: [Double] = []
         let known = [value]
         for seed in 0..<400 as Range<UInt64> {
-            sampler.freeze(known.span)
             let noise = gaussianNoise(count: sampler.noiseCount, seed: seed)
-            free.append(Double(sampler.sample(with: model, noise: noise).sample[1]))
+            free.append(Double(sampler.sample(with: model, noise: noise, known: known).sample[1]))
         }
         let mean = free.reduce(0, +) / Double(free.count)
         let deviation = (free.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(free.count)).squareRoot()

@@ -21,17 +21,19 @@ import Testing
         #expect(interim.claim() == nil && !interim.hasSample, "it is too early to be worth anything")
         for (index, sample) in samples.enumerated() { interim.offer(sample, coarseSteps: index + 1) }
         let claimed = interim.claim()
-        #expect(claimed?.sample == [5, 6])
+        #expect(claimed?.samples == [5, 6])
         #expect(
-            claimed?.report
-                == SamplingReport(
-                    parallelIterations: 6,
-                    modelEvaluations: 23,
-                    window: 8,
-                    tolerance: 0.01,
-                    residual: 0.002,
-                    quality: .coarse(steps: 3)
-                )
+            claimed?.reports
+                == [
+                    SamplingReport(
+                        parallelIterations: 6,
+                        modelEvaluations: 23,
+                        window: 8,
+                        tolerance: 0.01,
+                        residual: 0.002,
+                        quality: .coarse(steps: 3)
+                    )
+                ]
         )
         #expect(interim.claim() == nil)
         interim.offer(samples[0], coarseSteps: 4)
@@ -52,10 +54,16 @@ import Testing
         let claims = ClaimingPredictor(model: try setup.model(), interim: sampler.interim, claimAt: 4)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 47)
         let known: [Float] = [0.5, -0.5]
-        sampler.freeze(known.span)
-        let (sample, report) = sampler.sample(with: claims, noise: noise, deadline: .now() + .seconds(5_900))
+        let (sample, report) = sampler.sample(
+            with: claims,
+            noise: noise,
+            known: known,
+            deadline: .now() + .seconds(5_900)
+        )
         #expect(report.quality == .coarse(steps: 5))
-        let (claimed, claimedReport) = try #require(claims.claimed)
+        let (claimed, claimedReports) = try #require(claims.claimed)
+        let claimedReport = try #require(claimedReports.first)
+        #expect(claimedReports.count == 1)
         #expect(claimedReport.quality == .coarse(steps: 4))
         #expect(claimedReport.modelEvaluations == report.modelEvaluations - 1)
         #expect(claimed.allSatisfy { $0.isFinite && abs($0) <= 1 })
@@ -72,9 +80,8 @@ import Testing
         let givesUp = GivingUpPredictor(model: try setup.model(), after: passes)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 48)
         let known: [Float] = [0.5, -0.5]
-        sampler.freeze(known.span)
         let due = MonotonicTime.now() + .seconds(1_000)
-        let (sample, report) = sampler.sample(with: givesUp, noise: noise, deadline: due)
+        let (sample, report) = sampler.sample(with: givesUp, noise: noise, known: known, deadline: due)
 
         let begun = givesUp.begun
         let done = begun.filter(\.isDone)
@@ -97,10 +104,10 @@ import Testing
         let thread = Thread {
             var last: Float = 0
             while claims.load(ordering: .relaxed) < 1000, MonotonicTime.now() < deadline {
-                guard let (sample, report) = interim.claim() else { continue }
+                guard let (sample, reports) = interim.claim() else { continue }
                 let value = sample[0]
                 #expect(sample.allSatisfy { $0 == value })
-                #expect(report.quality == .coarse(steps: Int(value)))
+                #expect(reports[0].quality == .coarse(steps: Int(value)))
                 #expect(value != last, "none is claimed twice")
                 last = value
                 claims.add(1, ordering: .relaxed)
@@ -130,7 +137,7 @@ private final class ClaimingPredictor<Model: NoisePredictor & Copyable>: NoisePr
     private let interim: InterimSample
     private let claimAt: Int
     private let passes = Mutex(0)
-    private let claim = Mutex<(sample: [Float], report: SamplingReport)?>(nil)
+    private let claim = Mutex<(samples: [Float], reports: [SamplingReport])?>(nil)
 
     init(model: Model, interim: InterimSample, claimAt: Int) {
         self.model = model
@@ -138,7 +145,7 @@ private final class ClaimingPredictor<Model: NoisePredictor & Copyable>: NoisePr
         self.claimAt = claimAt
     }
 
-    var claimed: (sample: [Float], report: SamplingReport)? { claim.withLock { $0 } }
+    var claimed: (samples: [Float], reports: [SamplingReport])? { claim.withLock { $0 } }
 
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         model.predict(samples: samples, timesteps: timesteps, into: &outputs)
@@ -199,15 +206,18 @@ extension InterimSample {
         offer(
             x0.span,
             of: step,
-            frozen: FrozenElements(sampleCount: x0.count),
-            as: SamplingReport(
-                parallelIterations: 3 + coarseSteps,
-                modelEvaluations: 20 + coarseSteps,
-                window: 8,
-                tolerance: 0.01,
-                residual: 0.002,
-                quality: .coarse(steps: coarseSteps)
-            )
+            frozen: [FrozenElements(sampleCount: x0.count)],
+            as: [
+                SamplingReport(
+                    parallelIterations: 3 + coarseSteps,
+                    modelEvaluations: 20 + coarseSteps,
+                    window: 8,
+                    tolerance: 0.01,
+                    residual: 0.002,
+                    quality: .coarse(steps: coarseSteps)
+                )
+            ],
+            samples: 1
         )
     }
 }

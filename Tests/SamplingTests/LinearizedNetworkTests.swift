@@ -35,7 +35,7 @@ import Testing
         var batch = Batch(steps: HandSteps.steps(3), sampleCount: 1, capacity: 1)
         batch.append(trajectory.samples, row: step, step: step)
         batch.outputs[0] = output
-        return network.learn(from: batch, on: &trajectory)
+        return network.learn(from: batch, rows: 0..<1, on: &trajectory)
     }
 
     private func expected(_ step: Int, _ network: inout LinearizedNetwork, _ trajectory: Trajectory) -> Float
@@ -110,10 +110,10 @@ import Testing
             network.startSample()
             var batch = Batch(steps: steps, sampleCount: 1, capacity: 1)
             batch.append(trajectory.samples, row: step, step: step)
-            _ = network.learn(from: batch, on: &trajectory)
+            _ = network.learn(from: batch, rows: 0..<1, on: &trajectory)
             trajectory.advance(step - 1, outputs: [4 * moved], noise: noise.span, frozen: none)
             batch.outputs[0] = 5 * moved
-            return network.learn(from: batch, on: &trajectory)
+            return network.learn(from: batch, rows: 0..<1, on: &trajectory)
         }
         #expect(stiffness(of: 8, moved: 1) == 5)
         #expect(stiffness(of: 9, moved: 1) == 0)

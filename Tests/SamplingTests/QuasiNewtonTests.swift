@@ -235,16 +235,14 @@ import Testing
         let exact = try setup.sampler(.quasiNewton(window: 8, tolerance: 0))
         exact.calibrate(with: model)
         for guess in [expected, wrong] {
-            exact.guess(guess.span)
-            #expect(exact.sample(with: model, noise: noise).sample == expected)
+            #expect(exact.sample(with: model, noise: noise, guess: guess).sample == expected)
         }
 
         let parallel = try setup.sampler(.quasiNewton(window: 8, tolerance: 0.01))
         parallel.calibrate(with: model)
         let unguessed = parallel.sample(with: model, noise: noise)
         for guess in [expected, wrong] {
-            parallel.guess(guess.span)
-            let guessed = parallel.sample(with: model, noise: noise)
+            let guessed = parallel.sample(with: model, noise: noise, guess: guess)
             #expect(guessed.sample != unguessed.sample)
             #expect(largestDifference(guessed.sample, expected) <= 0.04)
             #expect(guessed.report.parallelIterations <= 15)
@@ -257,8 +255,7 @@ import Testing
         }
 
         // For others there is nothing to start from it.
-        sequential.guess(wrong.span)
-        #expect(sequential.sample(with: model, noise: noise).sample == expected)
+        #expect(sequential.sample(with: model, noise: noise, guess: wrong).sample == expected)
     }
 
     @Test func aGuessIsClippedLikeASample() throws {
@@ -268,8 +265,7 @@ import Testing
         sampler.calibrate(with: model)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 17)
         func sample(from guess: [Float]) -> [Float] {
-            sampler.guess(guess.span)
-            return sampler.sample(with: model, noise: noise).sample
+            sampler.sample(with: model, noise: noise, guess: guess).sample
         }
         let beyond = (0..<sampler.sampleCount).map { $0.isMultiple(of: 2) ? Float(40) : -1e30 }
         let clipped = beyond.map { max(-1, min(1, $0)) }

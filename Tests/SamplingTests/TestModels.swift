@@ -147,18 +147,85 @@ struct RoundingModel<Model: NoisePredictor & Copyable>: NoisePredictor {
     }
 }
 
+/// A model whose output depends on the condition.
+struct ConditionedModel: NoisePredictor {
+    let base: BentGaussianModel
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        base.predict(samples: samples, timesteps: timesteps, into: &outputs)
+    }
+
+    func predict(
+        samples: Span<Float>,
+        timesteps: Span<Int>,
+        conditions: Span<Int>,
+        until instant: MonotonicTime?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
+        base.predict(samples: samples, timesteps: timesteps, into: &outputs)
+        for row in conditions.indices {
+            for element in row * base.sampleCount..<(row + 1) * base.sampleCount {
+                outputs[element] += 0.1 * Float(conditions[row])
+            }
+        }
+        return true
+    }
+}
+
+/// That model, or another with conditions, under one of its conditions.
+struct OneCondition<Model: NoisePredictor & Copyable>: NoisePredictor {
+    let model: Model
+    let condition: Int
+
+    func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
+        _ = predict(samples: samples, timesteps: timesteps, until: nil, into: &outputs)
+    }
+
+    func predict(
+        samples: Span<Float>,
+        timesteps: Span<Int>,
+        until instant: MonotonicTime?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
+        let conditions = [Int](repeating: condition, count: timesteps.count)
+        return model.predict(
+            samples: samples,
+            timesteps: timesteps,
+            conditions: conditions.span,
+            until: instant,
+            into: &outputs
+        )
+    }
+}
+
 extension Sampler {
-    /// Draws samples as one array, by default one sample.
+    /// Draws one sample as an array, from a guess if there is one, and with known elements from `first` on if there are any.
     func sample(
         with predictor: some NoisePredictor,
         noise: [Float],
-        samples: Int = 1,
+        guess: [Float] = [],
+        known: [Float] = [],
+        first: Int = 0,
         deadline: MonotonicTime? = nil
     ) -> (sample: [Float], report: SamplingReport) {
-        var values = [Float](repeating: .nan, count: samples * sampleCount)
+        var values = [Float](repeating: .nan, count: sampleCount)
         var span = values.mutableSpan
-        let report = sample(with: predictor, noise: noise.span, deadline: deadline, into: &span)
+        let report = sample(
+            with: predictor,
+            noise: noise.span,
+            guess: guess.span,
+            frozen: known.isEmpty ? [] : [frozen(known, from: first)],
+            deadline: deadline,
+            into: &span
+        )
         return (values, report)
+    }
+
+    /// Elements from `first` on that are known.
+    func frozen(_ known: [Float], from first: Int = 0) -> FrozenElements {
+        var frozen = makeFrozenElements()
+        frozen.set(known.span, from: first)
+        return frozen
     }
 }
 

@@ -77,7 +77,7 @@ enum HandSteps {
         trajectory.start(from: noise.span, towards: [0.5, 0.5])
         var frozen = FrozenElements(sampleCount: 2)
         let known: [Float] = [0.75]
-        frozen.set(known.span, from: 1, limit: 1)
+        frozen.set(known.span, from: 1)
         trajectory.advance(0, outputs: [4, 4], noise: noise.span, frozen: frozen)
         trajectory.advanceWithLastX0(1, noise: noise.span, frozen: frozen)
         #expect(trajectory.cleanSamples == [0.5, 0.5, 4, 0.75, 4, 0.75])

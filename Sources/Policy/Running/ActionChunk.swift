@@ -53,8 +53,6 @@ public enum ActionChunkError: Error, Sendable, Hashable, CustomStringConvertible
     case noiseCount(found: Int, expected: Int)
     /// The frozen actions are not whole ones, or do not lie within the prediction's rows.
     case frozenCount(found: Int, firstRow: Int, rows: Int, actionDim: Int)
-    /// Actions are frozen in a request that is sampled together with others.
-    case frozenTogether
     /// The prediction that a guess is made from has another number of elements than [horizon, actionDim].
     case guessCount(found: Int, expected: Int)
     /// A number that must not reach a robot came out of the network, or was in the request.
@@ -67,8 +65,6 @@ public enum ActionChunkError: Error, Sendable, Hashable, CustomStringConvertible
         case .noiseCount(let found, let expected): "noise: \(found) numbers; expected \(expected)"
         case .frozenCount(let found, let firstRow, let rows, let actionDim):
             "frozen actions: \(found) numbers from row \(firstRow) on; expected actions of \(actionDim) within \(rows) rows"
-        case .frozenTogether:
-            "frozen actions: found in a chunk that is sampled together with others; expected none"
         case .guessCount(let found, let expected):
             "prediction to guess from: \(found) numbers; expected \(expected)"
         case .notFinite(let what, let index, let value):

@@ -24,8 +24,11 @@ public final class DiffusionPolicy {
     public var noiseCount: Int { parts.sampler.noiseCount }
     /// Numbers of a prediction: those of [horizon, actionDim].
     public var predictionCount: Int { parts.sampler.sampleCount }
-    /// Samples several chunks together; nil if the network keeps one condition.
-    public var group: GroupSampler? { parts.group }
+    /// The most chunks that are sampled together.
+    public var maximumGroup: Int { parts.sampler.maximumSamples }
+    /// Whether a chunk that is sampled together with others is the one that is sampled alone, bit for bit. It is if nothing of an
+    /// entry's output depends on the rest of the batch: with all kernels but OpenBLAS, whose results differ by rounding.
+    public var groupsChangeNoBit: Bool { kernel.backend != .openBLAS }
 
     /// The chunk that is being sampled, for another thread to take if it has a deadline.
     public var interim: InterimPrediction {
@@ -35,6 +38,8 @@ public final class DiffusionPolicy {
     private let parts: PolicyAssembly
     private let form: ChunkForm
     private var inputs: SamplingInputs
+    /// Those of chunks that are sampled together, [maximumGroup].
+    private var reports: [SamplingReport]
 
     /// Builds the sampler around a network that others may use as well, one at a time. `Tuning` has the initialisers that
     /// measure what this one takes.
@@ -74,6 +79,7 @@ public final class DiffusionPolicy {
             settings: parts.sampler.settings
         )
         inputs = SamplingInputs(for: parts)
+        reports = Array(repeating: SamplingReport.nothing, count: parts.sampler.maximumSamples)
     }
 
     /// Says what is to happen if a chunk's time is over and the machine has stopped a thread that is at it; see
@@ -132,50 +138,117 @@ public final class DiffusionPolicy {
         )
     }
 
-    /// Samples the chunks that several robots' requests ask for together, as `GroupSampler` does. Allocates.
+    /// Samples the chunks that several robots' requests ask for together: a pass of the network takes a step of each, or evaluates
+    /// the window of each. A chunk is the one that ``sample(_:)`` gives for its request (see ``groupsChangeNoBit``), unless there
+    /// is a deadline: all of them are ready when the first of the deadlines comes. Allocates the chunks' arrays.
     ///
-    /// All of them are ready when the first of the deadlines comes. Guesses are ignored, as sequential sampling does.
-    ///
-    /// - Parameter requests: 2 up to the group's `maximumSize`.
-    /// - Returns: for each request its chunk, or why there is none: as for ``sample(_:)``, or because actions are frozen.
+    /// - Parameter requests: 1 up to ``maximumGroup``.
+    /// - Returns: for each request its chunk, or why there is none.
     public func sample(together requests: [SamplingRequest]) -> [Result<ActionChunk, ActionChunkError>] {
-        guard let group else { preconditionFailure("the policy was not made for groups") }
-        let start = MonotonicTime.now()
-        let taken = requests.indices.map { index in
-            Result { () throws(ActionChunkError) in try take(requests[index], inGroupAt: index) }
-        }
-        // The place of a request that is refused is computed as well, and comes to nothing.
-        let noises = zip(requests, taken).map { request, taken in
-            if case .success = taken { request.noise } else { SamplingRequest.Noise.seed(0) }
-        }
-        let conditionEnd = MonotonicTime.now()
-        let (samples, report) = group.sample(
-            from: noises,
-            deadline: requests.compactMap(\.deadline).min()
+        var predictions = [Float](repeating: 0, count: requests.count * predictionCount)
+        var outcomes = [Result<ChunkSampling, ActionChunkError>](
+            repeating: .failure(.emptyHistory),
+            count: requests.count
         )
-        parts.predictor.network.rest()
-        let samplingEnd = MonotonicTime.now()
-        let sampling = ChunkSampling(
-            report: report,
-            conditionDuration: conditionEnd - start,
-            samplingDuration: samplingEnd - conditionEnd
-        )
-        return taken.enumerated().map { index, taken in
-            Result { () throws(ActionChunkError) in
-                try taken.get()
-                var prediction = Array(samples[index * predictionCount..<(index + 1) * predictionCount])
-                var span = prediction.mutableSpan
-                try parts.normalizer.unnormalize(&span)
-                return form.chunk(of: prediction, sampling)
+        var span = predictions.mutableSpan
+        sample(together: requests, into: &span, outcomes: &outcomes)
+        return outcomes.enumerated().map { index, outcome in
+            outcome.map { sampling in
+                form.chunk(
+                    of: Array(predictions[index * predictionCount..<(index + 1) * predictionCount]),
+                    sampling
+                )
             }
         }
     }
 
-    private func take(_ request: SamplingRequest, inGroupAt index: Int) throws(ActionChunkError) {
-        guard request.frozen?.actions.isEmpty ?? true else { throw .frozenTogether }
-        try request.noise.check(count: noiseCount)
-        try inputs.take(request.history)
-        inputs.setCondition(of: parts.predictor.network, at: index)
+    /// ``sample(together:)`` into memory that the caller has: allocates nothing, but for a request that is refused.
+    ///
+    /// - Parameters:
+    ///   - predictions: receives every action predicted, [requests, horizon, actionDim], in the robots' units. The rows of a
+    ///     request without a chunk are not to be used.
+    ///   - outcomes: [requests]; receives what sampling took, or why there is no chunk.
+    package func sample(
+        together requests: [SamplingRequest],
+        into predictions: inout MutableSpan<Float>,
+        outcomes: inout [Result<ChunkSampling, ActionChunkError>]
+    ) {
+        precondition(
+            (1...maximumGroup).contains(requests.count),
+            "\(requests.count) of \(maximumGroup) chunks"
+        )
+        let start = MonotonicTime.now()
+        let places = take(requests, outcomes: &outcomes)
+        guard places > 0 else { return }
+        let conditionEnd = MonotonicTime.now()
+        var samples = predictions._mutatingExtracting(first: places * predictionCount)
+        inputs.sample(
+            places: places,
+            by: parts.sampler,
+            with: parts.predictor,
+            deadline: earliestDeadline(of: requests),
+            into: &samples,
+            reports: &reports
+        )
+        parts.predictor.network.rest()
+        let samplingEnd = MonotonicTime.now()
+
+        // Backwards, because a chunk's place comes after none of its request's.
+        var place = places
+        for index in requests.indices.reversed() {
+            guard case .success = outcomes[index] else { continue }
+            place -= 1
+            for element in 0..<predictionCount where place < index {
+                predictions[index * predictionCount + element] =
+                    predictions[place * predictionCount + element]
+            }
+            let sampling = ChunkSampling(
+                report: reports[place],
+                conditionDuration: conditionEnd - start,
+                samplingDuration: samplingEnd - conditionEnd
+            )
+            var prediction = predictions._mutatingExtracting(
+                index * predictionCount..<(index + 1) * predictionCount
+            )
+            do throws(ActionChunkError) {
+                try parts.normalizer.unnormalize(&prediction)
+                outcomes[index] = .success(sampling)
+            } catch {
+                outcomes[index] = .failure(error)
+            }
+        }
+    }
+
+    /// Takes up the requests that can be sampled, at places from 0 on.
+    ///
+    /// - Returns: how many. The outcomes of the others are failures.
+    private func take(
+        _ requests: [SamplingRequest],
+        outcomes: inout [Result<ChunkSampling, ActionChunkError>]
+    ) -> Int {
+        var places = 0
+        for index in requests.indices {
+            do throws(ActionChunkError) {
+                try inputs.take(requests[index], at: places)
+                inputs.setCondition(of: parts.predictor.network, at: places)
+                outcomes[index] = .success(
+                    ChunkSampling(report: .nothing, conditionDuration: .zero, samplingDuration: .zero)
+                )
+                places += 1
+            } catch {
+                outcomes[index] = .failure(error)
+            }
+        }
+        return places
+    }
+
+    private func earliestDeadline(of requests: [SamplingRequest]) -> MonotonicTime? {
+        var earliest: MonotonicTime?
+        for request in requests {
+            guard let deadline = request.deadline else { continue }
+            earliest = min(earliest ?? deadline, deadline)
+        }
+        return earliest
     }
 
     /// The largest difference of two predictions, or of some rows of them, in normalised units.

@@ -30,11 +30,14 @@ package struct FirstGuess: Codable, Hashable, Sendable {
 
     /// Writes the guess for a condition. Allocates nothing.
     ///
-    /// - Parameter x0: [sampleCount]; receives it.
-    package func predict(_ condition: [Float], into x0: inout [Float]) {
+    /// - Parameters:
+    ///   - condition: [conditionCount].
+    ///   - x0: receives it, in the elements from `first` on.
+    ///   - first: the index of the first of its [sampleCount] elements.
+    package func predict(_ condition: [Float], into x0: inout [Float], from first: Int = 0) {
         let conditionCount = meanCondition.count
         let sampleCount = meanX0.count
-        for element in 0..<sampleCount { x0[element] = meanX0[element] }
+        for element in 0..<sampleCount { x0[first + element] = meanX0[element] }
         for sample in 0..<conditions.count / conditionCount {
             var product: Float = 0
             for feature in 0..<conditionCount {
@@ -43,7 +46,7 @@ package struct FirstGuess: Codable, Hashable, Sendable {
                     * (condition[feature] - meanCondition[feature])
             }
             for element in 0..<sampleCount {
-                x0[element] += product * coefficients[sample * sampleCount + element]
+                x0[first + element] += product * coefficients[sample * sampleCount + element]
             }
         }
     }

@@ -8,10 +8,11 @@ public struct InterimPrediction: Sendable {
 
     /// Takes the chunk, once at most; the policy samples on. For any thread.
     ///
-    /// - Returns: nil if there is none yet, none any more, or if it is not finite. Durations are 0: they are the policy's.
+    /// - Returns: nil if there is none yet, none any more, if it is one of several that are sampled together, or if it is not
+    ///   finite. Durations are 0: they are the policy's.
     public func claim() -> ActionChunk? {
-        guard let (sample, report) = sample.claim() else { return nil }
-        var prediction = sample
+        guard let (samples, reports) = sample.claim(), reports.count == 1 else { return nil }
+        var prediction = samples
         var span = prediction.mutableSpan
         do throws(ActionChunkError) {
             try normalizer.unnormalize(&span)
@@ -20,7 +21,7 @@ public struct InterimPrediction: Sendable {
         }
         return form.chunk(
             of: prediction,
-            ChunkSampling(report: report, conditionDuration: .zero, samplingDuration: .zero)
+            ChunkSampling(report: reports[0], conditionDuration: .zero, samplingDuration: .zero)
         )
     }
 }

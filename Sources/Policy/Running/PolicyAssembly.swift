@@ -16,12 +16,10 @@ struct PolicyAssembly {
     let vision: FrameEncoder?
     /// The network.
     let predictor: DenoiserPredictor<UNet1D>
-    /// Samples one chunk; its settings have the window in use.
+    /// Samples chunks, several together if the network keeps several conditions; its settings have the window in use.
     let sampler: Sampler
     /// Says what a chunk starts from that no other guess is given for; nil: 0.
     let firstGuess: FirstGuess?
-    /// Samples several chunks together; nil if the network keeps one condition.
-    let group: GroupSampler?
 
     /// Makes what is around a network; the parameters are those of `DiffusionPolicy`.
     init(
@@ -44,16 +42,14 @@ struct PolicyAssembly {
         if let calibration {
             sampler = try configuration.sampler(
                 settings.with(window: settings.method.window ?? calibration.fastestWindow),
+                network: network,
                 linearization: calibration.linearization
             )
         } else {
-            sampler = try configuration.sampler(settings)
+            sampler = try configuration.sampler(settings, network: network)
         }
         sampler.forwardTimes = forwardTimes
         firstGuess = calibration?.firstGuess
-        group =
-            network.maximumConditions > 1
-            ? try GroupSampler(configuration: configuration, settings: settings, network: network) : nil
     }
 }
 
@@ -73,7 +69,7 @@ extension PolicyBundle {
             throw PolicyError("sampler settings", "threads", found: "\(threads)", expected: "1 to 1024")
         }
         let sampler = try configuration.sampler(settings)
-        var maximumBatch = max(sampler.maximumBatch, maximumGroup)
+        var maximumBatch = max(sampler.window, maximumGroup)
         if case .quasiNewton = settings.method {
             maximumBatch = max(maximumBatch, min(Calibration.widestWindow, sampler.timesteps.count))
         }
@@ -90,10 +86,10 @@ extension PolicyBundle {
 }
 
 extension PolicyConfiguration {
-    /// A sampler of this policy's chunks, or of up to `maximumSamples` of them together.
+    /// A sampler of this policy's chunks: of one at a time, or of as many together as a network keeps conditions.
     package func sampler(
         _ settings: SamplerSettings,
-        maximumSamples: Int = 1,
+        network: UNet1D? = nil,
         linearization: OutputLinearization? = nil
     ) throws(PolicyError) -> Sampler {
         do throws(SamplerError) {
@@ -103,7 +99,8 @@ extension PolicyConfiguration {
                 clipSampleRange: clipSampleRange,
                 settings: settings,
                 sampleCount: architecture.sampleCount,
-                maximumSamples: maximumSamples,
+                maximumSamples: network?.maximumConditions ?? 1,
+                largestBatch: network?.maximumBatch,
                 linearization: linearization
             )
         } catch {

@@ -2,7 +2,7 @@ import Clocks
 import Networks
 import Sampling
 
-/// A request on the network's scale, in memory that is taken once.
+/// Requests on the network's scale, in memory that is taken once: one, or several that are sampled together.
 ///
 /// A span borrows the array that it shows, and an access to a stored property of a class ends with its expression. A policy is
 /// a class, which could not hold a span of its own arrays while it prepares and makes a call. So what hands spans to the
@@ -13,19 +13,20 @@ struct SamplingInputs {
     private let features: [ObservationFeature]
     private let cameras: [CameraFeature]
     private let vision: FrameEncoder?
-    /// [nObsSteps, features], normalised.
+    /// That of the observations taken up last: [nObsSteps, features], normalised.
     private(set) var condition: [Float]
-    /// [numInferenceSteps + 1, horizon, actionDim].
+    /// [maximumGroup, numInferenceSteps + 1, horizon, actionDim].
     private var noise: [Float]
-    /// [horizon, actionDim], normalised; in use where `hasGuess`.
-    private var guess: [Float]
-    private var hasGuess = false
-    /// [horizon, actionDim], normalised; the first numbers are in use.
-    private var frozen: [Float]
-    /// The numbers of a prediction that `frozen` has.
-    private var frozenElements = 0..<0
+    /// [maximumGroup, horizon, actionDim], normalised; zeros where nothing is guessed.
+    private var guesses: [Float]
+    /// For each request; [maximumGroup].
+    private var frozen: [FrozenElements]
+    /// The numbers of one request's frozen actions, normalised; [horizon, actionDim], of which the first are in use.
+    private var frozenValues: [Float]
+    private let noiseCount: Int
+    private let predictionCount: Int
 
-    /// Takes the memory.
+    /// Takes the memory, for as many requests as the sampler draws samples together.
     init(for assembly: PolicyAssembly) {
         normalizer = assembly.normalizer
         firstGuess = assembly.firstGuess
@@ -33,22 +34,30 @@ struct SamplingInputs {
         cameras = assembly.cameras
         vision = assembly.vision
         condition = [Float](repeating: 0, count: assembly.configuration.architecture.conditionDim)
-        noise = [Float](repeating: 0, count: assembly.sampler.noiseCount)
-        guess = [Float](repeating: 0, count: assembly.sampler.sampleCount)
-        // Not a copy of `guess`: the two would share their memory until the first write takes more.
-        frozen = [Float](repeating: 0, count: assembly.sampler.sampleCount)
+        let sampler = assembly.sampler
+        noiseCount = sampler.noiseCount
+        predictionCount = sampler.sampleCount
+        noise = [Float](repeating: 0, count: sampler.maximumSamples * sampler.noiseCount)
+        guesses = [Float](repeating: 0, count: sampler.maximumSamples * sampler.sampleCount)
+        // Not copies of one: they would share their memory until the first write takes more.
+        frozen = (0..<sampler.maximumSamples).map { _ in sampler.makeFrozenElements() }
+        frozenValues = [Float](repeating: 0, count: sampler.sampleCount)
     }
 
-    /// Takes up a request, all of it. Allocates nothing. Nothing is to be sampled if an error is thrown.
-    mutating func take(_ request: SamplingRequest) throws(ActionChunkError) {
-        try request.noise.check(count: noise.count)
+    /// Takes up a request, all of it. Allocates nothing. It is not to be sampled if an error is thrown.
+    ///
+    /// - Parameter place: of those that are sampled together, from 0.
+    mutating func take(_ request: SamplingRequest, at place: Int = 0) throws(ActionChunkError) {
+        try request.noise.check(count: noiseCount)
         if let frozen = request.frozen { try check(frozen) }
         if let guess = request.guess { try check(guess) }
         try take(request.history)
+        let numbers = place * noiseCount..<(place + 1) * noiseCount
         var span = noise.mutableSpan
-        request.noise.fill(&span)
-        take(request.guess)
-        take(request.frozen)
+        var row = span._mutatingExtracting(numbers)
+        request.noise.fill(&row)
+        take(request.guess, at: place)
+        take(request.frozen, at: place)
     }
 
     /// Takes up the observations alone.
@@ -75,10 +84,7 @@ struct SamplingInputs {
         network.setCondition(condition.span, at: index)
     }
 
-    /// Samples what was taken up, under the predictor's condition 0.
-    ///
-    /// The sampler forgets its guess and frozen elements with each sample; here they cannot be set for a sample that is not
-    /// drawn.
+    /// Samples what was taken up at place 0, under the predictor's condition 0.
     ///
     /// - Parameter prediction: [horizon, actionDim]; receives the sample, normalised.
     func sample(
@@ -87,23 +93,49 @@ struct SamplingInputs {
         deadline: MonotonicTime?,
         into prediction: inout MutableSpan<Float>
     ) -> SamplingReport {
-        if hasGuess { sampler.guess(guess.span) }
-        if !frozenElements.isEmpty {
-            sampler.freeze(
-                frozen.span.extracting(first: frozenElements.count),
-                from: frozenElements.lowerBound
-            )
-        }
-        return sampler.sample(with: predictor, noise: noise.span, deadline: deadline, into: &prediction)
+        sampler.sample(
+            with: predictor,
+            noise: noise.span.extracting(first: noiseCount),
+            guess: guesses.span.extracting(first: predictionCount),
+            frozen: frozen,
+            deadline: deadline,
+            into: &prediction
+        )
+    }
+
+    /// Samples what was taken up at the first places, each under the predictor's condition of that number.
+    ///
+    /// - Parameters:
+    ///   - predictions: [places, horizon, actionDim]; receives the samples, normalised.
+    ///   - reports: of which the first receive how each was sampled.
+    func sample(
+        places: Int,
+        by sampler: Sampler,
+        with predictor: DenoiserPredictor<UNet1D>,
+        deadline: MonotonicTime?,
+        into predictions: inout MutableSpan<Float>,
+        reports: inout [SamplingReport]
+    ) {
+        var span = reports.mutableSpan
+        var first = span._mutatingExtracting(first: places)
+        sampler.sample(
+            with: predictor,
+            noise: noise.span.extracting(first: places * noiseCount),
+            guess: guesses.span.extracting(first: places * predictionCount),
+            frozen: frozen,
+            deadline: deadline,
+            into: &predictions,
+            reports: &first
+        )
     }
 
     /// The network's output for the initial noise at a timestep, under condition 0: [horizon, actionDim]. Allocates.
     func firstModelOutput(of predictor: DenoiserPredictor<UNet1D>, timestep: Int) -> [Float] {
-        var output = [Float](repeating: 0, count: guess.count)
+        var output = [Float](repeating: 0, count: predictionCount)
         let timesteps = [timestep]
         var span = output.mutableSpan
         predictor.predict(
-            samples: noise.span.extracting(first: guess.count),
+            samples: noise.span.extracting(first: predictionCount),
             timesteps: timesteps.span,
             into: &span
         )
@@ -113,7 +145,7 @@ struct SamplingInputs {
 
 extension SamplingInputs {
     private var actionDim: Int { normalizer.actionUnnormalization.count }
-    private var rows: Int { guess.count / actionDim }
+    private var rows: Int { predictionCount / actionDim }
 
     private func check(_ known: FrozenActions) throws(ActionChunkError) {
         guard known.actions.count.isMultiple(of: actionDim), (0...rows).contains(known.firstRow),
@@ -132,42 +164,57 @@ extension SamplingInputs {
     }
 
     private func check(_ last: SamplingRequest.Guess) throws(ActionChunkError) {
-        guard last.prediction.count == guess.count else {
-            throw .guessCount(found: last.prediction.count, expected: guess.count)
+        guard last.prediction.count == predictionCount else {
+            throw .guessCount(found: last.prediction.count, expected: predictionCount)
         }
         for index in last.prediction.indices where !last.prediction[index].isFinite {
             throw .notFinite(what: "prediction to guess from", index: index, value: last.prediction[index])
         }
     }
 
-    private mutating func take(_ known: FrozenActions?) {
-        frozenElements = 0..<0
-        guard let known else { return }
-        let first = known.firstRow * actionDim
-        frozenElements = first..<first + known.actions.count
-        for index in known.actions.indices {
-            frozen[index] = normalizer.normalizedAction(known.actions[index], dimension: index % actionDim)
+    private mutating func take(_ known: FrozenActions?, at place: Int) {
+        guard let known else {
+            frozen[place].clear()
+            return
         }
+        for index in known.actions.indices {
+            frozenValues[index] = normalizer.normalizedAction(
+                known.actions[index],
+                dimension: index % actionDim
+            )
+        }
+        Self.set(
+            &frozen[place],
+            frozenValues,
+            count: known.actions.count,
+            from: known.firstRow * actionDim
+        )
+    }
+
+    /// Arguments of their own, because Swift lets no method hold a span of one property and change another.
+    private static func set(_ elements: inout FrozenElements, _ values: [Float], count: Int, from first: Int)
+    {
+        elements.set(values.span.extracting(first: count), from: first)
     }
 
     /// Guesses that the last prediction comes true, its last action again and again once it has run out; without one that
     /// reaches so far, by the observation.
-    private mutating func take(_ last: SamplingRequest.Guess?) {
-        hasGuess = true
+    private mutating func take(_ last: SamplingRequest.Guess?, at place: Int) {
+        let first = place * predictionCount
         if let last, (0..<rows).contains(last.elapsedSteps) {
             for row in 0..<rows {
                 let source = min(row + last.elapsedSteps, rows - 1) * actionDim
                 for dimension in 0..<actionDim {
-                    guess[row * actionDim + dimension] = normalizer.normalizedAction(
+                    guesses[first + row * actionDim + dimension] = normalizer.normalizedAction(
                         last.prediction[source + dimension],
                         dimension: dimension
                     )
                 }
             }
         } else if let firstGuess {
-            firstGuess.predict(condition, into: &guess)
+            firstGuess.predict(condition, into: &guesses, from: first)
         } else {
-            hasGuess = false
+            for index in first..<first + predictionCount { guesses[index] = 0 }
         }
     }
 }

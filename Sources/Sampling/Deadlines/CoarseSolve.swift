@@ -20,8 +20,11 @@ struct CoarseSolve {
     /// Noise level of the sample that each step starts from, and of the result; [N + 1].
     private let levels: [Level]
     private var batch: Batch
-    /// Clean samples that the newest coarse step used; [samples, sampleCount].
+    /// Clean samples that each sample's newest coarse step used, or a sample that needs none; [maximumSamples, sampleCount].
     private var cleanSample: [Float]
+    /// The step that each sample's next coarse step starts from, N if there is none, and the one before it; [maximumSamples].
+    private var index: [Int]
+    private var before: [Int?]
 
     private struct Level {
         let alpha: Float
@@ -45,83 +48,137 @@ struct CoarseSolve {
         }
         batch = Batch(steps: steps, sampleCount: sampleCount, capacity: maximumSamples)
         cleanSample = [Float](repeating: 0, count: maximumSamples * sampleCount)
+        index = [Int](repeating: 0, count: maximumSamples)
+        before = [Int?](repeating: nil, count: maximumSamples)
     }
 
     /// Index of the first step with enough signal (alpha >= 0.2). Before it the clean sample is an amplified rounding
     /// error.
     var firstMeaningfulStep: Int { levels.firstIndex { $0.alpha >= Self.leastSignal } ?? steps.count }
 
-    /// Finishes the context's samples, from where the solver stopped to the result, in as many steps as there is time for.
+    /// Finishes the context's samples, each from where the solver stopped to the result, in as many steps as there is time for.
+    /// A pass takes a step of every sample that is not finished.
     ///
     /// Each step but the last offers its clean samples to the context. If the next step turns out not to fit, those are the
     /// result.
     ///
-    /// - Parameters:
-    ///   - first: the number of the solver's steps that were taken.
-    ///   - sample: [samples, sampleCount].
-    /// - Returns: number of steps taken; 0 if there was no time for any. The result is then what the interim sample has.
+    /// - Parameter sample: [samples, sampleCount].
+    /// - Returns: number of passes; 0 if there was no time for any. The result is then what the interim sample has.
     mutating func finish(
-        from first: Int,
         in context: inout SamplingContext<some NoisePredictor>,
         sample: inout MutableSpan<Float>
     ) -> Int {
-        var planned = context.deadline?.coarseSteps(limit: steps.count - first) ?? steps.count - first
-        var index = planned < steps.count - first ? skipMeaninglessSteps(from: first, sample: &sample) : first
-        var before: Int?
+        let samples = context.samples
+        var planned = plannedSteps(in: context, left: steps.count - context.progress.leastSettledSteps)
+        start(in: context, steps: planned, sample: &sample)
         var taken = 0
-        while index < steps.count {
-            planned = min(planned, context.deadline?.coarseSteps(limit: steps.count - index) ?? planned)
-            guard evaluate(step: index, taken: taken, in: &context, sample: sample.span) else {
-                if taken > 0 { for cell in sample.indices { sample[cell] = cleanSample[cell] } }
+        while let left = mostStepsLeft(samples) {
+            planned = min(planned, plannedSteps(in: context, left: left))
+            guard evaluate(taken: taken, in: &context, sample: sample.span) else {
+                if taken > 0 { takeCleanSamples(samples, into: &sample) }
                 break
             }
-            let next = target(from: index, steps: planned)
-            step(from: index, to: next, before: before, sample: &sample)
+            step(planned: planned, sample: &sample)
             taken += 1
-            if next < steps.count {
-                context.offer(
+            for row in 0..<batch.count { context.progress.markCoarse(batch.conditions[row], steps: taken) }
+            if mostStepsLeft(samples) != nil {
+                context.interim.offer(
                     cleanSample.span.extracting(first: sample.count),
-                    of: index,
-                    coarseSteps: taken
+                    of: steps.count - left,
+                    frozen: context.frozen,
+                    as: context.progress.reports,
+                    samples: samples
                 )
             }
-            before = index
-            index = next
             planned = max(planned - 1, 1)
         }
         return taken
     }
 
-    /// Carries samples with hardly any signal to the first step that has some, or to the last one, as if x_0 were 0.
+    /// The number of coarse steps that there is time for, at most as many as the solver has left.
+    private func plannedSteps(
+        in context: borrowing SamplingContext<some NoisePredictor>,
+        left: Int
+    ) -> Int {
+        context.deadline?.coarseSteps(limit: left) ?? left
+    }
+
+    /// The solver's steps that are left to the sample that has come least far; nil if every sample is finished.
+    private func mostStepsLeft(_ samples: Int) -> Int? {
+        var least = steps.count
+        for row in 0..<samples { least = min(least, index[row]) }
+        return least < steps.count ? steps.count - least : nil
+    }
+
+    /// Begins each sample where the solver stopped, or where there is some signal if its steps will be long.
+    private mutating func start(
+        in context: borrowing SamplingContext<some NoisePredictor>,
+        steps planned: Int,
+        sample: inout MutableSpan<Float>
+    ) {
+        for row in 0..<context.samples {
+            let first = context.progress.settledSteps[row]
+            before[row] = nil
+            index[row] =
+                planned < steps.count - first ? skipMeaninglessSteps(from: first, row, &sample) : first
+            for cell in cells(row) { cleanSample[cell] = sample[cell] }
+        }
+    }
+
+    /// Carries a sample with hardly any signal to the first step that has some, or to the last one, as if x_0 were 0.
     ///
     /// With hardly any signal the network's clean sample is an amplified rounding error. A long step would carry it far.
     /// 0 is a better guess and costs no pass.
     ///
-    /// - Returns: the step that starts from the samples.
-    private func skipMeaninglessSteps(from first: Int, sample: inout MutableSpan<Float>) -> Int {
+    /// - Returns: the step that starts from the sample.
+    private func skipMeaninglessSteps(from first: Int, _ row: Int, _ sample: inout MutableSpan<Float>) -> Int
+    {
         var index = first
         while index + 1 < steps.count, levels[index].alpha < Self.leastSignal {
             let scale = levels[index + 1].sigma / levels[index].sigma
-            for cell in sample.indices { sample[cell] *= scale }
+            for cell in cells(row) { sample[cell] *= scale }
             index += 1
         }
         return index
     }
 
-    /// Evaluates the samples at a step, unless there is a result and no time.
+    /// Evaluates the samples that are not finished, unless there is a result and no time.
     ///
     /// - Returns: Whether the outputs are there.
     private mutating func evaluate(
-        step: Int,
         taken: Int,
         in context: inout SamplingContext<some NoisePredictor>,
         sample: Span<Float>
     ) -> Bool {
         let hasResult = taken > 0 || context.interim.hasSample
         if hasResult, let deadline = context.deadline, deadline.isTooCloseForAPass { return false }
-        batch.replace(by: sample, step: step)
+        batch.removeAll()
+        for row in 0..<context.samples where index[row] < steps.count {
+            batch.append(sample.extracting(cells(row)), step: index[row], condition: row)
+        }
         return context.evaluate(&batch, hasFallback: taken > 0)
     }
+
+    /// Takes a coarse step of each sample of the batch, the first of so many.
+    private mutating func step(planned: Int, sample: inout MutableSpan<Float>) {
+        for entry in 0..<batch.count {
+            let row = batch.conditions[entry]
+            let first = index[row]
+            let next = target(from: first, steps: min(planned, steps.count - first))
+            step(row, entry: entry, to: next, sample: &sample)
+            before[row] = first
+            index[row] = next
+        }
+    }
+
+    /// Makes the newest clean samples the result of those that are not finished.
+    private func takeCleanSamples(_ samples: Int, into sample: inout MutableSpan<Float>) {
+        for row in 0..<samples where index[row] < steps.count {
+            for cell in cells(row) { sample[cell] = cleanSample[cell] }
+        }
+    }
+
+    private func cells(_ row: Int) -> Range<Int> { row * batch.sampleCount..<(row + 1) * batch.sampleCount }
 
     /// Index of the step to which the first of `count` coarse steps goes.
     private func target(from index: Int, steps count: Int) -> Int {
@@ -138,22 +195,26 @@ struct CoarseSolve {
         return next
     }
 
-    /// Applies one coarse step: first order if there is no step before it or it leads to the result, else second order.
-    private mutating func step(from index: Int, to next: Int, before: Int?, sample: inout MutableSpan<Float>)
-    {
-        let (level, target) = (levels[index], levels[next])
+    /// Applies one coarse step to a sample: first order if there is no step before it or it leads to the result, else second
+    /// order.
+    private mutating func step(_ row: Int, entry: Int, to next: Int, sample: inout MutableSpan<Float>) {
+        let step = steps[index[row]]
+        let (level, target) = (levels[index[row]], levels[next])
         let sampleWeight = target.sigma / level.sigma
         let x0Weight = target.alpha - level.alpha * sampleWeight
         var differenceWeight: Float = 0
         // The difference needs two distinct noise levels; a solver may visit a timestep twice.
-        if let before, next < steps.count, level.lambda > levels[before].lambda {
+        if let before = before[row], next < steps.count, level.lambda > levels[before].lambda {
             differenceWeight = (target.lambda - level.lambda) / (2 * (level.lambda - levels[before].lambda))
         }
-        for element in sample.indices {
-            let x0 = steps[index].predictedX0(sample: sample[element], modelOutput: batch.outputs[element])
-            let extrapolated = x0 + differenceWeight * (x0 - cleanSample[element])
-            cleanSample[element] = x0
-            sample[element] = sampleWeight * sample[element] + x0Weight * extrapolated
+        let firstOutput = entry * batch.sampleCount
+        for (element, cell) in cells(row).enumerated() {
+            let x0 = step.predictedX0(sample: sample[cell], modelOutput: batch.outputs[firstOutput + element])
+            let extrapolated = x0 + differenceWeight * (x0 - cleanSample[cell])
+            cleanSample[cell] = x0
+            sample[cell] = sampleWeight * sample[cell] + x0Weight * extrapolated
         }
+        // What is offered of a finished sample is its result.
+        if next == steps.count { for cell in cells(row) { cleanSample[cell] = sample[cell] } }
     }
 }

@@ -1,9 +1,8 @@
 import Synchronization
 
 /// The best result so far of a sampler with a deadline: the clean sample that its last pass predicted, or several that are
-/// drawn together. Another thread takes
-/// it if the result itself would be late, for example because the machine has stopped the sampling thread in the middle of
-/// a pass.
+/// drawn together. Another thread takes it if the result itself would be late, for example because the machine has stopped the
+/// sampling thread in the middle of a pass.
 ///
 /// Neither thread waits for the other. There are two buffers. The sampling thread writes the one that is not offered, then
 /// offers it instead. A thread that claims the offered buffer owns it until it has copied it.
@@ -13,10 +12,11 @@ import Synchronization
 /// Only the sampling thread uses the other variables.
 public final class InterimSample: @unchecked Sendable {
     private struct Place {
-        /// The first `count` elements are in use.
+        /// The samples, [maximumSamples, sampleCount]; the first `samples` are in use.
         var x0: [Float]
-        var count = 0
-        var report = SamplingReport.nothing
+        /// How each was computed, [maximumSamples].
+        var reports: [SamplingReport]
+        var samples = 0
     }
 
     private enum State {
@@ -37,15 +37,27 @@ public final class InterimSample: @unchecked Sendable {
     /// Which place has the sample that was offered last; nil if none has been since `open`.
     private var latest: Int?
 
-    init(sampleCount: Int) {
-        first = Place(x0: [Float](repeating: 0, count: sampleCount))
-        second = first
+    private let sampleCount: Int
+
+    /// - Parameters:
+    ///   - sampleCount: the elements of a sample.
+    ///   - maximumSamples: the most samples that are drawn together.
+    init(sampleCount: Int, maximumSamples: Int = 1) {
+        self.sampleCount = sampleCount
+        func place() -> Place {
+            Place(
+                x0: [Float](repeating: 0, count: maximumSamples * sampleCount),
+                reports: [SamplingReport](repeating: .nothing, count: maximumSamples)
+            )
+        }
+        first = place()
+        second = place()
     }
 
-    /// Claims the offered sample, which is then no longer offered. Sampling continues. May be called from any thread.
+    /// Claims the offered samples, which are then no longer offered. Sampling continues. May be called from any thread.
     ///
-    /// - Returns: the sample, [sampleCount], and how it was computed; nil if none is offered.
-    public func claim() -> (sample: [Float], report: SamplingReport)? {
+    /// - Returns: the samples, [samples, sampleCount], and how each was computed; nil if none is offered.
+    public func claim() -> (samples: [Float], reports: [SamplingReport])? {
         var offered = state.load(ordering: .relaxed)
         while offered >= 0 {
             let (isClaimed, found) = state.compareExchange(
@@ -64,9 +76,12 @@ public final class InterimSample: @unchecked Sendable {
         return nil
     }
 
-    /// Copies into a new array. If the buffer's storage were shared, the next offer would have to allocate.
-    private func copied(_ place: borrowing Place) -> (sample: [Float], report: SamplingReport) {
-        (place.x0[..<place.count].map { $0 }, place.report)
+    /// Copies into new arrays. If the buffer's storage were shared, the next offer would have to allocate.
+    private func copied(_ place: borrowing Place) -> (samples: [Float], reports: [SamplingReport]) {
+        (
+            place.x0[..<(place.samples * sampleCount)].map { $0 },
+            place.reports[..<place.samples].map { $0 }
+        )
     }
 
     /// From now on samples can be offered.
@@ -82,36 +97,49 @@ public final class InterimSample: @unchecked Sendable {
     /// Whether there is a sample to fall back on, claimed or not. For the sampling thread.
     var hasSample: Bool { latest != nil }
 
-    /// Offers the clean sample that a step predicts, and replaces the earlier offer. Ignored before `firstStep`.
+    /// Offers the clean samples that a step predicts, and replaces the earlier offer. Ignored before `firstStep`.
     ///
     /// - Parameters:
-    ///   - x0: at most as many elements as the interim sample was made for.
-    ///   - step: index of the solver's step.
-    ///   - frozen: elements that the sample gets its known values in.
-    ///   - report: how the sample was computed, should it become the result.
+    ///   - x0: [samples, sampleCount].
+    ///   - step: index of the solver's step; of several samples the earliest.
+    ///   - frozen: elements that each sample gets its known values in.
+    ///   - reports: how each sample was computed, should it become the result.
+    ///   - samples: at most as many as the interim sample was made for.
     func offer(
         _ x0: Span<Float>,
         of step: Int,
-        frozen: borrowing FrozenElements,
-        as report: SamplingReport
+        frozen: [FrozenElements],
+        as reports: [SamplingReport],
+        samples: Int
     ) {
         let offered = state.load(ordering: .relaxed)
         guard step >= firstStep, offered >= 0 || offered == State.empty else { return }
         let place = offered == 0 ? 1 : 0
         if place == 1 {
-            Self.fill(&second, with: x0, frozen: frozen, report: report)
+            Self.fill(&second, with: x0, frozen: frozen, reports: reports, samples: samples)
         } else {
-            Self.fill(&first, with: x0, frozen: frozen, report: report)
+            Self.fill(&first, with: x0, frozen: frozen, reports: reports, samples: samples)
         }
         latest = place
         // A claim in the meantime means that this sample was given up.
         _ = state.compareExchange(expected: offered, desired: place, ordering: .acquiringAndReleasing)
     }
 
-    /// Copies the sample that was offered last, of which there is one. For the sampling thread.
-    func copyLatest(into sample: inout MutableSpan<Float>) -> SamplingReport {
+    /// Gives samples that are not finished what was offered last; something was. For the sampling thread.
+    ///
+    /// - Parameter samples: [samples, sampleCount].
+    func copyLatest(into samples: inout MutableSpan<Float>, progress: SamplingProgress) {
         guard let latest else { preconditionFailure("a sample is offered before it is copied") }
-        return latest == 0 ? Self.copy(first, into: &sample) : Self.copy(second, into: &sample)
+        for sample in 0..<progress.samples where !progress.isFinished(sample) {
+            let cells = sample * sampleCount..<(sample + 1) * sampleCount
+            if latest == 0 {
+                for cell in cells { samples[cell] = first.x0[cell] }
+                progress.reports[sample] = first.reports[sample]
+            } else {
+                for cell in cells { samples[cell] = second.x0[cell] }
+                progress.reports[sample] = second.reports[sample]
+            }
+        }
     }
 
     /// The result is there: nothing can be claimed any more.
@@ -131,20 +159,14 @@ public final class InterimSample: @unchecked Sendable {
     private static func fill(
         _ place: inout Place,
         with x0: Span<Float>,
-        frozen: borrowing FrozenElements,
-        report: SamplingReport
+        frozen: [FrozenElements],
+        reports: [SamplingReport],
+        samples: Int
     ) {
         for element in x0.indices { place.x0[element] = x0[element] }
-        place.count = x0.count
-        var sample = place.x0.mutableSpan
-        frozen.restore(in: &sample)
-        place.report = report
-    }
-
-    private static func copy(_ place: borrowing Place, into sample: inout MutableSpan<Float>)
-        -> SamplingReport
-    {
-        for element in sample.indices { sample[element] = place.x0[element] }
-        return place.report
+        place.samples = samples
+        for sample in 0..<samples { place.reports[sample] = reports[sample] }
+        var span = place.x0.mutableSpan
+        for sample in 0..<samples { frozen[sample].restore(in: &span, row: sample) }
     }
 }

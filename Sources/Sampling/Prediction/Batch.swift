@@ -45,6 +45,12 @@ struct Batch {
         addEntry(step: step, condition: condition)
     }
 
+    /// Adds an entry with a sample of its own, [sampleCount].
+    mutating func append(_ sample: Span<Float>, step: Int, condition: Int) {
+        sample.withUnsafeBufferPointer { copy($0, to: count) }
+        addEntry(step: step, condition: condition)
+    }
+
     /// Replaces the entries by rows of [k, sampleCount], all at the same step, row i under condition i.
     mutating func replace(by rows: Span<Float>, step: Int) {
         removeAll()
@@ -67,11 +73,12 @@ struct Batch {
         count += 1
     }
 
-    /// Has the outputs of all entries computed.
+    /// Has the outputs of some entries computed, in one pass.
     ///
     /// - Parameter instant: when to give up; nil: never.
     /// - Returns: Whether the outputs are there; without, they are unspecified.
     mutating func evaluate(
+        _ rows: Range<Int>,
         with predictor: borrowing some NoisePredictor,
         until instant: MonotonicTime?
     ) -> Bool {
@@ -79,7 +86,7 @@ struct Batch {
             samples: samples,
             timesteps: timesteps,
             conditions: conditions,
-            count: count,
+            rows: rows,
             with: predictor,
             until: instant,
             into: &outputs
@@ -91,20 +98,21 @@ struct Batch {
         samples: [Float],
         timesteps: [Int],
         conditions: [Int],
-        count: Int,
+        rows: Range<Int>,
         with predictor: borrowing some NoisePredictor,
         until instant: MonotonicTime?,
         into outputs: inout [Float]
     ) -> Bool {
-        let elements = count * (samples.count / timesteps.count)
+        let sampleCount = samples.count / timesteps.count
+        let elements = rows.lowerBound * sampleCount..<rows.upperBound * sampleCount
         var span = outputs.mutableSpan
-        var rows = span._mutatingExtracting(first: elements)
+        var outputs = span._mutatingExtracting(elements)
         return predictor.predict(
-            samples: samples.span.extracting(first: elements),
-            timesteps: timesteps.span.extracting(first: count),
-            conditions: conditions.span.extracting(first: count),
+            samples: samples.span.extracting(elements),
+            timesteps: timesteps.span.extracting(rows),
+            conditions: conditions.span.extracting(rows),
             until: instant,
-            into: &rows
+            into: &outputs
         )
     }
 }

@@ -8,100 +8,98 @@ import Clocks
 ///
 /// Allocates nothing.
 struct SamplingContext<Predictor: NoisePredictor>: ~Copyable {
-    /// The number of samples that are drawn together, at least 1.
-    let samples: Int
-    /// Elements with known clean values. Only a sample that is drawn alone has any.
-    let frozen: FrozenElements
+    /// Elements with known clean values, for each sample; at least as many as there are samples.
+    let frozen: [FrozenElements]
     /// The best result so far, for another thread to take.
     let interim: InterimSample
-    /// Passes that were finished.
-    private(set) var iterations = 0
-    /// Entries of those passes, for each of the samples.
-    private(set) var evaluations = 0
-    /// The size of what a method neglected, as in `SamplingReport`. The method sets it.
-    var residual: Float = 0
+    /// How far the samples have come.
+    let progress: SamplingProgress
+    private(set) var deadline: Deadline?
 
     private let steps: [SolverStep]
-    /// The report of a sample that nothing has been done for.
-    private let blankReport: SamplingReport
-    private(set) var deadline: Deadline?
+    private let largestBatch: Int
     // The last property, so that the others lie at the same place for every predictor.
     private let predictor: Predictor
 
     /// - Parameters:
     ///   - steps: the solver's.
-    ///   - samples: the number of samples, at least 1.
-    ///   - frozen: none, if there are several samples.
+    ///   - frozen: at least as many as there are samples.
+    ///   - progress: has been started for the samples.
+    ///   - largestBatch: the most entries that the predictor takes at once.
     ///   - deadline: when the samples are due; nil: never.
-    ///   - report: window, tolerance and quality of a sample that is finished in time.
     init(
         predictor: Predictor,
         steps: [SolverStep],
-        samples: Int = 1,
-        frozen: FrozenElements,
+        frozen: [FrozenElements],
         interim: InterimSample,
-        deadline: Deadline? = nil,
-        report: SamplingReport
+        progress: SamplingProgress,
+        largestBatch: Int,
+        deadline: Deadline? = nil
     ) {
-        precondition(samples == 1 || frozen.range.isEmpty, "elements are frozen of one sample of \(samples)")
+        precondition(
+            frozen.count >= progress.samples,
+            "elements of \(frozen.count) samples are frozen, expected those of \(progress.samples)"
+        )
         self.predictor = predictor
         self.steps = steps
-        self.samples = samples
         self.frozen = frozen
         self.interim = interim
+        self.progress = progress
+        self.largestBatch = largestBatch
         self.deadline = deadline
-        blankReport = report
     }
+
+    /// The number of samples that are drawn together, at least 1.
+    var samples: Int { progress.samples }
 
     /// Whether a pass over `batch` entries may begin: with a deadline, a coarse finish must still fit after it.
     ///
-    /// - Parameter settledSteps: how many of the solver's steps are final, less than all.
+    /// - Parameter settledSteps: how many of the solver's steps are final in the sample that has come least far, less than all.
     func permits(batch: Int, after settledSteps: Int) -> Bool {
         !deadline.forbids(batch: batch, step: settledSteps, of: steps.count)
     }
 
-    /// Evaluates a batch. The outputs of frozen elements are those that imply their known values. The deadline learns how
-    /// long the pass took.
+    /// Evaluates a batch: in one pass, or in as few as the predictor's largest batch allows, all of the same size. An entry's
+    /// condition is the number of its sample, and the entries of a sample follow one another. The outputs of frozen elements
+    /// are those that imply their known values. The deadline learns how long each pass took.
     ///
-    /// The pass is given up at the deadline, but only if there is a result to fall back on: the interim one, or the caller's.
+    /// A pass is given up at the deadline, but only if there is a result to fall back on: the interim one, or the caller's.
     ///
     /// - Parameter hasFallback: whether the caller has a result.
     /// - Returns: Whether the outputs are there.
     mutating func evaluate(_ batch: inout Batch, hasFallback: Bool = false) -> Bool {
-        let begun: MonotonicTime? = deadline == nil ? nil : .now()
         let mayGiveUp = hasFallback || interim.hasSample
-        let isDone = batch.evaluate(with: predictor, until: mayGiveUp ? deadline?.due : nil)
-        if let begun {
-            let nanoseconds = Double(MonotonicTime.now().nanoseconds(since: begun))
-            deadline?.record(batch: batch.count, nanoseconds: nanoseconds, isDone: isDone)
+        let passes = (batch.count - 1) / largestBatch + 1
+        for pass in 0..<passes {
+            let rows = batch.count * pass / passes..<batch.count * (pass + 1) / passes
+            guard evaluate(rows, of: &batch, mayGiveUp: mayGiveUp) else { return false }
         }
-        guard isDone else { return false }
-        frozen.replaceOutputs(of: &batch, steps: steps)
-        iterations += 1
-        evaluations += batch.count / samples
+        for row in 0..<batch.count {
+            frozen[batch.conditions[row]].replaceOutput(of: &batch, row: row, steps: steps)
+        }
+        progress.count(batch)
         return true
     }
 
-    /// Offers the clean samples, [samples, sampleCount], that the last pass predicted.
-    ///
-    /// - Parameters:
-    ///   - step: the step that predicted them.
-    ///   - coarseSteps: the coarse steps that lead to them, at least 1: to take a prediction for the result is one itself.
-    func offer(_ x0: Span<Float>, of step: Int, coarseSteps: Int = 1) {
-        interim.offer(x0, of: step, frozen: frozen, as: report(coarseSteps: coarseSteps))
+    /// One pass over some rows of a batch.
+    private mutating func evaluate(_ rows: Range<Int>, of batch: inout Batch, mayGiveUp: Bool) -> Bool {
+        let begun: MonotonicTime? = deadline == nil ? nil : .now()
+        let isDone = batch.evaluate(rows, with: predictor, until: mayGiveUp ? deadline?.due : nil)
+        if let begun {
+            let nanoseconds = Double(MonotonicTime.now().nanoseconds(since: begun))
+            deadline?.record(batch: rows.count, nanoseconds: nanoseconds, isDone: isDone)
+        }
+        return isDone
     }
 
-    /// How the samples were drawn so far.
+    /// Offers the clean samples, [samples, sampleCount], that are predicted at present.
     ///
-    /// - Parameter coarseSteps: how many coarse steps finish them; 0: none.
-    func report(coarseSteps: Int) -> SamplingReport {
-        SamplingReport(
-            parallelIterations: iterations,
-            modelEvaluations: evaluations,
-            window: blankReport.window,
-            tolerance: blankReport.tolerance,
-            residual: residual,
-            quality: coarseSteps > 0 ? .coarse(steps: coarseSteps) : blankReport.quality
-        )
+    /// - Parameters:
+    ///   - step: the step that predicted them; of several samples the earliest.
+    ///   - coarseSteps: the coarse steps that lead to those that are not finished, at least 1: to take a prediction for the result
+    ///     is one itself.
+    func offer(_ x0: Span<Float>, of step: Int, coarseSteps: Int = 1) {
+        for sample in 0..<samples { progress.markCoarse(sample, steps: coarseSteps) }
+        interim.offer(x0, of: step, frozen: frozen, as: progress.reports, samples: samples)
     }
 }

@@ -74,14 +74,17 @@ struct LinearizedNetwork {
         }
     }
 
-    /// Learns the secants and the shift of gains from the outputs of a batch of this sample's steps, and records the outputs in
-    /// the trajectory.
+    /// Learns the secants and the shift of gains from the outputs of this sample's steps, and records the outputs in the
+    /// trajectory.
     ///
+    /// - Parameter rows: those of the batch that are this sample's.
     /// - Returns: The stiffness (9), over the steps in which a way to act is chosen.
-    mutating func learn(from batch: borrowing Batch, on trajectory: inout Trajectory) -> Float {
+    mutating func learn(from batch: borrowing Batch, rows: Range<Int>, on trajectory: inout Trajectory)
+        -> Float
+    {
         var stiffness: Float = 0
         var evidence = GainEvidence()
-        for row in 0..<batch.count {
+        for row in rows {
             let step = batch.steps[row]
             if trajectory.isEvaluated[step] {
                 let change = learnSecant(from: batch, row: row, on: trajectory, evidence: &evidence)

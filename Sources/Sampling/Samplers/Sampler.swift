@@ -19,8 +19,10 @@ public final class Sampler {
     public let timesteps: [Int]
     /// The most samples that are drawn together.
     public let maximumSamples: Int
-    /// The most entries that it asks the predictor for at once, for each sample: 1 if sequential, else the window in use.
-    public var maximumBatch: Int { algorithm.maximumBatch }
+    /// The most entries that it evaluates at once for a sample: 1 if sequential, else the window in use.
+    public var window: Int { algorithm.window }
+    /// The most entries that it asks the predictor for at once: a window of each sample, or the predictor's largest batch.
+    public var maximumBatch: Int { min(window * maximumSamples, largestBatch) }
     /// The number of elements of the noise that one sample takes: (numInferenceSteps + 1) * sampleCount.
     public var noiseCount: Int { (timesteps.count + 1) * sampleCount }
 
@@ -32,8 +34,10 @@ public final class Sampler {
 
     private var algorithm: any SamplingAlgorithm
     private var coarse: CoarseSolve
-    private var frozen: FrozenElements
-    private let clipSampleRange: Float
+    private let progress: SamplingProgress
+    private let nothingFrozen: [FrozenElements]
+    private let largestBatch: Int
+    private let clipSampleRange: Float?
 
     /// Computes the solver's coefficients and makes the buffers.
     ///
@@ -43,7 +47,8 @@ public final class Sampler {
     ///   - clipSampleRange: The predicted clean sample is clipped to this distance from 0, positive; nil: not clipped.
     ///   - settings: The solver, the number of steps and the method.
     ///   - sampleCount: The number of elements of a sample, at least 1.
-    ///   - maximumSamples: The most samples that are drawn together; 1, unless the method is sequential.
+    ///   - maximumSamples: The most samples that are drawn together.
+    ///   - largestBatch: The most entries that the predictor takes at once, at least 1; nil: any number.
     ///   - linearization: For the quasi-Newton sampler, a number for each step; nil: none is known, until `calibrate`.
     /// - Throws: `SamplerError` if a value is outside its range.
     public init(
@@ -53,6 +58,7 @@ public final class Sampler {
         settings: SamplerSettings,
         sampleCount: Int,
         maximumSamples: Int = 1,
+        largestBatch: Int? = nil,
         linearization: OutputLinearization? = nil
     ) throws(SamplerError) {
         try Self.check(
@@ -73,6 +79,7 @@ public final class Sampler {
             steps: steps,
             sampleCount: sampleCount,
             maximumSamples: maximumSamples,
+            clipSampleRange: clipSampleRange,
             linearization: linearization ?? .unknown(steps: steps.count)
         )
         coarse = CoarseSolve(
@@ -81,9 +88,11 @@ public final class Sampler {
             sampleCount: sampleCount,
             maximumSamples: maximumSamples
         )
-        frozen = FrozenElements(sampleCount: sampleCount)
-        interim = InterimSample(sampleCount: maximumSamples * sampleCount)
-        self.clipSampleRange = clipSampleRange ?? .infinity
+        interim = InterimSample(sampleCount: sampleCount, maximumSamples: maximumSamples)
+        progress = SamplingProgress(maximumSamples: maximumSamples, stepCount: steps.count)
+        nothingFrozen = Array(repeating: FrozenElements(sampleCount: sampleCount), count: maximumSamples)
+        self.largestBatch = largestBatch ?? .max
+        self.clipSampleRange = clipSampleRange
         self.settings = settings
         self.sampleCount = sampleCount
         self.maximumSamples = maximumSamples
@@ -109,10 +118,7 @@ public final class Sampler {
             }
         }
         guard sampleCount >= 1 else { throw .sampleCount(found: sampleCount) }
-        precondition(
-            maximumSamples == 1 || maximumSamples > 1 && settings.method == .sequential,
-            "\(maximumSamples) samples are drawn together by \(settings.method.name)"
-        )
+        precondition(maximumSamples >= 1, "\(maximumSamples) samples are drawn together")
         guard sampleCount <= maximumNoiseCount / (settings.numInferenceSteps + 1) / maximumSamples else {
             throw .noiseCount(
                 numInferenceSteps: settings.numInferenceSteps,
@@ -139,21 +145,39 @@ public final class Sampler {
         steps: [SolverStep],
         sampleCount: Int,
         maximumSamples: Int,
+        clipSampleRange: Float?,
         linearization: OutputLinearization
     ) -> any SamplingAlgorithm {
-        switch method {
-        case .sequential:
-            SequentialSampler(steps: steps, sampleCount: sampleCount, maximumSamples: maximumSamples)
-        case .paradigms(let window, let tolerance):
-            ParaDiGMSSampler(steps: steps, sampleCount: sampleCount, window: window, tolerance: tolerance)
-        case .quasiNewton(let window, let tolerance):
-            QuasiNewtonSampler(
+        /// Each with memory of its own: copies of one would share theirs until the first write takes more.
+        func together<Sweeps: WindowSweeps>(_ makeSweeps: () -> Sweeps) -> SweepSampler<Sweeps> {
+            SweepSampler(
                 steps: steps,
                 sampleCount: sampleCount,
-                window: window ?? defaultWindow,
-                tolerance: tolerance,
-                linearization: linearization
+                sweeps: (0..<maximumSamples).map { _ in makeSweeps() }
             )
+        }
+        switch method {
+        case .sequential:
+            return SequentialSampler(
+                steps: steps,
+                sampleCount: sampleCount,
+                maximumSamples: maximumSamples
+            )
+        case .paradigms(let window, let tolerance):
+            return together {
+                ParaDiGMSSweeps(steps: steps, sampleCount: sampleCount, window: window, tolerance: tolerance)
+            }
+        case .quasiNewton(let window, let tolerance):
+            return together {
+                QuasiNewtonSweeps(
+                    steps: steps,
+                    sampleCount: sampleCount,
+                    clipSampleRange: clipSampleRange,
+                    window: window ?? defaultWindow,
+                    tolerance: tolerance,
+                    linearization: linearization
+                )
+            }
         }
     }
 
@@ -186,7 +210,7 @@ public final class Sampler {
         var fit = LinearizationFit(
             steps: steps,
             sampleCount: sampleCount,
-            maximumBatch: maximumBatch,
+            maximumBatch: min(window, largestBatch),
             horizon: horizon
         )
         for sample in 0..<samples {
@@ -211,87 +235,140 @@ public final class Sampler {
                 steps: steps,
                 sampleCount: sampleCount,
                 maximumSamples: maximumSamples,
+                clipSampleRange: clipSampleRange,
                 linearization: linearization
             )
         }
         return linearization
     }
 
-    /// Guesses the result of the next sample. A good guess saves the quasi-Newton sampler a pass or two, a wrong one costs
-    /// nothing but that. Other methods ignore it.
-    ///
-    /// - Parameter x0: Shape [sampleCount], clipped to the clip range; finite.
-    public func guess(_ x0: Span<Float>) {
-        precondition(x0.count == sampleCount, "the guess has \(x0.count) elements; expected \(sampleCount)")
-        algorithm.guess(x0, limit: clipSampleRange)
+    /// Elements of a sample that are frozen, none so far: for `sample`, which draws the rest to fit them. Allocates.
+    public func makeFrozenElements() -> FrozenElements {
+        FrozenElements(sampleCount: sampleCount, limit: clipSampleRange ?? .infinity)
     }
 
-    /// Fixes some elements of the next sample; the rest is sampled to fit them, with any method. This approximates the
-    /// conditional distribution (docs/SAMPLING.md).
-    ///
-    /// A later call replaces an earlier one. It holds for one sample.
-    ///
-    /// - Parameters:
-    ///   - x0: The clean values of the elements `first` ..< `first` + x0.count, clipped to the clip range; finite.
-    ///   - first: From 0; the elements must be those of a sample.
-    public func freeze(_ x0: Span<Float>, from first: Int = 0) {
-        precondition(
-            first >= 0 && x0.count <= sampleCount - first,
-            "\(x0.count) elements from \(first) on are frozen of \(sampleCount)"
-        )
-        frozen.set(x0, from: first, limit: clipSampleRange)
-    }
-
-    /// Draws one sample, or several together, sample i under the predictor's condition i.
+    /// Draws one sample, under the predictor's condition 0.
     ///
     /// A value that is not a number, from the predictor or in the noise, ends up in the sample: check the result.
     ///
     /// - Parameters:
-    ///   - predictor: The network, which must accept batches of up to `maximumBatch` entries for each sample.
-    ///   - noise: Shape [samples, numInferenceSteps + 1, sampleCount]. Row 0 is the initial sample; row k is added in step k,
-    ///     scaled by that step's standard deviation. Rows of steps that add none (all of DDIM's and DPM-Solver++'s, the
-    ///     last of DDPM's) are not used.
-    ///   - sample: Shape [samples, sampleCount]; receives the samples: 1 to `maximumSamples`.
-    ///   - instant: When the samples are due; nil: no deadline. Ignored without `forwardTimes`, which tell what fits.
-    /// - Returns: How each of them was computed.
+    ///   - predictor: The network, which must accept batches of up to `maximumBatch` entries.
+    ///   - noise: Shape [numInferenceSteps + 1, sampleCount]. Row 0 is the initial sample; row k is added in step k, scaled by
+    ///     that step's standard deviation. Rows of steps that add none (all of DDIM's and DPM-Solver++'s, the last of DDPM's)
+    ///     are not used.
+    ///   - guess: A guess of the result, [sampleCount], clipped to the clip range and finite, or nothing. A good guess saves the
+    ///     quasi-Newton sampler a pass or two, a wrong one costs nothing but that. Other methods ignore it.
+    ///   - frozen: Elements of the sample that are known, as `makeFrozenElements` made them and the caller set them; the rest is
+    ///     sampled to fit, with any method. This approximates the conditional distribution (docs/SAMPLING.md). Empty: all are
+    ///     sampled.
+    ///   - sample: Shape [sampleCount]; receives the sample.
+    ///   - instant: When the sample is due; nil: no deadline. Ignored without `forwardTimes`, which tell what fits.
+    /// - Returns: How it was computed.
     public func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
+        guess: Span<Float> = Span(),
+        frozen: [FrozenElements] = [],
         deadline instant: MonotonicTime? = nil,
         into sample: inout MutableSpan<Float>
     ) -> SamplingReport {
-        let samples = sample.count / sampleCount
+        draw(
+            1,
+            with: predictor,
+            noise: noise,
+            guess: guess,
+            frozen: frozen,
+            deadline: instant,
+            into: &sample
+        )
+        return progress.reports[0]
+    }
+
+    /// Draws several samples together, sample i under the predictor's condition i. Each is the one that is drawn alone from the
+    /// same noise, if the predictor's outputs do not depend on the rest of a batch; but with a deadline all are due at once.
+    ///
+    /// - Parameters:
+    ///   - predictor, instant: as for one sample.
+    ///   - noise: Shape [samples, numInferenceSteps + 1, sampleCount].
+    ///   - guess: Guesses of the results, [samples, sampleCount], or nothing; a row of zeros guesses nothing.
+    ///   - frozen: For each sample at least, or nothing.
+    ///   - sample: Shape [samples, sampleCount]; receives the samples: 1 to `maximumSamples`.
+    ///   - reports: Shape [samples]; receives how each was computed.
+    public func sample(
+        with predictor: borrowing some NoisePredictor,
+        noise: Span<Float>,
+        guess: Span<Float> = Span(),
+        frozen: [FrozenElements] = [],
+        deadline instant: MonotonicTime? = nil,
+        into sample: inout MutableSpan<Float>,
+        reports: inout MutableSpan<SamplingReport>
+    ) {
+        draw(
+            reports.count,
+            with: predictor,
+            noise: noise,
+            guess: guess,
+            frozen: frozen,
+            deadline: instant,
+            into: &sample
+        )
+        for index in reports.indices { reports[index] = progress.reports[index] }
+    }
+
+    /// Draws samples; `progress` then has their reports.
+    private func draw(
+        _ samples: Int,
+        with predictor: borrowing some NoisePredictor,
+        noise: Span<Float>,
+        guess: Span<Float>,
+        frozen: [FrozenElements],
+        deadline instant: MonotonicTime?,
+        into sample: inout MutableSpan<Float>
+    ) {
+        checkArguments(samples, noise: noise, guess: guess, frozen: frozen, sample: sample)
+        progress.start(samples: samples, as: blankReport)
+        var context = SamplingContext(
+            predictor: copy predictor,
+            steps: steps,
+            frozen: frozen.isEmpty ? nothingFrozen : frozen,
+            interim: interim,
+            progress: progress,
+            largestBatch: largestBatch,
+            deadline: deadline(at: instant, samples: samples)
+        )
+        if context.deadline != nil { interim.open(from: coarse.firstMeaningfulStep) }
+        algorithm.sample(in: &context, noise: noise, guess: guess, into: &sample)
+        if progress.leastSettledSteps < steps.count, coarse.finish(in: &context, sample: &sample) == 0 {
+            interim.copyLatest(into: &sample, progress: progress)
+        }
+        interim.close()
+        for index in 0..<samples { context.frozen[index].restore(in: &sample, row: index) }
+        if let deadline = context.deadline { forwardTimes = deadline.times }
+    }
+
+    private func checkArguments(
+        _ samples: Int,
+        noise: Span<Float>,
+        guess: Span<Float>,
+        frozen: [FrozenElements],
+        sample: borrowing MutableSpan<Float>
+    ) {
         precondition(
-            sample.count == samples * sampleCount && (1...maximumSamples).contains(samples),
-            "the sample has \(sample.count) elements; expected \(sampleCount) for each of 1 to \(maximumSamples)"
+            (1...maximumSamples).contains(samples) && sample.count == samples * sampleCount,
+            "\(samples) samples have \(sample.count) elements; expected \(sampleCount) for each of 1 to \(maximumSamples)"
         )
         precondition(
             noise.count == samples * noiseCount,
             "noise has \(noise.count) elements; expected \(samples * noiseCount)"
         )
-        var context = SamplingContext(
-            predictor: copy predictor,
-            steps: steps,
-            samples: samples,
-            frozen: frozen,
-            interim: interim,
-            deadline: deadline(at: instant, samples: samples),
-            report: blankReport
+        precondition(
+            guess.isEmpty || guess.count == samples * sampleCount,
+            "the guess has \(guess.count) elements; expected \(samples * sampleCount)"
         )
-        if context.deadline != nil { interim.open(from: coarse.firstMeaningfulStep) }
-        let taken = algorithm.sample(in: &context, noise: noise, into: &sample)
-        var report = context.report(coarseSteps: 0)
-        if taken < steps.count {
-            let coarseSteps = coarse.finish(from: taken, in: &context, sample: &sample)
-            report =
-                coarseSteps > 0
-                ? context.report(coarseSteps: coarseSteps) : interim.copyLatest(into: &sample)
-        }
-        interim.close()
-        frozen.restore(in: &sample)
-        frozen.clear()
-        if let deadline = context.deadline { forwardTimes = deadline.times }
-        return report
+        precondition(
+            frozen.isEmpty || frozen.count >= samples && frozen.allSatisfy { $0.sampleCount == sampleCount },
+            "elements of \(frozen.count) samples are frozen; expected those of \(samples), of \(sampleCount) elements"
+        )
     }
 
     private func deadline(at instant: MonotonicTime?, samples: Int) -> Deadline? {
@@ -304,7 +381,7 @@ public final class Sampler {
         SamplingReport(
             parallelIterations: 0,
             modelEvaluations: 0,
-            window: maximumBatch,
+            window: window,
             tolerance: tolerance,
             residual: 0,
             quality: tolerance > 0 ? .converged : .exact

@@ -1,25 +1,19 @@
-/// A way to carry out a solver's steps. Called dynamically once for each sample; its loop is not.
+/// A way to carry out a solver's steps. Called dynamically once for each sample, or for several together; its loop is not.
 protocol SamplingAlgorithm {
     /// The most entries that it evaluates at once for a sample.
-    var maximumBatch: Int { get }
-
-    /// Takes a guess of the next sample's result, of shape [sampleCount], as far as it is within -`limit` ... `limit`.
-    mutating func guess(_ x0: Span<Float>, limit: Float)
+    var window: Int { get }
 
     /// Draws the context's samples. Stops early if only a coarse finish would still fit, or if a pass was given up. Each
-    /// pass offers its predicted result to the context.
+    /// pass offers its predicted results to the context. The context's progress tells how far each sample has come.
     ///
     /// - Parameters:
     ///   - noise: [samples, N + 1, sampleCount].
+    ///   - guess: a guess of the results, [samples, sampleCount], or nothing. Methods that start from the noise alone ignore it.
     ///   - sample: [samples, sampleCount]; receives the samples that the next step would start from.
-    /// - Returns: How many of the solver's steps were taken: N unless it stopped early.
     mutating func sample(
         in context: inout SamplingContext<some NoisePredictor>,
         noise: Span<Float>,
+        guess: Span<Float>,
         into sample: inout MutableSpan<Float>
-    ) -> Int
-}
-
-extension SamplingAlgorithm {
-    mutating func guess(_ x0: Span<Float>, limit: Float) {}
+    )
 }

@@ -10,10 +10,11 @@ public enum SamplingQuality: Hashable, Sendable {
 
 /// How a sample was computed.
 public struct SamplingReport: Hashable, Sendable {
-    /// Batched calls of the predictor, one after the other.
-    public let parallelIterations: Int
+    /// Batched calls of the predictor, one after the other. A batch that is too large for the predictor, of samples that are
+    /// drawn together, counts once.
+    public internal(set) var parallelIterations: Int
     /// (sample, timestep) pairs evaluated, over all iterations.
-    public let modelEvaluations: Int
+    public internal(set) var modelEvaluations: Int
     /// The largest batch: 1 for the sequential sampler, else the window in use, at most the number of steps.
     public let window: Int
     /// The tolerance asked for, in the method's own units; 0 for the sequential sampler.
@@ -24,9 +25,9 @@ public struct SamplingReport: Hashable, Sendable {
     /// `tolerance`. The root mean square over the sample's dimensions, in standard deviations of the step's noise.
     /// Quasi-Newton: the estimated deviation from the sequential sample, the root of the sum of the squares of what each
     /// neglected displacement may add.
-    public let residual: Float
+    public internal(set) var residual: Float
     /// What the sample is worth.
-    public let quality: SamplingQuality
+    public internal(set) var quality: SamplingQuality
 
     /// Creates a report from its parts.
     public init(
@@ -48,7 +49,7 @@ public struct SamplingReport: Hashable, Sendable {
 
 extension SamplingReport {
     /// Of a sample that has not begun.
-    static let nothing = SamplingReport(
+    package static let nothing = SamplingReport(
         parallelIterations: 0,
         modelEvaluations: 0,
         window: 1,

@@ -1,6 +1,6 @@
 /// The solver's steps one after the other: N passes, each over one entry for each sample.
 struct SequentialSampler: SamplingAlgorithm {
-    let maximumBatch = 1
+    let window = 1
 
     private let steps: [SolverStep]
     private let sampleCount: Int
@@ -19,17 +19,18 @@ struct SequentialSampler: SamplingAlgorithm {
     mutating func sample(
         in context: inout SamplingContext<some NoisePredictor>,
         noise: Span<Float>,
+        guess: Span<Float>,
         into sample: inout MutableSpan<Float>
-    ) -> Int {
+    ) {
         start(from: noise, sample: &sample)
         for index in steps.indices {
-            guard context.permits(batch: context.samples, after: index) else { return index }
+            guard context.permits(batch: context.samples, after: index) else { return }
             batch.replace(by: sample.span, step: index)
-            guard context.evaluate(&batch) else { return index }
+            guard context.evaluate(&batch) else { return }
             advance(index, noise: noise, sample: &sample)
+            for row in 0..<context.samples { context.progress.settle(row, steps: index + 1) }
             context.offer(previousX0.span.extracting(first: sample.count), of: index)
         }
-        return steps.count
     }
 
     private mutating func start(from noise: Span<Float>, sample: inout MutableSpan<Float>) {

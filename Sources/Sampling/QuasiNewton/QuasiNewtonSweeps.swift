@@ -1,4 +1,4 @@
-/// Parallel sampling by quasi-Newton sweeps over a sliding window of timesteps; docs/SAMPLING.md has the method.
+/// Parallel sampling of one sample by quasi-Newton sweeps over a sliding window of timesteps; docs/SAMPLING.md has the method.
 ///
 /// Like ParaDiGMS it improves a guess of the trajectory x[0], x[1], ..., x[N] (x[0] the initial noise, x[N] the result) window
 /// by window, one pass of the network a sweep. But a sweep solves the steps' recurrence exactly (`Trajectory`), with only the
@@ -10,28 +10,35 @@
 /// A node that moved little since it was evaluated is not evaluated again (`AcceptanceRule`). The first node of a window is
 /// always accepted. So a sweep gains a node, unless it gives up the bridge that leads there. N sweeps are enough, half as
 /// many more if bridges are given up, and 2 N if a sample starts over. With tolerance 0 the sample is the sequential one.
-struct QuasiNewtonSampler: SamplingAlgorithm {
-    var maximumBatch: Int { width }
-
+struct QuasiNewtonSweeps: WindowSweeps {
     /// The number of nodes that a window holds.
-    private let width: Int
+    let width: Int
+    /// The step of the last node of the window that was advanced last.
+    private(set) var predictingStep = 0
+
     private let stepCount: Int
     private let sampleCount: Int
     private var trajectory: Trajectory
     private var network: LinearizedNetwork
     private var rule: AcceptanceRule
     private var layout: NodeLayout
-    private var batch: Batch
     /// The window, as indices of nodes. Nodes before its first, the front, are final.
     private var window = 0..<0
     /// E_j of each node of the window, nil for one that was never evaluated; [N].
     private var expectedErrors: [Float?]
     /// Clean sample towards which the first window is stepped: a guess of the result, or 0; [sampleCount].
     private var guessedX0: [Float]
+    private let clipSampleRange: Float
 
+    /// - Parameters:
+    ///   - clipSampleRange: largest distance of a guess from 0; nil: it is not clipped.
+    ///   - window: the number of nodes of a window, at least 1; at most all steps are.
+    ///   - tolerance: as in `SamplerSettings`.
+    ///   - linearization: how the network's output follows its sample.
     init(
         steps: [SolverStep],
         sampleCount: Int,
+        clipSampleRange: Float?,
         window: Int,
         tolerance: Float,
         linearization: OutputLinearization
@@ -51,43 +58,66 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         )
         trajectory = Trajectory(steps: steps, sampleCount: sampleCount)
         network = LinearizedNetwork(steps: steps, sampleCount: sampleCount, linearization: linearization)
-        batch = Batch(steps: steps, sampleCount: sampleCount, capacity: width)
         expectedErrors = Array(repeating: nil, count: steps.count)
         guessedX0 = Array(repeating: 0, count: sampleCount)
+        self.clipSampleRange = clipSampleRange ?? .infinity
     }
 
-    mutating func guess(_ x0: Span<Float>, limit: Float) {
-        for element in 0..<sampleCount { guessedX0[element] = max(-limit, min(limit, x0[element])) }
-    }
-
-    mutating func sample(
-        in context: inout SamplingContext<some NoisePredictor>,
-        noise: Span<Float>,
-        into sample: inout MutableSpan<Float>
-    ) -> Int {
-        start(from: noise, frozen: context.frozen)
-        while settledSteps < stepCount, context.permits(batch: window.count, after: settledSteps) {
-            guard evaluateWindow(in: &context) else { break }
-            let stiffness = network.learn(from: batch, on: &trajectory)
-            if rule.mustStartOver(stiffness: stiffness) {
-                startOver(from: noise, frozen: context.frozen)
-                continue
-            }
-            rule.tighten(stiffness: stiffness, gainShift: network.gainShift, roughness: layout.roughness)
-            advanceWindow(noise: noise, frozen: context.frozen)
-            offerResult(to: &context)
-            giveUpBridges()
-            moveFront()
-            extendWindow(noise: noise, frozen: context.frozen)
+    mutating func start(from noise: Span<Float>, guess: Span<Float>, frozen: borrowing FrozenElements) {
+        let limit = clipSampleRange
+        for element in 0..<sampleCount {
+            guessedX0[element] = guess.isEmpty ? 0 : max(-limit, min(limit, guess[element]))
         }
-        let first = settledSteps * sampleCount
-        for element in 0..<sampleCount { sample[element] = trajectory.samples[first + element] }
-        context.residual = residual
-        return settledSteps
+        trajectory.start(from: noise, towards: guessedX0)
+        network.startSample()
+        rule.startSample()
+        layout.startSample()
+        predictingStep = 0
+        layFirstWindow(noise: noise, frozen: frozen)
+    }
+
+    /// Adds the samples of the window's nodes.
+    func appendWindow(to batch: inout Batch, condition: Int) {
+        for node in window {
+            let step = layout.nodes[node]
+            batch.append(trajectory.samples, row: step, step: step, condition: condition)
+        }
+    }
+
+    mutating func sweep(
+        _ batch: borrowing Batch,
+        rows: Range<Int>,
+        noise: Span<Float>,
+        frozen: borrowing FrozenElements
+    ) -> Bool {
+        let stiffness = network.learn(from: batch, rows: rows, on: &trajectory)
+        if rule.mustStartOver(stiffness: stiffness) {
+            startOver(from: noise, frozen: frozen)
+            return false
+        }
+        rule.tighten(stiffness: stiffness, gainShift: network.gainShift, roughness: layout.roughness)
+        advanceWindow(noise: noise, frozen: frozen)
+        predictingStep = lastStep
+        giveUpBridges()
+        moveFront()
+        extendWindow(noise: noise, frozen: frozen)
+        return true
+    }
+
+    func writePrediction(into sample: inout MutableSpan<Float>) {
+        let cells = trajectory.cells(predictingStep + 1)
+        for element in 0..<sampleCount {
+            sample[element] = trajectory.cleanSamples[cells.lowerBound + element]
+        }
+    }
+
+    func writeSample(into sample: inout MutableSpan<Float>) {
+        let cells = trajectory.cells(settledSteps)
+        for element in 0..<sampleCount { sample[element] = trajectory.samples[cells.lowerBound + element] }
     }
 
     /// How many of the solver's steps are final: those before the front.
-    private var settledSteps: Int {
+    var settledSteps: Int {
         window.lowerBound < layout.nodes.count ? layout.nodes[window.lowerBound] : stepCount
     }
 
@@ -95,16 +125,7 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
     private var lastStep: Int { layout.nodes[window.upperBound - 1] }
 
     /// The root of the sum of the squared errors of nodes and bridges.
-    private var residual: Float { Float((rule.squaredErrors + layout.squaredErrors).squareRoot()) }
-
-    private mutating func start(from noise: Span<Float>, frozen: borrowing FrozenElements) {
-        trajectory.start(from: noise, towards: guessedX0)
-        for element in 0..<sampleCount { guessedX0[element] = 0 }
-        network.startSample()
-        rule.startSample()
-        layout.startSample()
-        layFirstWindow(noise: noise, frozen: frozen)
-    }
+    var residual: Float { Float((rule.squaredErrors + layout.squaredErrors).squareRoot()) }
 
     /// Starts again at the first step, with every step a node and the outputs that are known.
     private mutating func startOver(from noise: Span<Float>, frozen: borrowing FrozenElements) {
@@ -117,18 +138,6 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
         layout.extend(to: width, caution: 1)
         window = 0..<layout.nodes.count
         advance(0..<lastStep, noise: noise, frozen: frozen)
-    }
-
-    /// Evaluates the samples of the window's nodes.
-    ///
-    /// - Returns: false if the pass was given up.
-    private mutating func evaluateWindow(in context: inout SamplingContext<some NoisePredictor>) -> Bool {
-        batch.removeAll()
-        for node in window {
-            let step = layout.nodes[node]
-            batch.append(trajectory.samples, row: step, step: step)
-        }
-        return context.evaluate(&batch)
     }
 
     /// Runs (1) through the window, and before that through the bridge that leads to the front: its steps depend on the front's
@@ -157,13 +166,6 @@ struct QuasiNewtonSampler: SamplingAlgorithm {
                 trajectory.advanceOnBridge(step, from: before, to: after, noise: noise, frozen: frozen)
             }
         }
-    }
-
-    /// Offers the x_0 of the window's last step.
-    private func offerResult(to context: inout SamplingContext<some NoisePredictor>) {
-        context.residual = residual
-        let x0 = trajectory.cleanSamples.span.extracting(trajectory.cells(lastStep + 1))
-        context.offer(x0, of: lastStep)
     }
 
     /// Turns bridges of the window that are too long for this sample into nodes (6a).

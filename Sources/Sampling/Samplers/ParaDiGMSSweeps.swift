@@ -10,11 +10,10 @@
 /// most tolerance^2 times the DDPM posterior variance of the step that leaves it, for the ODE solvers too. The first
 /// sample that has not is final all the same, because the samples before it are and the sum to it uses only those. So a
 /// sweep always gains a step, N sweeps are enough, and whether the window's last sample has settled does not matter.
-struct ParaDiGMSSampler: SamplingAlgorithm {
+struct ParaDiGMSSweeps: WindowSweeps {
     /// The window in use: the one asked for, at most the number of steps.
-    let window: Int
-    let tolerance: Float
-    var maximumBatch: Int { window }
+    let width: Int
+    private(set) var residual: Float = 0
 
     private let steps: [SolverStep]
     private let sampleCount: Int
@@ -26,69 +25,66 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
     /// Row i + 1 is the x_0 that step i predicted last; row 0 stands for the step before the first, which has none.
     /// [N + 1, sampleCount].
     private var predictedX0: [Float]
-    /// The window's samples and the network's outputs for them.
-    private var batch: Batch
+    /// The window. Steps before it are final.
+    private var window = 0..<0
+    /// The step that predicted last what is final since.
+    private(set) var predictingStep = 0
     /// Each new sample's squared change in this sweep, summed over its elements; [window].
     private var changes: [Double]
 
     init(steps: [SolverStep], sampleCount: Int, window: Int, tolerance: Float) {
         self.steps = steps
         self.sampleCount = sampleCount
-        self.window = min(window, steps.count)
-        self.tolerance = tolerance
+        width = min(window, steps.count)
 
         let scale = Double(tolerance) * Double(tolerance) * Double(sampleCount)
         largestSettledChange = steps.map { scale * $0.posteriorVariance }
 
         trajectory = Array(repeating: 0, count: (steps.count + 1) * sampleCount)
         predictedX0 = Array(repeating: 0, count: (steps.count + 1) * sampleCount)
-        batch = Batch(steps: steps, sampleCount: sampleCount, capacity: self.window)
-        changes = Array(repeating: 0, count: self.window)
+        changes = Array(repeating: 0, count: width)
     }
 
-    mutating func sample(
-        in context: inout SamplingContext<some NoisePredictor>,
-        noise: Span<Float>,
-        into sample: inout MutableSpan<Float>
-    ) -> Int {
-        var residual = 0.0
-        start(from: noise)
-        var begin = 0
-        var end = window
-        while begin < steps.count {
-            guard context.permits(batch: end - begin, after: begin) else { break }
-            fillBatch(from: begin, to: end)
-            guard context.evaluate(&batch) else { break }
-            sweep(from: begin, to: end, noise: noise)
-            // Later samples of the window may still be far from their noise levels.
-            let next = (begin + 1) * sampleCount..<(begin + 2) * sampleCount
-            context.offer(predictedX0.span.extracting(next), of: begin)
-
-            let newBegin = firstUnsettledSample(from: begin, to: end, residual: &residual)
-            context.residual = Float(residual)
-            let newEnd = min(newBegin + window, steps.count)
-            extendGuess(from: end, to: newEnd)
-            begin = newBegin
-            end = newEnd
-        }
-        for element in 0..<sampleCount {
-            sample[element] = trajectory[begin * sampleCount + element]
-        }
-        return begin
-    }
-
-    /// Makes the batch the window's samples.
-    private mutating func fillBatch(from begin: Int, to end: Int) {
-        batch.removeAll()
-        for step in begin..<end { batch.append(trajectory, row: step, step: step) }
-    }
+    var settledSteps: Int { window.lowerBound }
 
     /// Makes every sample of the first window a copy of the initial noise.
-    private mutating func start(from noise: Span<Float>) {
+    mutating func start(from noise: Span<Float>, guess: Span<Float>, frozen: borrowing FrozenElements) {
+        residual = 0
         for element in 0..<sampleCount {
             trajectory[element] = noise[element]
         }
-        extendGuess(from: 0, to: window)
+        window = 0..<width
+        extendGuess(from: 0, to: width)
+    }
+
+    func appendWindow(to batch: inout Batch, condition: Int) {
+        for step in window { batch.append(trajectory, row: step, step: step, condition: condition) }
+    }
+
+    mutating func sweep(
+        _ batch: borrowing Batch,
+        rows: Range<Int>,
+        noise: Span<Float>,
+        frozen: borrowing FrozenElements
+    ) -> Bool {
+        sumDrifts(batch, firstRow: rows.lowerBound, noise: noise)
+        // Later samples of the window may still be far from their noise levels.
+        predictingStep = window.lowerBound
+        let begin = firstUnsettledSample()
+        let end = min(begin + width, steps.count)
+        extendGuess(from: window.upperBound, to: end)
+        window = begin..<end
+        return true
+    }
+
+    func writePrediction(into sample: inout MutableSpan<Float>) {
+        let first = (predictingStep + 1) * sampleCount
+        for element in 0..<sampleCount { sample[element] = predictedX0[first + element] }
+    }
+
+    func writeSample(into sample: inout MutableSpan<Float>) {
+        let first = settledSteps * sampleCount
+        for element in 0..<sampleCount { sample[element] = trajectory[first + element] }
     }
 
     /// Makes the samples after `end` up to and including `newEnd`, which enter the window, copies of the last guess.
@@ -100,12 +96,13 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
         }
     }
 
-    /// Replaces samples `begin` + 1 ... `end` by their new guesses and records how much each changed.
+    /// Replaces the samples after each step of the window by their new guesses and records how much each changed.
     ///
     /// The sum of drifts is carried as a recurrence, x_new[j+1] = step(x[j]) + noise[j] + (x_new[j] - x[j]), because
     /// then a sample whose predecessor did not change is that predecessor's step to the last bit: with tolerance 0 the
     /// result equals the sequential sampler's exactly.
-    private mutating func sweep(from begin: Int, to end: Int, noise: Span<Float>) {
+    private mutating func sumDrifts(_ batch: borrowing Batch, firstRow: Int, noise: Span<Float>) {
+        let begin = window.lowerBound
         for index in changes.indices {
             changes[index] = 0
         }
@@ -114,10 +111,10 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
             var sampleChange: Float = 0
             var previousX0 = predictedX0[begin * sampleCount + element]
 
-            for index in begin..<end {
+            for index in window {
                 let step = steps[index]
                 let after = (index + 1) * sampleCount + element
-                let modelOutput = batch.outputs[(index - begin) * sampleCount + element]
+                let modelOutput = batch.outputs[(firstRow + index - begin) * sampleCount + element]
                 let x0 = step.predictedX0(sample: sample, modelOutput: modelOutput)
                 let stepped = step.advance(
                     sample: sample,
@@ -138,16 +135,16 @@ struct ParaDiGMSSampler: SamplingAlgorithm {
         }
     }
 
-    /// The first of the samples `begin` + 1 ... `end` that has not settled in this sweep, or the last. Raises `residual`
+    /// The first of the samples after the window's steps that has not settled in this sweep, or the last. Raises `residual`
     /// to the largest change of those before it.
-    private func firstUnsettledSample(from begin: Int, to end: Int, residual: inout Double) -> Int {
-        for index in begin + 1..<end {
-            let change = changes[index - begin - 1]
+    private mutating func firstUnsettledSample() -> Int {
+        for index in window.dropFirst() {
+            let change = changes[index - window.lowerBound - 1]
             // Written so that a NaN has not settled.
             guard change <= largestSettledChange[index] else { return index }
             let variance = steps[index].posteriorVariance
-            residual = max(residual, (change / (Double(sampleCount) * variance)).squareRoot())
+            residual = max(residual, Float((change / (Double(sampleCount) * variance)).squareRoot()))
         }
-        return end
+        return window.upperBound
     }
 }

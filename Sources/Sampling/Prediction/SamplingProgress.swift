@@ -1,0 +1,62 @@
+/// How far the samples that are drawn together have come, and how each was drawn.
+///
+/// A class, so that one piece of memory, made for the most samples of a sampler, serves all that have a part in a sample.
+final class SamplingProgress {
+    /// How each sample was drawn so far; [maximumSamples].
+    var reports: [SamplingReport]
+    /// How many of the solver's steps are final in each sample; [maximumSamples].
+    private(set) var settledSteps: [Int]
+
+    /// The number of samples that are drawn together.
+    private(set) var samples = 1
+    private let stepCount: Int
+    private var blankReport = SamplingReport.nothing
+
+    init(maximumSamples: Int, stepCount: Int) {
+        reports = Array(repeating: .nothing, count: maximumSamples)
+        settledSteps = Array(repeating: 0, count: maximumSamples)
+        self.stepCount = stepCount
+    }
+
+    /// Nothing has been done yet.
+    ///
+    /// - Parameter report: window, tolerance and quality of a sample that is finished in time.
+    func start(samples: Int, as report: SamplingReport) {
+        self.samples = samples
+        blankReport = report
+        for sample in 0..<samples {
+            reports[sample] = report
+            settledSteps[sample] = 0
+        }
+    }
+
+    /// Whether a sample is done.
+    func isFinished(_ sample: Int) -> Bool { settledSteps[sample] == stepCount }
+
+    /// The settled steps of the sample that has come least far.
+    var leastSettledSteps: Int {
+        var least = stepCount
+        for sample in 0..<samples { least = min(least, settledSteps[sample]) }
+        return least
+    }
+
+    /// Counts a pass, or several that a large batch was cut into. The entries of a sample follow one another.
+    func count(_ batch: borrowing Batch) {
+        for row in 0..<batch.count {
+            let sample = batch.conditions[row]
+            reports[sample].modelEvaluations += 1
+            if row == 0 || batch.conditions[row - 1] != sample { reports[sample].parallelIterations += 1 }
+        }
+    }
+
+    /// Notes how many steps of a sample are final. With all of them it is finished, in time.
+    func settle(_ sample: Int, steps: Int) {
+        settledSteps[sample] = steps
+        if steps == stepCount { reports[sample].quality = blankReport.quality }
+    }
+
+    /// Notes that a sample, if it is not finished, would now be one of so many coarse steps.
+    func markCoarse(_ sample: Int, steps: Int) {
+        if !isFinished(sample) { reports[sample].quality = .coarse(steps: steps) }
+    }
+}
