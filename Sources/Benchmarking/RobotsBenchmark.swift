@@ -23,6 +23,8 @@ package struct RobotsBenchmark {
             /// Until all chunks are there, together; nil for one robot.
             package let togetherMsP50: Double?
             package let togetherMsP99: Double?
+            /// The time together to that of the mean chunk in turn, in the same run; nil for one robot.
+            package let togetherRatioP50: Double?
             package let deviationMax: Float?
             package let daemonPlansTogether: Bool
         }
@@ -168,6 +170,9 @@ package struct RobotsBenchmark {
         let means = Percentiles(measured.map { $0.inTurn.reduce(0, +) / Double(kind.robots) })
         let together = measured.compactMap(\.together)
         let percentiles = together.isEmpty ? nil : Percentiles(together)
+        let ratios = measured.compactMap { measured in
+            measured.together.map { $0 / (measured.inTurn.reduce(0, +) / Double(kind.robots)) }
+        }
         return Report.Result(
             method: planner.sampler.method.rawValue,
             window: planner.sampler.window,
@@ -179,6 +184,7 @@ package struct RobotsBenchmark {
             inTurnMeanMsP50: means[50],
             togetherMsP50: percentiles?[50],
             togetherMsP99: percentiles?[99],
+            togetherRatioP50: ratios.isEmpty ? nil : Percentiles(ratios)[50],
             deviationMax: measured.compactMap(\.deviation).max(),
             daemonPlansTogether: (planner.grouping?.size(waiting: kind.robots, budgetNs: nil) ?? 1) > 1
         )

@@ -10,12 +10,13 @@ struct BenchRobotsCommand: ParsableCommand {
         commandName: "robots",
         abstract: "Measure the chunks of several robots that ask at once: in turn and planned together.",
         discussion: """
-            Plans the chunks of as many robots in turn, sequentially and by quasi-Newton sampling, and together: one pass of \
-            the network takes a step of every one of them. In turn the mean chunk is there sooner than the last; together all \
-            are there at the end. The last column is what the daemon does with so many that wait, without a budget. The \
-            deviation is the largest difference of a chunk from the same one planned together, in normalised units, where the \
-            actions span 2. For a PushT policy the histories are those of simulated episodes, for another the middle of its \
-            normalisation.
+            Plans the chunks of as many robots in turn and together, sequentially and by quasi-Newton sampling: together, one \
+            pass of the network has a denoising step of each of them, or its window. In turn the mean chunk is there sooner \
+            than the last; together all are there at the end. The ratio is the median over the runs of the time together to \
+            that of the mean chunk in turn, in the same run: below 1, together is sooner. The last column is what the daemon \
+            does with so many that wait, without a budget. The deviation is the largest difference of a chunk from the same \
+            one planned together, in normalised units, where the actions span 2. For a PushT policy the histories are those \
+            of simulated episodes, for another the middle of its normalisation.
             """
     )
 
@@ -110,6 +111,7 @@ struct BenchRobotsCommand: ParsableCommand {
             "mean chunk",
             "together ms",
             "p99",
+            "ratio",
             "deviation",
             "the daemon"
         )
@@ -123,6 +125,7 @@ struct BenchRobotsCommand: ParsableCommand {
                 fixed(result.inTurnMeanMsP50, 2),
                 result.togetherMsP50.map { fixed($0, 2) } ?? "",
                 result.togetherMsP99.map { fixed($0, 2) } ?? "",
+                result.togetherRatioP50.map { fixed($0, 2) } ?? "",
                 result.deviationMax.map { fixed(Double($0), 6) } ?? "",
                 result.robots == 1 ? "" : result.daemonPlansTogether ? "together" : "in turn"
             )

@@ -85,6 +85,7 @@ extension EndToEnd {
                 let isOne = result["robots"] as? Int == 1
                 #expect(isOne ? mean == last : mean < last)
                 #expect((result["together_ms_p50"] as? Double == nil) == isOne)
+                #expect((result["together_ratio_p50"] as? Double == nil) == isOne)
                 #expect((result["daemon_plans_together"] as? Bool) != nil)
             }
             // The same chunks, whether they are planned together or not.
