@@ -38,6 +38,13 @@ def block_keypoints(pose: np.ndarray) -> np.ndarray:
     return np.stack((x, y), axis=-1).reshape(*pose.shape[:-1], 16)
 
 
+def distance_to_goal(pose: np.ndarray) -> np.ndarray:
+    """Mean distance of the block's corners from where they belong, pixels. Poses [..., 3] -> [...]."""
+    pose = np.asarray(pose)
+    corners = block_keypoints(pose).reshape(*pose.shape[:-1], 8, 2)
+    return np.linalg.norm(corners - block_keypoints(GOAL_POSE).reshape(8, 2), axis=-1).mean(axis=-1)
+
+
 def load_demonstrations(path: Path) -> Demonstrations:
     """Reads `demos.npz`, or the public archive `pusht_cchi_v7_replay.zarr` (a folder; needs zarr)."""
     if path.is_dir():
