@@ -8,8 +8,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from image_encoder import EncoderShape
 from network import DiffusionNetwork
-from normalization import ACTION, ENVIRONMENT_STATE, STATE, Range, Statistics
+from normalization import ACTION, ENVIRONMENT_STATE, IMAGE, STATE, FrameNormalization, Range, Statistics
 from recipe import PolicyShape, TrainingRecipe
 
 CONFIG = "config.json"
@@ -34,6 +35,7 @@ class Bundle:
     shape: PolicyShape
     network: DiffusionNetwork
     statistics: Statistics
+    frames: FrameNormalization | None = None
 
 
 def write_bundle(
@@ -42,19 +44,33 @@ def write_bundle(
     recipe: TrainingRecipe,
     weights: dict[str, Tensor],
     statistics: Statistics,
+    frames: FrameNormalization | None = None,
 ) -> None:
-    """Writes the folder; the weights are rounded to bf16, the statistics stay f32."""
+    """Writes the folder; the weights are rounded to bf16, but for those of `is_exact`, and the statistics stay f32."""
     directory.mkdir(parents=True, exist_ok=True)
-    rounded = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in weights.items()}
+    rounded = {name: stored(name, tensor).contiguous() for name, tensor in weights.items()}
     _write_tensors(directory / WEIGHTS, rounded)
     state = {}
     for name, range_ in statistics.items():
         state[f"{name}.min"], state[f"{name}.max"] = range_.minimum, range_.maximum
+    if frames:
+        state[f"{IMAGE}.mean"] = frames.mean.reshape(3, 1, 1)
+        state[f"{IMAGE}.std"] = frames.deviation.reshape(3, 1, 1)
     for file in (NORMALIZER_STATE, UNNORMALIZER_STATE):
         _write_tensors(directory / file, state)
     _write_json(directory / CONFIG, _config(shape, recipe))
     _write_json(directory / f"{PREPROCESSOR}.json", _preprocessor(shape))
     _write_json(directory / f"{POSTPROCESSOR}.json", _postprocessor(shape))
+
+
+def is_exact(name: str) -> bool:
+    """Whether a tensor is stored in f32: the last layers of the encoder, whose few weights place the block."""
+    return name.startswith(("diffusion.rgb_encoder.pool.", "diffusion.rgb_encoder.out."))
+
+
+def stored(name: str, tensor: Tensor) -> Tensor:
+    """The tensor in the precision in which a bundle keeps it."""
+    return tensor.float() if is_exact(name) else tensor.to(torch.bfloat16)
 
 
 def read_bundle(directory: Path) -> Bundle:
@@ -67,20 +83,33 @@ def read_bundle(directory: Path) -> Bundle:
         n_action_steps=config["n_action_steps"],
         num_train_timesteps=config["num_train_timesteps"],
         state_count=inputs[STATE]["shape"][0],
-        environment_state_count=inputs[ENVIRONMENT_STATE]["shape"][0],
+        environment_state_count=inputs[ENVIRONMENT_STATE]["shape"][0] if ENVIRONMENT_STATE in inputs else 0,
         action_count=outputs[ACTION]["shape"][0],
         down_dims=tuple(config["down_dims"]),
         kernel_size=config["kernel_size"],
         n_groups=config["n_groups"],
         diffusion_step_embed_dim=config["diffusion_step_embed_dim"],
         use_film_scale_modulation=config["use_film_scale_modulation"],
+        encoder=_encoder_shape(config) if IMAGE in inputs else None,
     )
     network = DiffusionNetwork(shape.network_shape())
     weights = load_file(directory / WEIGHTS)
     network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     state = load_file(directory / NORMALIZER_STATE)
-    statistics = {name: Range(state[f"{name}.min"], state[f"{name}.max"]) for name in (STATE, ENVIRONMENT_STATE, ACTION)}
-    return Bundle(shape, network.eval().requires_grad_(False), statistics)
+    ranged = [name for name in (STATE, ENVIRONMENT_STATE, ACTION) if f"{name}.min" in state]
+    statistics = {name: Range(state[f"{name}.min"], state[f"{name}.max"]) for name in ranged}
+    frames = None
+    if shape.encoder:
+        frames = FrameNormalization(state[f"{IMAGE}.mean"].flatten(), state[f"{IMAGE}.std"].flatten())
+    return Bundle(shape, network.eval().requires_grad_(False), statistics, frames)
+
+
+def _encoder_shape(config: dict) -> EncoderShape:
+    return EncoderShape(
+        frame_size=config["input_features"][IMAGE]["shape"][1],
+        crop_size=config["crop_shape"][0],
+        keypoints=config["spatial_softmax_num_keypoints"],
+    )
 
 
 def _config(shape: PolicyShape, recipe: TrainingRecipe) -> dict:
@@ -106,11 +135,11 @@ def _config(shape: PolicyShape, recipe: TrainingRecipe) -> dict:
         "vision_backbone": "resnet18",
         "resize_shape": None,
         "crop_ratio": 1.0,
-        "crop_shape": None,
+        "crop_shape": [shape.encoder.crop_size] * 2 if shape.encoder else None,
         "crop_is_random": True,
         "pretrained_backbone_weights": None,
         "use_group_norm": True,
-        "spatial_softmax_num_keypoints": 32,
+        "spatial_softmax_num_keypoints": shape.encoder.keypoints if shape.encoder else 32,
         "use_separate_rgb_encoder_per_camera": False,
         "down_dims": list(shape.down_dims),
         "kernel_size": shape.kernel_size,
@@ -138,15 +167,15 @@ def _config(shape: PolicyShape, recipe: TrainingRecipe) -> dict:
     }
 
 
-def _feature(kind: str, count: int) -> dict:
-    return {"type": kind, "shape": [count]}
+def _feature(kind: str, *sizes: int) -> dict:
+    return {"type": kind, "shape": list(sizes)}
 
 
 def _input_features(shape: PolicyShape) -> dict:
-    return {
-        STATE: _feature("STATE", shape.state_count),
-        ENVIRONMENT_STATE: _feature("ENV", shape.environment_state_count),
-    }
+    state = {STATE: _feature("STATE", shape.state_count)}
+    if shape.encoder:
+        return state | {IMAGE: _feature("VISUAL", 3, shape.encoder.frame_size, shape.encoder.frame_size)}
+    return state | {ENVIRONMENT_STATE: _feature("ENV", shape.environment_state_count)}
 
 
 def _output_features(shape: PolicyShape) -> dict:

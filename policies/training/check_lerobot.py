@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from normalization import ACTION, ENVIRONMENT_STATE, STATE
+from normalization import ACTION, ENVIRONMENT_STATE, IMAGE, STATE
 from policy import Policy
 from pusht_data import block_keypoints
 
@@ -33,20 +33,36 @@ def make_input(policy: Policy, path: Path, seed: int) -> None:
     pose = random.uniform([150, 150, -np.pi], [350, 350, np.pi])
     pose = pose + steps * random.uniform([-4, -4, -0.05], [4, 4, 0.05])
     noise = random.standard_normal(policy.noise_shape, dtype=np.float32)
-    arrays = {STATE: agent, ENVIRONMENT_STATE: block_keypoints(pose), "noise": noise}
-    save_file({name: torch.from_numpy(array).float().contiguous() for name, array in arrays.items()}, path)
+    tensors = {STATE: torch.from_numpy(agent).float(), "noise": torch.from_numpy(noise)}
+    if policy.shape.encoder:
+        tensors[IMAGE] = torch.from_numpy(frames_of(np.concatenate((agent, pose), axis=1)))
+    else:
+        tensors[ENVIRONMENT_STATE] = torch.from_numpy(block_keypoints(pose)).float()
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+
+
+def frames_of(states: np.ndarray) -> np.ndarray:
+    """What gym-pusht's camera sees of each state: [states, 96, 96, 3] uint8."""
+    from world import World
+
+    world, frames = World(), []
+    for state in states:
+        world.place(state)
+        frames.append(world.frame)
+    return np.stack(frames)
 
 
 def torch_prediction(policy: Policy, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    chunk = policy.chunk(tensors[STATE][None], tensors[ENVIRONMENT_STATE][None], tensors["noise"][:, None])
+    scene = tensors[IMAGE if policy.shape.encoder else ENVIRONMENT_STATE]
+    chunk = policy.chunk(tensors[STATE][None], scene[None], tensors["noise"][:, None])
     return {name: tensor[0] for name, tensor in vars(chunk).items()}
 
 
 def lerobot_prediction(directory: Path, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     from lerobot_oracle import LeRobotOracle
 
-    oracle = LeRobotOracle(directory)
-    chunk = oracle.chunk(tensors[STATE], tensors[ENVIRONMENT_STATE], tensors["noise"])
+    history = {name: tensor for name, tensor in tensors.items() if name != "noise"}
+    chunk = LeRobotOracle(directory).chunk(history, tensors["noise"])
     return {name: tensor[0] for name, tensor in vars(chunk).items()}
 
 

@@ -31,13 +31,14 @@ class Episode:
 
     seed: int
     n_obs_steps: int
+    observation_type: str
     max_coverage: float = 0.0
     steps: int = 0
     done: bool = False
     history: list[dict[str, np.ndarray]] = field(default_factory=list)
 
     def __post_init__(self):
-        self.environment = PushTEnv(obs_type="environment_state_agent_pos")
+        self.environment = PushTEnv(obs_type=self.observation_type)
         observation, _ = self.environment.reset(seed=self.seed)
         self.history = [observation] * self.n_obs_steps
         self.generator = torch.Generator().manual_seed(self.seed)
@@ -66,11 +67,11 @@ def replan(policy: Policy, episodes: list[Episode]) -> np.ndarray:
     """The next action chunk [episode, n_action_steps, 2] of each episode, in one batch."""
 
     def histories(key: str) -> torch.Tensor:
-        arrays = [[observation[key] for observation in episode.history] for episode in episodes]
-        return torch.from_numpy(np.array(arrays)).float()
+        return torch.from_numpy(np.array([[observation[key] for observation in episode.history] for episode in episodes]))
 
+    scene = histories("pixels") if policy.shape.encoder else histories("environment_state").float()
     noise = [torch.randn(policy.noise_shape, generator=episode.generator) for episode in episodes]
-    chunk = policy.chunk(histories("agent_pos"), histories("environment_state"), torch.stack(noise, dim=1))
+    chunk = policy.chunk(histories("agent_pos").float(), scene, torch.stack(noise, dim=1))
     return chunk.action.double().numpy()
 
 
@@ -85,7 +86,8 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     policy = Policy(arguments.policy)
     seeds = range(arguments.seed, arguments.seed + arguments.episodes)
-    episodes = [Episode(seed, policy.shape.n_obs_steps) for seed in seeds]
+    observation_type = "pixels_agent_pos" if policy.shape.encoder else "environment_state_agent_pos"
+    episodes = [Episode(seed, policy.shape.n_obs_steps, observation_type) for seed in seeds]
 
     started = time.monotonic()
     while running := [episode for episode in episodes if not episode.done]:

@@ -17,7 +17,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, help="the bundle's folder")
     arguments = parser.parse_args()
     trained = read_checkpoint(arguments.checkpoint)
-    write_bundle(arguments.output, trained.shape, trained.recipe, trained.average, trained.statistics)
+    frames = trained.encoder.frames if trained.encoder else None
+    write_bundle(arguments.output, trained.shape, trained.recipe, trained.policy_weights, trained.statistics, frames)
     size = (arguments.output / WEIGHTS).stat().st_size
     print(f"{arguments.output}: step {trained.step_count}, {size / 1e6:.1f} MB of weights")
 

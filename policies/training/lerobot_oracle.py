@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from normalization import ENVIRONMENT_STATE, STATE
+from normalization import IMAGE
 from policy import Chunk
 
 
@@ -15,7 +15,8 @@ def _import_lerobot():
     """LeRobot's policy class and processor factory.
 
     A low-dimensional policy uses nothing of torchvision, but LeRobot imports it at load, and torchvision's compiled
-    part refuses a PyTorch build other than its own. A module without contents stands in for it then.
+    part refuses a PyTorch build other than its own. A module without contents stands in for it then. An image policy
+    needs a torchvision that loads.
     """
     try:
         import torchvision  # noqa: F401
@@ -62,12 +63,20 @@ class LeRobotOracle:
         self.preprocess, self.postprocess = make_processors(self.policy.config, pretrained_path=str(directory))
 
     @torch.inference_mode()
-    def chunk(self, state: Tensor, environment_state: Tensor, noise: Tensor) -> Chunk:
-        """One history [n_obs_steps, count] and noise [steps + 1, horizon, action] -> a chunk of batch 1."""
+    def chunk(self, history: dict[str, Tensor], noise: Tensor) -> Chunk:
+        """One history and noise [steps + 1, horizon, action] -> a chunk of batch 1.
+
+        The history has each feature [n_obs_steps, ...] by its name; frames are [n_obs_steps, h, w, 3] uint8.
+        """
         model, config = self.policy.diffusion, self.policy.config
-        # The preprocessor takes one observation at a time, as it would from a robot.
-        steps = [self.preprocess({STATE: state[i], ENVIRONMENT_STATE: environment_state[i]}) for i in range(config.n_obs_steps)]
-        batch = {key: torch.stack([step[key] for step in steps], dim=1) for key in (STATE, ENVIRONMENT_STATE)}
+        # The preprocessor takes one observation at a time, as it would from a robot, and a frame as LeRobot's robots
+        # give it: channels first, 0 to 1.
+        given = {key: value.movedim(-1, -3).float() / 255 if key == IMAGE else value for key, value in history.items()}
+        steps = [self.preprocess({key: value[i] for key, value in given.items()}) for i in range(config.n_obs_steps)]
+        batch = {key: torch.stack([step[key] for step in steps], dim=1) for key in given}
+        if IMAGE in batch:
+            # LeRobot stacks all cameras in a dimension before the channels.
+            batch["observation.images"] = batch.pop(IMAGE).unsqueeze(-4)
         outputs: list[Tensor] = []
         hook = model.unet.register_forward_hook(lambda module, inputs, output: outputs.append(output))
         try:

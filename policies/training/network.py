@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from image_encoder import EncoderShape, ImageEncoder
+
 
 @dataclass(frozen=True)
 class NetworkShape:
@@ -22,6 +24,7 @@ class NetworkShape:
     n_groups: int = 8
     diffusion_step_embed_dim: int = 128
     use_film_scale_modulation: bool = True
+    encoder: EncoderShape | None = None
 
 
 class SinusoidalEmbedding(nn.Module):
@@ -138,11 +141,17 @@ class UNet1D(nn.Module):
 
 
 class DiffusionNetwork(nn.Module):
-    """The UNet under the two names LeRobot nests it in."""
+    """The UNet, and the image encoder if there is one, under the names LeRobot nests them in."""
 
     def __init__(self, shape: NetworkShape):
         super().__init__()
         self.diffusion = nn.ModuleDict({"unet": UNet1D(shape)})
+        if shape.encoder:
+            self.diffusion["rgb_encoder"] = ImageEncoder(shape.encoder)
 
     def forward(self, sample: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
         return self.diffusion["unet"](sample, timesteps, condition)
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Normalised frames [batch, 3, h, w] -> features [batch, feature_count]."""
+        return self.diffusion["rgb_encoder"](frames)

@@ -27,6 +27,17 @@ class NoiseSchedule:
         alphas_cumprod = self.alphas_cumprod.to(sample.device)[timesteps][:, None, None]
         return alphas_cumprod.sqrt() * sample + (1 - alphas_cumprod).sqrt() * noise
 
+    def loss_weights(self, snr_limit: float) -> Tensor:
+        """Weights [timesteps] of the predicted noise's squared error, min(1, limit / SNR); 1 for a limit of 0.
+
+        The min-SNR weighting of Hang et al. (2023). Without it, most of the loss is about detail at low noise, and little
+        about what a chunk does at all, which is decided at high noise.
+        """
+        if snr_limit == 0:
+            return torch.ones(self.num_train_timesteps)
+        snr = self.alphas_cumprod / (1 - self.alphas_cumprod)
+        return (snr_limit / snr).clamp(max=1)
+
     def step(self, epsilon: Tensor, timestep: int, sample: Tensor, noise: Tensor) -> Tensor:
         """One step of ancestral sampling, from `timestep` to the one before, with the given noise."""
         alphas_cumprod = self.alphas_cumprod[timestep].item()

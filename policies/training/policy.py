@@ -8,7 +8,7 @@ from torch import Tensor
 
 from bundle import Bundle, read_bundle
 from noise_schedule import NoiseSchedule
-from normalization import ACTION, condition
+from normalization import ACTION, condition, condition_on
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,13 @@ class Policy:
         return (self.shape.num_train_timesteps + 1, self.shape.horizon, self.shape.action_count)
 
     @torch.inference_mode()
-    def chunk(self, state: Tensor, environment_state: Tensor, noise: Tensor) -> Chunk:
-        """Histories [batch, n_obs_steps, count] and noise [steps + 1, batch, horizon, action] -> chunks."""
-        statistics, shape = self.bundle.statistics, self.shape
-        conditions = condition(statistics, state, environment_state)
+    def chunk(self, state: Tensor, scene: Tensor, noise: Tensor) -> Chunk:
+        """Histories and noise [steps + 1, batch, horizon, action] -> chunks, by DDPM.
+
+        `state` is [batch, n_obs_steps, 2]; `scene` is keypoints [batch, n_obs_steps, 16], or frames
+        [batch, n_obs_steps, h, w, 3] uint8.
+        """
+        conditions = self.conditions(state, scene)
         outputs: list[Tensor] = []
 
         def predict(sample: Tensor, timesteps: Tensor) -> Tensor:
@@ -42,6 +45,17 @@ class Policy:
                 outputs.append(output)
             return output
 
-        prediction = statistics[ACTION].unnormalize(self.schedule.sample(predict, noise))
-        first = shape.n_obs_steps - 1
-        return Chunk(prediction[:, first : first + shape.n_action_steps], prediction, outputs[0])
+        prediction = self.bundle.statistics[ACTION].unnormalize(self.schedule.sample(predict, noise))
+        return Chunk(self.executed(prediction), prediction, outputs[0])
+
+    def conditions(self, state: Tensor, scene: Tensor) -> Tensor:
+        statistics, frames = self.bundle.statistics, self.bundle.frames
+        if not frames:
+            return condition(statistics, state, scene)
+        features = self.bundle.network.encode(frames.normalize(scene.flatten(end_dim=1)))
+        return condition_on(statistics, state, features.unflatten(0, scene.shape[:2]))
+
+    def executed(self, prediction: Tensor) -> Tensor:
+        """The part of the horizon that is carried out: from the current step on."""
+        first = self.shape.n_obs_steps - 1
+        return prediction[:, first : first + self.shape.n_action_steps]

@@ -16,11 +16,14 @@ from pusht_data import (
     Demonstrations,
     aligned_to_goal,
     block_keypoints,
+    distance_to_goal,
     window_indices,
     with_mirror_images,
 )
 from recipe import PolicyShape, TrainingRecipe
-from train import Trainer, Windows
+from score_intervals import bootstrap, summary, wilson
+from train import Trainer, TrainingData
+from windows import Source, statistics_of, training_windows
 
 
 def random_demonstrations() -> Demonstrations:
@@ -37,7 +40,8 @@ def small_trainer() -> Trainer:
     shape = PolicyShape(down_dims=(16, 32), diffusion_step_embed_dim=16)
     recipe = TrainingRecipe(steps=6, batch=8, warmup_steps=2)
     device = torch.device("cpu")
-    return Trainer(shape, recipe, Windows(demonstrations, shape, device), device)
+    windows = training_windows([Source(demonstrations)], shape, statistics_of(demonstrations), device)
+    return Trainer(shape, recipe, windows, device)
 
 
 class Data(unittest.TestCase):
@@ -99,6 +103,37 @@ class Schedule(unittest.TestCase):
         expected = theirs.add_noise(sample, epsilon, timesteps)
         torch.testing.assert_close(ours.add_noise(sample, epsilon, timesteps), expected)
 
+    def test_weights_level_what_each_noise_level_asks_of_the_chunk(self):
+        schedule = NoiseSchedule(100)
+        self.assertTrue(torch.equal(schedule.loss_weights(0), torch.ones(100)))
+        weights = schedule.loss_weights(5)
+        snr = schedule.alphas_cumprod / (1 - schedule.alphas_cumprod)
+        torch.testing.assert_close((weights * snr)[snr > 5], torch.full((int((snr > 5).sum()),), 5.0))
+        self.assertTrue(torch.equal(weights[snr <= 5], torch.ones(int((snr <= 5).sum()))))
+
+
+class Windowing(unittest.TestCase):
+    def test_demonstrations_and_finishes_share_the_work_at_a_distance(self):
+        demonstrations = random_demonstrations()
+        statistics, shape = statistics_of(demonstrations), PolicyShape()
+        alone = training_windows(TrainingData(demonstrations, None).sources(200), shape, statistics)
+        self.assertEqual(len(alone), 18 + 28)
+        both = training_windows(TrainingData(demonstrations, demonstrations).sources(200), shape, statistics)
+        observations, _ = window_indices(demonstrations.episode_ends, 2, 16, 8)
+        far = distance_to_goal(demonstrations.state[observations[:, -1], 2:]) >= 200
+        self.assertTrue(0 < far.sum() < len(far))
+        self.assertTrue(torch.equal(both.conditions, torch.cat((alone.conditions[far], alone.conditions))))
+        self.assertTrue(torch.equal(both.actions, torch.cat((alone.actions[far], alone.actions))))
+
+    def test_a_scene_takes_the_place_of_the_keypoints(self):
+        demonstrations = random_demonstrations()
+        statistics, shape = statistics_of(demonstrations), PolicyShape()
+        scene = torch.arange(60.0)[:, None].expand(60, 16)
+        windows = training_windows([Source(demonstrations, scene)], shape, statistics)
+        observations, _ = window_indices(demonstrations.episode_ends, 2, 16, 8)
+        found = windows.conditions.unflatten(1, (2, 18))[..., 2:]
+        self.assertTrue(torch.equal(found[..., 0], torch.from_numpy(observations).float()))
+
 
 class Training(unittest.TestCase):
     def test_a_resumed_run_goes_on_as_if_uninterrupted(self):
@@ -127,6 +162,24 @@ class Training(unittest.TestCase):
         self.assertEqual(found.keys(), weights.keys())
         for name, tensor in weights.items():
             self.assertTrue(torch.equal(found[name], tensor.bfloat16().float()), name)
+
+
+class Intervals(unittest.TestCase):
+    def test_wilson_is_the_published_interval(self):
+        # Newcombe (1998), table I: 81 of 263, 15 of 148 and 0 of 20.
+        for successes, count, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611)):
+            np.testing.assert_allclose(wilson(successes, count), (low, high), atol=5e-5)
+
+    def test_the_bootstrap_agrees_with_the_normal_interval_of_many_scores(self):
+        scores = np.random.default_rng(0).normal(0.9, 0.1, size=400)
+        half = 1.96 * scores.std() / np.sqrt(len(scores))
+        np.testing.assert_allclose(bootstrap(scores), (scores.mean() - half, scores.mean() + half), atol=1e-3)
+
+    def test_a_summary_is_of_all_episodes(self):
+        episodes = [{"score": 1.0, "success": True, "steps": 80}] * 3 + [{"score": 0.6, "success": False, "steps": 300}]
+        found = summary({"per_episode": episodes})
+        self.assertEqual((found["episodes"], found["success_rate"], found["lowest_score"]), (4, 0.75, 0.6))
+        self.assertAlmostEqual(found["mean_score"], 0.9)
 
 
 if __name__ == "__main__":

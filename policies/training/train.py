@@ -15,63 +15,45 @@ import math
 import os
 import sys
 import time
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from checkpoint import read_checkpoint
+from checkpoint import FixedEncoder, read_origin
+from episode_files import load_episodes, successful
 from network import DiffusionNetwork
 from noise_schedule import NoiseSchedule
-from normalization import ACTION, ENVIRONMENT_STATE, STATE, Range, Statistics, condition
-from pusht_data import (
-    Demonstrations,
-    aligned_to_goal,
-    load_demonstrations,
-    window_indices,
-    with_mirror_images,
-)
+from pusht_data import Demonstrations, aligned_to_goal, load_demonstrations, with_mirror_images
 from recipe import PolicyShape, TrainingRecipe
+from windows import Source, Windows, statistics_of, training_windows
 
 
-class Windows:
-    """All training windows, normalised: the conditions [windows, c] and the actions [windows, horizon, action]."""
-
-    def __init__(
-        self,
-        demonstrations: Demonstrations,
-        shape: PolicyShape,
-        device: torch.device,
-        statistics: Statistics | None = None,
-    ):
-        self.statistics: Statistics = statistics or {
-            STATE: Range.of(demonstrations.agent_position),
-            ENVIRONMENT_STATE: Range.of(demonstrations.keypoints),
-            ACTION: Range.of(demonstrations.action),
-        }
-        observation_rows, action_rows = window_indices(
-            demonstrations.episode_ends, shape.n_obs_steps, shape.horizon, shape.n_action_steps
-        )
-        state = torch.from_numpy(demonstrations.agent_position)[observation_rows]
-        environment_state = torch.from_numpy(demonstrations.keypoints)[observation_rows]
-        action = torch.from_numpy(demonstrations.action).float()[action_rows]
-        self.conditions = condition(self.statistics, state, environment_state).to(device)
-        self.actions = self.statistics[ACTION].normalize(action).to(device)
-
-    def __len__(self) -> int:
-        return len(self.actions)
+@torch.no_grad()
+def lerp_towards(average: nn.Module, network: nn.Module, weight: float) -> None:
+    """average += weight (network - average), parameter by parameter."""
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
 
 
 class Trainer:
     """Everything a checkpoint holds, and one training step."""
 
-    def __init__(self, shape: PolicyShape, recipe: TrainingRecipe, windows: Windows, device: torch.device):
+    def __init__(
+        self,
+        shape: PolicyShape,
+        recipe: TrainingRecipe,
+        windows: Windows,
+        device: torch.device,
+        encoder: FixedEncoder | None = None,
+    ):
         self.shape, self.recipe, self.windows, self.device = shape, recipe, windows, device
+        self.encoder = encoder
         torch.manual_seed(recipe.seed)
-        self.network = DiffusionNetwork(shape.network_shape()).to(device)
+        self.network = DiffusionNetwork(shape.unet_shape()).to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False)
         self.schedule = NoiseSchedule(shape.num_train_timesteps)
+        self.weights = self.schedule.loss_weights(recipe.snr_limit).to(device)
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(),
             lr=recipe.learning_rate,
@@ -84,14 +66,15 @@ class Trainer:
         self.step_count = 0
 
     def step(self) -> float:
-        """One optimizer step. Returns the batch's mean squared error of the predicted noise."""
+        """One optimizer step. Returns the batch's mean squared error of the predicted noise, weighted."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate()
         conditions, actions, noise, timesteps = self.batch()
         noisy = self.schedule.add_noise(actions, noise, timesteps)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.recipe.autocast):
             predicted = self.network(noisy, timesteps, conditions)
-        loss = nn.functional.mse_loss(predicted.float(), noise)
+        errors = (predicted.float() - noise).square().mean(dim=(1, 2))
+        loss = (errors * self.weights[timesteps]).mean()
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.gradient_norm)
@@ -116,12 +99,10 @@ class Trainer:
         progress = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
         return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
-    @torch.no_grad()
     def update_average(self) -> None:
         """Exponential moving average whose decay rises as 1 - (1 + step)^-power."""
         decay = min(self.recipe.ema_maximum, 1 - (1 + self.step_count) ** -self.recipe.ema_power)
-        averages = list(self.average.parameters())
-        torch._foreach_lerp_(averages, list(self.network.parameters()), 1 - decay)
+        lerp_towards(self.average, self.network, 1 - decay)
 
     def save(self, path: Path) -> None:
         """Replaces the checkpoint in one move: a run that is cut off leaves the one before whole."""
@@ -137,6 +118,10 @@ class Trainer:
                 name: {"min": range_.minimum, "max": range_.maximum} for name, range_ in self.windows.statistics.items()
             },
         }
+        if self.encoder:
+            frames = self.encoder.frames
+            checkpoint["encoder"] = self.encoder.weights
+            checkpoint["frames"] = {"mean": frames.mean, "std": frames.deviation}
         partial = path.with_suffix(".partial")
         torch.save(checkpoint, partial)
         os.replace(partial, path)
@@ -189,74 +174,114 @@ class Progress:
             file.write(json.dumps(record) + "\n")
 
 
-def parse_arguments() -> argparse.Namespace:
-    recipe = TrainingRecipe()
-    parser = argparse.ArgumentParser(description="Trains the PushT keypoint policy.")
+def add_training_options(parser: argparse.ArgumentParser, recipe: TrainingRecipe) -> None:
+    """The options of a training run. Its recipe's numbers have `recipe`'s as their defaults."""
     parser.add_argument("--data", type=Path, required=True, help="demos.npz, or the zarr archive's folder")
+    parser.add_argument(
+        "--finishes",
+        type=Path,
+        nargs="+",
+        default=[],
+        help="folders of generate_finishes.py, whose episodes show what to do near the goal",
+    )
     parser.add_argument("--output", type=Path, required=True, help="folder for the checkpoint and the loss")
     parser.add_argument("--resume", action="store_true", help="go on from the output folder's checkpoint")
-    parser.add_argument(
-        "--start-from",
-        type=Path,
-        metavar="CHECKPOINT",
-        help="begin with the averaged weights and the normalisation of another run's checkpoint",
-    )
-    for option, help_ in (
-        ("--align", "move each demonstration so that it ends at the goal exactly"),
-        ("--mirror", "add each demonstration's mirror image"),
-    ):
-        parser.add_argument(option, action=argparse.BooleanOptionalAction, default=True, help=help_)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads (default 2)")
     parser.add_argument("--checkpoint-every", type=int, default=500, metavar="STEPS")
     for field in fields(TrainingRecipe):
-        if field.name in ("steps", "batch", "learning_rate", "warmup_steps", "seed"):
-            default = getattr(recipe, field.name)
-            option = "--" + field.name.replace("_", "-")
-            parser.add_argument(option, type=type(default), default=default, help=f"(default {default})")
-    return parser.parse_args()
+        help_ = field.metadata.get("help")
+        if help_ is None:
+            continue
+        default = getattr(recipe, field.name)
+        option = "--" + field.name.replace("_", "-")
+        if isinstance(default, bool):
+            parser.add_argument(option, action=argparse.BooleanOptionalAction, default=default, help=help_)
+        else:
+            parser.add_argument(option, type=type(default), default=default, help=f"{help_} (default {default})")
+
+
+def recipe_of(arguments: argparse.Namespace, recipe: TrainingRecipe) -> TrainingRecipe:
+    names = [field.name for field in fields(TrainingRecipe) if hasattr(arguments, field.name)]
+    return replace(recipe, **{name: getattr(arguments, name) for name in names})
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    demonstrations: Demonstrations
+    finishes: Demonstrations | None
+
+    def sources(self, far_distance: float, scenes: list[Tensor] | None = None) -> list[Source]:
+        """With finishes, the demonstrations show only what to do further than `far_distance` from the goal."""
+        parts = [(self.demonstrations, far_distance if self.finishes else 0.0)]
+        if self.finishes:
+            parts.append((self.finishes, 0.0))
+        return [Source(part, scenes[i] if scenes else None, far) for i, (part, far) in enumerate(parts)]
+
+
+def load_training_data(data: Path, finishes: list[Path], recipe: TrainingRecipe) -> TrainingData:
+    demonstrations = load_demonstrations(data)
+    if recipe.align:
+        demonstrations = aligned_to_goal(demonstrations)
+    near = None
+    if finishes:
+        near = successful([episode for folder in finishes for episode in load_episodes(folder)])
+    if recipe.mirror:
+        demonstrations = with_mirror_images(demonstrations)
+        near = near and with_mirror_images(near)
+    return TrainingData(demonstrations, near)
+
+
+def run_training(trainer: Trainer, arguments: argparse.Namespace) -> None:
+    """From where the trainer stands to the recipe's last step, with checkpoints."""
+    checkpoint = arguments.output / "checkpoint.pt"
+    parameters = sum(p.numel() for p in trainer.network.parameters())
+    print(f"{len(trainer.windows)} windows, {parameters} parameters, from step {trainer.step_count}", flush=True)
+    steps = trainer.recipe.steps
+    progress = Progress(arguments.output / "loss.jsonl", trainer.step_count, steps)
+    while trainer.step_count < steps:
+        loss = trainer.step()
+        progress.report(trainer.step_count, loss, trainer.learning_rate())
+        if trainer.step_count % arguments.checkpoint_every == 0 or trainer.step_count == steps:
+            trainer.save(checkpoint)
+    if not checkpoint.exists():
+        trainer.save(checkpoint)
+
+
+def refuse_to_overwrite(checkpoint: Path) -> None:
+    if checkpoint.exists():
+        raise SystemExit(f"{checkpoint} exists: give --resume to go on from it, or another --output")
 
 
 def main() -> None:
-    arguments = parse_arguments()
+    parser = argparse.ArgumentParser(description="Trains the PushT keypoint policy.")
+    add_training_options(parser, TrainingRecipe())
+    parser.add_argument(
+        "--start-from",
+        type=Path,
+        metavar="PATH",
+        help="begin with the averaged weights and the normalisation of another run's checkpoint, or with a bundle",
+    )
+    arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     device = torch.device(arguments.device)
-    recipe = TrainingRecipe(
-        steps=arguments.steps,
-        batch=arguments.batch,
-        learning_rate=arguments.learning_rate,
-        warmup_steps=arguments.warmup_steps,
-        seed=arguments.seed,
-        align=arguments.align,
-        mirror=arguments.mirror,
-    )
+    recipe = recipe_of(arguments, TrainingRecipe())
     shape = PolicyShape()
     checkpoint = arguments.output / "checkpoint.pt"
-    demonstrations = load_demonstrations(arguments.data)
-    if recipe.align:
-        demonstrations = aligned_to_goal(demonstrations)
-    if recipe.mirror:
-        demonstrations = with_mirror_images(demonstrations)
+    if not arguments.resume:
+        refuse_to_overwrite(checkpoint)
+    data = load_training_data(arguments.data, arguments.finishes, recipe)
     origin_path = checkpoint if arguments.resume else arguments.start_from
-    origin = read_checkpoint(origin_path) if origin_path else None
-    windows = Windows(demonstrations, shape, device, origin and origin.statistics)
+    origin = read_origin(origin_path) if origin_path else None
+    statistics = origin.statistics if origin else statistics_of(data.demonstrations)
+    windows = training_windows(data.sources(recipe.far_distance), shape, statistics, device)
     trainer = Trainer(shape, recipe, windows, device)
     arguments.output.mkdir(parents=True, exist_ok=True)
     if arguments.resume:
         trainer.load(checkpoint)
-    elif checkpoint.exists():
-        raise SystemExit(f"{checkpoint} exists: give --resume to go on from it, or another --output")
     elif origin:
         trainer.start_from(origin.average)
-    parameters = sum(p.numel() for p in trainer.network.parameters())
-    print(f"{len(windows)} windows, {parameters} parameters, from step {trainer.step_count}", flush=True)
-
-    progress = Progress(arguments.output / "loss.jsonl", trainer.step_count, recipe.steps)
-    while trainer.step_count < recipe.steps:
-        loss = trainer.step()
-        progress.report(trainer.step_count, loss, trainer.learning_rate())
-        if trainer.step_count % arguments.checkpoint_every == 0 or trainer.step_count == recipe.steps:
-            trainer.save(checkpoint)
+    run_training(trainer, arguments)
 
 
 if __name__ == "__main__":
