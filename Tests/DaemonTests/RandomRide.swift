@@ -2,7 +2,7 @@ import Clocks
 import Robotics
 import TestRandom
 
-@testable import Controller
+@testable import Daemon
 @testable import Piloting
 
 /// A ride to which anything may happen in any order, drawn from a seed: good observations and chunks, hostile numbers, stops,
