@@ -129,14 +129,7 @@ final class PackedConvolution {
         self.scales = FloatBuffer(count: isQuantized ? paddedChannels(bias.count) : 0)
         self.scaledTaps = .allocate(capacity: share.ranges.count * taps.count)
 
-        // The input channel in each place of the rows, nil if a tensor's last row has no more.
-        var channels: [Int?] = []
-        for count in inputs {
-            let first = channels.count { $0 != nil }
-            channels += (first..<first + count).map { $0 }
-            channels += Array(repeating: nil, count: count % inputRowChannels)
-        }
-        channels += Array(repeating: nil, count: weightRows * rowChannels - channels.count)
+        let channels = Self.places(of: inputs, inRowsOf: inputRowChannels, count: weightRows * rowChannels)
         if isQuantized { findScales(weight: weight, channels: channels.compactMap { $0 }) }
         for block in blocks.joined() {
             pack(block) { lane, tap, place in
@@ -145,6 +138,17 @@ final class PackedConvolution {
                 return weight(out, channel, taps[tap].weightIndex)
             }
         }
+    }
+
+    /// The input channel in each of `count` places of the rows, nil if a tensor's last row has no more.
+    private static func places(of inputs: [Int], inRowsOf rowChannels: Int, count: Int) -> [Int?] {
+        var channels: [Int?] = []
+        for input in inputs {
+            let first = channels.count { $0 != nil }
+            channels += (first..<first + input).map { $0 }
+            channels += Array(repeating: nil, count: input % rowChannels)
+        }
+        return channels + Array(repeating: nil, count: count - channels.count)
     }
 
     /// Gives each output channel the scale that makes its largest weight 127.

@@ -60,6 +60,17 @@ extension SimulatedRobot {
         }
     }
 
+    private func schedule(_ options: RealTimeSettings, period: Duration) -> ChunkSchedule.Settings {
+        ChunkSchedule.Settings(
+            mode: options.mode,
+            period: period,
+            actionSteps: policy.nActionSteps,
+            predictedSteps: policy.horizon - policy.nObsSteps + 1,
+            strategy: options.strategy,
+            crossFade: options.crossFade
+        )
+    }
+
     private func runEpisode(
         seed: UInt64,
         on line: some ChunkLine,
@@ -74,14 +85,7 @@ extension SimulatedRobot {
         let period = Duration.seconds(1 / simulation.scenario.control.rate)
         var episode = RealTimeEpisode(
             on: line,
-            settings: ChunkSchedule.Settings(
-                mode: options.mode,
-                period: period,
-                actionSteps: policy.nActionSteps,
-                predictedSteps: policy.horizon - policy.nObsSteps + 1,
-                strategy: options.strategy,
-                crossFade: options.crossFade
-            ),
+            settings: schedule(options, period: period),
             delay: options.delay,
             latency: LatencyEstimate(roundTrip.longest + options.delay)
         )

@@ -10,12 +10,43 @@ final class BLASImageNetwork {
         /// [outChannels, taps, taps, inChannels]; empty for a pool.
         let weight: FloatBufferBox
         let bias: [Float]
-        let norm: [[Float]]
+        let norm: Norm?
+    }
+
+    /// Group normalisation with a gain and a bias, or batch normalisation as a scale and a shift.
+    private final class Norm {
+        let channels: Int
+        let isGrouped: Bool
+        let gain: FloatBuffer
+        let bias: FloatBuffer
+
+        init<Failure: Error>(
+            _ shape: ImageNormShape,
+            parameter: (NetworkParameter) throws(Failure) -> [Float]
+        ) throws(Failure) {
+            channels = shape.channels
+            isGrouped = shape.kind == .group
+            var numbers = (gain: try parameter(shape.gain), bias: try parameter(shape.bias))
+            if shape.kind == .batch {
+                let folded = ImageNormShape.folded(
+                    gain: numbers.gain,
+                    bias: numbers.bias,
+                    mean: try parameter(shape.runningMean),
+                    variance: try parameter(shape.runningVariance)
+                )
+                numbers = (folded.scale, folded.shift)
+            }
+            gain = FloatBuffer(numbers.gain)
+            bias = FloatBuffer(numbers.bias)
+        }
     }
 
     private let steps: [Step]
     private let activations: [FloatBufferBox]
     private let columns: FloatBuffer
+    /// Of the group normalisation at hand, [channels].
+    private let scales: FloatBuffer
+    private let shifts: FloatBuffer
     private let grid: [Float]
     private let result: FloatBuffer
 
@@ -40,8 +71,8 @@ final class BLASImageNetwork {
                 weight = Self.channelsLast(try parameter(shape.weight), shape)
                 bias = shape.hasBias ? try parameter(shape.bias) : []
             }
-            var norm: [[Float]] = []
-            for wanted in layer.norm?.parameters ?? [] { norm.append(try parameter(wanted)) }
+            var norm: Norm?
+            if let shape = layer.norm { norm = try Norm(shape, parameter: parameter) }
             steps.append(
                 Step(layer: layer, weight: FloatBufferBox(FloatBuffer(weight)), bias: bias, norm: norm)
             )
@@ -56,6 +87,9 @@ final class BLASImageNetwork {
                     * layer.output.width
             }.max() ?? 0
         )
+        let channels = layers.map(\.output.channels).max() ?? 0
+        self.scales = FloatBuffer(count: channels)
+        self.shifts = FloatBuffer(count: channels)
         self.grid = try parameter(grid)
         self.result = FloatBuffer(count: 2 * layers[layers.count - 1].output.channels)
     }
@@ -107,7 +141,7 @@ final class BLASImageNetwork {
         for position in 0..<positions {
             for (channel, value) in step.bias.enumerated() { output[position * channels + channel] += value }
         }
-        if let shape = layer.norm { normalize(output, positions: positions, shape, step.norm) }
+        if let norm = step.norm { normalize(output, positions: positions, norm) }
         let residual = layer.residual.map { UnsafePointer(activations[$0.id].pointer) }
         for index in 0..<positions * channels {
             let value = output[index] + (residual?[index] ?? 0)
@@ -164,38 +198,24 @@ final class BLASImageNetwork {
         }
     }
 
-    private func normalize(
-        _ values: UnsafeMutablePointer<Float>,
-        positions: Int,
-        _ shape: ImageNormShape,
-        _ parameters: [[Float]]
-    ) {
-        let channels = shape.channels
-        var (scale, shift) = ([Float](repeating: 0, count: channels), [Float](repeating: 0, count: channels))
-        switch shape.kind {
-        case .batch:
-            (scale, shift) = ImageNormShape.folded(
-                gain: parameters[0],
-                bias: parameters[1],
-                mean: parameters[2],
-                variance: parameters[3]
-            )
-        case .group:
+    /// Scales and shifts each channel, as the group's moments say or as running statistics said.
+    private func normalize(_ values: UnsafeMutablePointer<Float>, positions: Int, _ norm: Norm) {
+        let channels = norm.channels
+        if norm.isGrouped {
             let width = ImageNormShape.groupWidth
             for first in stride(from: 0, to: channels, by: width) {
-                let moments = moments(
-                    values,
-                    positions: positions,
-                    channels: channels,
-                    group: first..<first + width
-                )
-                for channel in first..<first + width {
-                    let inverse = 1 / (moments.variance + Double(ImageNormShape.epsilon)).squareRoot()
-                    scale[channel] = Float(Double(parameters[0][channel]) * inverse)
-                    shift[channel] = parameters[1][channel] - Float(moments.mean) * scale[channel]
+                let group = first..<first + width
+                let moments = moments(values, positions: positions, channels: channels, group: group)
+                let inverse = 1 / (moments.variance + Double(ImageNormShape.epsilon)).squareRoot()
+                for channel in group {
+                    scales.pointer[channel] = Float(Double(norm.gain.pointer[channel]) * inverse)
+                    shifts.pointer[channel] =
+                        norm.bias.pointer[channel] - Float(moments.mean) * scales.pointer[channel]
                 }
             }
         }
+        let scale = norm.isGrouped ? scales.pointer : norm.gain.pointer
+        let shift = norm.isGrouped ? shifts.pointer : norm.bias.pointer
         for position in 0..<positions {
             for channel in 0..<channels {
                 let index = position * channels + channel

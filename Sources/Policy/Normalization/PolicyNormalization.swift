@@ -85,58 +85,9 @@ struct PolicyNormalization: Sendable, Hashable {
         }
     }
 
+    /// The layout since LeRobot 0.4: steps before and after the model, each pipeline in a file.
     private init(processorsIn directory: URL, configuration: PolicyConfiguration) throws(PolicyError) {
-        let before = try ProcessorPipeline(
-            contentsOf: directory.appendingPathComponent(ProcessorPipeline.preprocessorName)
-        )
-        var renameMap: [String: String] = [:]
-        var normalizer: NormalizerStep?
-        for step in before.steps {
-            switch step.name {
-            case "rename_observations_processor":
-                let names = try step.renameMap()
-                guard renameMap.isEmpty || names.isEmpty, normalizer == nil || names.isEmpty else {
-                    throw PolicyError(
-                        before.file,
-                        step.reader.path,
-                        found: "a rename after another rename or after the normaliser",
-                        expected: "one rename_map, before the normaliser"
-                    )
-                }
-                renameMap.merge(names) { first, _ in first }
-            case "normalizer_processor":
-                guard normalizer == nil else {
-                    throw PolicyError(
-                        before.file,
-                        step.reader.path,
-                        found: "a second normalizer_processor",
-                        expected: "one"
-                    )
-                }
-                normalizer = try NormalizerStep(step, directory: directory)
-            default:
-                guard try step.movesDataOnly() else { throw step.unknown }
-            }
-        }
-
-        let after = try ProcessorPipeline(
-            contentsOf: directory.appendingPathComponent(ProcessorPipeline.postprocessorName)
-        )
-        var unnormalizer: NormalizerStep?
-        for step in after.steps {
-            if step.name == "unnormalizer_processor", unnormalizer == nil {
-                unnormalizer = try NormalizerStep(step, directory: directory)
-            } else {
-                guard try step.movesDataOnly() else { throw step.unknown }
-            }
-        }
-
-        guard let normalizer else {
-            throw PolicyError(before.file, "steps", found: "no normalizer_processor", expected: "one")
-        }
-        guard let unnormalizer else {
-            throw PolicyError(after.file, "steps", found: "no unnormalizer_processor", expected: "one")
-        }
+        let (normalizer, renameMap, file) = try Self.preprocessor(in: directory)
         var inputs: [NormalizationStatistics] = []
         for input in configuration.inputs {
             inputs.append(try normalizer.statistics(ofInput: input, configuration: configuration))
@@ -155,14 +106,75 @@ struct PolicyNormalization: Sendable, Hashable {
             }
         }
         self.frames = frames
-        action = try unnormalizer.statisticsOfAction(configuration: configuration)
-        features = try Self.features(configuration, renameMap: renameMap, file: before.file)
-        cameras = try Self.cameras(configuration, renameMap: renameMap, file: before.file)
+        action = try Self.unnormalizer(in: directory).statisticsOfAction(configuration: configuration)
+        features = try Self.features(configuration, renameMap: renameMap, file: file)
+        cameras = try Self.cameras(configuration, renameMap: renameMap, file: file)
         ignoredFeatures = Set(
             configuration.ignoredInputs.map { name in
                 renameMap.first { $0.value == name }?.key ?? name
             }
         )
+    }
+
+    /// What normalises observations, and how they are renamed before, from the file of that name.
+    private static func preprocessor(
+        in directory: URL
+    ) throws(PolicyError) -> (normalizer: NormalizerStep, renameMap: [String: String], file: String) {
+        let pipeline = try ProcessorPipeline(
+            contentsOf: directory.appendingPathComponent(ProcessorPipeline.preprocessorName)
+        )
+        var renameMap: [String: String] = [:]
+        var normalizer: NormalizerStep?
+        for step in pipeline.steps {
+            switch step.name {
+            case "rename_observations_processor":
+                let names = try step.renameMap()
+                guard renameMap.isEmpty || names.isEmpty, normalizer == nil || names.isEmpty else {
+                    throw PolicyError(
+                        pipeline.file,
+                        step.reader.path,
+                        found: "a rename after another rename or after the normaliser",
+                        expected: "one rename_map, before the normaliser"
+                    )
+                }
+                renameMap.merge(names) { first, _ in first }
+            case "normalizer_processor":
+                guard normalizer == nil else {
+                    throw PolicyError(
+                        pipeline.file,
+                        step.reader.path,
+                        found: "a second normalizer_processor",
+                        expected: "one"
+                    )
+                }
+                normalizer = try NormalizerStep(step, directory: directory)
+            default:
+                guard try step.movesDataOnly() else { throw step.unknown }
+            }
+        }
+        guard let normalizer else {
+            throw PolicyError(pipeline.file, "steps", found: "no normalizer_processor", expected: "one")
+        }
+        return (normalizer, renameMap, pipeline.file)
+    }
+
+    /// What brings actions to the robot's units.
+    private static func unnormalizer(in directory: URL) throws(PolicyError) -> NormalizerStep {
+        let pipeline = try ProcessorPipeline(
+            contentsOf: directory.appendingPathComponent(ProcessorPipeline.postprocessorName)
+        )
+        var unnormalizer: NormalizerStep?
+        for step in pipeline.steps {
+            if step.name == "unnormalizer_processor", unnormalizer == nil {
+                unnormalizer = try NormalizerStep(step, directory: directory)
+            } else {
+                guard try step.movesDataOnly() else { throw step.unknown }
+            }
+        }
+        guard let unnormalizer else {
+            throw PolicyError(pipeline.file, "steps", found: "no unnormalizer_processor", expected: "one")
+        }
+        return unnormalizer
     }
 
     /// The layout before LeRobot 0.4: buffers of the policy's own `normalize_inputs` and `unnormalize_outputs` modules.
