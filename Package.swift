@@ -6,7 +6,7 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-/// The modules that compute chunks, commands and frames are optimised in debug builds too: unoptimised Swift allocates where
+/// The modules that compute chunks, commands and frames are optimised in debug builds too: unoptimised Swift allocates when
 /// it iterates and indexes, and the tests count allocations. So are the kernels, lest the tests spend most of their time in
 /// them.
 let computing = settings + [.unsafeFlags(["-O"], .when(configuration: .debug))]

@@ -89,7 +89,7 @@ package struct ChunkBenchmark {
     /// Measures.
     ///
     /// - Parameters:
-    ///   - startsWarm: starts from the chunk before in the episode, where there is one.
+    ///   - startsWarm: starts from the chunk before in the episode, if there is one.
     ///   - seed: of the first run's noise.
     package mutating func run(
         _ runs: MeasuredRuns,

@@ -14,7 +14,7 @@ package final class PushTEpisodes {
     ///
     /// - Parameters:
     ///   - history: an empty one of the policy that is to observe it.
-    ///   - plan: is given the history with the newest observation, and that observation's control step, where there is no action
+    ///   - plan: is given the history with the newest observation, and that observation's control step, if there is no action
     ///     left; nil ends the episode there.
     /// - Throws: what `plan` throws, and an error for actions that are not finite.
     @discardableResult

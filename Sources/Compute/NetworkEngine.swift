@@ -3,7 +3,7 @@ import Clocks
 /// A network's layers with their weights and all memory, on the packed kernels or on BLAS.
 ///
 /// Numbers come and go as spans; the pointers into the engines' memory stay in this module. A forward pass allocates nothing,
-/// except within OpenBLAS where that runs on several threads. One thread at a time may use it; it brings further threads itself.
+/// except within OpenBLAS if that runs on several threads. One thread at a time may use it; it brings further threads itself.
 package final class NetworkEngine {
     private enum Work {
         case packed(PackedNetwork)

@@ -3,7 +3,7 @@ import Compute
 
 /// A conditional 1D temporal UNet.
 ///
-/// All memory is taken when the network is built; a forward pass allocates nothing, except within OpenBLAS where that runs
+/// All memory is taken when the network is built; a forward pass allocates nothing, except within OpenBLAS if that runs
 /// on several threads. One thread at a time may use it; it brings further threads itself.
 public final class UNet1D: Denoiser {
     /// Shape of the network.

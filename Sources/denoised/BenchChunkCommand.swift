@@ -59,7 +59,7 @@ struct BenchChunkCommand: ParsableCommand {
 
     @Flag(
         help: """
-            Start quasi-Newton sampling from the chunk before it in the episode, where there is one; for a PushT policy.
+            Start quasi-Newton sampling from the chunk before it in the episode, if there is one; for a PushT policy.
             """
     )
     var warmStart = false
