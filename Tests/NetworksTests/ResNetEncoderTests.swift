@@ -6,19 +6,10 @@ import Testing
 
 @Suite("The image encoder")
 struct ResNetEncoderTests {
-    /// A network with weights that keep activations of all layers of one size.
-    private func encoder(
-        _ architecture: ResNetArchitecture,
-        _ kernel: Kernel,
-        threads: Int = 2,
-        maximumFrames: Int = 3
-    ) -> ResNetEncoder {
-        ResNetEncoder(
-            architecture: architecture,
-            maximumFrames: maximumFrames,
-            threads: threads,
-            kernel: kernel
-        ) { parameter in
+    /// Weights that keep activations of all layers of one size, by the parameters' names.
+    private func weights(of architecture: ResNetArchitecture) -> [String: [Float]] {
+        var weights: [String: [Float]] = [:]
+        for parameter in architecture.parameters {
             var generator = PCG64(
                 seed: UInt64(parameter.name.utf8.reduce(UInt32(0)) { $0 &* 31 &+ UInt32($1) })
             )
@@ -27,9 +18,22 @@ struct ResNetEncoderTests {
                 isVector && (parameter.name.hasSuffix("weight") || parameter.name.hasSuffix("var")) ? 1.0 : 0
             let fanIn = Double(parameter.count / parameter.shape[0])
             let scale = isVector ? 0.25 : (6 / fanIn).squareRoot()
-            return (0..<parameter.count).map { _ in
+            weights[parameter.name] = (0..<parameter.count).map { _ in
                 Float(generator.uniform(low: middle - scale, high: middle + scale))
             }
+        }
+        return weights
+    }
+
+    /// - Parameter weights: of all parameters, by their names.
+    private func encoder(
+        _ architecture: ResNetArchitecture,
+        _ weights: [String: [Float]],
+        _ kernel: Kernel,
+        threads: Int = 2
+    ) -> ResNetEncoder {
+        ResNetEncoder(architecture: architecture, maximumFrames: 3, threads: threads, kernel: kernel) {
+            weights[$0.name] ?? []
         }
     }
 
@@ -65,17 +69,16 @@ struct ResNetEncoderTests {
     @Test(arguments: shapes)
     func `Every set of kernels computes what OpenBLAS does`(architecture: ResNetArchitecture) throws {
         let input = frames(2, of: architecture)
-        let expected = features(
-            encoder(architecture, try #require(Kernel(.openBLAS, precision: .f32)), threads: 1),
-            input
-        )
+        let weights = weights(of: architecture)
+        let exact = try #require(Kernel(.openBLAS, precision: .f32))
+        let expected = features(encoder(architecture, weights, exact, threads: 1), input)
         #expect(Set(expected).count > expected.count / 4, "features that tell nothing")
         for instructionSet in InstructionSet.supported {
             // What a precision loses grows from layer to layer: the bounds are for 50 layers at most.
             let bounds: [Precision: Float] = [.f32: 1e-4, .bf16: 0.1, .int8: 0.2]
             for precision in instructionSet.precisions {
                 let kernel = try #require(Kernel(.packed(instructionSet), precision: precision))
-                let found = features(encoder(architecture, kernel), input)
+                let found = features(encoder(architecture, weights, kernel), input)
                 #expect(deviation(found, expected) < bounds[precision] ?? 0, "\(kernel)")
             }
         }
@@ -86,9 +89,10 @@ struct ResNetEncoderTests {
         let architecture = Self.shapes[1]
         let input = frames(3, of: architecture)
         let frame = input.count / 3
-        let together = features(encoder(architecture, kernel, threads: 1), input)
+        let weights = weights(of: architecture)
+        let together = features(encoder(architecture, weights, kernel, threads: 1), input)
         for threads in [1, 2, 3, 5] {
-            let encoder = encoder(architecture, kernel, threads: threads)
+            let encoder = encoder(architecture, weights, kernel, threads: threads)
             // Back and forth: what was computed before leaves no trace.
             #expect(features(encoder, input) == together)
             for index in [2, 0, 1] {
