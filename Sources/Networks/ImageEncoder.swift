@@ -2,7 +2,7 @@ import Compute
 
 /// A network that turns frames into the features that a policy is conditioned on.
 ///
-/// A conformer takes all memory when it is built; none of these methods allocates. One thread at a time may use an encoder; it
+/// A conformer takes the memory for activations when it is built. One thread at a time may use an encoder; it
 /// brings further threads itself.
 public protocol ImageEncoder: AnyObject {
     /// Rows of a frame.

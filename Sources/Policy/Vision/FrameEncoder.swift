@@ -6,7 +6,7 @@ import Robotics
 /// A frame is encoded once: its features are kept until those of newer frames need the room. So a history costs what its new
 /// frames cost. What a frame becomes depends on it alone, so a chunk does not depend on what was kept.
 ///
-/// One thread at a time may use it. It allocates nothing after its creation.
+/// One thread at a time may use it. The memory for frames and features is taken when it is created.
 final class FrameEncoder {
     /// Numbers that a frame becomes.
     let featureCount: Int
