@@ -87,24 +87,25 @@ let package = Package(
         module("MCAP", ["Files"]),
         module("Safetensors", ["Files", "StrictJSON"]),
         module("Logs", ["CLinux", "Files", logging]),
+        module("Stalls", ["Clocks", "CLinux"], settings: computing),
 
         // The network and its samplers.
         .target(name: "CKernels", cSettings: [.unsafeFlags(["-O2"], .when(configuration: .debug))]),
-        module("Compute", ["Clocks", "CKernels", "CLinux", "COpenBLAS"], settings: computing),
-        module("Networks", ["Clocks", "Compute"], settings: computing),
+        module("Compute", ["Clocks", "CKernels", "CLinux", "COpenBLAS", "Stalls"], settings: computing),
+        module("Networks", ["Clocks", "Compute", "Stalls"], settings: computing),
         module("BenchmarkNetworks", ["Compute", "Networks", "NumPyRandom"], settings: computing),
         module("Sampling", ["Clocks", "NumPyRandom"], settings: computing),
         module(
             "Policy",
             [
                 "Clocks", "Compute", "Fields", "Files", "Networks", "Robotics", "Safetensors", "Sampling",
-                "StrictJSON",
+                "Stalls", "StrictJSON",
             ],
             settings: computing
         ),
         module(
             "Tuning",
-            ["Compute", "COpenBLAS", "Files", "Networks", "Policy", "Sampling"],
+            ["Compute", "COpenBLAS", "Files", "Networks", "Policy", "Sampling", "Stalls"],
             settings: computing
         ),
 
@@ -126,7 +127,10 @@ let package = Package(
         // The daemon.
         module(
             "Planning",
-            ["Clocks", "CLinux", "Compute", "ForeignText", "Policy", "Robotics", "Sampling", "Tuning"]
+            [
+                "Clocks", "CLinux", "Compute", "ForeignText", "Policy", "Robotics", "Sampling", "Stalls",
+                "Tuning",
+            ]
         ),
         module(
             "Recording",
@@ -139,7 +143,7 @@ let package = Package(
             "Daemon",
             [
                 "CLinux", "Clocks", "ForeignText", "Gr00t", "Motion", "Piloting", "Planning", "Recording",
-                "RobotDescription", "Robotics", "Transport", "Wire", logging, histogram,
+                "RobotDescription", "Robotics", "Stalls", "Transport", "Wire", logging, histogram,
             ]
         ),
         module("Monitoring", ["CLinux", "Robotics", "Wire"] + nio),
@@ -162,7 +166,8 @@ let package = Package(
                 "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Daemon", "Drawing",
                 "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks",
                 "Piloting", "Planning", "Policy", "PushT", "Recording", "RobotDescription", "Robotics",
-                "Safetensors", "Sampling", "StrictJSON", "Transport", "Tuning", "Wire", argumentParser,
+                "Safetensors", "Sampling", "Stalls", "StrictJSON", "Transport", "Tuning", "Wire",
+                argumentParser,
                 logging,
             ],
             swiftSettings: settings
@@ -175,8 +180,9 @@ let package = Package(
         tests("Fields", ["Fields", "StrictJSON"]),
         tests("Files", ["Files"]),
         tests("Logs", ["Logs", logging]),
+        tests("Stalls", ["Clocks", "Stalls"]),
         tests("Safetensors", ["Safetensors", "TestRandom"], resources: [.copy("Fixtures")]),
-        tests("Compute", ["CKernels", "Clocks", "Compute"]),
+        tests("Compute", ["CKernels", "Clocks", "Compute", "Stalls"]),
         tests(
             "Networks",
             ["BenchmarkNetworks", "CKernels", "Clocks", "Compute", "Networks", "NumPyRandom"],
@@ -217,7 +223,8 @@ let package = Package(
             "Daemon",
             [
                 "Clocks", "Compute", "Daemon", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning",
-                "Policy", "Recording", "RobotDescription", "Robotics", "Sampling", "StrictJSON", "TestRandom",
+                "Policy", "Recording", "RobotDescription", "Robotics", "Sampling", "Stalls", "StrictJSON",
+                "TestRandom",
                 "TestSupport", "Transport", "Tuning", "Wire",
             ]
         ),

@@ -1,4 +1,5 @@
 import Clocks
+import Stalls
 
 /// A network's layers with their weights and all memory, on the packed kernels or on BLAS.
 ///
@@ -19,6 +20,7 @@ package final class NetworkEngine {
     ///   - threads: threads a forward pass runs on, the caller's included; at least 1.
     ///   - locksWeights: keeps the weights in memory if the system allows it (`RLIMIT_MEMLOCK`).
     ///   - maximumBatch: at least 1.
+    ///   - stallWatch: watches the passes that have a time; not on OpenBLAS.
     ///   - parameter: the values of one of the layers' parameters, as many as its shape says.
     /// - Throws: what `parameter` throws.
     package init<Failure: Error>(
@@ -27,6 +29,7 @@ package final class NetworkEngine {
         threads: Int,
         locksWeights: Bool,
         maximumBatch: Int,
+        stallWatch: StallWatch?,
         parameter: (NetworkParameter) throws(Failure) -> [Float]
     ) throws(Failure) {
         let engine = kernel.engine(threads: threads, locksWeights: locksWeights)
@@ -38,6 +41,7 @@ package final class NetworkEngine {
                 layers: layers,
                 engine: engine,
                 maximumBatch: maximumBatch,
+                stallWatch: stallWatch,
                 parameter: parameter
             )
             weightBytes = network.weightBytes
@@ -100,10 +104,5 @@ package final class NetworkEngine {
     package func rest() {
         // OpenBLAS keeps threads of its own.
         if case .packed(let network) = work { network.rest() }
-    }
-
-    /// Sets what a thread does that waits for another when a pass's time is over; see `ThreadTeam.heldUp`. Never done on OpenBLAS.
-    package func whenHeldUp(_ action: @escaping @Sendable () -> Void) {
-        if case .packed(let network) = work { network.whenHeldUp(action) }
     }
 }

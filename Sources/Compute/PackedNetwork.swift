@@ -1,5 +1,6 @@
 import CKernels
 import Clocks
+import Stalls
 
 /// The network on the packed kernels: a list of stages, worked through by a team of threads.
 ///
@@ -31,12 +32,15 @@ final class PackedNetwork: @unchecked Sendable {
         let filmStride: Int
     }
 
-    /// - Parameter layers: at least one; all convolutions, and what works on their outputs in place.
+    /// - Parameters:
+    ///   - layers: at least one; all convolutions, and what works on their outputs in place.
+    ///   - stallWatch: watches the passes that have a time.
     /// - Throws: what `parameter` throws.
     init<Failure: Error>(
         layers: [Layer],
         engine: Engine,
         maximumBatch: Int,
+        stallWatch: StallWatch?,
         parameter: (NetworkParameter) throws(Failure) -> [Float]
     ) throws(Failure) {
         let plan = PackedPlan(layers: layers, format: engine.format(weights:))
@@ -57,6 +61,7 @@ final class PackedNetwork: @unchecked Sendable {
         self.team = ThreadTeam(
             count: engine.threads,
             stageCount: stages.count,
+            stallWatch: stallWatch,
             work: { [unowned self] stage, part in self.run(stage: stage, part: part) }
         )
     }
@@ -92,9 +97,6 @@ final class PackedNetwork: @unchecked Sendable {
 
     /// Gives the cores of the other threads free until the next pass.
     func rest() { team?.rest() }
-
-    /// Sets what `ThreadTeam.heldUp` says.
-    func whenHeldUp(_ action: @escaping @Sendable () -> Void) { team?.heldUp = action }
 
     private func run(stage: Int, part: Int) {
         guard let job else { return }

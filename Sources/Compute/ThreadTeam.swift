@@ -3,6 +3,7 @@ import CLinux
 import Clocks
 import Foundation
 import Glibc
+import Stalls
 import Synchronization
 
 /// A fixed set of threads that work through a list of stages together, each stage cut into as many parts as there are
@@ -15,8 +16,8 @@ import Synchronization
 /// system call, unless a thread that holds a part has lost its core.
 ///
 /// A pass can be given up between two stages. The remaining parts are then taken and counted as always, but not computed.
-/// If a thread loses its core within a part, the pass lasts until that thread runs again. A thread that waits for it
-/// reports that when the time is up (`heldUp`).
+/// If a thread loses its core within a part, the pass lasts until that thread runs again. The threads that wait for it tell
+/// the `StallWatch`.
 ///
 /// Stages are numbered through the team's whole life. So a thread that is late, by one stage or by many passes, finds every
 /// part that it missed taken, and catches up without computing anything.
@@ -41,12 +42,7 @@ final class ThreadTeam: @unchecked Sendable {
     private let isEnding = Atomic<Bool>(false)
     /// The present pass has been given up.
     private let isGivenUp = Atomic<Bool>(false)
-    /// When to give up the present pass, in nanoseconds of the monotonic clock. `Int64.max` if there is no deadline or the
-    /// overrun was already reported.
-    private let dueNs = Atomic<Int64>(.max)
-    /// Called at most once in a pass, by a waiting thread, when the deadline passes while another thread has a part. Plain
-    /// storage: it is written before the pass starts, and the release store of the pass counter publishes it.
-    var heldUp: (@Sendable () -> Void)?
+    private let stallWatch: StallWatch?
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
@@ -62,11 +58,18 @@ final class ThreadTeam: @unchecked Sendable {
     /// - Parameters:
     ///   - count: at least 1.
     ///   - stageCount: stages of a pass, at least 1.
+    ///   - stallWatch: watches the passes that have a time.
     ///   - work: does one part of one stage.
-    init(count: Int, stageCount: Int, work: @escaping @Sendable (_ stage: Int, _ part: Int) -> Void) {
+    init(
+        count: Int,
+        stageCount: Int,
+        stallWatch: StallWatch? = nil,
+        work: @escaping @Sendable (_ stage: Int, _ part: Int) -> Void
+    ) {
         precondition(count >= 1 && stageCount >= 1)
         self.count = count
         self.stageCount = stageCount
+        self.stallWatch = stallWatch
         self.work = work
         self.taken = .allocate(capacity: count)
         for part in 0..<count { (taken + part).initialize(to: PaddedCounter()) }
@@ -114,7 +117,7 @@ final class ThreadTeam: @unchecked Sendable {
     func run(until instant: MonotonicTime? = nil) -> Bool {
         let current = pass.load(ordering: .relaxed)
         isGivenUp.store(false, ordering: .relaxed)
-        dueNs.store(instant?.nanoseconds ?? .max, ordering: .relaxed)
+        stallWatch?.passBegins(due: instant)
         if count > 1 { announce() } else { pass.store(current + 1, ordering: .relaxed) }
         runStages(pass: current, as: 0, until: instant)
         return !isGivenUp.load(ordering: .relaxed)
@@ -137,19 +140,11 @@ final class ThreadTeam: @unchecked Sendable {
                 dn_relax()
                 spins += 1
                 if spins > Self.spinsBeforeYielding {
-                    reportIfHeldUp()
+                    stallWatch?.checkWhileWaiting()
                     sched_yield()
                 }
             }
         }
-    }
-
-    private func reportIfHeldUp() {
-        let due = dueNs.load(ordering: .relaxed)
-        guard due != .max, MonotonicTime.now().nanoseconds >= due,
-            dueNs.compareExchange(expected: due, desired: .max, ordering: .relaxed).exchanged
-        else { return }
-        heldUp?()
     }
 
     private func take(_ part: Int, of stage: Int) -> Bool {

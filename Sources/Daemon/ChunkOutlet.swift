@@ -79,13 +79,13 @@ final class ChunkOutlet {
         try send(outcome)
     }
 
-    /// Delivers what the planner has of a chunk whose time is up: the planner is held up in what was to be its last pass. It says
-    /// so itself, unless all of its threads are stopped.
+    /// Delivers what the planner has of a chunk whose time is up, because it has stalled in what was to be its last pass. Its
+    /// `StallWatch` says so, unless all of its threads are stopped; then the clock does.
     func deliverInterim() throws(ZeroMQError) {
-        let isHeldUp = mailbox.takeHeldUp()
+        let hasStalled = mailbox.stallWatch.takeReport()
         guard let watch = interim, let due = watch.due else { return }
         let now = MonotonicTime.now()
-        guard isHeldUp || now >= due else { return }
+        guard hasStalled || now >= due else { return }
         interim?.due = nil
         // A chunk that has become ready since is sent as it is.
         guard var chunk = planner.interim?.claim(frozen: watch.job.frozen) else { return }

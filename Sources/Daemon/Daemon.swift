@@ -5,6 +5,7 @@ import Foundation
 import Logging
 import Planning
 import Robotics
+import Stalls
 import Synchronization
 import Transport
 import Wire
@@ -35,13 +36,14 @@ public final class Daemon: Sendable {
     /// - Parameters:
     ///   - configuration: where it listens, and what it accepts.
     ///   - context: the context to make the sockets in; a new one unless given.
-    ///   - makePlanner: called by ``start()`` on the planner's thread, which alone uses what it returns.
+    ///   - makePlanner: called by ``start()`` on the planner's thread, which alone uses what it returns. It gets what watches
+    ///     for a core that stops while a chunk is planned; a planner may do without.
     /// - Throws: `ZeroMQError` if the system has no descriptor left, or, with `security`, if the context has a
     ///   `CurveAuthority` already.
     public init<Planner: ChunkPlanner>(
         configuration: DaemonConfiguration,
         context: ZeroMQContext? = nil,
-        makePlanner: @escaping @Sendable () throws -> Planner
+        makePlanner: @escaping @Sendable (StallWatch) throws -> Planner
     ) throws(ZeroMQError) {
         if let context { self.context = context } else { self.context = try ZeroMQContext() }
         self.configuration = configuration

@@ -3,6 +3,7 @@ import Piloting
 import Planning
 import Recording
 import Robotics
+import Stalls
 import Transport
 import Wire
 
@@ -19,7 +20,7 @@ final class SocketLoop {
 
     private let sockets: [ZeroMQSocket]
     private let alarm: Alarm
-    private let place: ThreadPlace
+    private let stallWatch: StallWatch
     private let robots: Robots
     private let intake: ObservationIntake
     private let requests: RequestDesk
@@ -41,7 +42,7 @@ final class SocketLoop {
         endpoints = bound.endpoints
         sockets = [bound.requests, bound.observations] + (bound.gr00t.map { [$0.socket] } ?? [])
         alarm = try Alarm()
-        place = mailbox.socketPlace
+        stallWatch = mailbox.stallWatch
         let shared = LoopContext(
             configuration: configuration,
             planner: planner,
@@ -71,7 +72,7 @@ final class SocketLoop {
 
     /// Works until `isStopping` says so, which is asked after each wake-up.
     func run(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {
-        try place.place { () throws(ZeroMQError) in
+        try stallWatch.beRescuer { () throws(ZeroMQError) in
             announce()
             stops.start(wakeUp: wakeUp)
             defer { stops.release() }
@@ -88,7 +89,7 @@ final class SocketLoop {
         chunks.beat()
         try setAlarm()
         let hasMessage = try ZeroMQSocket.wait(for: sockets, wakeUp: wakeUp, alarm: alarm)
-        place.release()
+        stallWatch.releaseRescuer()
         try chunks.deliverOutcomes { () throws(ZeroMQError) in try commands.sendDue() }
         try chunks.deliverInterim()
         try commands.sendDue()

@@ -59,13 +59,6 @@ public protocol Denoiser: AnyObject {
     /// Stops the worker threads from spinning; they wake on the next prediction. Without this call they spin for a moment
     /// after each prediction, because another usually follows.
     func rest()
-
-    /// Sets a callback for when the deadline passes while a worker is descheduled inside a layer, so that the pass cannot
-    /// be abandoned yet. Call it once, before the first prediction with a deadline.
-    ///
-    /// - Parameter action: called at most once for each prediction, on a thread that runs. Never called by a denoiser that
-    ///   cannot give up.
-    func whenHeldUp(_ action: @escaping @Sendable () -> Void)
 }
 
 extension Denoiser {

@@ -1,5 +1,6 @@
 import Clocks
 import Compute
+import Stalls
 
 /// A conditional 1D temporal UNet.
 ///
@@ -34,6 +35,7 @@ public final class UNet1D: Denoiser {
     ///   - threads: threads a forward pass runs on, the caller's included; at least 1.
     ///   - kernel: what computes it; by default the best for this processor in single precision.
     ///   - locksWeights: keeps the weights in memory if the system allows it (`RLIMIT_MEMLOCK`).
+    ///   - stallWatch: watches the predictions that have a time; not on OpenBLAS.
     ///   - parameter: the values of one of `architecture.parameters`, as many as its shape says.
     /// - Throws: what `parameter` throws.
     public init<Failure: Error>(
@@ -44,6 +46,7 @@ public final class UNet1D: Denoiser {
         threads: Int,
         kernel: Kernel = .exact,
         locksWeights: Bool = false,
+        stallWatch: StallWatch? = nil,
         parameter: (NetworkParameter) throws(Failure) -> [Float]
     ) throws(Failure) {
         precondition(maximumBatch >= 1 && maximumConditions >= 1 && threads >= 1)
@@ -69,6 +72,7 @@ public final class UNet1D: Denoiser {
             threads: threads,
             locksWeights: locksWeights,
             maximumBatch: maximumBatch,
+            stallWatch: stallWatch,
             parameter: value
         )
         self.film = try FiLMConditioning(
@@ -158,7 +162,4 @@ public final class UNet1D: Denoiser {
 
     /// Stops the worker threads from spinning, as `Denoiser.rest` says.
     public func rest() { engine.rest() }
-
-    /// Sets the callback of `Denoiser.whenHeldUp`. Never called on OpenBLAS.
-    public func whenHeldUp(_ action: @escaping @Sendable () -> Void) { engine.whenHeldUp(action) }
 }

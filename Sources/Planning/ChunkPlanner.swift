@@ -24,12 +24,6 @@ public protocol ChunkPlanner: SendableMetatype {
     /// What the planner has of the chunk that it is planning, for when time is up; nil: nothing until it is done.
     var interim: (any InterimChunk)? { get }
 
-    /// Says what the planner should do if time is up and it is held up, so that another thread takes what there is. Without,
-    /// that thread goes by the clock, and may itself be on a core that the machine has stopped.
-    ///
-    /// - Parameter action: for any thread; does not wait for anything.
-    func whenHeldUp(_ action: @escaping @Sendable () -> Void)
-
     /// When chunks of several robots are planned together; nil: never.
     var grouping: Grouping? { get }
 
@@ -51,9 +45,6 @@ extension ChunkPlanner {
     /// A chunk is there when it is done.
     public var interim: (any InterimChunk)? { nil }
 
-    /// Never does it.
-    public func whenHeldUp(_ action: @escaping @Sendable () -> Void) {}
-
     /// Chunks are planned one after the other.
     public var grouping: Grouping? { nil }
 
@@ -68,8 +59,8 @@ extension ChunkPlanner {
     }
 }
 
-/// The chunk that a ``ChunkPlanner`` is planning, as far as it has come. Another thread takes it if the planner is held up
-/// and time is up.
+/// The chunk that a ``ChunkPlanner`` is planning, as far as it has come. Another thread takes it if time is up and a core has
+/// stopped; see `StallWatch`.
 public protocol InterimChunk: Sendable {
     /// Takes the chunk, once at most; the planner goes on.
     ///

@@ -1,6 +1,7 @@
 import Clocks
 import Dispatch
 import Robotics
+import Stalls
 import Synchronization
 
 /// Where the socket thread and the planner thread meet: jobs go in, their outcomes come out.
@@ -14,21 +15,20 @@ package final class PlannerMailbox: Sendable {
 
     private let state = Mutex(State())
     private let news = DispatchSemaphore(value: 0)
-    /// The planner has said so since it got its jobs. No part of `state`: nobody may wait for a thread that could be stopped.
-    private let isHeldUp = Atomic<Bool>(false)
     private let wakeUp: @Sendable () -> Void
-    /// Where the socket thread runs.
-    package let socketPlace = ThreadPlace()
+    /// Watches the planner's passes; its rescuer is the socket thread.
+    package let stallWatch: StallWatch
 
-    /// A mailbox that calls `wakeUp` when outcomes are there, on the planner's thread.
+    /// A mailbox that calls `wakeUp` when outcomes are there, on the planner's thread, or when the planner has stalled.
     package init(wakeUp: @escaping @Sendable () -> Void) {
         self.wakeUp = wakeUp
+        stallWatch = StallWatch(wakeRescuer: wakeUp)
     }
 
     /// Hands jobs to the planner, to be planned together; there are none in the mailbox.
     package func put(_ jobs: [PlanningJob]) {
         let now = MonotonicTime.now()
-        isHeldUp.store(false, ordering: .relaxed)
+        stallWatch.dropReport()
         state.withLock { state in
             precondition(state.jobs.isEmpty, "the planner has jobs already")
             state.jobs = jobs
@@ -64,19 +64,8 @@ package final class PlannerMailbox: Sendable {
             state.outcomes = outcomes
             state.busySince = nil
         }
-        if isUrgent { socketPlace.bringHere() }
-        wakeUp()
+        if isUrgent { stallWatch.wakeRescuerHere() } else { wakeUp() }
     }
-
-    /// The time of the jobs is up, and the planner is held up: wakes the socket thread, on the core of the thread that calls.
-    package func reportHeldUp() {
-        isHeldUp.store(true, ordering: .relaxed)
-        socketPlace.bringHere()
-        wakeUp()
-    }
-
-    /// Whether the planner has been held up since this was asked last.
-    package func takeHeldUp() -> Bool { isHeldUp.exchange(false, ordering: .relaxed) }
 
     /// Since when the planner has had the jobs that it is at; nil if it has none.
     package var busySince: MonotonicTime? { state.withLock { $0.busySince } }

@@ -3,6 +3,7 @@ import Clocks
 import Foundation
 import Policy
 import Robotics
+import Stalls
 
 /// What the socket thread needs to know of a planner.
 package struct PlannerFacts: Sendable {
@@ -26,18 +27,18 @@ package enum PlannerThread {
     ///   - budgetNs: from an observation's receipt to its chunk, in nanoseconds; nil: as long as it takes.
     ///   - ready: gets the planner's facts, or the error with which it could not be made.
     ///   - ended: set as the thread's last act.
+    ///   - makePlanner: called on the thread, with what watches the planner's passes.
     package static func start<Planner: ChunkPlanner>(
         mailbox: PlannerMailbox,
         budgetNs: UInt64?,
         ready: OneShot<Result<PlannerFacts, any Error>>,
         ended: OneShot<Void>,
-        makePlanner: @escaping @Sendable () throws -> Planner
+        makePlanner: @escaping @Sendable (StallWatch) throws -> Planner
     ) {
         let thread = Thread {
             dn_name_this_thread("planner")
             do {
-                var planner = try makePlanner()
-                planner.whenHeldUp { mailbox.reportHeldUp() }
+                var planner = try makePlanner(mailbox.stallWatch)
                 let facts = PlannerFacts(
                     policy: planner.policy,
                     sampler: planner.sampler,

@@ -3,6 +3,7 @@ import Compute
 import Policy
 import Robotics
 import Sampling
+import Stalls
 import Tuning
 
 /// A diffusion policy as the daemon's planner.
@@ -42,6 +43,7 @@ public struct PolicyPlanner: ChunkPlanner {
     ///   - keepsDeadlines: measures what it takes to keep a budget.
     ///   - startsWarm: starts a robot's chunk from its last one.
     ///   - maximumGroup: the most chunks of several robots that are planned together, at least 1.
+    ///   - stallWatch: watches for a core that stops while a chunk with a deadline is planned.
     ///   - calibrations: where what the sampler measures is looked up and kept.
     /// - Throws: `PolicyError` for weights or settings that cannot be used.
     public init(
@@ -53,6 +55,7 @@ public struct PolicyPlanner: ChunkPlanner {
         keepsDeadlines: Bool = false,
         startsWarm: Bool = false,
         maximumGroup: Int = 1,
+        stallWatch: StallWatch? = nil,
         calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
         let configuration = bundle.configuration
@@ -64,6 +67,7 @@ public struct PolicyPlanner: ChunkPlanner {
             locksWeights: locksWeights,
             keepsDeadlines: keepsDeadlines,
             maximumGroup: maximumGroup,
+            stallWatch: stallWatch,
             calibrations: calibrations
         )
         self.startsWarm = startsWarm
@@ -112,9 +116,6 @@ public struct PolicyPlanner: ChunkPlanner {
         } while times[0].count < 9 && MonotonicTime.now() - begin < .milliseconds(500)
         return Grouping(measured: zip(sizes, times).map { ($0, $1.sorted()[$1.count / 2]) })
     }
-
-    /// Passes the action on to the network; see `Denoiser.whenHeldUp`.
-    public func whenHeldUp(_ action: @escaping @Sendable () -> Void) { diffusion.whenHeldUp(action) }
 
     /// An empty history of what the policy observes.
     public func makeHistory() -> ObservationHistory { diffusion.makeHistory() }

@@ -2,6 +2,7 @@ import Compute
 import Networks
 import Policy
 import Sampling
+import Stalls
 
 /// Policies that are calibrated for the machine they run on.
 extension DiffusionPolicy {
@@ -18,6 +19,8 @@ extension DiffusionPolicy {
     ///   - locksWeights: keeps the weights in memory if the system allows it.
     ///   - keepsDeadlines: measures what chunks with a deadline need to know.
     ///   - maximumGroup: the most chunks that are sampled together, at least 1; see ``sample(together:)``.
+    ///   - stallWatch: watches for a core that stops while a chunk with a deadline is sampled. What there is of the chunk
+    ///     is `interim`.
     ///   - calibrations: where calibrations are looked up and kept; nil: they are measured each time.
     /// - Throws: `PolicyError` for weights that cannot be read or are not finite, or settings out of range.
     public convenience init(
@@ -28,6 +31,7 @@ extension DiffusionPolicy {
         locksWeights: Bool = false,
         keepsDeadlines: Bool = false,
         maximumGroup: Int = 1,
+        stallWatch: StallWatch? = nil,
         calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
         let network = try bundle.network(
@@ -35,7 +39,8 @@ extension DiffusionPolicy {
             threads: threads,
             kernel: kernel,
             locksWeights: locksWeights,
-            maximumGroup: maximumGroup
+            maximumGroup: maximumGroup,
+            stallWatch: stallWatch
         )
         try self.init(
             bundle: bundle,

@@ -1,6 +1,7 @@
 import Foundation
 import Planning
 import Policy
+import Stalls
 
 /// Opening the policy that a command was given.
 enum PolicyOptions {
@@ -44,7 +45,7 @@ enum PolicyOptions {
 }
 
 extension PolicyPlanner {
-    /// What makes a bundle's planner on the daemon's planning thread.
+    /// What makes a bundle's planner on the daemon's planning thread, given what watches its passes.
     ///
     /// - Parameters:
     ///   - maximumGroup: the most chunks of several robots that are planned together.
@@ -55,11 +56,11 @@ extension PolicyPlanner {
         locksWeights: Bool = false,
         maximumGroup: Int = 1,
         warn: @escaping @Sendable (String) -> Void = Console.warn
-    ) throws -> @Sendable () throws -> PolicyPlanner {
+    ) throws -> @Sendable (StallWatch?) throws -> PolicyPlanner {
         let settings = sampler.settings(for: bundle.configuration)
         let threads = sampler.threadCount
         let kernel = try sampler.kernel()
-        return {
+        return { stallWatch in
             try PolicyPlanner(
                 bundle: bundle,
                 settings: settings,
@@ -69,6 +70,7 @@ extension PolicyPlanner {
                 keepsDeadlines: sampler.budgetMs != nil,
                 startsWarm: sampler.warmStart,
                 maximumGroup: maximumGroup,
+                stallWatch: stallWatch,
                 calibrations: .standard(warn: warn)
             )
         }

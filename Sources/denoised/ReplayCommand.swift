@@ -66,7 +66,7 @@ struct ReplayCommand: ParsableCommand {
         let samePolicy = try Failure.asInput { try bundle.fileFingerprint() } == session.setup.fingerprint
         // Chunks that were planned together are planned together again, each with itself.
         let planner = try Failure.asInput {
-            try PolicyPlanner.factory(bundle: bundle, sampler: options, maximumGroup: 2)()
+            try PolicyPlanner.factory(bundle: bundle, sampler: options, maximumGroup: 2)(nil)
         }
         var replay = ChunkReplay(planner: planner, seed: options.firstSeed, startsWarm: options.warmStart)
         try Failure.asInput {

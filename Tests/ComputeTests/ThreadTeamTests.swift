@@ -1,6 +1,7 @@
 import Clocks
 import Dispatch
 import Glibc
+import Stalls
 import Synchronization
 import Testing
 
@@ -27,14 +28,14 @@ struct ThreadTeamTests {
         let stopped = StoppedWork()
         let parts = Atomic<Int>(0)
         let stops = Atomic<Int>(0)
-        let team = ThreadTeam(count: 2, stageCount: 3) { stage, part in
+        let watch = StallWatch { stopped.report() }
+        let team = ThreadTeam(count: 2, stageCount: 3, stallWatch: watch) { stage, part in
             parts.add(1, ordering: .relaxed)
             if stage == 1, part == 1 {
                 stops.add(1, ordering: .relaxed)
                 stopped.isReported.wait()
             }
         }
-        team.heldUp = { stopped.report() }
         var time = Duration.milliseconds(2)
         for stop in 1...20 {
             while stops.load(ordering: .relaxed) < stop {
@@ -59,10 +60,10 @@ struct ThreadTeamTests {
 
     @Test func `Without a time, or within it, nobody says anything`() {
         let stopped = StoppedWork()
-        let team = ThreadTeam(count: 2, stageCount: 2) { stage, part in
+        let watch = StallWatch { stopped.report() }
+        let team = ThreadTeam(count: 2, stageCount: 2, stallWatch: watch) { stage, part in
             if stage == 1, part == 1 { usleep(2_000) }
         }
-        team.heldUp = { stopped.report() }
         for _ in 1...10 {
             #expect(team.run())
             #expect(team.run(until: .now() + .seconds(60)))

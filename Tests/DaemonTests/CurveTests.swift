@@ -197,7 +197,7 @@ import Wire
         var configuration = DaemonConfiguration.embedded()
         configuration.security = keys.security
         let error = #expect(throws: ZeroMQError.self) {
-            try Daemon(configuration: configuration, context: context) { ToyPlanner() }
+            try Daemon(configuration: configuration, context: context) { _ in ToyPlanner() }
         }
         #expect(error?.endpoint == "inproc://zeromq.zap.01")
         authority.stop()

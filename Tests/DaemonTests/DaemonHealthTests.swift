@@ -64,7 +64,7 @@ import Testing
     }
 
     @Test func `a daemon that has not started does not work`() throws {
-        let daemon = try Daemon(configuration: .embedded()) { ToyPlanner() }
+        let daemon = try Daemon(configuration: .embedded()) { _ in ToyPlanner() }
         #expect(daemon.planner == nil && daemon.status == nil)
         #expect(daemon.health.failures == ["the socket thread has sent no heartbeat yet"])
     }

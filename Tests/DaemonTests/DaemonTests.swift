@@ -53,7 +53,7 @@ import Wire
     func aDaemonEndsWhileItsPlannerIsMade(beforeItStarts: Bool) throws {
         let making = OneShot<Void>()
         let letThrough = OneShot<Void>()
-        let daemon = try Daemon(configuration: .embedded(name: "ends-\(beforeItStarts)")) {
+        let daemon = try Daemon(configuration: .embedded(name: "ends-\(beforeItStarts)")) { _ in
             making.set(())
             letThrough.wait()
             return ToyPlanner()
@@ -325,14 +325,14 @@ import Wire
         let endpoint = toy.endpoints.requests
         var configuration = DaemonConfiguration.embedded()
         configuration.requests = endpoint
-        let second = try Daemon(configuration: configuration) { ToyPlanner() }
+        let second = try Daemon(configuration: configuration) { _ in ToyPlanner() }
         let error = #expect(throws: ZeroMQError.self) { try second.start() }
         #expect(error?.endpoint == endpoint)
         second.stop()
     }
 
     @Test func startFailsWithThePlannersError() throws {
-        let daemon = try Daemon(configuration: .embedded()) { () throws -> ToyPlanner in
+        let daemon = try Daemon(configuration: .embedded()) { _ throws -> ToyPlanner in
             throw ToyPlanner.Failure()
         }
         #expect(throws: ToyPlanner.Failure.self) { try daemon.start() }

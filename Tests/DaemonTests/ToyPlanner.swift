@@ -2,6 +2,7 @@ import Dispatch
 import Logging
 import Policy
 import Robotics
+import Stalls
 import Synchronization
 import TestSupport
 import Testing
@@ -36,10 +37,6 @@ struct ToyPlanner: ChunkPlanner {
     var gate: Gate?
     /// What there is of a chunk meanwhile.
     var interim: (any InterimChunk)?
-    /// Gets what the planner is to do where it is held up.
-    var held: OneShot<@Sendable () -> Void>?
-
-    func whenHeldUp(_ action: @escaping @Sendable () -> Void) { held?.set(action) }
 
     func makeHistory() -> ObservationHistory { emptyHistory(nObsSteps: 2) }
 
@@ -117,19 +114,21 @@ final class ToyDaemon {
     let daemon: Daemon
     let endpoints: InfoMessage.Endpoints
     let log: LogLines
+    /// What the planner got when it was made.
+    let stallWatch = OneShot<StallWatch>()
 
     init(
         gate: Gate? = nil,
         interim: (any InterimChunk)? = nil,
-        held: OneShot<@Sendable () -> Void>? = nil,
         _ change: (inout DaemonConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = DaemonConfiguration.embedded()
         log = LogLines()
         configuration.logger = log.logger
         change(&configuration)
-        daemon = try Daemon(configuration: configuration) {
-            ToyPlanner(gate: gate, interim: interim, held: held)
+        daemon = try Daemon(configuration: configuration) { [stallWatch] watch in
+            stallWatch.set(watch)
+            return ToyPlanner(gate: gate, interim: interim)
         }
         endpoints = try daemon.start()
     }

@@ -37,7 +37,6 @@ private final class SumDenoiser: Denoiser {
     }
 
     func rest() {}
-    func whenHeldUp(_ action: @escaping @Sendable () -> Void) {}
 }
 
 @Suite("A denoiser as the samplers see it")

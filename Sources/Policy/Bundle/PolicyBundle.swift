@@ -3,6 +3,7 @@ import Networks
 import Robotics
 import Foundation
 import Safetensors
+import Stalls
 import StrictJSON
 
 /// A trained policy as it lies on disk, read and checked: a LeRobot diffusion checkpoint folder.
@@ -133,6 +134,7 @@ public struct PolicyBundle: Sendable {
     ///   - threads: threads for its arithmetic, at least 1.
     ///   - kernel: what computes it.
     ///   - locksWeights: keeps the weights in memory if the system allows it.
+    ///   - stallWatch: watches the predictions that have a time; not on OpenBLAS.
     /// - Throws: `PolicyError` for weights that cannot be read or are not finite.
     public func network(
         timesteps: [Int],
@@ -140,7 +142,8 @@ public struct PolicyBundle: Sendable {
         maximumConditions: Int = 1,
         threads: Int,
         kernel: Kernel = .exact,
-        locksWeights: Bool = false
+        locksWeights: Bool = false,
+        stallWatch: StallWatch? = nil
     ) throws(PolicyError) -> UNet1D {
         try UNet1D(
             architecture: configuration.architecture,
@@ -149,7 +152,8 @@ public struct PolicyBundle: Sendable {
             maximumConditions: maximumConditions,
             threads: threads,
             kernel: kernel,
-            locksWeights: locksWeights
+            locksWeights: locksWeights,
+            stallWatch: stallWatch
         ) { parameter throws(PolicyError) in
             try values(of: parameter, in: PolicyConfiguration.networkPrefix)
         }

@@ -82,12 +82,6 @@ public final class DiffusionPolicy {
         reports = Array(repeating: SamplingReport.nothing, count: parts.sampler.maximumSamples)
     }
 
-    /// Says what is to happen if a chunk's time is over and the machine has stopped a thread that is at it; see
-    /// `Denoiser.whenHeldUp`. What there is of the chunk is `interim`.
-    public func whenHeldUp(_ action: @escaping @Sendable () -> Void) {
-        parts.predictor.network.whenHeldUp(action)
-    }
-
     /// A history that is empty, for a robot that this policy is to drive.
     public func makeHistory() -> ObservationHistory {
         ObservationHistory(

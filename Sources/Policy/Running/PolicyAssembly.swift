@@ -1,6 +1,7 @@
 import Compute
 import Networks
 import Sampling
+import Stalls
 
 /// The parts of a policy that runs, made from a bundle and settings.
 struct PolicyAssembly {
@@ -63,7 +64,8 @@ extension PolicyBundle {
         threads: Int,
         kernel: Kernel,
         locksWeights: Bool,
-        maximumGroup: Int
+        maximumGroup: Int,
+        stallWatch: StallWatch? = nil
     ) throws(PolicyError) -> UNet1D {
         guard (1...1024).contains(threads) else {
             throw PolicyError("sampler settings", "threads", found: "\(threads)", expected: "1 to 1024")
@@ -80,7 +82,8 @@ extension PolicyBundle {
             maximumConditions: maximumGroup,
             threads: threads,
             kernel: kernel,
-            locksWeights: locksWeights
+            locksWeights: locksWeights,
+            stallWatch: stallWatch
         )
     }
 }

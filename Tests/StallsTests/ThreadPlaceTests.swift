@@ -1,9 +1,9 @@
 import Dispatch
 import Foundation
+import Synchronization
 import Testing
 
-@testable import Daemon
-@testable import Planning
+@testable import Stalls
 
 @Suite(.timeLimit(.minutes(1))) struct ThreadPlaceTests {
     /// The processors that the thread which calls may run on, as the kernel lists them.
@@ -17,29 +17,31 @@ import Testing
         let place = ThreadPlace()
         let isPlaced = DispatchSemaphore(value: 0)
         let isBrought = DispatchSemaphore(value: 0)
-        let seen = OneShot<Result<[String], any Error>>()
+        let hasSeen = DispatchSemaphore(value: 0)
+        let seen = Mutex<Result<[String], any Error>?>(nil)
         let thread = Thread {
-            seen.set(
-                Result {
-                    let before = try Self.allowed()
-                    var brought = ""
-                    var released = ""
-                    try place.place {
-                        isPlaced.signal()
-                        isBrought.wait()
-                        brought = try Self.allowed()
-                        place.release()
-                        released = try Self.allowed()
-                    }
-                    return [before, brought, released]
+            let lists = Result {
+                let before = try Self.allowed()
+                var brought = ""
+                var released = ""
+                try place.place {
+                    isPlaced.signal()
+                    isBrought.wait()
+                    brought = try Self.allowed()
+                    place.release()
+                    released = try Self.allowed()
                 }
-            )
+                return [before, brought, released]
+            }
+            seen.withLock { $0 = lists }
+            hasSeen.signal()
         }
         thread.start()
         isPlaced.wait()
         place.bringHere()
         isBrought.signal()
-        let lists = try seen.wait().get()
+        hasSeen.wait()
+        let lists = try #require(seen.withLock { $0 }).get()
         #expect(Int(lists[1]) != nil, "one processor: \(lists[1])")
         #expect(lists[0] == lists[2])
     }
