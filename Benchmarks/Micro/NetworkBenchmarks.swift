@@ -57,7 +57,7 @@ private final class ForwardRun {
             parameter: { architecture.randomValues(for: $0, seed: 0) }
         )
         network.setCondition([Float](repeating: 0.1, count: architecture.conditionDim).span)
-        samples = (0..<batch * architecture.sampleCount).map { sinf(Float($0)) }
+        samples = (0..<batch * architecture.sampleSize).map { sinf(Float($0)) }
         outputs = samples
     }
 

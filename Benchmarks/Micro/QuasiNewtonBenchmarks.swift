@@ -38,22 +38,22 @@ private final class QuasiNewtonRun {
     init(_ settings: SamplerSettings, usesMatrices: Bool) throws {
         let schedule = try NoiseSchedule(numTrainTimesteps: 100, betaSchedule: .squaredcosCapV2)
         let horizon = 16
-        let sampleCount = horizon * 2
+        let sampleSize = horizon * 2
         sampler = try Sampler(
             schedule: schedule,
             predictionType: .epsilon,
             clipSampleRange: 1,
             settings: settings,
-            sampleCount: sampleCount
+            sampleSize: sampleSize
         )
-        predictor = GaussianPredictor(schedule: schedule, sampleCount: sampleCount)
+        predictor = GaussianPredictor(schedule: schedule, sampleSize: sampleSize)
         sampler.calibrate(with: predictor, horizon: usesMatrices ? horizon : nil)
         var noise = [Float](repeating: 0, count: sampler.noiseCount)
         var generator = GaussianNoise(seed: 7)
         var span = noise.mutableSpan
         generator.fill(&span)
         self.noise = noise
-        sample = [Float](repeating: 0, count: sampleCount)
+        sample = [Float](repeating: 0, count: sampleSize)
     }
 
     func callAsFunction() { draw(into: &sample) }

@@ -43,10 +43,10 @@ func addSamplerBenchmarks() {
 /// deviation 0.5: with variance v, E[noise | x] = sqrt(1 - alphaBar) x / (alphaBar v + 1 - alphaBar).
 struct GaussianPredictor: NoisePredictor {
     private let factors: [Float]
-    private let sampleCount: Int
+    private let sampleSize: Int
 
-    init(schedule: NoiseSchedule, sampleCount: Int) {
-        self.sampleCount = sampleCount
+    init(schedule: NoiseSchedule, sampleSize: Int) {
+        self.sampleSize = sampleSize
         self.factors = schedule.alphasCumprod.map { alphaBar in
             (1 - alphaBar).squareRoot() / (alphaBar * 0.25 + 1 - alphaBar)
         }
@@ -55,7 +55,7 @@ struct GaussianPredictor: NoisePredictor {
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         for row in timesteps.indices {
             let factor = factors[timesteps[row]]
-            for index in row * sampleCount..<(row + 1) * sampleCount {
+            for index in row * sampleSize..<(row + 1) * sampleSize {
                 outputs[index] = factor * samples[index]
             }
         }
@@ -71,17 +71,17 @@ private final class SamplingRun {
     init(_ settings: SamplerSettings) throws {
         let schedule = try NoiseSchedule(numTrainTimesteps: 100, betaSchedule: .squaredcosCapV2)
         // Horizon 16, 2 numbers an action.
-        let sampleCount = 32
+        let sampleSize = 32
         sampler = try Sampler(
             schedule: schedule,
             predictionType: .epsilon,
             clipSampleRange: 1,
             settings: settings,
-            sampleCount: sampleCount
+            sampleSize: sampleSize
         )
-        predictor = GaussianPredictor(schedule: schedule, sampleCount: sampleCount)
+        predictor = GaussianPredictor(schedule: schedule, sampleSize: sampleSize)
         noise = [Float](repeating: 0, count: sampler.noiseCount)
-        sample = [Float](repeating: 0, count: sampleCount)
+        sample = [Float](repeating: 0, count: sampleSize)
         fillNoise()
     }
 

@@ -67,13 +67,13 @@ package struct NetworkBenchmark {
         let condition = draw(shape.conditionDim)
         for network in networks { network.setCondition(condition.span) }
         let largest = batches.max() ?? 1
-        let samples = draw(largest * shape.sampleCount)
+        let samples = draw(largest * shape.sampleSize)
         let timesteps = (0..<largest).map { networks[0].timesteps[$0 % networks[0].timesteps.count] }
-        var outputs = [Float](repeating: 0, count: largest * shape.sampleCount)
+        var outputs = [Float](repeating: 0, count: largest * shape.sampleSize)
 
         let kinds = networks.indices.flatMap { network in batches.map { Kind(network: network, batch: $0) } }
         let times = runs.milliseconds(of: kinds) { kind in
-            let count = kind.batch * shape.sampleCount
+            let count = kind.batch * shape.sampleSize
             var all = outputs.mutableSpan
             var span = all._mutatingExtracting(first: count)
             networks[kind.network].predict(

@@ -3,7 +3,7 @@
 ///
 /// Activations are [batch, time, channels].
 final class BLASNetwork {
-    private let steps: [BLASStep]
+    private let operations: [BLASOperation]
     /// All activations, sized for the largest batch. Those that are not needed at the same time share memory.
     private let activations: FloatBuffer
     /// The input of one convolution, laid out as rows: what each output reads.
@@ -21,26 +21,26 @@ final class BLASNetwork {
         parameter: (NetworkParameter) throws(Failure) -> [Float]
     ) throws(Failure) {
         let plan = MemoryPlan(
-            layers.lifetimes.map { activation, steps in
-                MemoryPlan.Value(count: maximumBatch * activation.count, steps: steps)
+            layers.lifetimes.map { activation, moments in
+                MemoryPlan.Value(count: maximumBatch * activation.count, moments: moments)
             }
         )
         let activations = FloatBuffer(count: plan.count)
         let base = activations.pointer
-        var steps: [BLASStep] = []
+        var operations: [BLASOperation] = []
         for layer in layers {
-            steps.append(
-                BLASStep(
+            operations.append(
+                BLASOperation(
                     layer: layer,
-                    work: try BLASStep.Work(layer.operation, parameter: parameter),
+                    work: try BLASOperation.Work(layer.operation, parameter: parameter),
                     inputs: layer.inputs.map { UnsafePointer(base + plan.offsets[$0.id]) },
                     output: base + plan.offsets[layer.output.id]
                 )
             )
         }
-        self.steps = steps
+        self.operations = operations
         self.activations = activations
-        self.columns = FloatBuffer(count: maximumBatch * (steps.map(\.columnCount).max() ?? 0))
+        self.columns = FloatBuffer(count: maximumBatch * (operations.map(\.columnCount).max() ?? 0))
         self.input = base + plan.offsets[layers.input.id]
         self.inputCount = layers.input.count
         self.output = UnsafePointer(base + plan.offsets[layers.output.id])
@@ -61,8 +61,8 @@ final class BLASNetwork {
         into outputs: UnsafeMutablePointer<Float>
     ) {
         input.update(from: samples, count: batch * inputCount)
-        for step in steps {
-            step.run(batch: batch, film: film, filmStride: filmStride, columns: columns.pointer)
+        for operation in operations {
+            operation.run(batch: batch, film: film, filmStride: filmStride, columns: columns.pointer)
         }
         outputs.update(from: output, count: batch * outputCount)
     }
@@ -71,21 +71,21 @@ final class BLASNetwork {
 extension [Layer] {
     /// The activations by their numbers, and the layers from the first to the last that needs them. The network's input is
     /// needed from before the first layer on, its output until after the last.
-    fileprivate var lifetimes: [(activation: Activation, steps: ClosedRange<Int>)] {
-        var result = [(activation: input, steps: -1...0)]
-        for (step, layer) in enumerated() {
+    fileprivate var lifetimes: [(activation: Activation, moments: ClosedRange<Int>)] {
+        var result = [(activation: input, moments: -1...0)]
+        for (moment, layer) in enumerated() {
             for activation in layer.inputs + [layer.output] {
-                if activation.id == result.count { result.append((activation, step...step)) }
-                result[activation.id].steps = result[activation.id].steps.lowerBound...step
+                if activation.id == result.count { result.append((activation, moment...moment)) }
+                result[activation.id].moments = result[activation.id].moments.lowerBound...moment
             }
         }
-        result[output.id].steps = result[output.id].steps.lowerBound...count
+        result[output.id].moments = result[output.id].moments.lowerBound...count
         return result
     }
 }
 
 /// One layer on BLAS, and the memory that it reads and writes.
-private struct BLASStep {
+private struct BLASOperation {
     /// What a layer computes, with its weights.
     enum Work {
         case convolution(Conv1d)
@@ -159,7 +159,7 @@ private struct BLASStep {
     }
 }
 
-extension BLASStep.Work {
+extension BLASOperation.Work {
     init<Failure: Error>(
         _ operation: Layer.Operation,
         parameter: (NetworkParameter) throws(Failure) -> [Float]

@@ -7,7 +7,7 @@ struct MemoryPlan {
     /// A value: how many elements it has, and the first and the last moment at which it is needed.
     struct Value {
         let count: Int
-        let steps: ClosedRange<Int>
+        let moments: ClosedRange<Int>
     }
 
     /// Elements of a cache line of 4-byte elements: where values begin.
@@ -23,7 +23,7 @@ struct MemoryPlan {
         var placed: [Int] = []
         let bySize = values.indices.sorted { (-values[$0].count, $0) < (-values[$1].count, $1) }
         for index in bySize {
-            let neighbours = placed.filter { values[$0].steps.overlaps(values[index].steps) }
+            let neighbours = placed.filter { values[$0].moments.overlaps(values[index].moments) }
                 .sorted { offsets[$0] < offsets[$1] }
             var offset = 0
             for neighbour in neighbours {

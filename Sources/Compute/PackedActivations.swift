@@ -78,7 +78,7 @@ extension PackedPlan {
         stages.enumerated().map { index, stage in
             let rowStride = packedRowStride(length: stage.source.length, batch: maximumBatch)
             let first = stage.inputs.map(writer).min() ?? -1
-            return MemoryPlan.Value(count: stage.rows * rowStride, steps: first...index)
+            return MemoryPlan.Value(count: stage.rows * rowStride, moments: first...index)
         }
     }
 
@@ -97,7 +97,7 @@ extension PackedPlan {
             let row = paddedChannels(activation.channels)
             return MemoryPlan.Value(
                 count: activation.length * row * maximumBatch,
-                steps: first...(last ?? first)
+                moments: first...(last ?? first)
             )
         }
         let outputs = stages.enumerated().map { index, stage in
@@ -105,7 +105,7 @@ extension PackedPlan {
         }
         let shortcuts = stages.enumerated().map { index, stage in
             stage.shortcut == nil
-                ? MemoryPlan.Value(count: 0, steps: index...index)
+                ? MemoryPlan.Value(count: 0, moments: index...index)
                 : value(stage.output, from: index, to: lastShortcutUse[index])
         }
         return [value(input, from: -1, to: lastUse[input])] + outputs + shortcuts

@@ -144,7 +144,7 @@ struct Gr00tEndpoint {
         form: Gr00tActions.Form,
         finish: (inout RobotChunk.Timing) -> Void
     ) -> [UInt8] {
-        var actions = Gr00tActions(chunk: chunk, parts: mapping.actions, form: form)
+        var actions = Gr00tActions(chunk: chunk, arrays: mapping.actions, form: form)
         defer { chunk = actions.chunk }
         return actions.encode(finish: finish)
     }

@@ -15,7 +15,7 @@ public struct Gr00tMapping: Sendable, Hashable {
     /// For each feature of the policy the keys whose arrays, one after the other, are its numbers.
     public var observations: [String: [String]]
     /// The arrays of an answer; together they hold every dimension of an action once.
-    public var actions: [Gr00tActions.Part]
+    public var actions: [Gr00tActions.ArrayLayout]
     /// What is done with a request of too few time steps.
     public var lookback: Lookback
     /// The version of the clients, whose form and names the answer to `get_modality_config` has. `get_action` is answered
@@ -25,7 +25,7 @@ public struct Gr00tMapping: Sendable, Hashable {
     /// A mapping; `Daemon/start()` checks it against the policy.
     public init(
         observations: [String: [String]],
-        actions: [Gr00tActions.Part],
+        actions: [Gr00tActions.ArrayLayout],
         lookback: Lookback = .request,
         version: Gr00tVersion = .n16
     ) {
@@ -64,20 +64,20 @@ public struct Gr00tMapping: Sendable, Hashable {
         }
         var keyOf: [Int: String] = [:]
         var keys: Set<String> = []
-        for part in actions {
-            let field = "actions.\(part.key)"
-            guard keys.insert(Gr00tVersion.n16.name(of: part.key, in: "action")).inserted else {
+        for array in actions {
+            let field = "actions.\(array.key)"
+            guard keys.insert(Gr00tVersion.n16.name(of: array.key, in: "action")).inserted else {
                 throw Gr00tMappingError(field, "the key comes twice, with or without action. in front")
             }
-            guard !part.dimensions.isEmpty else { throw Gr00tMappingError(field, "no dimensions") }
-            for dimension in part.dimensions {
+            guard !array.dimensions.isEmpty else { throw Gr00tMappingError(field, "no dimensions") }
+            for dimension in array.dimensions {
                 guard (0..<policy.actionDim).contains(dimension) else {
                     throw Gr00tMappingError(
                         field,
                         "dimension \(dimension), expected 0 to \(policy.actionDim - 1): an action has \(policy.actionDim)"
                     )
                 }
-                if let other = keyOf.updateValue(part.key, forKey: dimension) {
+                if let other = keyOf.updateValue(array.key, forKey: dimension) {
                     throw Gr00tMappingError(field, "dimension \(dimension) is in \(other) already")
                 }
             }

@@ -110,7 +110,7 @@ public enum Gr00tReply: Sendable, Hashable {
 /// by key.
 public struct Gr00tActions: Sendable, Hashable {
     /// Some dimensions of an action, which go out as one array.
-    public struct Part: Sendable, Hashable {
+    public struct ArrayLayout: Sendable, Hashable {
         /// The array's key.
         public var key: String
         /// Which numbers of an action it holds, in order; each from 0 and below the action's size.
@@ -157,14 +157,14 @@ public struct Gr00tActions: Sendable, Hashable {
     /// The chunk.
     public var chunk: RobotChunk
     /// The arrays to make of its actions.
-    public var parts: [Part]
+    public var arrays: [ArrayLayout]
     /// How to pack them.
     public var form: Form
 
     /// A reply. The arrays' dimensions are those of the chunk's actions.
-    public init(chunk: RobotChunk, parts: [Part], form: Form) {
+    public init(chunk: RobotChunk, arrays: [ArrayLayout], form: Form) {
         self.chunk = chunk
-        self.parts = parts
+        self.arrays = arrays
         self.form = form
     }
 
@@ -173,13 +173,13 @@ public struct Gr00tActions: Sendable, Hashable {
     public mutating func encode(finish: (inout RobotChunk.Timing) -> Void = { _ in }) -> [UInt8] {
         let encoder = MessagePackEncoder()
         if form.version != .n15 { encoder.array(2) }
-        encoder.map(parts.count)
-        for part in parts {
-            encoder.string(form.version == .n15 ? form.version.name(of: part.key, in: "action") : part.key)
+        encoder.map(arrays.count)
+        for array in arrays {
+            encoder.string(form.version == .n15 ? form.version.name(of: array.key, in: "action") : array.key)
             let elements = (0..<chunk.actionSteps).flatMap { step in
-                part.dimensions.map { chunk.actions[step * chunk.actionDim + $0] }
+                array.dimensions.map { chunk.actions[step * chunk.actionDim + $0] }
             }
-            let shape = (form.isBatched ? [1] : []) + [chunk.actionSteps, part.dimensions.count]
+            let shape = (form.isBatched ? [1] : []) + [chunk.actionSteps, array.dimensions.count]
             Gr00tArray(elements: elements, shape: shape, form: form.array).encode(to: encoder)
         }
         finish(&chunk.timing)

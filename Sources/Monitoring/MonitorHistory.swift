@@ -12,14 +12,14 @@ public struct MonitorHistory: Sendable {
     }
 
     /// Rates are over so long, in nanoseconds.
-    static let windowNs: UInt64 = 5_000_000_000
+    static let recentNs: UInt64 = 5_000_000_000
 
     /// The newest heartbeat.
-    public var latest: StatusMessage? { window.last }
+    public var latest: StatusMessage? { recent.last }
     /// When it came, by the monitor's monotonic clock in nanoseconds.
     public private(set) var receivedNs: UInt64?
     private(set) var troubles: [String: Trouble] = [:]
-    private var window: [StatusMessage] = []
+    private var recent: [StatusMessage] = []
 
     /// No heartbeat yet.
     public init() {}
@@ -30,19 +30,19 @@ public struct MonitorHistory: Sendable {
     public mutating func receive(_ status: StatusMessage, nowNs: UInt64) -> Bool {
         let isFromAnother = latest.map { Self.startNs(of: $0) != Self.startNs(of: status) } ?? false
         if isFromAnother {
-            window = []
+            recent = []
             troubles = [:]
         }
-        let isFirst = window.isEmpty
+        let isFirst = recent.isEmpty
         for (name, count) in Self.counts(of: status.statistics) where count > 0 {
             let before = troubles[name]?.count ?? 0
             guard count != before else { continue }
             troubles[name] = Trouble(count: count, roseNs: isFirst ? nil : nowNs)
         }
-        window.append(status)
+        recent.append(status)
         // One that is older than that is kept, so that the whole time is covered.
-        while window.count > 2, status.monotonicNs - window[1].monotonicNs >= Self.windowNs {
-            window.removeFirst()
+        while recent.count > 2, status.monotonicNs - recent[1].monotonicNs >= Self.recentNs {
+            recent.removeFirst()
         }
         receivedNs = nowNs
         return isFromAnother
@@ -50,8 +50,8 @@ public struct MonitorHistory: Sendable {
 
     /// By how much a count rose in a second, over the newest heartbeats; nil if fewer than two heartbeats have it.
     func rate(_ count: (StatusMessage) -> UInt64?) -> Double? {
-        guard let last = window.last, let lastCount = count(last) else { return nil }
-        for status in window.dropLast() {
+        guard let last = recent.last, let lastCount = count(last) else { return nil }
+        for status in recent.dropLast() {
             guard let firstCount = count(status), firstCount <= lastCount,
                 last.monotonicNs > status.monotonicNs
             else { continue }

@@ -63,7 +63,7 @@ public protocol Denoiser: AnyObject {
 
 extension Denoiser {
     /// Numbers in one sample: `horizon * actionDim`.
-    public var sampleCount: Int { horizon * actionDim }
+    public var sampleSize: Int { horizon * actionDim }
 
     /// Sets condition 0, the only one of most denoisers.
     public func setCondition(_ condition: Span<Float>) { setCondition(condition, at: 0) }

@@ -133,7 +133,7 @@ public final class UNet1D: Denoiser {
             )
         }
         precondition(
-            samples.count == batch * architecture.sampleCount,
+            samples.count == batch * architecture.sampleSize,
             "samples are [batch, horizon, actionDim]"
         )
         precondition(outputs.count == samples.count, "outputs are [batch, horizon, actionDim]")

@@ -94,7 +94,7 @@ public struct UNet1DArchitecture: Sendable, Hashable {
     }
 
     /// Numbers in one sample: `horizon * actionDim`.
-    public var sampleCount: Int { horizon * actionDim }
+    public var sampleSize: Int { horizon * actionDim }
 }
 
 /// An architecture no network can have: which field, what it holds, what it should hold.

@@ -150,7 +150,7 @@ extension Calibration {
             && linearization.matrices.allSatisfy(\.isFinite)
             && firstGuess?.fits(
                 conditionCount: key.conditionDim,
-                sampleCount: key.horizon * key.actionDim
+                sampleSize: key.horizon * key.actionDim
             ) ?? true
             && linearization.errors.allSatisfy { $0 > 0 }
             && forwardTimes.nanoseconds.count >= 1

@@ -31,7 +31,7 @@ struct Calibrator {
         .measure(
             of: predictor,
             timestep: sampler.timesteps[0],
-            sampleCount: sampler.sampleCount,
+            sampleSize: sampler.sampleSize,
             maximumBatch: sampler.maximumBatch
         )
     }
@@ -49,7 +49,7 @@ struct Calibrator {
             trials.append(WindowTrial(window: window, sampler: sampler, maximumBatch: maximumBatch))
         }
         let meter = PassMeter(predictor, maximumBatch: maximumBatch)
-        meter.measure(timestep: widest.timesteps[0], sampleCount: widest.sampleCount, rounds: 20)
+        meter.measure(timestep: widest.timesteps[0], sampleSize: widest.sampleSize, rounds: 20)
         defer { setMiddleObservation() }
         let windows = WindowTrial.compare(trials, meter: meter) { chunk in
             let condition = randomCondition(seed: Self.fewStepSamples + chunk)

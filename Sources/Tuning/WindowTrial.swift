@@ -32,7 +32,7 @@ struct WindowTrial {
     ///   - trials: at least one.
     ///   - meter: has timed passes of all batch sizes.
     ///   - beforeChunk: gives the network the observation of a chunk, from 1 on, and returns a guess of its result,
-    ///     [sampleCount], or nil. Called for each chunk of each window.
+    ///     [sampleSize], or nil. Called for each chunk of each window.
     /// - Returns: The windows that stayed close to the last, in order, with the same chunks each.
     static func compare(
         _ trials: [WindowTrial],
@@ -73,7 +73,7 @@ struct WindowTrial {
         meter: PassMeter<some NoisePredictor>
     ) {
         var noise = [Float](repeating: 0, count: sampler.noiseCount)
-        var sample = [Float](repeating: 0, count: sampler.sampleCount)
+        var sample = [Float](repeating: 0, count: sampler.sampleSize)
         // Not the noise that the linearisation was measured with.
         var generator = GaussianNoise(seed: UInt64(1_000 + chunk))
         var noiseSpan = noise.mutableSpan

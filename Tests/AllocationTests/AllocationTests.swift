@@ -143,7 +143,7 @@ private func expectNoAllocationsOfBatches(kernel name: KernelName) throws {
         kernel: kernel
     )
     let condition = [Float](repeating: 0.1, count: network.conditionDim)
-    let samples = [Float](repeating: 0.1, count: 3 * network.sampleCount)
+    let samples = [Float](repeating: 0.1, count: 3 * network.sampleSize)
     let (timesteps, conditions) = ([0, 1, 1], [1, 0, 1])
     var outputs = samples
     func predict(into outputs: inout [Float]) {

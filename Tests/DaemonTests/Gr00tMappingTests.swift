@@ -8,7 +8,7 @@ import Testing
     static let observations = [
         "observation.state": ["arm"], "observation.environment_state": ["world"],
     ]
-    static let actions = [Gr00tActions.Part(key: "action", dimensions: [0, 1])]
+    static let actions = [Gr00tActions.ArrayLayout(key: "action", dimensions: [0, 1])]
 
     static let wrong: [(mapping: Gr00tMapping, field: String)] = [
         (

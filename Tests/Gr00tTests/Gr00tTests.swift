@@ -438,10 +438,10 @@ import Testing
             timing: .init(receivedNs: 1)
         )
         let parts = [
-            Gr00tActions.Part(key: "arm", dimensions: [0, 1]),
-            Gr00tActions.Part(key: "gripper", dimensions: [2]),
+            Gr00tActions.ArrayLayout(key: "arm", dimensions: [0, 1]),
+            Gr00tActions.ArrayLayout(key: "gripper", dimensions: [2]),
         ]
-        var actions = Gr00tActions(chunk: chunk, parts: parts, form: form)
+        var actions = Gr00tActions(chunk: chunk, arrays: parts, form: form)
         let packed = actions.encode { $0.stages.total = 50_150_000 }
         #expect(try packed == Self.bytes(Self.golden?.replies[name]))
         #expect(actions.chunk.timing.stages.total == 50_150_000)

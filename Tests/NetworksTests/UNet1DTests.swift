@@ -78,7 +78,7 @@ struct Draws {
             (0..<count).map { _ in Float(generator.uniform(low: -1, high: 1)) }
         }
         self.conditions = (0..<2).map { _ in draw(architecture.conditionDim) }
-        self.samples = draw(batch * architecture.sampleCount)
+        self.samples = draw(batch * architecture.sampleSize)
     }
 }
 
@@ -161,7 +161,7 @@ struct UNet1DTests {
         let golden = goldens.cases[index]
         let batch = goldens.timesteps.count
         let network = try network(index, maximumBatch: batch + 3, kernel: kernel, threads: threads)
-        let count = network.architecture.sampleCount
+        let count = network.architecture.sampleSize
         let draws = Draws(network.architecture, seed: goldens.seed, index: index, batch: batch)
         let bound = Self.bounds[kernel.precision] ?? 0
         for (condition, expected) in zip(draws.conditions, golden.outputs) {
@@ -185,7 +185,7 @@ struct UNet1DTests {
         let goldens = UNet1DGoldens.loaded
         let index = 0
         let network = try network(index, maximumBatch: 4, maximumConditions: 2, kernel: kernel, threads: 2)
-        let count = network.architecture.sampleCount
+        let count = network.architecture.sampleSize
         let draws = Draws(network.architecture, seed: goldens.seed, index: index, batch: 4)
         let timesteps = [1, 1, 2, 1].map { goldens.timesteps[$0] }
         let conditions = [1, 0, 1, 1]
@@ -228,7 +228,7 @@ struct UNet1DTests {
             kernel: kernel,
             threads: 1 + index % 3
         )
-        let count = network.architecture.sampleCount
+        let count = network.architecture.sampleSize
         let draws = Draws(network.architecture, seed: goldens.seed, index: index, batch: largest)
         for (condition, values) in draws.conditions.enumerated() {
             network.setCondition(values.span, at: condition)
@@ -300,7 +300,7 @@ struct UNet1DTests {
         let goldens = UNet1DGoldens.loaded
         let network = try network(0, maximumBatch: 2, kernel: kernel, threads: 2)
         let draws = Draws(network.architecture, seed: goldens.seed, index: 0, batch: 2)
-        let count = network.architecture.sampleCount
+        let count = network.architecture.sampleSize
         let condition = draws.conditions[0]
         network.setCondition(condition.span)
         var samples = Array(draws.samples[..<(2 * count)])
@@ -321,7 +321,7 @@ struct UNet1DTests {
         let draws = Draws(network.architecture, seed: goldens.seed, index: 0, batch: 2)
         let condition = draws.conditions[0]
         for index in 0..<2 { network.setCondition(condition.span, at: index) }
-        let samples = Array(draws.samples[..<(2 * network.architecture.sampleCount)])
+        let samples = Array(draws.samples[..<(2 * network.architecture.sampleSize)])
         let timesteps = [goldens.timesteps[1], goldens.timesteps[1]]
         let expected = network.outputs(samples: samples, timesteps: timesteps)
         // OpenBLAS has no stages to stop between.

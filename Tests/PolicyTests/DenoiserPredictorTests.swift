@@ -30,7 +30,7 @@ private final class SumDenoiser: Denoiser {
     ) -> Bool {
         if let instant, .now() >= instant { return false }
         for index in samples.indices {
-            let entry = index / sampleCount
+            let entry = index / sampleSize
             outputs[index] = samples[index] + Float(timesteps[entry]) + conditions[entries[entry]]
         }
         return true

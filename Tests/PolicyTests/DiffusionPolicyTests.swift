@@ -157,7 +157,7 @@ struct DiffusionPolicyTests {
             sample.offer(
                 x0.span,
                 of: 3,
-                frozen: [FrozenElements(sampleCount: 16)],
+                frozen: [FrozenElements(sampleSize: 16)],
                 as: [
                     SamplingReport(
                         parallelIterations: 5,

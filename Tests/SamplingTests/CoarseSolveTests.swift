@@ -45,7 +45,7 @@ import Testing
         steps count: Int? = nil,
         with predictor: some NoisePredictor
     ) throws -> (samples: [Float], passes: Int) {
-        let sampleCount = initial.count / first.count
+        let sampleSize = initial.count / first.count
         let schedule = try setup.schedule()
         let steps = setup.solver.steps(
             schedule: schedule,
@@ -56,7 +56,7 @@ import Testing
         var coarse = CoarseSolve(
             steps: steps,
             schedule: schedule,
-            sampleCount: sampleCount,
+            sampleSize: sampleSize,
             maximumSamples: first.count
         )
         var sample = initial
@@ -74,8 +74,8 @@ import Testing
         var context = SamplingContext(
             predictor: predictor,
             steps: steps,
-            frozen: first.map { _ in FrozenElements(sampleCount: sampleCount) },
-            interim: InterimSample(sampleCount: sampleCount, maximumSamples: first.count),
+            frozen: first.map { _ in FrozenElements(sampleSize: sampleSize) },
+            interim: InterimSample(sampleSize: sampleSize, maximumSamples: first.count),
             progress: progress,
             largestBatch: .max,
             deadline: deadline
@@ -116,7 +116,7 @@ import Testing
         let noise = gaussianNoise(count: sequential.noiseCount, seed: 45)
         let model = try setup.model()
         let expected = sequential.sample(with: model, noise: noise).sample
-        let initial = Array(noise.prefix(sequential.sampleCount))
+        let initial = Array(noise.prefix(sequential.sampleSize))
         let (sample, taken) = try finish(setup, from: 0, sample: initial, with: model)
         #expect(taken == 20)
         #expect(deviation(sample, from: expected) < 2e-4)
@@ -134,7 +134,7 @@ import Testing
                     numInferenceSteps: steps
                 ),
                 schedule: schedule,
-                sampleCount: 4
+                sampleSize: 4
             ).firstMeaningfulStep
         }
         #expect(first(.ddpm, steps: 100) == 13)
@@ -171,7 +171,7 @@ import Testing
     func theRootOfTheAngleFallsEvenly(_ count: Int) throws {
         let setup = setup(.ddpm, steps: 100)
         let recorder = RecordingPredictor(try setup.model())
-        let noise = gaussianNoise(count: SamplingFixture.sampleCount, seed: 47)
+        let noise = gaussianNoise(count: SamplingFixture.sampleSize, seed: 47)
         let (_, taken) = try finish(setup, from: 0, sample: noise, steps: count, with: recorder)
         #expect(taken == count)
         let schedule = try setup.schedule()
@@ -205,7 +205,7 @@ import Testing
         var ddimError: Float = 0
         for seed in 0..<20 as Range<UInt64> {
             let noise = gaussianNoise(count: ddim.noiseCount, seed: 100 + seed)
-            let initial = Array(noise.prefix(ddim.sampleCount))
+            let initial = Array(noise.prefix(ddim.sampleSize))
             let expected = initial.map { 0.2 + 0.3 * $0 }
             let (sample, taken) = try finish(setup, from: 0, sample: initial, steps: count, with: model)
             #expect(taken == count)
@@ -219,7 +219,7 @@ import Testing
     @Test(arguments: 1...4)
     func aPassGivenUpLeavesTheCleanSampleBeforeIt(_ passes: Int) throws {
         let setup = setup(.ddpm, steps: 100)
-        let noise = gaussianNoise(count: SamplingFixture.sampleCount, seed: 48)
+        let noise = gaussianNoise(count: SamplingFixture.sampleSize, seed: 48)
         let recorder = RecordingPredictor(try setup.model())
         let hasty = HastyPredictor(base: recorder, passes: passes)
         let (sample, taken) = try finish(setup, from: 0, sample: noise, steps: 5, with: hasty)

@@ -24,7 +24,7 @@ import Testing
                 numInferenceSteps: steps,
                 method: method
             ),
-            sampleCount: SamplingFixture.sampleCount
+            sampleSize: SamplingFixture.sampleSize
         )
         let model = BentGaussianModel(schedule: schedule, predictionType: predictionType)
         return (sampler, RecordingPredictor(model))

@@ -37,8 +37,8 @@ import Testing
 
         for row in 1...15 {
             var changed = noise
-            for element in 0..<sampler.sampleCount {
-                changed[row * sampler.sampleCount + element] = .nan
+            for element in 0..<sampler.sampleSize {
+                changed[row * sampler.sampleSize + element] = .nan
             }
             let sample = sampler.sample(with: try setup.model(), noise: changed).sample
             if solver == .ddpm, row < 15 {

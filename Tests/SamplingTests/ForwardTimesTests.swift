@@ -9,7 +9,7 @@ import Testing
         let times = ForwardTimes.measure(
             of: ConstantModel(value: 0),
             timestep: 3,
-            sampleCount: 4,
+            sampleSize: 4,
             maximumBatch: maximumBatch
         ).nanoseconds
         #expect(times.count == maximumBatch)
@@ -27,7 +27,7 @@ import Testing
 
     @Test func measuresWithBatchesThatThePredictorTakes() {
         let recorder = RecordingPredictor(ConstantModel(value: 0))
-        _ = ForwardTimes.measure(of: recorder, timestep: 7, sampleCount: 3, maximumBatch: 5)
+        _ = ForwardTimes.measure(of: recorder, timestep: 7, sampleSize: 3, maximumBatch: 5)
         #expect(Set(recorder.batches.map(\.count)) == [1, 2, 3, 4, 5])
         #expect(recorder.batches.allSatisfy { $0.allSatisfy { $0 == 7 } })
         #expect(zip(recorder.batches, recorder.samples).allSatisfy { $1.count == 3 * $0.count })

@@ -80,7 +80,7 @@ import Testing
         let again = sampler.sample(with: model, noise: noise)
         #expect(again.sample == free.sample)
         #expect(again.report == free.report)
-        var values = [Float](repeating: .nan, count: sampler.sampleCount)
+        var values = [Float](repeating: .nan, count: sampler.sampleSize)
         var span = values.mutableSpan
         var nothing = sampler.frozen(Self.known)
         nothing.clear()
@@ -134,7 +134,7 @@ import Testing
     @Test(arguments: [Float(-0.5), 0, 0.5])
     func theRestIsDrawnTowardsTheConditionalMean(_ value: Float) throws {
         let setup = SamplerCase(solver: .ddpm, numInferenceSteps: 100, clipSampleRange: nil)
-        let sampler = try setup.sampler(.sequential, sampleCount: 2)
+        let sampler = try setup.sampler(.sequential, sampleSize: 2)
         let model = CorrelatedPairModel(schedule: try setup.schedule(), deviation: 0.5, correlation: 0.9)
         var free: [Double] = []
         let known = [value]

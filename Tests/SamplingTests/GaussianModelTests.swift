@@ -18,7 +18,7 @@ import Testing
         _ solver: Solver,
         steps: Int,
         predictionType: PredictionType = .epsilon,
-        sampleCount: Int = 64,
+        sampleSize: Int = 64,
         method: SamplerSettings.Method = .sequential
     ) throws -> Sampler {
         try Sampler(
@@ -26,7 +26,7 @@ import Testing
             predictionType: predictionType,
             clipSampleRange: nil,
             settings: SamplerSettings(solver: solver, numInferenceSteps: steps, method: method),
-            sampleCount: sampleCount
+            sampleSize: sampleSize
         )
     }
 
@@ -85,7 +85,7 @@ import Testing
                     numInferenceSteps: numTrainTimesteps,
                     method: method
                 ),
-                sampleCount: 8
+                sampleSize: 8
             )
             #expect(sampler.timesteps.count == numTrainTimesteps)
             let noise = gaussianNoise(count: sampler.noiseCount, seed: 3)
@@ -107,7 +107,7 @@ import Testing
     ])
     func ddpmDrawsFromTheData(_ method: SamplerSettings.Method) throws {
         let count = 4096
-        let sampler = try sampler(.ddpm, steps: 400, sampleCount: count, method: method)
+        let sampler = try sampler(.ddpm, steps: 400, sampleSize: count, method: method)
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 4)
         let sample = sampler.sample(with: model(.epsilon), noise: noise).sample.map(Double.init)
         let mean = sample.reduce(0, +) / Double(count)
@@ -121,7 +121,7 @@ import Testing
     @Test(arguments: [5, 20])
     func ddpmHasTheVarianceOfItsDiscretisation(_ steps: Int) throws {
         let count = 4096
-        let sampler = try sampler(.ddpm, steps: steps, sampleCount: count)
+        let sampler = try sampler(.ddpm, steps: steps, sampleSize: count)
         var mean = 0.0
         var variance = 1.0
         for (index, timestep) in sampler.timesteps.enumerated() {

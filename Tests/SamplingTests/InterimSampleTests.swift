@@ -9,7 +9,7 @@ import Testing
     let setup = SamplerCase(solver: .ddim)
 
     @Test func theLastOfferIsClaimedOnce() {
-        let interim = InterimSample(sampleCount: 2)
+        let interim = InterimSample(sampleSize: 2)
         let samples: [[Float]] = [[1, 2], [3, 4], [5, 6]]
         #expect(interim.claim() == nil)
         interim.offer(samples[0], coarseSteps: 1)
@@ -98,7 +98,7 @@ import Testing
 
     /// Two threads at it as fast as they can: what is claimed is one sample, whole, and with its own report.
     @Test func `claims are whole, whatever is offered`() {
-        let interim = InterimSample(sampleCount: 64)
+        let interim = InterimSample(sampleSize: 64)
         let claims = Atomic<Int>(0)
         let deadline = MonotonicTime.now() + .seconds(40)
         let thread = Thread {
@@ -206,7 +206,7 @@ extension InterimSample {
         offer(
             x0.span,
             of: step,
-            frozen: [FrozenElements(sampleCount: x0.count)],
+            frozen: [FrozenElements(sampleSize: x0.count)],
             as: [
                 SamplingReport(
                     parallelIterations: 3 + coarseSteps,

@@ -5,13 +5,13 @@ import Testing
 /// Equations (3) and (9) of docs/SAMPLING.md with values that are computed by hand.
 @Suite struct LinearizedNetworkTests {
     private let noise: [Float] = [1, 0, 0, 0]
-    private let none = FrozenElements(sampleCount: 1)
+    private let none = FrozenElements(sampleSize: 1)
 
     /// Three steps of one element with gain 1/2.
     private func network() -> LinearizedNetwork {
         LinearizedNetwork(
             steps: HandSteps.steps(3),
-            sampleCount: 1,
+            sampleSize: 1,
             linearization: OutputLinearization(
                 gains: [0.5, 0.5, 0.5],
                 errors: [0.25, 0.25, 0.25],
@@ -32,7 +32,7 @@ import Testing
         _ network: inout LinearizedNetwork,
         _ trajectory: inout Trajectory
     ) -> Float {
-        var batch = Batch(steps: HandSteps.steps(3), sampleCount: 1, capacity: 1)
+        var batch = Batch(steps: HandSteps.steps(3), sampleSize: 1, capacity: 1)
         batch.append(trajectory.samples, row: step, step: step)
         batch.outputs[0] = output
         return network.learn(from: batch, rows: 0..<1, on: &trajectory)
@@ -46,7 +46,7 @@ import Testing
 
     @Test func anOutputFollowsItsSampleByGainAndSecant() {
         var network = network()
-        var trajectory = Trajectory(steps: HandSteps.steps(3), sampleCount: 1)
+        var trajectory = Trajectory(steps: HandSteps.steps(3), sampleSize: 1)
         trajectory.start(from: noise.span, towards: [0])
         network.startSample()
         move(&trajectory, x0: 0)
@@ -75,7 +75,7 @@ import Testing
 
     @Test func stepsWithoutSecantShareTheShift() {
         var network = network()
-        var trajectory = Trajectory(steps: HandSteps.steps(3), sampleCount: 1)
+        var trajectory = Trajectory(steps: HandSteps.steps(3), sampleSize: 1)
         trajectory.start(from: noise.span, towards: [0])
         network.startSample()
         move(&trajectory, x0: 0)
@@ -102,13 +102,13 @@ import Testing
         func stiffness(of step: Int, moved: Float) -> Float {
             var network = LinearizedNetwork(
                 steps: steps,
-                sampleCount: 1,
+                sampleSize: 1,
                 linearization: .unknown(steps: 10)
             )
-            var trajectory = Trajectory(steps: steps, sampleCount: 1)
+            var trajectory = Trajectory(steps: steps, sampleSize: 1)
             trajectory.start(from: noise.span, towards: [0])
             network.startSample()
-            var batch = Batch(steps: steps, sampleCount: 1, capacity: 1)
+            var batch = Batch(steps: steps, sampleSize: 1, capacity: 1)
             batch.append(trajectory.samples, row: step, step: step)
             _ = network.learn(from: batch, rows: 0..<1, on: &trajectory)
             trajectory.advance(step - 1, outputs: [4 * moved], noise: noise.span, frozen: none)

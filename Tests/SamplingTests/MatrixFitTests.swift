@@ -29,7 +29,7 @@ import Testing
     ) throws -> Sampler {
         try setup.sampler(
             method,
-            sampleCount: Self.horizon * Self.actionDim,
+            sampleSize: Self.horizon * Self.actionDim,
             linearization: linearization
         )
     }
@@ -74,7 +74,7 @@ import Testing
             horizon: 20,
             actionDim: 2
         )
-        let sampler = try setup.sampler(.quasiNewton(window: 4, tolerance: 0), sampleCount: 40)
+        let sampler = try setup.sampler(.quasiNewton(window: 4, tolerance: 0), sampleSize: 40)
         let found = sampler.calibrate(with: model, samples: 5, horizon: 20)
         for (index, value) in found.matrices.enumerated() {
             let expected = model.matrix(row: index / 20 % 20, column: index % 20)

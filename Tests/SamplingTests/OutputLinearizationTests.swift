@@ -24,7 +24,7 @@ import Testing
                 numInferenceSteps: 50,
                 method: .quasiNewton(window: 8, tolerance: 0)
             ),
-            sampleCount: 6
+            sampleSize: 6
         )
         let model = GaussianModel(
             schedule: schedule,

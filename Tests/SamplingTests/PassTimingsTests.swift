@@ -53,7 +53,7 @@ import Testing
         let model = ClockedModel(clock: clock)
         model.coldPasses = 2 * 4
         let meter = PassMeter(model, maximumBatch: 4, now: { clock.now })
-        meter.measure(timestep: 0, sampleCount: 2, rounds: 3)
+        meter.measure(timestep: 0, sampleSize: 2, rounds: 3)
         #expect(meter.takePasses() == [0, 0, 0, 0])
         #expect(meter.timings.undisturbed == [1_010, 1_020, 1_030, 1_040])
         #expect(meter.timings.median(batch: 4) == 1_040)

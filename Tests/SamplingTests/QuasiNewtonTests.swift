@@ -267,7 +267,7 @@ import Testing
         func sample(from guess: [Float]) -> [Float] {
             sampler.sample(with: model, noise: noise, guess: guess).sample
         }
-        let beyond = (0..<sampler.sampleCount).map { $0.isMultiple(of: 2) ? Float(40) : -1e30 }
+        let beyond = (0..<sampler.sampleSize).map { $0.isMultiple(of: 2) ? Float(40) : -1e30 }
         let clipped = beyond.map { max(-1, min(1, $0)) }
         #expect(sample(from: beyond) == sample(from: clipped))
         #expect(sample(from: clipped) != sample(from: clipped.map { 0.5 * $0 }))

@@ -40,7 +40,7 @@ struct SamplerCase: Sendable, CustomTestStringConvertible {
 
     func sampler(
         _ method: SamplerSettings.Method,
-        sampleCount: Int = SamplingFixture.sampleCount,
+        sampleSize: Int = SamplingFixture.sampleSize,
         linearization: OutputLinearization? = nil
     ) throws -> Sampler {
         try Sampler(
@@ -52,7 +52,7 @@ struct SamplerCase: Sendable, CustomTestStringConvertible {
                 numInferenceSteps: numInferenceSteps,
                 method: method
             ),
-            sampleCount: sampleCount,
+            sampleSize: sampleSize,
             linearization: linearization
         )
     }

@@ -6,14 +6,14 @@ import Testing
         steps: Int = 10,
         method: SamplerSettings.Method = .sequential,
         clip: Float? = 1,
-        sampleCount: Int = 4
+        sampleSize: Int = 4
     ) throws -> Sampler {
         try Sampler(
             schedule: NoiseSchedule(numTrainTimesteps: 100, betaSchedule: .squaredcosCapV2),
             predictionType: .epsilon,
             clipSampleRange: clip,
             settings: SamplerSettings(solver: .ddpm, numInferenceSteps: steps, method: method),
-            sampleCount: sampleCount
+            sampleSize: sampleSize
         )
     }
 
@@ -62,20 +62,20 @@ import Testing
 
     @Test(arguments: [0, -1])
     func refusesSampleCount(_ count: Int) {
-        #expect(throws: SamplerError.sampleCount(found: count)) { try make(sampleCount: count) }
+        #expect(throws: SamplerError.sampleSize(found: count)) { try make(sampleSize: count) }
     }
 
     @Test func boundsItsMemory() throws {
         let largest = Sampler.maximumNoiseCount / 11
-        #expect(try make(sampleCount: largest).noiseCount <= Sampler.maximumNoiseCount)
+        #expect(try make(sampleSize: largest).noiseCount <= Sampler.maximumNoiseCount)
         for count in [largest + 1, .max] {
             #expect(
                 throws: SamplerError.noiseCount(
                     numInferenceSteps: 10,
-                    sampleCount: count,
+                    sampleSize: count,
                     limit: Sampler.maximumNoiseCount
                 )
-            ) { try make(sampleCount: count) }
+            ) { try make(sampleSize: count) }
         }
     }
 

@@ -29,7 +29,7 @@ import Testing
                 numInferenceSteps: setup.numInferenceSteps,
                 method: method
             ),
-            sampleCount: SamplingFixture.sampleCount,
+            sampleSize: SamplingFixture.sampleSize,
             maximumSamples: maximumSamples,
             largestBatch: largestBatch
         )
@@ -46,7 +46,7 @@ import Testing
         deadline: MonotonicTime? = nil
     ) -> [(sample: [Float], report: SamplingReport)] {
         let noises = noise.flatMap { $0 }
-        let count = sampler.sampleCount
+        let count = sampler.sampleSize
         var values = [Float](repeating: .nan, count: noise.count * count)
         var reports = [SamplingReport](repeating: .nothing, count: noise.count)
         var span = values.mutableSpan
@@ -126,7 +126,7 @@ import Testing
                 (0..<index % 4).map { 0.5 - 0.1 * Float($0) - 0.05 * Float(index) }
             }
             let guesses = (0..<samples).map { index in
-                (0..<together.sampleCount).map { index % 3 == 0 ? 0 : 0.2 * Float($0) - 0.5 }
+                (0..<together.sampleSize).map { index % 3 == 0 ? 0 : 0.2 * Float($0) - 0.5 }
             }
             let drawn = draw(
                 together,
@@ -298,8 +298,8 @@ import Testing
 
     /// The interim result is that of as many samples as are drawn.
     @Test func theInterimResultIsOfAllSamples() {
-        let interim = InterimSample(sampleCount: 2, maximumSamples: 3)
-        let none = (0..<3).map { _ in FrozenElements(sampleCount: 2) }
+        let interim = InterimSample(sampleSize: 2, maximumSamples: 3)
+        let none = (0..<3).map { _ in FrozenElements(sampleSize: 2) }
         for x0: [Float] in [[1, 2, 3, 4], [5, 6], [1, 2, 3, 4, 5, 6]] {
             interim.open(from: 0)
             let reports = [SamplingReport](repeating: .nothing, count: 3)

@@ -18,8 +18,8 @@ import Testing
     private func context(
         _ predictor: ScriptedPredictor,
         samples: Int = 1,
-        frozen: FrozenElements = FrozenElements(sampleCount: 2),
-        interim: InterimSample = InterimSample(sampleCount: 2),
+        frozen: FrozenElements = FrozenElements(sampleSize: 2),
+        interim: InterimSample = InterimSample(sampleSize: 2),
         largestBatch: Int = .max,
         deadline: Deadline? = nil
     ) -> SamplingContext<ScriptedPredictor> {
@@ -28,7 +28,7 @@ import Testing
         return SamplingContext(
             predictor: predictor,
             steps: steps,
-            frozen: (1..<samples).map { _ in FrozenElements(sampleCount: 2) } + [frozen],
+            frozen: (1..<samples).map { _ in FrozenElements(sampleSize: 2) } + [frozen],
             interim: interim,
             progress: progress,
             largestBatch: largestBatch,
@@ -38,7 +38,7 @@ import Testing
 
     /// Rows 2 and 0 of three samples of two elements, at steps 3 and 1, the latter under condition 1.
     private var batch: Batch {
-        var batch = Batch(steps: steps, sampleCount: 2, capacity: 3)
+        var batch = Batch(steps: steps, sampleSize: 2, capacity: 3)
         let rows: [Float] = [1, 2, 3, 4, 5, 6]
         batch.append(rows, row: 2, step: 3)
         batch.append(rows, row: 0, step: 1, condition: 1)
@@ -78,7 +78,7 @@ import Testing
     /// Of five entries two are the first sample's and three the third one's.
     @Test func passesAreCountedForEachSample() {
         var context = context(ScriptedPredictor(), samples: 3)
-        var batch = Batch(steps: steps, sampleCount: 2, capacity: 5)
+        var batch = Batch(steps: steps, sampleSize: 2, capacity: 5)
         let rows: [Float] = [1, 2]
         for (step, condition) in [(0, 0), (1, 0), (1, 2), (2, 2), (3, 2)] {
             batch.append(rows, row: 0, step: step, condition: condition)
@@ -92,7 +92,7 @@ import Testing
 
     /// A sample that is finished keeps its quality, whatever becomes of the others.
     @Test func aSampleIsCoarseUnlessItIsFinished() {
-        let interim = InterimSample(sampleCount: 2, maximumSamples: 2)
+        let interim = InterimSample(sampleSize: 2, maximumSamples: 2)
         interim.open(from: 0)
         let context = context(ScriptedPredictor(), samples: 2, interim: interim)
         context.progress.settle(1, steps: 4)
@@ -113,7 +113,7 @@ import Testing
     func aLargeBatchIsCut(largestBatch: Int, sizes: [Int]) {
         let predictor = ScriptedPredictor()
         var context = context(predictor, largestBatch: largestBatch)
-        var batch = Batch(steps: steps, sampleCount: 2, capacity: 5)
+        var batch = Batch(steps: steps, sampleSize: 2, capacity: 5)
         let rows: [Float] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
         for row in 0..<5 { batch.append(rows, row: row, step: row % 4) }
         let isDone = context.evaluate(&batch)
@@ -127,7 +127,7 @@ import Testing
 
     /// The output is x_0 itself in these steps.
     @Test func outputsOfFrozenElementsImplyTheirValues() {
-        var frozen = FrozenElements(sampleCount: 2)
+        var frozen = FrozenElements(sampleSize: 2)
         let known: [Float] = [0.5]
         frozen.set(known.span, from: 1)
         var context = context(ScriptedPredictor(), samples: 2, frozen: frozen)
@@ -139,12 +139,12 @@ import Testing
 
     /// A pass is given up only if there is a result to fall back on, and is not counted.
     @Test func aPassIsGivenUpOnlyWithAFallback() {
-        let interim = InterimSample(sampleCount: 2)
+        let interim = InterimSample(sampleSize: 2)
         let predictor = ScriptedPredictor(givesUp: true)
         let due = MonotonicTime.now() + .seconds(1_000)
         let deadline = Deadline(due: due, times: ForwardTimes(nanoseconds: [1e9, 1e9]))
         var context = context(predictor, interim: interim, deadline: deadline)
-        var batch = Batch(steps: steps, sampleCount: 2, capacity: 1)
+        var batch = Batch(steps: steps, sampleSize: 2, capacity: 1)
         let rows: [Float] = [5, 6]
         batch.append(rows, row: 0, step: 3)
         var done = [context.evaluate(&batch)]

@@ -68,7 +68,7 @@ struct SamplingFixture: Decodable {
         let values: [Float]
     }
 
-    /// [101, sampleCount]
+    /// [101, sampleSize]
     let noise: [[Float]]
     let schedules: [Schedule]
     let sequential: [Sequential]
@@ -76,7 +76,7 @@ struct SamplingFixture: Decodable {
     let frozen: [Frozen]
     let gaussian: [Gaussian]
 
-    static let sampleCount = 6
+    static let sampleSize = 6
 
     /// Loaded once; a fixture that cannot be read leaves it empty, which `isComplete` tells.
     static let shared: SamplingFixture = {
@@ -107,7 +107,7 @@ struct SamplingFixture: Decodable {
 @Test func fixtureIsComplete() {
     let fixture = SamplingFixture.shared
     #expect(fixture.noise.count == 101)
-    #expect(fixture.noise.allSatisfy { $0.count == SamplingFixture.sampleCount })
+    #expect(fixture.noise.allSatisfy { $0.count == SamplingFixture.sampleSize })
     #expect(fixture.schedules.count == 15)
     #expect(fixture.sequential.count == 214)
     #expect(fixture.parallel.count == 32)

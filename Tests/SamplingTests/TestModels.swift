@@ -7,14 +7,14 @@ import Sampling
 struct BentGaussianModel: NoisePredictor {
     let schedule: NoiseSchedule
     let predictionType: PredictionType
-    let sampleCount = SamplingFixture.sampleCount
+    let sampleSize = SamplingFixture.sampleSize
 
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
-        precondition(samples.count == timesteps.count * sampleCount && outputs.count == samples.count)
+        precondition(samples.count == timesteps.count * sampleSize && outputs.count == samples.count)
         for index in samples.indices {
             let x = Double(samples[index])
-            let element = Double(index % sampleCount)
-            let timestep = timesteps[index / sampleCount]
+            let element = Double(index % sampleSize)
+            let timestep = timesteps[index / sampleSize]
             let alphaBar = Double(schedule.alphasCumprod[timestep])
             let alpha = alphaBar.squareRoot()
             let sigma = (1 - alphaBar).squareRoot()
@@ -36,10 +36,10 @@ struct GaussianModel: NoisePredictor {
     let deviation: Double
 
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
-        let sampleCount = samples.count / timesteps.count
+        let sampleSize = samples.count / timesteps.count
         for index in samples.indices {
             let x = Double(samples[index])
-            let alphaBar = Double(schedule.alphasCumprod[timesteps[index / sampleCount]])
+            let alphaBar = Double(schedule.alphasCumprod[timesteps[index / sampleSize]])
             let alpha = alphaBar.squareRoot()
             let sigma = (1 - alphaBar).squareRoot()
             let total = alphaBar * deviation * deviation + 1 - alphaBar
@@ -63,20 +63,20 @@ struct GaussianModel: NoisePredictor {
 struct TwoModesModel: NoisePredictor {
     let schedule: NoiseSchedule
     let predictionType: PredictionType
-    let sampleCount = SamplingFixture.sampleCount
+    let sampleSize = SamplingFixture.sampleSize
 
     static let mean = 0.5
     static let deviation = 0.1
 
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
-        precondition(samples.count == timesteps.count * sampleCount && outputs.count == samples.count)
+        precondition(samples.count == timesteps.count * sampleSize && outputs.count == samples.count)
         let variance = Self.deviation * Self.deviation
         for row in timesteps.indices {
             let alphaBar = Double(schedule.alphasCumprod[timesteps[row]])
             let alpha = alphaBar.squareRoot()
             let sigma = (1 - alphaBar).squareRoot()
             let total = alphaBar * variance + 1 - alphaBar
-            let elements = row * sampleCount..<(row + 1) * sampleCount
+            let elements = row * sampleSize..<(row + 1) * sampleSize
             let sum = elements.reduce(0) { $0 + Double(samples[$1]) }
             // The difference of the two modes' posterior probabilities.
             let lean = tanh(alpha * Self.mean * sum / total)
@@ -164,7 +164,7 @@ struct ConditionedModel: NoisePredictor {
     ) -> Bool {
         base.predict(samples: samples, timesteps: timesteps, into: &outputs)
         for row in conditions.indices {
-            for element in row * base.sampleCount..<(row + 1) * base.sampleCount {
+            for element in row * base.sampleSize..<(row + 1) * base.sampleSize {
                 outputs[element] += 0.1 * Float(conditions[row])
             }
         }
@@ -208,7 +208,7 @@ extension Sampler {
         first: Int = 0,
         deadline: MonotonicTime? = nil
     ) -> (sample: [Float], report: SamplingReport) {
-        var values = [Float](repeating: .nan, count: sampleCount)
+        var values = [Float](repeating: .nan, count: sampleSize)
         var span = values.mutableSpan
         let report = sample(
             with: predictor,
@@ -291,20 +291,20 @@ struct MatrixModel: NoisePredictor {
     }
 
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
-        let sampleCount = horizon * actionDim
+        let sampleSize = horizon * actionDim
         for batch in timesteps.indices {
             let alphaBar = Double(schedule.alphasCumprod[timesteps[batch]])
-            for element in 0..<sampleCount {
+            for element in 0..<sampleSize {
                 let (row, dimension) = element.quotientAndRemainder(dividingBy: actionDim)
                 var x0 = 0.1 * Double(dimension)
                 for column in 0..<horizon {
-                    let x = samples[batch * sampleCount + column * actionDim + dimension]
+                    let x = samples[batch * sampleSize + column * actionDim + dimension]
                     x0 += matrix(row: row, column: column) * Double(x)
                 }
-                outputs[batch * sampleCount + element] = Float(
+                outputs[batch * sampleSize + element] = Float(
                     modelOutput(
                         predictionType,
-                        x: Double(samples[batch * sampleCount + element]),
+                        x: Double(samples[batch * sampleSize + element]),
                         x0: x0,
                         alpha: alphaBar.squareRoot(),
                         sigma: (1 - alphaBar).squareRoot()

@@ -21,17 +21,17 @@ enum HandSteps {
 }
 
 @Suite struct TrajectoryTests {
-    private let none = FrozenElements(sampleCount: 1)
+    private let none = FrozenElements(sampleSize: 1)
 
     /// Four steps of one element that start at 1, towards 0.5.
     private func started(_ noise: [Float] = [1, 0, 0, 0, 0]) -> Trajectory {
-        var trajectory = Trajectory(steps: HandSteps.steps(4), sampleCount: 1)
+        var trajectory = Trajectory(steps: HandSteps.steps(4), sampleSize: 1)
         trajectory.start(from: noise.span, towards: [0.5])
         return trajectory
     }
 
     private func record(_ outputs: [(step: Int, output: Float)], in trajectory: inout Trajectory) {
-        var batch = Batch(steps: HandSteps.steps(4), sampleCount: 1, capacity: outputs.count)
+        var batch = Batch(steps: HandSteps.steps(4), sampleSize: 1, capacity: outputs.count)
         for (row, (step, output)) in outputs.enumerated() {
             batch.append(trajectory.samples, row: step, step: step)
             batch.outputs[row] = output
@@ -73,9 +73,9 @@ enum HandSteps {
 
     @Test func frozenElementsKeepTheirX0() {
         let noise = [Float](repeating: 0, count: 6)
-        var trajectory = Trajectory(steps: HandSteps.steps(2), sampleCount: 2)
+        var trajectory = Trajectory(steps: HandSteps.steps(2), sampleSize: 2)
         trajectory.start(from: noise.span, towards: [0.5, 0.5])
-        var frozen = FrozenElements(sampleCount: 2)
+        var frozen = FrozenElements(sampleSize: 2)
         let known: [Float] = [0.75]
         frozen.set(known.span, from: 1)
         trajectory.advance(0, outputs: [4, 4], noise: noise.span, frozen: frozen)

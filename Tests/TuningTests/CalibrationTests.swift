@@ -323,7 +323,7 @@ struct CalibrationTests {
             return FirstGuess([
                 (
                     [Float](repeating: 1, count: architecture.conditionDim + conditions),
-                    [Float](repeating: 1, count: architecture.sampleCount + x0)
+                    [Float](repeating: 1, count: architecture.sampleSize + x0)
                 )
             ])
         }

@@ -7,7 +7,7 @@ import Testing
 @Suite("The first guess")
 struct FirstGuessTests {
     private static let conditionCount = 5
-    private static let sampleCount = 3
+    private static let sampleSize = 3
 
     private let samples: [(condition: [Float], x0: [Float])]
 
@@ -15,7 +15,7 @@ struct FirstGuessTests {
         samples = (0..<12).map { sample in
             (
                 Self.numbers(Self.conditionCount, seed: sample),
-                Self.numbers(Self.sampleCount, seed: 100 + sample)
+                Self.numbers(Self.sampleSize, seed: 100 + sample)
             )
         }
     }
@@ -49,7 +49,7 @@ struct FirstGuessTests {
         }
         let ridge = 0.13 * conditions.joined().reduce(0) { $0 + $1 * $1 } / Double(samples.count)
         for feature in 0..<Self.conditionCount {
-            for element in 0..<Self.sampleCount {
+            for element in 0..<Self.sampleSize {
                 var left = ridge * weights[feature][element]
                 var right = 0.0
                 for sample in samples.indices {
@@ -95,14 +95,14 @@ struct FirstGuessTests {
 
     @Test func `Only parts that fit, and are finite, are of use`() {
         let guess = FirstGuess(samples)
-        #expect(guess.fits(conditionCount: 5, sampleCount: 3))
-        #expect(!guess.fits(conditionCount: 6, sampleCount: 3))
-        #expect(!guess.fits(conditionCount: 5, sampleCount: 4))
+        #expect(guess.fits(conditionCount: 5, sampleSize: 3))
+        #expect(!guess.fits(conditionCount: 6, sampleSize: 3))
+        #expect(!guess.fits(conditionCount: 5, sampleSize: 4))
         var broken = samples
         broken[3].x0[1] = .nan
-        #expect(!FirstGuess(broken).fits(conditionCount: 5, sampleCount: 3))
+        #expect(!FirstGuess(broken).fits(conditionCount: 5, sampleSize: 3))
         broken = samples
         broken[3].condition[1] = .infinity
-        #expect(!FirstGuess(broken).fits(conditionCount: 5, sampleCount: 3))
+        #expect(!FirstGuess(broken).fits(conditionCount: 5, sampleSize: 3))
     }
 }

@@ -13,7 +13,7 @@ struct WindowTrialTests {
     /// The windows left, fastest first, with a model whose passes take so long.
     private func compare(
         passNanoseconds: @escaping (_ batch: Int, _ pass: Int) -> Int,
-        beforeChunk: (_ chunk: Int, _ sampleCount: Int) -> [Float]? = { _, _ in nil }
+        beforeChunk: (_ chunk: Int, _ sampleSize: Int) -> [Float]? = { _, _ in nil }
     ) throws -> [Calibration.Window] {
         let configuration = try PolicyBundle(directory: fixture("processors")).configuration
         func sampler(_ window: Int, _ linearization: OutputLinearization?) throws -> Sampler {
@@ -35,8 +35,8 @@ struct WindowTrialTests {
                 maximumBatch: steps
             )
         }
-        meter.measure(timestep: widest.timesteps[0], sampleCount: widest.sampleCount, rounds: 20)
-        return WindowTrial.compare(trials, meter: meter) { beforeChunk($0, widest.sampleCount) }
+        meter.measure(timestep: widest.timesteps[0], sampleSize: widest.sampleSize, rounds: 20)
+        return WindowTrial.compare(trials, meter: meter) { beforeChunk($0, widest.sampleSize) }
             .sorted { $0.milliseconds < $1.milliseconds }
     }
 
@@ -71,9 +71,9 @@ struct WindowTrialTests {
     @Test func `Every window samples the same chunks, each from the guess given for it`() throws {
         let times = { (_: Int, _: Int) in 1_000 }
         var chunks: [Int: Int] = [:]
-        let guessed = try compare(passNanoseconds: times) { chunk, sampleCount in
+        let guessed = try compare(passNanoseconds: times) { chunk, sampleSize in
             chunks[chunk, default: 0] += 1
-            return [Float](repeating: 0.5, count: sampleCount)
+            return [Float](repeating: 0.5, count: sampleSize)
         }
         #expect(chunks.keys.sorted() == Array(1...6))
         #expect(chunks[1] == WindowTrial.windows.count { $0 <= steps })

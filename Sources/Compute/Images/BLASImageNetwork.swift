@@ -5,7 +5,7 @@ import Foundation
 ///
 /// Activations are [height, width, channels]. A frame at a time.
 final class BLASImageNetwork {
-    private struct Step {
+    private struct Operation {
         let layer: ImageLayer
         /// [outChannels, taps, taps, inChannels]; empty for a pool.
         let weight: FloatBufferBox
@@ -41,7 +41,7 @@ final class BLASImageNetwork {
         }
     }
 
-    private let steps: [Step]
+    private let operations: [Operation]
     private let activations: [FloatBufferBox]
     private let columns: FloatBuffer
     /// Of the group normalisation at hand, [channels].
@@ -63,7 +63,7 @@ final class BLASImageNetwork {
         grid: NetworkParameter,
         parameter: (NetworkParameter) throws(Failure) -> [Float]
     ) throws(Failure) {
-        var steps: [Step] = []
+        var operations: [Operation] = []
         for layer in layers {
             var weight: [Float] = []
             var bias: [Float] = []
@@ -73,11 +73,11 @@ final class BLASImageNetwork {
             }
             var norm: Norm?
             if let shape = layer.norm { norm = try Norm(shape, parameter: parameter) }
-            steps.append(
-                Step(layer: layer, weight: FloatBufferBox(FloatBuffer(weight)), bias: bias, norm: norm)
+            operations.append(
+                Operation(layer: layer, weight: FloatBufferBox(FloatBuffer(weight)), bias: bias, norm: norm)
             )
         }
-        self.steps = steps
+        self.operations = operations
         self.activations = ([layers[0].input] + layers.map(\.output)).map {
             FloatBufferBox(FloatBuffer(count: $0.channels * $0.height * $0.width))
         }
@@ -108,15 +108,15 @@ final class BLASImageNetwork {
     ///
     /// - Parameter frame: [height, width, 3].
     func points(of frame: UnsafePointer<Float>) -> UnsafePointer<Float> {
-        let input = steps[0].layer.input
+        let input = operations[0].layer.input
         activations[0].pointer.update(from: frame, count: input.channels * input.height * input.width)
-        for step in steps { run(step) }
+        for operation in operations { run(operation) }
         locate()
         return UnsafePointer(result.pointer)
     }
 
-    private func run(_ step: Step) {
-        let layer = step.layer
+    private func run(_ operation: Operation) {
+        let layer = operation.layer
         let input = UnsafePointer(activations[layer.input.id].pointer)
         let output = activations[layer.output.id].pointer
         let positions = layer.output.height * layer.output.width
@@ -129,7 +129,7 @@ final class BLASImageNetwork {
             multiply(
                 input: columns.pointer,
                 inputStride: depth,
-                weight: step.weight.pointer,
+                weight: operation.weight.pointer,
                 output: output,
                 outputStride: channels,
                 rows: positions,
@@ -139,9 +139,11 @@ final class BLASImageNetwork {
             )
         }
         for position in 0..<positions {
-            for (channel, value) in step.bias.enumerated() { output[position * channels + channel] += value }
+            for (channel, value) in operation.bias.enumerated() {
+                output[position * channels + channel] += value
+            }
         }
-        if let norm = step.norm { normalize(output, positions: positions, norm) }
+        if let norm = operation.norm { normalize(output, positions: positions, norm) }
         let residual = layer.residual.map { UnsafePointer(activations[$0.id].pointer) }
         for index in 0..<positions * channels {
             let value = output[index] + (residual?[index] ?? 0)
@@ -241,7 +243,7 @@ final class BLASImageNetwork {
     }
 
     private func locate() {
-        let map = steps[steps.count - 1].layer.output
+        let map = operations[operations.count - 1].layer.output
         let logits = activations[map.id].pointer
         let positions = map.height * map.width
         for keypoint in 0..<map.channels {

@@ -19,10 +19,13 @@ final class ImageMemory {
         self.engine = engine
         func plan(_ format: dn_format, isNeeded: (ImageActivation) -> Bool) -> MemoryPlan {
             MemoryPlan(
-                layers.enumerated().map { step, layer in
+                layers.enumerated().map { moment, layer in
                     let layout = PlaneLayout(layer.output, format: format, isa: engine.isa)
                     let count = isNeeded(layer.output) ? maximumFrames * layout.frameStride : 0
-                    return MemoryPlan.Value(count: count, steps: step...layers.lastReader(of: layer.output))
+                    return MemoryPlan.Value(
+                        count: count,
+                        moments: moment...layers.lastReader(of: layer.output)
+                    )
                 }
             )
         }

@@ -9,33 +9,33 @@ import Sampling
 /// initialiser. One thread at a time may use a policy.
 public final class DiffusionPolicy {
     /// What the policy's `config.json` says.
-    public var configuration: PolicyConfiguration { parts.configuration }
+    public var configuration: PolicyConfiguration { assembly.configuration }
     /// What the policy observes, in condition order.
-    public var observationFeatures: [ObservationFeature] { parts.observationFeatures }
+    public var observationFeatures: [ObservationFeature] { assembly.observationFeatures }
     /// What the policy sees through, in condition order.
-    public var cameras: [CameraFeature] { parts.cameras }
+    public var cameras: [CameraFeature] { assembly.cameras }
     /// How chunks are sampled, with the window in use.
-    public var settings: SamplerSettings { parts.sampler.settings }
+    public var settings: SamplerSettings { assembly.sampler.settings }
     /// What computes the network.
-    public var kernel: Kernel { parts.predictor.network.kernel }
+    public var kernel: Kernel { assembly.predictor.network.kernel }
     /// Threads that compute it.
-    public var threads: Int { parts.predictor.network.threads }
+    public var threads: Int { assembly.predictor.network.threads }
     /// Numbers of noise that one chunk takes: those of [numInferenceSteps + 1, horizon, actionDim].
-    public var noiseCount: Int { parts.sampler.noiseCount }
+    public var noiseCount: Int { assembly.sampler.noiseCount }
     /// Numbers of a prediction: those of [horizon, actionDim].
-    public var predictionCount: Int { parts.sampler.sampleCount }
+    public var predictionCount: Int { assembly.sampler.sampleSize }
     /// The most chunks that are sampled together.
-    public var maximumGroup: Int { parts.sampler.maximumSamples }
+    public var maximumGroup: Int { assembly.sampler.maximumSamples }
     /// Whether a chunk that is sampled together with others is the one that is sampled alone, bit for bit. It is if nothing of an
     /// entry's output depends on the rest of the batch: with all kernels but OpenBLAS, whose results differ by rounding.
     public var groupsChangeNoBit: Bool { kernel.backend != .openBLAS }
 
     /// The chunk that is being sampled, for another thread to take if it has a deadline.
     public var interim: InterimPrediction {
-        InterimPrediction(sample: parts.sampler.interim, normalizer: parts.normalizer, form: form)
+        InterimPrediction(sample: assembly.sampler.interim, normalizer: assembly.normalizer, form: form)
     }
 
-    private let parts: PolicyAssembly
+    private let assembly: PolicyAssembly
     private let form: ChunkForm
     private var inputs: SamplingInputs
     /// Those of chunks that are sampled together, [maximumGroup].
@@ -70,16 +70,16 @@ public final class DiffusionPolicy {
         )
     }
 
-    private init(_ parts: PolicyAssembly) {
-        self.parts = parts
+    private init(_ assembly: PolicyAssembly) {
+        self.assembly = assembly
         form = ChunkForm(
-            nObsSteps: parts.configuration.nObsSteps,
-            nActionSteps: parts.configuration.nActionSteps,
-            actionDim: parts.configuration.actionDim,
-            settings: parts.sampler.settings
+            nObsSteps: assembly.configuration.nObsSteps,
+            nActionSteps: assembly.configuration.nActionSteps,
+            actionDim: assembly.configuration.actionDim,
+            settings: assembly.sampler.settings
         )
-        inputs = SamplingInputs(for: parts)
-        reports = Array(repeating: SamplingReport.nothing, count: parts.sampler.maximumSamples)
+        inputs = SamplingInputs(for: assembly)
+        reports = Array(repeating: SamplingReport.nothing, count: assembly.sampler.maximumSamples)
     }
 
     /// A history that is empty, for a robot that this policy is to drive.
@@ -113,18 +113,18 @@ public final class DiffusionPolicy {
     ) throws(ActionChunkError) -> ChunkSampling {
         let start = MonotonicTime.now()
         try inputs.take(request)
-        inputs.setCondition(of: parts.predictor.network)
+        inputs.setCondition(of: assembly.predictor.network)
         let conditionEnd = MonotonicTime.now()
         let report = inputs.sample(
-            by: parts.sampler,
-            with: parts.predictor,
+            by: assembly.sampler,
+            with: assembly.predictor,
             deadline: request.deadline,
             into: &prediction
         )
-        parts.predictor.network.rest()
+        assembly.predictor.network.rest()
         let samplingEnd = MonotonicTime.now()
 
-        try parts.normalizer.unnormalize(&prediction)
+        try assembly.normalizer.unnormalize(&prediction)
         return ChunkSampling(
             report: report,
             conditionDuration: conditionEnd - start,
@@ -178,13 +178,13 @@ public final class DiffusionPolicy {
         var samples = predictions._mutatingExtracting(first: places * predictionCount)
         inputs.sample(
             places: places,
-            by: parts.sampler,
-            with: parts.predictor,
+            by: assembly.sampler,
+            with: assembly.predictor,
             deadline: earliestDeadline(of: requests),
             into: &samples,
             reports: &reports
         )
-        parts.predictor.network.rest()
+        assembly.predictor.network.rest()
         let samplingEnd = MonotonicTime.now()
 
         // Backwards, because a chunk's place comes after none of its request's.
@@ -205,7 +205,7 @@ public final class DiffusionPolicy {
                 index * predictionCount..<(index + 1) * predictionCount
             )
             do throws(ActionChunkError) {
-                try parts.normalizer.unnormalize(&prediction)
+                try assembly.normalizer.unnormalize(&prediction)
                 outcomes[index] = .success(sampling)
             } catch {
                 outcomes[index] = .failure(error)
@@ -224,7 +224,7 @@ public final class DiffusionPolicy {
         for index in requests.indices {
             do throws(ActionChunkError) {
                 try inputs.take(requests[index], at: places)
-                inputs.setCondition(of: parts.predictor.network, at: places)
+                inputs.setCondition(of: assembly.predictor.network, at: places)
                 outcomes[index] = .success(
                     ChunkSampling(report: .nothing, conditionDuration: .zero, samplingDuration: .zero)
                 )
@@ -252,7 +252,7 @@ public final class DiffusionPolicy {
     ///   - reference: likewise, for the same steps.
     public func deviation(of prediction: [Float], from reference: [Float]) -> Float {
         precondition(prediction.count == reference.count, "the predictions are of different policies")
-        return parts.normalizer.deviation(of: prediction, from: reference)
+        return assembly.normalizer.deviation(of: prediction, from: reference)
     }
 
     /// The network's raw output in the first denoising step, [horizon, actionDim], for comparing implementations.
@@ -260,8 +260,8 @@ public final class DiffusionPolicy {
     /// - Throws: `ActionChunkError` as ``sample(_:)`` does for its request.
     public func firstModelOutput(for request: SamplingRequest) throws(ActionChunkError) -> [Float] {
         try inputs.take(request)
-        inputs.setCondition(of: parts.predictor.network)
-        return inputs.firstModelOutput(of: parts.predictor, timestep: parts.sampler.timesteps[0])
+        inputs.setCondition(of: assembly.predictor.network)
+        return inputs.firstModelOutput(of: assembly.predictor, timestep: assembly.sampler.timesteps[0])
     }
 
     /// What the network is conditioned on: [nObsSteps, numbers of a step], normalised. A step has the robot's state, the features

@@ -7,11 +7,11 @@
 package struct FirstGuess: Codable, Hashable, Sendable {
     /// [conditionCount].
     package let meanCondition: [Float]
-    /// [sampleCount].
+    /// [sampleSize].
     package let meanX0: [Float]
     /// c_i, [samples, conditionCount].
     package let conditions: [Float]
-    /// a_i, [samples, sampleCount].
+    /// a_i, [samples, sampleSize].
     package let coefficients: [Float]
 
     package init(meanCondition: [Float], meanX0: [Float], conditions: [Float], coefficients: [Float]) {
@@ -21,7 +21,7 @@ package struct FirstGuess: Codable, Hashable, Sendable {
         self.coefficients = coefficients
     }
 
-    /// The guess for a condition, [sampleCount].
+    /// The guess for a condition, [sampleSize].
     package func prediction(for condition: [Float]) -> [Float] {
         var x0 = meanX0
         predict(condition, into: &x0)
@@ -33,11 +33,11 @@ package struct FirstGuess: Codable, Hashable, Sendable {
     /// - Parameters:
     ///   - condition: [conditionCount].
     ///   - x0: receives it, in the elements from `first` on.
-    ///   - first: the index of the first of its [sampleCount] elements.
+    ///   - first: the index of the first of its [sampleSize] elements.
     package func predict(_ condition: [Float], into x0: inout [Float], from first: Int = 0) {
         let conditionCount = meanCondition.count
-        let sampleCount = meanX0.count
-        for element in 0..<sampleCount { x0[first + element] = meanX0[element] }
+        let sampleSize = meanX0.count
+        for element in 0..<sampleSize { x0[first + element] = meanX0[element] }
         for sample in 0..<conditions.count / conditionCount {
             var product: Float = 0
             for feature in 0..<conditionCount {
@@ -45,17 +45,17 @@ package struct FirstGuess: Codable, Hashable, Sendable {
                     conditions[sample * conditionCount + feature]
                     * (condition[feature] - meanCondition[feature])
             }
-            for element in 0..<sampleCount {
-                x0[first + element] += product * coefficients[sample * sampleCount + element]
+            for element in 0..<sampleSize {
+                x0[first + element] += product * coefficients[sample * sampleSize + element]
             }
         }
     }
 
     /// Whether all its arrays have the sizes given, and finite numbers.
-    package func fits(conditionCount: Int, sampleCount: Int) -> Bool {
-        meanCondition.count == conditionCount && meanX0.count == sampleCount
+    package func fits(conditionCount: Int, sampleSize: Int) -> Bool {
+        meanCondition.count == conditionCount && meanX0.count == sampleSize
             && conditions.count.isMultiple(of: conditionCount)
-            && coefficients.count == conditions.count / conditionCount * sampleCount
+            && coefficients.count == conditions.count / conditionCount * sampleSize
             && [meanCondition, meanX0, conditions, coefficients].allSatisfy { $0.allSatisfy(\.isFinite) }
     }
 }

@@ -101,7 +101,7 @@ extension PolicyConfiguration {
                 predictionType: predictionType,
                 clipSampleRange: clipSampleRange,
                 settings: settings,
-                sampleCount: architecture.sampleCount,
+                sampleSize: architecture.sampleSize,
                 maximumSamples: network?.maximumConditions ?? 1,
                 largestBatch: network?.maximumBatch,
                 linearization: linearization

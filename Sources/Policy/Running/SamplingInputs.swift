@@ -36,12 +36,12 @@ struct SamplingInputs {
         condition = [Float](repeating: 0, count: assembly.configuration.architecture.conditionDim)
         let sampler = assembly.sampler
         noiseCount = sampler.noiseCount
-        predictionCount = sampler.sampleCount
+        predictionCount = sampler.sampleSize
         noise = [Float](repeating: 0, count: sampler.maximumSamples * sampler.noiseCount)
-        guesses = [Float](repeating: 0, count: sampler.maximumSamples * sampler.sampleCount)
+        guesses = [Float](repeating: 0, count: sampler.maximumSamples * sampler.sampleSize)
         // Not copies of one: they would share their memory until the first write takes more.
         frozen = (0..<sampler.maximumSamples).map { _ in sampler.makeFrozenElements() }
-        frozenValues = [Float](repeating: 0, count: sampler.sampleCount)
+        frozenValues = [Float](repeating: 0, count: sampler.sampleSize)
     }
 
     /// Takes up a request, all of it. Allocates nothing. It is not to be sampled if an error is thrown.

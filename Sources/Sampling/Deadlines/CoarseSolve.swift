@@ -20,7 +20,7 @@ struct CoarseSolve {
     /// Noise level of the sample that each step starts from, and of the result; [N + 1].
     private let levels: [Level]
     private var batch: Batch
-    /// Clean samples that each sample's newest coarse step used, or a sample that needs none; [maximumSamples, sampleCount].
+    /// Clean samples that each sample's newest coarse step used, or a sample that needs none; [maximumSamples, sampleSize].
     private var cleanSample: [Float]
     /// The step that each sample's next coarse step starts from, N if there is none, and the one before it; [maximumSamples].
     private var index: [Int]
@@ -35,7 +35,7 @@ struct CoarseSolve {
     }
 
     /// - Parameter maximumSamples: the most samples that are drawn together.
-    init(steps: [SolverStep], schedule: NoiseSchedule, sampleCount: Int, maximumSamples: Int = 1) {
+    init(steps: [SolverStep], schedule: NoiseSchedule, sampleSize: Int, maximumSamples: Int = 1) {
         self.steps = steps
         levels = (steps.map { Int?.some($0.timestep) } + [nil]).map { timestep in
             let level = schedule.level(at: timestep)
@@ -46,8 +46,8 @@ struct CoarseSolve {
                 lambda: Float(level.lambda)
             )
         }
-        batch = Batch(steps: steps, sampleCount: sampleCount, capacity: maximumSamples)
-        cleanSample = [Float](repeating: 0, count: maximumSamples * sampleCount)
+        batch = Batch(steps: steps, sampleSize: sampleSize, capacity: maximumSamples)
+        cleanSample = [Float](repeating: 0, count: maximumSamples * sampleSize)
         index = [Int](repeating: 0, count: maximumSamples)
         before = [Int?](repeating: nil, count: maximumSamples)
     }
@@ -62,7 +62,7 @@ struct CoarseSolve {
     /// Each step but the last offers its clean samples to the context. If the next step turns out not to fit, those are the
     /// result.
     ///
-    /// - Parameter sample: [samples, sampleCount].
+    /// - Parameter sample: [samples, sampleSize].
     /// - Returns: number of passes; 0 if there was no time for any. The result is then what the interim sample has.
     mutating func finish(
         in context: inout SamplingContext<some NoisePredictor>,
@@ -178,7 +178,7 @@ struct CoarseSolve {
         }
     }
 
-    private func cells(_ row: Int) -> Range<Int> { row * batch.sampleCount..<(row + 1) * batch.sampleCount }
+    private func cells(_ row: Int) -> Range<Int> { row * batch.sampleSize..<(row + 1) * batch.sampleSize }
 
     /// Index of the step to which the first of `count` coarse steps goes.
     private func target(from index: Int, steps count: Int) -> Int {
@@ -207,7 +207,7 @@ struct CoarseSolve {
         if let before = before[row], next < steps.count, level.lambda > levels[before].lambda {
             differenceWeight = (target.lambda - level.lambda) / (2 * (level.lambda - levels[before].lambda))
         }
-        let firstOutput = entry * batch.sampleCount
+        let firstOutput = entry * batch.sampleSize
         for (element, cell) in cells(row).enumerated() {
             let x0 = step.predictedX0(sample: sample[cell], modelOutput: batch.outputs[firstOutput + element])
             let extrapolated = x0 + differenceWeight * (x0 - cleanSample[cell])

@@ -40,16 +40,16 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
     /// - Parameters:
     ///   - predictor: takes batches of up to `maximumBatch`.
     ///   - timestep: one that the predictor takes.
-    ///   - sampleCount: elements of a sample.
+    ///   - sampleSize: elements of a sample.
     ///   - maximumBatch: the largest batch, at least 1.
     public static func measure(
         of predictor: some NoisePredictor,
         timestep: Int,
-        sampleCount: Int,
+        sampleSize: Int,
         maximumBatch: Int
     ) -> ForwardTimes {
         let meter = PassMeter(predictor, maximumBatch: maximumBatch)
-        meter.measure(timestep: timestep, sampleCount: sampleCount, rounds: 20)
+        meter.measure(timestep: timestep, sampleSize: sampleSize, rounds: 20)
         return ForwardTimes(of: meter.timings)
     }
 

@@ -12,7 +12,7 @@ import Synchronization
 /// Only the sampling thread uses the other variables.
 public final class InterimSample: @unchecked Sendable {
     private struct Place {
-        /// The samples, [maximumSamples, sampleCount]; the first `samples` are in use.
+        /// The samples, [maximumSamples, sampleSize]; the first `samples` are in use.
         var x0: [Float]
         /// How each was computed, [maximumSamples].
         var reports: [SamplingReport]
@@ -37,16 +37,16 @@ public final class InterimSample: @unchecked Sendable {
     /// Which place has the sample that was offered last; nil if none has been since `open`.
     private var latest: Int?
 
-    private let sampleCount: Int
+    private let sampleSize: Int
 
     /// - Parameters:
-    ///   - sampleCount: the elements of a sample.
+    ///   - sampleSize: the elements of a sample.
     ///   - maximumSamples: the most samples that are drawn together.
-    init(sampleCount: Int, maximumSamples: Int = 1) {
-        self.sampleCount = sampleCount
+    init(sampleSize: Int, maximumSamples: Int = 1) {
+        self.sampleSize = sampleSize
         func place() -> Place {
             Place(
-                x0: [Float](repeating: 0, count: maximumSamples * sampleCount),
+                x0: [Float](repeating: 0, count: maximumSamples * sampleSize),
                 reports: [SamplingReport](repeating: .nothing, count: maximumSamples)
             )
         }
@@ -56,7 +56,7 @@ public final class InterimSample: @unchecked Sendable {
 
     /// Claims the offered samples, which are then no longer offered. Sampling continues. May be called from any thread.
     ///
-    /// - Returns: the samples, [samples, sampleCount], and how each was computed; nil if none is offered.
+    /// - Returns: the samples, [samples, sampleSize], and how each was computed; nil if none is offered.
     public func claim() -> (samples: [Float], reports: [SamplingReport])? {
         var offered = state.load(ordering: .relaxed)
         while offered >= 0 {
@@ -79,7 +79,7 @@ public final class InterimSample: @unchecked Sendable {
     /// Copies into new arrays. If the buffer's storage were shared, the next offer would have to allocate.
     private func copied(_ place: borrowing Place) -> (samples: [Float], reports: [SamplingReport]) {
         (
-            place.x0[..<(place.samples * sampleCount)].map { $0 },
+            place.x0[..<(place.samples * sampleSize)].map { $0 },
             place.reports[..<place.samples].map { $0 }
         )
     }
@@ -100,7 +100,7 @@ public final class InterimSample: @unchecked Sendable {
     /// Offers the clean samples that a step predicts, and replaces the earlier offer. Ignored before `firstStep`.
     ///
     /// - Parameters:
-    ///   - x0: [samples, sampleCount].
+    ///   - x0: [samples, sampleSize].
     ///   - step: index of the solver's step; of several samples the earliest.
     ///   - frozen: elements that each sample gets its known values in.
     ///   - reports: how each sample was computed, should it become the result.
@@ -127,11 +127,11 @@ public final class InterimSample: @unchecked Sendable {
 
     /// Gives samples that are not finished what was offered last; something was. For the sampling thread.
     ///
-    /// - Parameter samples: [samples, sampleCount].
+    /// - Parameter samples: [samples, sampleSize].
     func copyLatest(into samples: inout MutableSpan<Float>, progress: SamplingProgress) {
         guard let latest else { preconditionFailure("a sample is offered before it is copied") }
         for sample in 0..<progress.samples where !progress.isFinished(sample) {
-            let cells = sample * sampleCount..<(sample + 1) * sampleCount
+            let cells = sample * sampleSize..<(sample + 1) * sampleSize
             if latest == 0 {
                 for cell in cells { samples[cell] = first.x0[cell] }
                 progress.reports[sample] = first.reports[sample]

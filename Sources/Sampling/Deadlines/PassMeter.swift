@@ -47,21 +47,21 @@ public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
     ///
     /// - Parameters:
     ///   - timestep: one that the predictor takes.
-    ///   - sampleCount: elements of a sample.
+    ///   - sampleSize: elements of a sample.
     ///   - rounds: passes of each batch size that count, at least 1.
-    public func measure(timestep: Int, sampleCount: Int, rounds: Int) {
+    public func measure(timestep: Int, sampleSize: Int, rounds: Int) {
         let maximumBatch = passes.count
         let sizes = Self.sizes.filter { $0 < maximumBatch } + [maximumBatch]
-        let samples = [Float](repeating: 0.1, count: maximumBatch * sampleCount)
+        let samples = [Float](repeating: 0.1, count: maximumBatch * sampleSize)
         let timesteps = [Int](repeating: timestep, count: maximumBatch)
         var outputs = samples
         // Sizes take turns, so that a spell in which the machine is slow meets all alike.
         for round in 0..<Self.warmUpRounds + rounds {
             for size in sizes {
                 var span = outputs.mutableSpan
-                var batchOutputs = span._mutatingExtracting(first: size * sampleCount)
+                var batchOutputs = span._mutatingExtracting(first: size * sampleSize)
                 let elapsed = time(
-                    samples: samples.span.extracting(0..<size * sampleCount),
+                    samples: samples.span.extracting(0..<size * sampleSize),
                     timesteps: timesteps.span.extracting(0..<size),
                     into: &batchOutputs
                 )

@@ -10,14 +10,14 @@
 /// With a horizon, matrices are fitted too (`MatrixFit`), and the errors are those of the matrices.
 struct LinearizationFit {
     private let steps: [SolverStep]
-    private let sampleCount: Int
+    private let sampleSize: Int
     private let maximumBatch: Int
     /// Samples observed so far.
     private var samples = 0
     private var matrices: MatrixFit?
     /// Sums over pairs and elements for each step, dx . dx and dx . dx_0; [N].
     private var sums: [(displacement: Double, product: Double)]
-    /// The pairs of each step, both of a pair [sampleCount]; [N].
+    /// The pairs of each step, both of a pair [sampleSize]; [N].
     private var pairs: [[Pair]]
     private var rounding: [Float]
     /// The sum over samples of the squared distances from the middle between the neighbours; [N].
@@ -36,11 +36,11 @@ struct LinearizationFit {
     /// - Parameters:
     ///   - maximumBatch: entries that the predictor takes at once.
     ///   - horizon: rows of a sample, for matrices; nil: no matrices.
-    init(steps: [SolverStep], sampleCount: Int, maximumBatch: Int, horizon: Int?) {
+    init(steps: [SolverStep], sampleSize: Int, maximumBatch: Int, horizon: Int?) {
         self.steps = steps
-        self.sampleCount = sampleCount
+        self.sampleSize = sampleSize
         self.maximumBatch = maximumBatch
-        matrices = horizon.map { MatrixFit(steps: steps, horizon: $0, actionDim: sampleCount / $0) }
+        matrices = horizon.map { MatrixFit(steps: steps, horizon: $0, actionDim: sampleSize / $0) }
         sums = Array(repeating: (0, 0), count: steps.count)
         pairs = Array(repeating: [], count: steps.count)
         rounding = Array(repeating: 0, count: steps.count)
@@ -68,13 +68,13 @@ struct LinearizationFit {
         predictor: borrowing some NoisePredictor
     ) {
         for rows in batches(of: steps.indices) {
-            let cells = rows.lowerBound * sampleCount..<rows.upperBound * sampleCount
+            let cells = rows.lowerBound * sampleSize..<rows.upperBound * sampleSize
             let inputs = reference.trajectory[cells].enumerated().map {
                 $0.isMultiple(of: 2) ? $1 + Self.nudge : $1 - Self.nudge
             }
             let x0 = reference.predictX0(at: inputs, rows: rows, predictor: predictor)
             for (index, pair) in zip(reference.x0[cells], x0).enumerated() {
-                let row = rows.lowerBound + index / sampleCount
+                let row = rows.lowerBound + index / sampleSize
                 rounding[row] = max(rounding[row], abs(pair.0 - pair.1))
             }
         }
@@ -87,13 +87,13 @@ struct LinearizationFit {
         for block in blocks(sample: samples) {
             let guesses = reference.guesses(block)
             for batch in batches(of: block) {
-                let offset = (batch.lowerBound - block.lowerBound) * sampleCount
-                let inputs = Array(guesses[offset..<offset + batch.count * sampleCount])
+                let offset = (batch.lowerBound - block.lowerBound) * sampleSize
+                let inputs = Array(guesses[offset..<offset + batch.count * sampleSize])
                 let x0 = reference.predictX0(at: inputs, rows: batch, predictor: predictor)
                 for row in batch {
-                    let first = (row - batch.lowerBound) * sampleCount
-                    let guess = first..<first + sampleCount
-                    let truth = row * sampleCount..<(row + 1) * sampleCount
+                    let first = (row - batch.lowerBound) * sampleSize
+                    let guess = first..<first + sampleSize
+                    let truth = row * sampleSize..<(row + 1) * sampleSize
                     addPair(
                         row: row,
                         displacement: zip(reference.trajectory[truth], inputs[guess]).map { $0 - $1 },

@@ -38,23 +38,23 @@ struct MatrixFit {
         predictor: borrowing some NoisePredictor,
         maximumBatch: Int
     ) {
-        let sampleCount = horizon * actionDim
+        let sampleSize = horizon * actionDim
         for index in 0..<min(Self.displacements, horizon) {
             let cosine = (sample * Self.displacements + index) % horizon
             counts[cosine] += actionDim
             let signs = signs(seed: sample * Self.displacements + index)
-            let displacement = (0..<sampleCount).map { element in
+            let displacement = (0..<sampleSize).map { element in
                 signs[element % actionDim] * self.cosine(cosine, at: element / actionDim)
             }
             for start in stride(from: 0, to: steps.count, by: maximumBatch) {
                 let rows = start..<min(start + maximumBatch, steps.count)
-                let cells = start * sampleCount..<rows.upperBound * sampleCount
+                let cells = start * sampleSize..<rows.upperBound * sampleSize
                 let samples = reference.trajectory[cells].enumerated().map {
-                    $1 + displacement[$0 % sampleCount]
+                    $1 + displacement[$0 % sampleSize]
                 }
                 let outputs = reference.evaluate(samples, rows: rows, predictor: predictor)
                 for (cell, output) in zip(cells, outputs) {
-                    let (row, element) = cell.quotientAndRemainder(dividingBy: sampleCount)
+                    let (row, element) = cell.quotientAndRemainder(dividingBy: sampleSize)
                     let step = steps[row]
                     let change =
                         Double(output - reference.outputs[cell]) - step.outputFromSample

@@ -2,22 +2,22 @@
 struct ReferenceTrajectory {
     private let steps: [SolverStep]
     private let noise: [Float]
-    let sampleCount: Int
-    /// [N + 1, sampleCount].
+    let sampleSize: Int
+    /// [N + 1, sampleSize].
     private(set) var trajectory: [Float] = []
-    /// What each step predicted, clipped; [N, sampleCount].
+    /// What each step predicted, clipped; [N, sampleSize].
     private(set) var x0: [Float] = []
-    /// What the network gave; [N, sampleCount].
+    /// What the network gave; [N, sampleSize].
     private(set) var outputs: [Float] = []
 
-    init(steps: [SolverStep], predictor: borrowing some NoisePredictor, noise: [Float], sampleCount: Int) {
+    init(steps: [SolverStep], predictor: borrowing some NoisePredictor, noise: [Float], sampleSize: Int) {
         self.steps = steps
         self.noise = noise
-        self.sampleCount = sampleCount
-        trajectory = Array(noise[0..<sampleCount])
+        self.sampleSize = sampleSize
+        trajectory = Array(noise[0..<sampleSize])
         for row in steps.indices {
             let outputs = evaluate(
-                Array(trajectory.suffix(sampleCount)),
+                Array(trajectory.suffix(sampleSize)),
                 rows: row..<row + 1,
                 predictor: predictor
             )
@@ -27,8 +27,8 @@ struct ReferenceTrajectory {
     }
 
     private mutating func advance(_ row: Int, outputs: [Float]) {
-        for element in 0..<sampleCount {
-            let sample = trajectory[row * sampleCount + element]
+        for element in 0..<sampleSize {
+            let sample = trajectory[row * sampleSize + element]
             let predicted = steps[row].predictedX0(sample: sample, modelOutput: outputs[element])
             x0.append(predicted)
             trajectory.append(
@@ -36,14 +36,14 @@ struct ReferenceTrajectory {
                     sample: sample,
                     modelOutput: outputs[element],
                     x0: predicted,
-                    previousX0: row > 0 ? x0[(row - 1) * sampleCount + element] : 0,
-                    noise: noise[(row + 1) * sampleCount + element]
+                    previousX0: row > 0 ? x0[(row - 1) * sampleSize + element] : 0,
+                    noise: noise[(row + 1) * sampleSize + element]
                 )
             )
         }
     }
 
-    /// The network's outputs at `samples`, [rows.count, sampleCount].
+    /// The network's outputs at `samples`, [rows.count, sampleSize].
     func evaluate(
         _ samples: [Float],
         rows: Range<Int>,
@@ -58,12 +58,12 @@ struct ReferenceTrajectory {
 
     /// How far the x_0 of a step with two neighbours lies off the middle between theirs, in the largest element.
     func distanceFromNeighbours(_ row: Int) -> Float {
-        (row * sampleCount..<(row + 1) * sampleCount).reduce(0) { largest, cell in
-            max(largest, abs(x0[cell] - (x0[cell - sampleCount] + x0[cell + sampleCount]) / 2))
+        (row * sampleSize..<(row + 1) * sampleSize).reduce(0) { largest, cell in
+            max(largest, abs(x0[cell] - (x0[cell - sampleSize] + x0[cell + sampleSize]) / 2))
         }
     }
 
-    /// The clipped x_0 that the network predicts at `samples`, [rows.count, sampleCount].
+    /// The clipped x_0 that the network predicts at `samples`, [rows.count, sampleSize].
     func predictX0(
         at samples: [Float],
         rows: Range<Int>,
@@ -71,7 +71,7 @@ struct ReferenceTrajectory {
     ) -> [Float] {
         let outputs = evaluate(samples, rows: rows, predictor: predictor)
         return outputs.indices.map { index in
-            steps[rows.lowerBound + index / sampleCount].predictedX0(
+            steps[rows.lowerBound + index / sampleSize].predictedX0(
                 sample: samples[index],
                 modelOutput: outputs[index]
             )
@@ -79,22 +79,22 @@ struct ReferenceTrajectory {
     }
 
     /// Guesses of the samples of `rows`: the first is exact, and each step uses the x_0 from before the first, or 0;
-    /// [rows.count, sampleCount].
+    /// [rows.count, sampleSize].
     func guesses(_ rows: Range<Int>) -> [Float] {
-        let first = rows.lowerBound * sampleCount
+        let first = rows.lowerBound * sampleSize
         let held =
-            first > 0 ? Array(x0[first - sampleCount..<first]) : [Float](repeating: 0, count: sampleCount)
-        var samples = Array(trajectory[first..<first + sampleCount])
+            first > 0 ? Array(x0[first - sampleSize..<first]) : [Float](repeating: 0, count: sampleSize)
+        var samples = Array(trajectory[first..<first + sampleSize])
         for row in rows.dropLast() {
-            for element in 0..<sampleCount {
-                let sample = samples[(row - rows.lowerBound) * sampleCount + element]
+            for element in 0..<sampleSize {
+                let sample = samples[(row - rows.lowerBound) * sampleSize + element]
                 samples.append(
                     steps[row].advance(
                         sample: sample,
                         modelOutput: steps[row].modelOutput(sample: sample, x0: held[element]),
                         x0: held[element],
                         previousX0: held[element],
-                        noise: noise[(row + 1) * sampleCount + element]
+                        noise: noise[(row + 1) * sampleSize + element]
                     )
                 )
             }

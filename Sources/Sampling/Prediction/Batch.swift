@@ -3,10 +3,10 @@ import Clocks
 /// The entries (sample, step, condition) that one pass of the network evaluates, and the outputs.
 struct Batch {
     /// Elements of a sample.
-    let sampleCount: Int
+    let sampleSize: Int
     /// The number of entries, from 0 to the capacity.
     private(set) var count = 0
-    /// The entries' samples, [capacity, sampleCount]; the first `count` rows are in use, here and below.
+    /// The entries' samples, [capacity, sampleSize]; the first `count` rows are in use, here and below.
     private(set) var samples: [Float]
     /// The solver's step that starts from each sample, [capacity].
     private(set) var steps: [Int]
@@ -14,16 +14,16 @@ struct Batch {
     private(set) var timesteps: [Int]
     /// The condition under which each sample is evaluated, [capacity].
     private(set) var conditions: [Int]
-    /// The network's outputs, [capacity, sampleCount].
+    /// The network's outputs, [capacity, sampleSize].
     var outputs: [Float]
 
     /// The timestep of each of the solver's steps, [N].
     private let stepTimesteps: [Int]
 
-    init(steps: [SolverStep], sampleCount: Int, capacity: Int) {
-        self.sampleCount = sampleCount
+    init(steps: [SolverStep], sampleSize: Int, capacity: Int) {
+        self.sampleSize = sampleSize
         stepTimesteps = steps.map(\.timestep)
-        samples = Array(repeating: 0, count: capacity * sampleCount)
+        samples = Array(repeating: 0, count: capacity * sampleSize)
         outputs = samples
         self.steps = Array(repeating: 0, count: capacity)
         timesteps = self.steps
@@ -40,28 +40,28 @@ struct Batch {
     ///   - step: the step that starts from it.
     mutating func append(_ rows: [Float], row: Int, step: Int, condition: Int = 0) {
         rows.withUnsafeBufferPointer { rows in
-            copy(UnsafeBufferPointer(rebasing: rows[row * sampleCount..<(row + 1) * sampleCount]), to: count)
+            copy(UnsafeBufferPointer(rebasing: rows[row * sampleSize..<(row + 1) * sampleSize]), to: count)
         }
         addEntry(step: step, condition: condition)
     }
 
-    /// Adds an entry with a sample of its own, [sampleCount].
+    /// Adds an entry with a sample of its own, [sampleSize].
     mutating func append(_ sample: Span<Float>, step: Int, condition: Int) {
         sample.withUnsafeBufferPointer { copy($0, to: count) }
         addEntry(step: step, condition: condition)
     }
 
-    /// Replaces the entries by rows of [k, sampleCount], all at the same step, row i under condition i.
+    /// Replaces the entries by rows of [k, sampleSize], all at the same step, row i under condition i.
     mutating func replace(by rows: Span<Float>, step: Int) {
         removeAll()
         rows.withUnsafeBufferPointer { copy($0, to: 0) }
-        for row in 0..<rows.count / sampleCount { addEntry(step: step, condition: row) }
+        for row in 0..<rows.count / sampleSize { addEntry(step: step, condition: row) }
     }
 
     /// Overwrites the samples from row `row` on, in one move of memory.
     private mutating func copy(_ rows: UnsafeBufferPointer<Float>, to row: Int) {
         samples.withUnsafeMutableBufferPointer { samples in
-            let rest = UnsafeMutableBufferPointer(rebasing: samples[(row * sampleCount)...])
+            let rest = UnsafeMutableBufferPointer(rebasing: samples[(row * sampleSize)...])
             _ = rest.update(fromContentsOf: rows)
         }
     }
@@ -103,8 +103,8 @@ struct Batch {
         until instant: MonotonicTime?,
         into outputs: inout [Float]
     ) -> Bool {
-        let sampleCount = samples.count / timesteps.count
-        let elements = rows.lowerBound * sampleCount..<rows.upperBound * sampleCount
+        let sampleSize = samples.count / timesteps.count
+        let elements = rows.lowerBound * sampleSize..<rows.upperBound * sampleSize
         var span = outputs.mutableSpan
         var outputs = span._mutatingExtracting(elements)
         return predictor.predict(

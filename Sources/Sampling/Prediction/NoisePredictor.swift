@@ -12,18 +12,18 @@ public protocol NoisePredictor {
     /// output must depend on its own entry alone, whatever else is in the batch.
     ///
     /// - Parameters:
-    ///   - samples: Shape [batch, sampleCount], row-major.
+    ///   - samples: Shape [batch, sampleSize], row-major.
     ///   - timesteps: Training timesteps, shape [batch].
-    ///   - outputs: Shape [batch, sampleCount]; every element is written.
+    ///   - outputs: Shape [batch, sampleSize]; every element is written.
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>)
 
     /// As above, but gives up if the result would be late. A predictor that cannot give up always finishes.
     ///
     /// - Parameters:
-    ///   - samples: Shape [batch, sampleCount], row-major.
+    ///   - samples: Shape [batch, sampleSize], row-major.
     ///   - timesteps: Training timesteps, shape [batch].
     ///   - instant: When to give up; nil: never.
-    ///   - outputs: Shape [batch, sampleCount]; every element is written unless it gives up.
+    ///   - outputs: Shape [batch, sampleSize]; every element is written unless it gives up.
     /// - Returns: Whether the outputs are there; without, they are unspecified.
     func predict(
         samples: Span<Float>,
@@ -37,11 +37,11 @@ public protocol NoisePredictor {
     /// A predictor that does not implement it has condition 0 alone.
     ///
     /// - Parameters:
-    ///   - samples: Shape [batch, sampleCount], row-major.
+    ///   - samples: Shape [batch, sampleSize], row-major.
     ///   - timesteps: Training timesteps, shape [batch].
     ///   - conditions: Indices of the conditions that the predictor has been given, shape [batch].
     ///   - instant: When to give up; nil: never.
-    ///   - outputs: Shape [batch, sampleCount]; every element is written unless it gives up.
+    ///   - outputs: Shape [batch, sampleSize]; every element is written unless it gives up.
     /// - Returns: Whether the outputs are there; without, they are unspecified.
     func predict(
         samples: Span<Float>,

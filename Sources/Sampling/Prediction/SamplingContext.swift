@@ -92,7 +92,7 @@ struct SamplingContext<Predictor: NoisePredictor>: ~Copyable {
         return isDone
     }
 
-    /// Offers the clean samples, [samples, sampleCount], that are predicted at present.
+    /// Offers the clean samples, [samples, sampleSize], that are predicted at present.
     ///
     /// - Parameters:
     ///   - step: the step that predicted them; of several samples the earliest.

@@ -11,32 +11,32 @@ struct LinearizedNetwork {
     let linearization: OutputLinearization
     /// By how much this sample's gains exceed the measured ones, damped.
     private(set) var gainShift: Float = 0
-    /// The outputs that `expectOutputs` found, [sampleCount].
+    /// The outputs that `expectOutputs` found, [sampleSize].
     private(set) var expectedOutputs: [Float]
 
     private let steps: [SolverStep]
-    private let sampleCount: Int
+    private let sampleSize: Int
     /// dm / dx at a fixed x_0, and dm / dx_0 at a fixed x; [N].
     private let outputFromSample: [Float]
     private let outputFromX0: [Float]
-    /// s and r, [N, sampleCount], and s . s, [N], 0 for a step without a secant.
+    /// s and r, [N, sampleSize], and s . s, [N], 0 for a step without a secant.
     private var secantSteps: [Float]
     private var secantResiduals: [Float]
     private var secantNorms: [Float]
-    /// A step's displacement x - y, and the change of x_0 that is expected of it; [sampleCount].
+    /// A step's displacement x - y, and the change of x_0 that is expected of it; [sampleSize].
     private var displacement: [Float]
     private var x0Change: [Float]
 
-    init(steps: [SolverStep], sampleCount: Int, linearization: OutputLinearization) {
+    init(steps: [SolverStep], sampleSize: Int, linearization: OutputLinearization) {
         self.steps = steps
-        self.sampleCount = sampleCount
+        self.sampleSize = sampleSize
         self.linearization = linearization
         outputFromSample = steps.map { Float($0.outputFromSample) }
         outputFromX0 = steps.map { Float($0.outputFromX0) }
-        secantSteps = Array(repeating: 0, count: steps.count * sampleCount)
+        secantSteps = Array(repeating: 0, count: steps.count * sampleSize)
         secantResiduals = secantSteps
         secantNorms = Array(repeating: 0, count: steps.count)
-        displacement = Array(repeating: 0, count: sampleCount)
+        displacement = Array(repeating: 0, count: sampleSize)
         x0Change = displacement
         expectedOutputs = displacement
     }
@@ -53,10 +53,10 @@ struct LinearizedNetwork {
     /// Finds the output (3) that is expected of an evaluated step at its present sample.
     mutating func expectOutputs(of step: Int, on trajectory: borrowing Trajectory) {
         expectChange(of: step, on: trajectory)
-        let first = step * sampleCount
+        let first = step * sampleSize
         guard hasSecant(step) else {
             let shift = gainShift * outputFromX0[step]
-            for element in 0..<sampleCount {
+            for element in 0..<sampleSize {
                 expectedOutputs[element] =
                     trajectory.outputs[first + element] + outputChange(step, element: element)
                     + shift * displacement[element]
@@ -64,10 +64,10 @@ struct LinearizedNetwork {
             return
         }
         var product: Float = 0
-        for element in 0..<sampleCount { product += displacement[element] * secantSteps[first + element] }
+        for element in 0..<sampleSize { product += displacement[element] * secantSteps[first + element] }
         // No further than the secant itself reaches.
         let weight = min(max(product / secantNorms[step], -1), 1)
-        for element in 0..<sampleCount {
+        for element in 0..<sampleSize {
             expectedOutputs[element] =
                 trajectory.outputs[first + element] + outputChange(step, element: element)
                 + weight * secantResiduals[first + element]
@@ -128,9 +128,9 @@ struct LinearizedNetwork {
         expectChange(of: index, on: trajectory)
         var norm: Float = 0
         var largest = Change()
-        for element in 0..<sampleCount {
-            let cell = index * sampleCount + element
-            let output = batch.outputs[row * sampleCount + element]
+        for element in 0..<sampleSize {
+            let cell = index * sampleSize + element
+            let output = batch.outputs[row * sampleSize + element]
             let moved = displacement[element]
             secantSteps[cell] = moved
             secantResiduals[cell] = output - trajectory.outputs[cell] - outputChange(index, element: element)
@@ -166,8 +166,8 @@ struct LinearizedNetwork {
 
     /// Finds a step's displacement since its last evaluation, and by how much x_0 is expected to follow.
     private mutating func expectChange(of step: Int, on trajectory: borrowing Trajectory) {
-        for element in 0..<sampleCount {
-            let cell = step * sampleCount + element
+        for element in 0..<sampleSize {
+            let cell = step * sampleSize + element
             displacement[element] = trajectory.samples[cell] - trajectory.evaluatedAt[cell]
         }
         linearization.expectX0Change(step: step, displacement: displacement, into: &x0Change)

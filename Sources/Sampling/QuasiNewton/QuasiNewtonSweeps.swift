@@ -17,7 +17,7 @@ struct QuasiNewtonSweeps: WindowSweeps {
     private(set) var predictingStep = 0
 
     private let stepCount: Int
-    private let sampleCount: Int
+    private let sampleSize: Int
     private var trajectory: Trajectory
     private var network: LinearizedNetwork
     private var rule: AcceptanceRule
@@ -26,7 +26,7 @@ struct QuasiNewtonSweeps: WindowSweeps {
     private var window = 0..<0
     /// E_j of each node of the window, nil for one that was never evaluated; [N].
     private var expectedErrors: [Float?]
-    /// Clean sample towards which the first window is stepped: a guess of the result, or 0; [sampleCount].
+    /// Clean sample towards which the first window is stepped: a guess of the result, or 0; [sampleSize].
     private var guessedX0: [Float]
     private let clipSampleRange: Float
 
@@ -37,7 +37,7 @@ struct QuasiNewtonSweeps: WindowSweeps {
     ///   - linearization: how the network's output follows its sample.
     init(
         steps: [SolverStep],
-        sampleCount: Int,
+        sampleSize: Int,
         clipSampleRange: Float?,
         window: Int,
         tolerance: Float,
@@ -45,7 +45,7 @@ struct QuasiNewtonSweeps: WindowSweeps {
     ) {
         width = min(window, steps.count)
         stepCount = steps.count
-        self.sampleCount = sampleCount
+        self.sampleSize = sampleSize
         rule = AcceptanceRule(
             tolerance: tolerance,
             stepCount: steps.count,
@@ -56,16 +56,16 @@ struct QuasiNewtonSweeps: WindowSweeps {
             volatility: linearization.volatility,
             largestError: rule.largestError
         )
-        trajectory = Trajectory(steps: steps, sampleCount: sampleCount)
-        network = LinearizedNetwork(steps: steps, sampleCount: sampleCount, linearization: linearization)
+        trajectory = Trajectory(steps: steps, sampleSize: sampleSize)
+        network = LinearizedNetwork(steps: steps, sampleSize: sampleSize, linearization: linearization)
         expectedErrors = Array(repeating: nil, count: steps.count)
-        guessedX0 = Array(repeating: 0, count: sampleCount)
+        guessedX0 = Array(repeating: 0, count: sampleSize)
         self.clipSampleRange = clipSampleRange ?? .infinity
     }
 
     mutating func start(from noise: Span<Float>, guess: Span<Float>, frozen: borrowing FrozenElements) {
         let limit = clipSampleRange
-        for element in 0..<sampleCount {
+        for element in 0..<sampleSize {
             guessedX0[element] = guess.isEmpty ? 0 : max(-limit, min(limit, guess[element]))
         }
         trajectory.start(from: noise, towards: guessedX0)
@@ -106,14 +106,14 @@ struct QuasiNewtonSweeps: WindowSweeps {
 
     func writePrediction(into sample: inout MutableSpan<Float>) {
         let cells = trajectory.cells(predictingStep + 1)
-        for element in 0..<sampleCount {
+        for element in 0..<sampleSize {
             sample[element] = trajectory.cleanSamples[cells.lowerBound + element]
         }
     }
 
     func writeSample(into sample: inout MutableSpan<Float>) {
         let cells = trajectory.cells(settledSteps)
-        for element in 0..<sampleCount { sample[element] = trajectory.samples[cells.lowerBound + element] }
+        for element in 0..<sampleSize { sample[element] = trajectory.samples[cells.lowerBound + element] }
     }
 
     /// How many of the solver's steps are final: those before the front.

@@ -11,14 +11,14 @@
 public struct FrozenElements: Sendable {
     /// The elements, a contiguous range of the sample's; empty if none is known.
     public private(set) var range = 0..<0
-    /// Their values, at their place in the sample; [sampleCount].
+    /// Their values, at their place in the sample; [sampleSize].
     private var x0: [Float]
     /// The largest distance of a value from 0.
     private let limit: Float
 
     /// None yet. `Sampler.makeFrozenElements` makes those that fit a sampler.
-    init(sampleCount: Int, limit: Float = .infinity) {
-        x0 = [Float](repeating: 0, count: sampleCount)
+    init(sampleSize: Int, limit: Float = .infinity) {
+        x0 = [Float](repeating: 0, count: sampleSize)
         self.limit = limit
     }
 
@@ -41,7 +41,7 @@ public struct FrozenElements: Sendable {
     public mutating func clear() { range = 0..<0 }
 
     /// The number of elements of a sample.
-    var sampleCount: Int { x0.count }
+    var sampleSize: Int { x0.count }
 
     /// The output of `step` that implies an element's known value for the sample given.
     @inline(__always)
@@ -54,7 +54,7 @@ public struct FrozenElements: Sendable {
         guard !range.isEmpty else { return }
         let step = steps[batch.steps[row]]
         for element in range {
-            let cell = row * batch.sampleCount + element
+            let cell = row * batch.sampleSize + element
             batch.outputs[cell] = modelOutput(of: step, sample: batch.samples[cell], element: element)
         }
     }
@@ -62,10 +62,10 @@ public struct FrozenElements: Sendable {
     /// Overwrites the known elements of a result with their exact values.
     ///
     /// - Parameters:
-    ///   - samples: [samples, sampleCount].
+    ///   - samples: [samples, sampleSize].
     ///   - row: which of them is this one.
     func restore(in samples: inout MutableSpan<Float>, row: Int) {
-        let first = row * sampleCount
+        let first = row * sampleSize
         for element in range { samples[first + element] = x0[element] }
     }
 }

@@ -16,14 +16,14 @@ struct ParaDiGMSSweeps: WindowSweeps {
     private(set) var residual: Float = 0
 
     private let steps: [SolverStep]
-    private let sampleCount: Int
+    private let sampleSize: Int
     /// The largest squared change, summed over a sample's elements, of a settled sample; [N].
     private let largestSettledChange: [Double]
 
-    /// The guess, [N + 1, sampleCount]. Rows up to the window's left edge are final.
+    /// The guess, [N + 1, sampleSize]. Rows up to the window's left edge are final.
     private var trajectory: [Float]
     /// Row i + 1 is the x_0 that step i predicted last; row 0 stands for the step before the first, which has none.
-    /// [N + 1, sampleCount].
+    /// [N + 1, sampleSize].
     private var predictedX0: [Float]
     /// The window. Steps before it are final.
     private var window = 0..<0
@@ -32,16 +32,16 @@ struct ParaDiGMSSweeps: WindowSweeps {
     /// Each new sample's squared change in this sweep, summed over its elements; [window].
     private var changes: [Double]
 
-    init(steps: [SolverStep], sampleCount: Int, window: Int, tolerance: Float) {
+    init(steps: [SolverStep], sampleSize: Int, window: Int, tolerance: Float) {
         self.steps = steps
-        self.sampleCount = sampleCount
+        self.sampleSize = sampleSize
         width = min(window, steps.count)
 
-        let scale = Double(tolerance) * Double(tolerance) * Double(sampleCount)
+        let scale = Double(tolerance) * Double(tolerance) * Double(sampleSize)
         largestSettledChange = steps.map { scale * $0.posteriorVariance }
 
-        trajectory = Array(repeating: 0, count: (steps.count + 1) * sampleCount)
-        predictedX0 = Array(repeating: 0, count: (steps.count + 1) * sampleCount)
+        trajectory = Array(repeating: 0, count: (steps.count + 1) * sampleSize)
+        predictedX0 = Array(repeating: 0, count: (steps.count + 1) * sampleSize)
         changes = Array(repeating: 0, count: width)
     }
 
@@ -50,7 +50,7 @@ struct ParaDiGMSSweeps: WindowSweeps {
     /// Makes every sample of the first window a copy of the initial noise.
     mutating func start(from noise: Span<Float>, guess: Span<Float>, frozen: borrowing FrozenElements) {
         residual = 0
-        for element in 0..<sampleCount {
+        for element in 0..<sampleSize {
             trajectory[element] = noise[element]
         }
         window = 0..<width
@@ -78,20 +78,20 @@ struct ParaDiGMSSweeps: WindowSweeps {
     }
 
     func writePrediction(into sample: inout MutableSpan<Float>) {
-        let first = (predictingStep + 1) * sampleCount
-        for element in 0..<sampleCount { sample[element] = predictedX0[first + element] }
+        let first = (predictingStep + 1) * sampleSize
+        for element in 0..<sampleSize { sample[element] = predictedX0[first + element] }
     }
 
     func writeSample(into sample: inout MutableSpan<Float>) {
-        let first = settledSteps * sampleCount
-        for element in 0..<sampleCount { sample[element] = trajectory[first + element] }
+        let first = settledSteps * sampleSize
+        for element in 0..<sampleSize { sample[element] = trajectory[first + element] }
     }
 
     /// Makes the samples after `end` up to and including `newEnd`, which enter the window, copies of the last guess.
     private mutating func extendGuess(from end: Int, to newEnd: Int) {
         for row in end..<newEnd {
-            for element in 0..<sampleCount {
-                trajectory[(row + 1) * sampleCount + element] = trajectory[row * sampleCount + element]
+            for element in 0..<sampleSize {
+                trajectory[(row + 1) * sampleSize + element] = trajectory[row * sampleSize + element]
             }
         }
     }
@@ -106,15 +106,15 @@ struct ParaDiGMSSweeps: WindowSweeps {
         for index in changes.indices {
             changes[index] = 0
         }
-        for element in 0..<sampleCount {
-            var sample = trajectory[begin * sampleCount + element]
+        for element in 0..<sampleSize {
+            var sample = trajectory[begin * sampleSize + element]
             var sampleChange: Float = 0
-            var previousX0 = predictedX0[begin * sampleCount + element]
+            var previousX0 = predictedX0[begin * sampleSize + element]
 
             for index in window {
                 let step = steps[index]
-                let after = (index + 1) * sampleCount + element
-                let modelOutput = batch.outputs[(firstRow + index - begin) * sampleCount + element]
+                let after = (index + 1) * sampleSize + element
+                let modelOutput = batch.outputs[(firstRow + index - begin) * sampleSize + element]
                 let x0 = step.predictedX0(sample: sample, modelOutput: modelOutput)
                 let stepped = step.advance(
                     sample: sample,
@@ -143,7 +143,7 @@ struct ParaDiGMSSweeps: WindowSweeps {
             // Written so that a NaN has not settled.
             guard change <= largestSettledChange[index] else { return index }
             let variance = steps[index].posteriorVariance
-            residual = max(residual, Float((change / (Double(sampleCount) * variance)).squareRoot()))
+            residual = max(residual, Float((change / (Double(sampleSize) * variance)).squareRoot()))
         }
         return window.upperBound
     }

@@ -14,7 +14,7 @@ public final class Sampler {
     /// The settings it was made from.
     public let settings: SamplerSettings
     /// The number of elements of a sample.
-    public let sampleCount: Int
+    public let sampleSize: Int
     /// The training timesteps in the order they are visited; shape [numInferenceSteps].
     public let timesteps: [Int]
     /// The most samples that are drawn together.
@@ -23,8 +23,8 @@ public final class Sampler {
     public var window: Int { algorithm.window }
     /// The most entries that it asks the predictor for at once: a window of each sample, or the predictor's largest batch.
     public var maximumBatch: Int { min(window * maximumSamples, largestBatch) }
-    /// The number of elements of the noise that one sample takes: (numInferenceSteps + 1) * sampleCount.
-    public var noiseCount: Int { (timesteps.count + 1) * sampleCount }
+    /// The number of elements of the noise that one sample takes: (numInferenceSteps + 1) * sampleSize.
+    public var noiseCount: Int { (timesteps.count + 1) * sampleSize }
 
     /// Interim result of a sample that has a deadline, or of all samples that are drawn together, in their order.
     public let interim: InterimSample
@@ -46,7 +46,7 @@ public final class Sampler {
     ///   - predictionType: What the network predicts.
     ///   - clipSampleRange: The predicted clean sample is clipped to this distance from 0, positive; nil: not clipped.
     ///   - settings: The solver, the number of steps and the method.
-    ///   - sampleCount: The number of elements of a sample, at least 1.
+    ///   - sampleSize: The number of elements of a sample, at least 1.
     ///   - maximumSamples: The most samples that are drawn together.
     ///   - largestBatch: The most entries that the predictor takes at once, at least 1; nil: any number.
     ///   - linearization: For the quasi-Newton sampler, a number for each step; nil: none is known, until `calibrate`.
@@ -56,7 +56,7 @@ public final class Sampler {
         predictionType: PredictionType,
         clipSampleRange: Float?,
         settings: SamplerSettings,
-        sampleCount: Int,
+        sampleSize: Int,
         maximumSamples: Int = 1,
         largestBatch: Int? = nil,
         linearization: OutputLinearization? = nil
@@ -65,7 +65,7 @@ public final class Sampler {
             settings,
             schedule: schedule,
             clipSampleRange: clipSampleRange,
-            sampleCount: sampleCount,
+            sampleSize: sampleSize,
             maximumSamples: maximumSamples
         )
         steps = settings.solver.steps(
@@ -77,7 +77,7 @@ public final class Sampler {
         algorithm = Self.algorithm(
             settings.method,
             steps: steps,
-            sampleCount: sampleCount,
+            sampleSize: sampleSize,
             maximumSamples: maximumSamples,
             clipSampleRange: clipSampleRange,
             linearization: linearization ?? .unknown(steps: steps.count)
@@ -85,16 +85,16 @@ public final class Sampler {
         coarse = CoarseSolve(
             steps: steps,
             schedule: schedule,
-            sampleCount: sampleCount,
+            sampleSize: sampleSize,
             maximumSamples: maximumSamples
         )
-        interim = InterimSample(sampleCount: sampleCount, maximumSamples: maximumSamples)
+        interim = InterimSample(sampleSize: sampleSize, maximumSamples: maximumSamples)
         progress = SamplingProgress(maximumSamples: maximumSamples, stepCount: steps.count)
-        nothingFrozen = Array(repeating: FrozenElements(sampleCount: sampleCount), count: maximumSamples)
+        nothingFrozen = Array(repeating: FrozenElements(sampleSize: sampleSize), count: maximumSamples)
         self.largestBatch = largestBatch ?? .max
         self.clipSampleRange = clipSampleRange
         self.settings = settings
-        self.sampleCount = sampleCount
+        self.sampleSize = sampleSize
         self.maximumSamples = maximumSamples
         timesteps = steps.map(\.timestep)
     }
@@ -103,7 +103,7 @@ public final class Sampler {
         _ settings: SamplerSettings,
         schedule: NoiseSchedule,
         clipSampleRange: Float?,
-        sampleCount: Int,
+        sampleSize: Int,
         maximumSamples: Int
     ) throws(SamplerError) {
         guard settings.numInferenceSteps >= 1, settings.numInferenceSteps <= schedule.numTrainTimesteps else {
@@ -117,12 +117,12 @@ public final class Sampler {
                 throw .clipSampleRange(found: clipSampleRange)
             }
         }
-        guard sampleCount >= 1 else { throw .sampleCount(found: sampleCount) }
+        guard sampleSize >= 1 else { throw .sampleSize(found: sampleSize) }
         precondition(maximumSamples >= 1, "\(maximumSamples) samples are drawn together")
-        guard sampleCount <= maximumNoiseCount / (settings.numInferenceSteps + 1) / maximumSamples else {
+        guard sampleSize <= maximumNoiseCount / (settings.numInferenceSteps + 1) / maximumSamples else {
             throw .noiseCount(
                 numInferenceSteps: settings.numInferenceSteps,
-                sampleCount: sampleCount,
+                sampleSize: sampleSize,
                 limit: maximumNoiseCount / maximumSamples
             )
         }
@@ -143,7 +143,7 @@ public final class Sampler {
     private static func algorithm(
         _ method: SamplerSettings.Method,
         steps: [SolverStep],
-        sampleCount: Int,
+        sampleSize: Int,
         maximumSamples: Int,
         clipSampleRange: Float?,
         linearization: OutputLinearization
@@ -152,7 +152,7 @@ public final class Sampler {
         func together<Sweeps: WindowSweeps>(_ makeSweeps: () -> Sweeps) -> SweepSampler<Sweeps> {
             SweepSampler(
                 steps: steps,
-                sampleCount: sampleCount,
+                sampleSize: sampleSize,
                 sweeps: (0..<maximumSamples).map { _ in makeSweeps() }
             )
         }
@@ -160,18 +160,18 @@ public final class Sampler {
         case .sequential:
             return SequentialSampler(
                 steps: steps,
-                sampleCount: sampleCount,
+                sampleSize: sampleSize,
                 maximumSamples: maximumSamples
             )
         case .paradigms(let window, let tolerance):
             return together {
-                ParaDiGMSSweeps(steps: steps, sampleCount: sampleCount, window: window, tolerance: tolerance)
+                ParaDiGMSSweeps(steps: steps, sampleSize: sampleSize, window: window, tolerance: tolerance)
             }
         case .quasiNewton(let window, let tolerance):
             return together {
                 QuasiNewtonSweeps(
                     steps: steps,
-                    sampleCount: sampleCount,
+                    sampleSize: sampleSize,
                     clipSampleRange: clipSampleRange,
                     window: window ?? defaultWindow,
                     tolerance: tolerance,
@@ -192,9 +192,9 @@ public final class Sampler {
     /// - Parameters:
     ///   - predictor: as for `sample`.
     ///   - samples: at least 1; the noise of each comes from a seed of its own, so the result is always the same.
-    ///   - horizon: for matrices over the rows of a sample, [horizon, sampleCount / horizon]; nil: for gains alone.
+    ///   - horizon: for matrices over the rows of a sample, [horizon, sampleSize / horizon]; nil: for gains alone.
     ///   - beforeSample: called with the index of each sample before it is drawn, to give the predictor another condition.
-    ///   - afterSample: called with the index of each sample and its result, [sampleCount].
+    ///   - afterSample: called with the index of each sample and its result, [sampleSize].
     @discardableResult
     public func calibrate(
         with predictor: borrowing some NoisePredictor,
@@ -204,12 +204,12 @@ public final class Sampler {
         afterSample: (Int, [Float]) -> Void = { _, _ in }
     ) -> OutputLinearization {
         precondition(
-            horizon.map { $0 > 0 && sampleCount.isMultiple(of: $0) } ?? true,
-            "\(sampleCount) elements are not rows of a horizon"
+            horizon.map { $0 > 0 && sampleSize.isMultiple(of: $0) } ?? true,
+            "\(sampleSize) elements are not rows of a horizon"
         )
         var fit = LinearizationFit(
             steps: steps,
-            sampleCount: sampleCount,
+            sampleSize: sampleSize,
             maximumBatch: min(window, largestBatch),
             horizon: horizon
         )
@@ -223,9 +223,9 @@ public final class Sampler {
                 steps: steps,
                 predictor: predictor,
                 noise: noise,
-                sampleCount: sampleCount
+                sampleSize: sampleSize
             )
-            afterSample(sample, Array(reference.trajectory.suffix(sampleCount)))
+            afterSample(sample, Array(reference.trajectory.suffix(sampleSize)))
             fit.observe(reference, predictor: predictor)
         }
         let linearization = fit.linearization
@@ -233,7 +233,7 @@ public final class Sampler {
             algorithm = Self.algorithm(
                 settings.method,
                 steps: steps,
-                sampleCount: sampleCount,
+                sampleSize: sampleSize,
                 maximumSamples: maximumSamples,
                 clipSampleRange: clipSampleRange,
                 linearization: linearization
@@ -244,7 +244,7 @@ public final class Sampler {
 
     /// Elements of a sample that are frozen, none so far: for `sample`, which draws the rest to fit them. Allocates.
     public func makeFrozenElements() -> FrozenElements {
-        FrozenElements(sampleCount: sampleCount, limit: clipSampleRange ?? .infinity)
+        FrozenElements(sampleSize: sampleSize, limit: clipSampleRange ?? .infinity)
     }
 
     /// Draws one sample, under the predictor's condition 0.
@@ -253,15 +253,15 @@ public final class Sampler {
     ///
     /// - Parameters:
     ///   - predictor: The network, which must accept batches of up to `maximumBatch` entries.
-    ///   - noise: Shape [numInferenceSteps + 1, sampleCount]. Row 0 is the initial sample; row k is added in step k, scaled by
+    ///   - noise: Shape [numInferenceSteps + 1, sampleSize]. Row 0 is the initial sample; row k is added in step k, scaled by
     ///     that step's standard deviation. Rows of steps that add none (all of DDIM's and DPM-Solver++'s, the last of DDPM's)
     ///     are not used.
-    ///   - guess: A guess of the result, [sampleCount], clipped to the clip range and finite, or nothing. A good guess saves the
+    ///   - guess: A guess of the result, [sampleSize], clipped to the clip range and finite, or nothing. A good guess saves the
     ///     quasi-Newton sampler a pass or two, a wrong one costs nothing but that. Other methods ignore it.
     ///   - frozen: Elements of the sample that are known, as `makeFrozenElements` made them and the caller set them; the rest is
     ///     sampled to fit, with any method. This approximates the conditional distribution (docs/SAMPLING.md). Empty: all are
     ///     sampled.
-    ///   - sample: Shape [sampleCount]; receives the sample.
+    ///   - sample: Shape [sampleSize]; receives the sample.
     ///   - instant: When the sample is due; nil: no deadline. Ignored without `forwardTimes`, which tell what fits.
     /// - Returns: How it was computed.
     public func sample(
@@ -289,10 +289,10 @@ public final class Sampler {
     ///
     /// - Parameters:
     ///   - predictor, instant: as for one sample.
-    ///   - noise: Shape [samples, numInferenceSteps + 1, sampleCount].
-    ///   - guess: Guesses of the results, [samples, sampleCount], or nothing; a row of zeros guesses nothing.
+    ///   - noise: Shape [samples, numInferenceSteps + 1, sampleSize].
+    ///   - guess: Guesses of the results, [samples, sampleSize], or nothing; a row of zeros guesses nothing.
     ///   - frozen: For each sample at least, or nothing.
-    ///   - sample: Shape [samples, sampleCount]; receives the samples: 1 to `maximumSamples`.
+    ///   - sample: Shape [samples, sampleSize]; receives the samples: 1 to `maximumSamples`.
     ///   - reports: Shape [samples]; receives how each was computed.
     public func sample(
         with predictor: borrowing some NoisePredictor,
@@ -354,20 +354,20 @@ public final class Sampler {
         sample: borrowing MutableSpan<Float>
     ) {
         precondition(
-            (1...maximumSamples).contains(samples) && sample.count == samples * sampleCount,
-            "\(samples) samples have \(sample.count) elements; expected \(sampleCount) for each of 1 to \(maximumSamples)"
+            (1...maximumSamples).contains(samples) && sample.count == samples * sampleSize,
+            "\(samples) samples have \(sample.count) elements; expected \(sampleSize) for each of 1 to \(maximumSamples)"
         )
         precondition(
             noise.count == samples * noiseCount,
             "noise has \(noise.count) elements; expected \(samples * noiseCount)"
         )
         precondition(
-            guess.isEmpty || guess.count == samples * sampleCount,
-            "the guess has \(guess.count) elements; expected \(samples * sampleCount)"
+            guess.isEmpty || guess.count == samples * sampleSize,
+            "the guess has \(guess.count) elements; expected \(samples * sampleSize)"
         )
         precondition(
-            frozen.isEmpty || frozen.count >= samples && frozen.allSatisfy { $0.sampleCount == sampleCount },
-            "elements of \(frozen.count) samples are frozen; expected those of \(samples), of \(sampleCount) elements"
+            frozen.isEmpty || frozen.count >= samples && frozen.allSatisfy { $0.sampleSize == sampleSize },
+            "elements of \(frozen.count) samples are frozen; expected those of \(samples), of \(sampleSize) elements"
         )
     }
 

@@ -16,9 +16,9 @@ public enum SamplerError: Error, Hashable, Sendable {
     /// `clipSampleRange` is not a positive finite number.
     case clipSampleRange(found: Float)
     /// A sample has less than one element.
-    case sampleCount(found: Int)
-    /// (numInferenceSteps + 1) * sampleCount is more than a sampler takes memory for.
-    case noiseCount(numInferenceSteps: Int, sampleCount: Int, limit: Int)
+    case sampleSize(found: Int)
+    /// (numInferenceSteps + 1) * sampleSize is more than a sampler takes memory for.
+    case noiseCount(numInferenceSteps: Int, sampleSize: Int, limit: Int)
 }
 
 extension SamplerError: CustomStringConvertible {
@@ -40,10 +40,10 @@ extension SamplerError: CustomStringConvertible {
             "tolerance is \(found); expected a finite number that is not negative"
         case .clipSampleRange(let found):
             "clip_sample_range is \(found); expected a finite number greater than 0"
-        case .sampleCount(let found):
+        case .sampleSize(let found):
             "the sample has \(found) elements; expected at least 1"
-        case .noiseCount(let numInferenceSteps, let sampleCount, let limit):
-            "num_inference_steps is \(numInferenceSteps) for a sample of \(sampleCount) elements (horizon times "
+        case .noiseCount(let numInferenceSteps, let sampleSize, let limit):
+            "num_inference_steps is \(numInferenceSteps) for a sample of \(sampleSize) elements (horizon times "
                 + "action_dim); expected (num_inference_steps + 1) times that to be at most \(limit)"
         }
     }

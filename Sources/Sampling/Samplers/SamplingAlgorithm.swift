@@ -7,9 +7,9 @@ protocol SamplingAlgorithm {
     /// pass offers its predicted results to the context. The context's progress tells how far each sample has come.
     ///
     /// - Parameters:
-    ///   - noise: [samples, N + 1, sampleCount].
-    ///   - guess: a guess of the results, [samples, sampleCount], or nothing. Methods that start from the noise alone ignore it.
-    ///   - sample: [samples, sampleCount]; receives the samples that the next step would start from.
+    ///   - noise: [samples, N + 1, sampleSize].
+    ///   - guess: a guess of the results, [samples, sampleSize], or nothing. Methods that start from the noise alone ignore it.
+    ///   - sample: [samples, sampleSize]; receives the samples that the next step would start from.
     mutating func sample(
         in context: inout SamplingContext<some NoisePredictor>,
         noise: Span<Float>,

@@ -3,17 +3,17 @@ struct SequentialSampler: SamplingAlgorithm {
     let window = 1
 
     private let steps: [SolverStep]
-    private let sampleCount: Int
+    private let sampleSize: Int
     private var batch: Batch
-    /// The clean samples that the step before predicted, [samples, sampleCount].
+    /// The clean samples that the step before predicted, [samples, sampleSize].
     private var previousX0: [Float]
 
     /// - Parameter maximumSamples: the most samples that are drawn together.
-    init(steps: [SolverStep], sampleCount: Int, maximumSamples: Int = 1) {
+    init(steps: [SolverStep], sampleSize: Int, maximumSamples: Int = 1) {
         self.steps = steps
-        self.sampleCount = sampleCount
-        batch = Batch(steps: steps, sampleCount: sampleCount, capacity: maximumSamples)
-        previousX0 = Array(repeating: 0, count: maximumSamples * sampleCount)
+        self.sampleSize = sampleSize
+        batch = Batch(steps: steps, sampleSize: sampleSize, capacity: maximumSamples)
+        previousX0 = Array(repeating: 0, count: maximumSamples * sampleSize)
     }
 
     mutating func sample(
@@ -34,10 +34,10 @@ struct SequentialSampler: SamplingAlgorithm {
     }
 
     private mutating func start(from noise: Span<Float>, sample: inout MutableSpan<Float>) {
-        for row in 0..<sample.count / sampleCount {
-            for element in 0..<sampleCount {
-                sample[row * sampleCount + element] = noise[row * noiseCount + element]
-                previousX0[row * sampleCount + element] = 0
+        for row in 0..<sample.count / sampleSize {
+            for element in 0..<sampleSize {
+                sample[row * sampleSize + element] = noise[row * noiseCount + element]
+                previousX0[row * sampleSize + element] = 0
             }
         }
     }
@@ -46,9 +46,9 @@ struct SequentialSampler: SamplingAlgorithm {
     private mutating func advance(_ index: Int, noise: Span<Float>, sample: inout MutableSpan<Float>) {
         let step = steps[index]
         for row in 0..<batch.count {
-            let first = row * sampleCount
-            let firstNoise = row * noiseCount + (index + 1) * sampleCount
-            for element in 0..<sampleCount {
+            let first = row * sampleSize
+            let firstNoise = row * noiseCount + (index + 1) * sampleSize
+            for element in 0..<sampleSize {
                 let cell = first + element
                 let output = batch.outputs[cell]
                 let x0 = step.predictedX0(sample: sample[cell], modelOutput: output)
@@ -65,5 +65,5 @@ struct SequentialSampler: SamplingAlgorithm {
     }
 
     /// Elements of one sample's noise.
-    private var noiseCount: Int { (steps.count + 1) * sampleCount }
+    private var noiseCount: Int { (steps.count + 1) * sampleSize }
 }

@@ -13,8 +13,8 @@ protocol WindowSweeps {
     /// Starts a sample.
     ///
     /// - Parameters:
-    ///   - noise: [N + 1, sampleCount], here and below.
-    ///   - guess: of the result, [sampleCount], or nothing.
+    ///   - noise: [N + 1, sampleSize], here and below.
+    ///   - guess: of the result, [sampleSize], or nothing.
     mutating func start(from noise: Span<Float>, guess: Span<Float>, frozen: borrowing FrozenElements)
 
     /// Adds the window's samples to a batch.
@@ -32,7 +32,7 @@ protocol WindowSweeps {
 
     /// Writes the prediction of the result.
     ///
-    /// - Parameter sample: [sampleCount], here and below.
+    /// - Parameter sample: [sampleSize], here and below.
     func writePrediction(into sample: inout MutableSpan<Float>)
 
     /// Writes the sample that the first step that is not final starts from; the result if all are.
@@ -45,22 +45,22 @@ struct SweepSampler<Sweeps: WindowSweeps>: SamplingAlgorithm {
     var window: Int { sweeps[0].width }
 
     private let stepCount: Int
-    private let sampleCount: Int
+    private let sampleSize: Int
     /// Each sample's; [maximumSamples].
     private var sweeps: [Sweeps]
     /// The windows, one after the other.
     private var batch: Batch
-    /// The predictions of the results, [maximumSamples, sampleCount], and the steps that gave them, [maximumSamples].
+    /// The predictions of the results, [maximumSamples, sampleSize], and the steps that gave them, [maximumSamples].
     private var predictions: [Float]
     private var predictingSteps: [Int]
 
     /// - Parameter sweeps: one for each sample that is drawn together at most.
-    init(steps: [SolverStep], sampleCount: Int, sweeps: [Sweeps]) {
+    init(steps: [SolverStep], sampleSize: Int, sweeps: [Sweeps]) {
         stepCount = steps.count
-        self.sampleCount = sampleCount
+        self.sampleSize = sampleSize
         self.sweeps = sweeps
-        batch = Batch(steps: steps, sampleCount: sampleCount, capacity: sweeps.count * sweeps[0].width)
-        predictions = Array(repeating: 0, count: sweeps.count * sampleCount)
+        batch = Batch(steps: steps, sampleSize: sampleSize, capacity: sweeps.count * sweeps[0].width)
+        predictions = Array(repeating: 0, count: sweeps.count * sampleSize)
         predictingSteps = Array(repeating: 0, count: sweeps.count)
     }
 
@@ -153,15 +153,15 @@ struct SweepSampler<Sweeps: WindowSweeps>: SamplingAlgorithm {
     private func offerPredictions(to context: borrowing SamplingContext<some NoisePredictor>) {
         var step = stepCount
         for index in 0..<context.samples { step = min(step, predictingSteps[index]) }
-        context.offer(predictions.span.extracting(first: context.samples * sampleCount), of: step)
+        context.offer(predictions.span.extracting(first: context.samples * sampleSize), of: step)
     }
 
     /// A sample's elements.
-    private func row(_ index: Int) -> Range<Int> { index * sampleCount..<(index + 1) * sampleCount }
+    private func row(_ index: Int) -> Range<Int> { index * sampleSize..<(index + 1) * sampleSize }
 
     /// The elements of a sample's noise.
     private func rowOfNoise(_ index: Int) -> Range<Int> {
-        let count = (stepCount + 1) * sampleCount
+        let count = (stepCount + 1) * sampleSize
         return index * count..<(index + 1) * count
     }
 }
