@@ -210,7 +210,13 @@ let package = Package(
             ["Clocks", "Compute", "Policy", "PolicyFixtures", "Safetensors", "Sampling", "Tuning"]
         ),
         .target(name: "CAllocationCounter", path: "Tests/CAllocationCounter"),
-        tests("Allocation", ["Clocks", "CAllocationCounter", "Compute", "Policy", "Sampling", "Tuning"]),
+        tests(
+            "Allocation",
+            [
+                "CAllocationCounter", "Clocks", "Compute", "Policy", "PolicyFixtures", "Robotics", "Sampling",
+                "Tuning",
+            ]
+        ),
         tests("Wire", ["Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("Transport", ["Robotics", "TestSupport", "Transport", "Wire"], resources: [.copy("Fixtures")]),
         tests("Gr00t", ["Gr00t", "Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),

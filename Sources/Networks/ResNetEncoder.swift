@@ -1,6 +1,9 @@
 import Compute
 
 /// A ResNet with a spatial softmax, as LeRobot's diffusion policy has it.
+///
+/// All memory is taken when the network is built; a pass allocates nothing, except within OpenBLAS if that runs on several
+/// threads.
 public final class ResNetEncoder: ImageEncoder {
     /// Shape of the network.
     public let architecture: ResNetArchitecture

@@ -3,6 +3,8 @@ import Clocks
 import Dispatch
 import Foundation
 import Policy
+import PolicyFixtures
+import Robotics
 import Sampling
 import Testing
 import Tuning
@@ -37,6 +39,15 @@ struct AllocationTests {
     func `A hundred batches under several conditions allocate nothing`(name: KernelName) async {
         await #expect(processExitsWith: .success) { [name] in
             try expectNoAllocationsOfBatches(kernel: name)
+        }
+    }
+
+    @Test(arguments: KernelName.tested)
+    func `A hundred chunks from new frames allocate nothing`(name: KernelName) async {
+        await #expect(processExitsWith: .success) { [name] in
+            for fixture in ["one-camera", "resize-and-crop-ratio"] {
+                try expectNoAllocationsOfFrames(fixture, kernel: name)
+            }
         }
     }
 
@@ -189,6 +200,47 @@ private func expectNoAllocationsOfGroups(kernel name: KernelName) throws {
             #expect(count == 0, "\(count) by \(method), deadline \(deadline)")
         }
     }
+}
+
+/// Samples a hundred chunks of a policy with cameras, each from frames that were never encoded before, and expects no
+/// allocation.
+private func expectNoAllocationsOfFrames(_ fixture: String, kernel name: KernelName) throws {
+    // The copy, and so its weights, is there as long as the fixture.
+    let image = try ImageFixture(fixture)
+    let bundle = try PolicyBundle(directory: image.copy.directory)
+    defer { withExtendedLifetime(image) {} }
+    let kernel = try #require(name.kernel)
+    let policy = try DiffusionPolicy(
+        bundle: bundle,
+        settings: SamplerSettings(solver: .ddim, numInferenceSteps: 4, method: .sequential),
+        threads: kernel.backend == .openBLAS ? 1 : 2,
+        kernel: kernel
+    )
+    var prediction = [Float](repeating: 0, count: policy.predictionCount)
+    // Made beforehand, with what they allocate.
+    let requests = try (0...100).map { number in
+        var observation = bundle.middleObservation
+        for camera in bundle.cameras {
+            observation.frames[camera.name] = CameraFrame(
+                height: camera.size.height,
+                width: camera.size.width,
+                pixels: (0..<camera.size.count).map { UInt8(truncatingIfNeeded: $0 * (2 * number + 3) >> 4) }
+            )
+        }
+        var history = policy.makeHistory()
+        try history.append(observation)
+        return SamplingRequest(history: history, noise: .seed(0))
+    }
+    func sample(_ number: Int, into prediction: inout [Float]) throws {
+        var span = prediction.mutableSpan
+        _ = try policy.sample(requests[number], into: &span)
+    }
+    try sample(0, into: &prediction)
+    // Not a copy that shares the memory: the next write would take more.
+    let first = prediction.map(\.self)
+    let count = try allocations { for number in 1...100 { try sample(number, into: &prediction) } }
+    #expect(count == 0, "\(count) by \(fixture)")
+    #expect(first != prediction, "other frames, another chunk")
 }
 
 /// What groups take from the heap after a first one, which is not counted.

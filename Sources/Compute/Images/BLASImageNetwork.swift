@@ -124,7 +124,7 @@ final class BLASImageNetwork {
         switch layer.operation {
         case .maximumPool: pool(input, layer, into: output)
         case .convolution(let shape):
-            let depth = shape.weight.count / channels
+            let depth = shape.taps * shape.taps * shape.inChannels
             unroll(input, layer, shape)
             multiply(
                 input: columns.pointer,

@@ -2,8 +2,9 @@ import CKernels
 
 /// An image network's layers with their weights and all memory, on the packed kernels or on BLAS.
 ///
-/// Numbers come and go as spans; the pointers into the engines' memory stay in this module. The memory for activations is taken
-/// when it is created. One thread at a time may use it; it brings further threads itself.
+/// Numbers come and go as spans; the pointers into the engines' memory stay in this module. All memory is taken when it is
+/// created; a pass allocates nothing, except within OpenBLAS if that runs on several threads. One thread at a time may use it;
+/// it brings further threads itself.
 package final class ImageEngine {
     private enum Work {
         case packed(PackedImageNetwork)

@@ -6,7 +6,8 @@ import Robotics
 /// A frame is encoded once: its features are kept until those of newer frames need the room. So a history costs what its new
 /// frames cost. What a frame becomes depends on it alone, so a chunk does not depend on what was kept.
 ///
-/// One thread at a time may use it. The memory for frames and features is taken when it is created.
+/// One thread at a time may use it. All memory is taken when it is created; encoding allocates nothing, except within OpenBLAS if
+/// that runs on several threads.
 final class FrameEncoder {
     /// Numbers that a frame becomes.
     let featureCount: Int
