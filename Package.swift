@@ -98,7 +98,8 @@ let package = Package(
         module(
             "Policy",
             [
-                "Clocks", "Compute", "Fields", "Files", "Networks", "Robotics", "Safetensors", "Sampling",
+                "Clocks", "Compute", "Fields", "Files", "Networks", "Pictures", "Robotics", "Safetensors",
+                "Sampling",
                 "Stalls", "StrictJSON",
             ],
             settings: computing

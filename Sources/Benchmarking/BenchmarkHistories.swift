@@ -1,5 +1,6 @@
 import Networks
 import Policy
+import Robotics
 import Tuning
 
 /// Observation histories to measure with.

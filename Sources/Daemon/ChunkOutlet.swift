@@ -48,8 +48,13 @@ final class ChunkOutlet {
     /// Gives the planner the next chunks to plan, if it is at none.
     func dispatch() {
         let jobs = robots.agenda.next { planner.grouping?.size(waiting: $0, budgetNs: budgetNs) ?? 1 }
-        guard !jobs.isEmpty else { return }
         let now = MonotonicTime.now()
+        guard !jobs.isEmpty else {
+            guard let preparation = robots.agenda.nextPreparation() else { return }
+            watchdog?.planningBegan(now: now)
+            mailbox.put(preparation)
+            return
+        }
         watchdog?.planningBegan(now: now)
         if let budgetNs, planner.interim != nil, jobs.count == 1 {
             interim = InterimWatch(job: jobs[0], dispatched: now, budgetNs: budgetNs)
@@ -64,6 +69,11 @@ final class ChunkOutlet {
         for outcome in mailbox.takeOutcomes() {
             try deliver(outcome)
             try betweenChunks()
+        }
+        if let outcome = mailbox.takePreparationOutcome() {
+            watchdog?.planningEnded(now: .now())
+            robots.agenda.finishPreparation()
+            reject(outcome.badFrames, of: outcome.job.robot, outcome.job.episode)
         }
     }
 
@@ -105,6 +115,7 @@ final class ChunkOutlet {
             return try report(error, of: outcome.job)
         }
         let job = outcome.job
+        reject(planned.badFrames, of: job.robot, job.episode)
         var chunk = RobotChunk(job: job, planned: planned, policy: planner.policy)
         let sampled = chunk
         do throws(MessageError) {
@@ -158,10 +169,28 @@ final class ChunkOutlet {
     }
 
     private func report(_ failure: PlanningFailure, of job: PlanningJob) throws(ZeroMQError) {
-        let error = MessageError(.planner, failure.reason)
+        switch failure {
+        case .policy(let reason): try report(reason, of: job)
+        case .badFrame(let frame):
+            // The robot's observation was to blame, not the policy.
+            tap?.take(TappedMessage(.unsent(job.robot, job.episode)))
+            reject([frame], of: job.robot, job.episode)
+            try replies.send(.error(ErrorMessage(MessageError(frame))), to: job.destination)
+        }
+    }
+
+    /// Counts and logs frames that turned out to be none, as a refused observation's.
+    private func reject(_ frames: [BadFrame], of robot: RobotID, _ episode: EpisodeID) {
+        for frame in frames {
+            rejections.reject(MessageError(frame), from: "frames of \(robot) in episode \(episode)")
+        }
+    }
+
+    private func report(_ reason: String, of job: PlanningJob) throws(ZeroMQError) {
+        let error = MessageError(.planner, reason)
         telemetry.count { $0.plannerErrors += 1 }
         let now = MonotonicTime.now()
-        robots.pilots[job.robot, now: now].policyFailed(failure.reason, now: now)
+        robots.pilots[job.robot, now: now].policyFailed(reason, now: now)
         rejections.log(
             error,
             "no chunk for observation \(job.sequence) of episode \(job.episode) of \(job.robot)"
@@ -234,14 +263,22 @@ extension RobotChunk.Timing {
         publishedNs = published.unsignedNs
         wallNs = Clock.wallNs()
         let sinceStart = published.elapsedNs(since: started)
-        let sampling = planned.conditionNs + planned.sampleNs
+        let sampling = (planned.visionNs ?? 0) + planned.conditionNs + planned.sampleNs
         stages = RobotChunk.Stages(
             decode: job.queued.elapsedNs(since: job.received),
             queue: started.elapsedNs(since: job.queued),
+            vision: planned.visionNs,
             condition: planned.conditionNs,
             sample: planned.sampleNs,
             encode: sinceStart > sampling ? sinceStart - sampling : 0,
             total: published.elapsedNs(since: job.received)
         )
+    }
+}
+
+extension MessageError {
+    /// What a robot is told of a frame that cannot be decoded.
+    fileprivate init(_ frame: BadFrame) {
+        self.init(.badImage, field: "observation.\(frame.camera)", frame.reason)
     }
 }

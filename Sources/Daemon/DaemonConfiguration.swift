@@ -3,6 +3,7 @@ import Planning
 import Motion
 import Recording
 import RobotDescription
+import Robotics
 import Wire
 
 /// How a socket finds its peers.
@@ -37,6 +38,12 @@ public struct DaemonConfiguration: Sendable {
     public var budget: Duration?
     /// What a message may hold.
     public var limits: MessagePackLimits = .standard
+    /// Encodes frames of observations that ask for no chunk as they come, while no chunk is planned; a later chunk then need not wait
+    /// for it.
+    public var encodesAhead = true
+    /// How long a camera's newest frame stands in for those that observations leave out, because the camera is slower than the
+    /// others; positive or zero.
+    public var frameAge = Duration.milliseconds(500)
     /// The most robots whose history is kept; beyond, the one heard least recently is forgotten.
     public var maximumRobots = 256
     /// The most `predict` requests that wait for the planner, less than `maximumRobots`.
@@ -48,6 +55,8 @@ public struct DaemonConfiguration: Sendable {
     public var strategy: ChunkStrategy = .blend
     /// The most messages a second that are read under one topic.
     public var messagesPerSecond = 1000
+    /// An observation counts as one message for each so many bytes begun.
+    var countedBytes = 4096
     /// The most that `messagesPerSecond` may be.
     public static let mostMessagesPerSecond = 10_000_000
     /// The daemon's keys and the clients that it lets in; nil: everybody who reaches a socket is let in.
@@ -85,12 +94,26 @@ extension DaemonConfiguration {
     /// The budget in whole nanoseconds.
     var budgetNs: UInt64? { budget.map { UInt64(max($0 / .nanoseconds(1), 0)) } }
 
+    /// The configuration with room for the frames of a policy's cameras.
+    ///
+    /// An observation may then hold the pixels of one frame of each camera, and the GR00T socket those of a whole history. Such an
+    /// observation counts as 9 messages at most, so that 30 a second of each robot are well within the rate.
+    func withRoomForFrames(of policy: PolicyDescription) -> DaemonConfiguration {
+        let frameBytes = policy.cameras.reduce(0) { $0 + $1.byteCount }
+        var configuration = self
+        configuration.limits.messageBytes += frameBytes
+        configuration.gr00t?.limits.messageBytes += frameBytes * policy.nObsSteps
+        configuration.countedBytes = max(countedBytes, frameBytes / 8)
+        return configuration
+    }
+
     /// What the agenda keeps, and for whom.
     var agenda: Agenda.Settings {
         Agenda.Settings(
             maximumRobots: maximumRobots,
             maximumWaitingPredictions: maximumWaitingPredictions,
             seed: seed,
+            frameHeldNs: UInt64(max(frameAge / .nanoseconds(1), 0)),
             commandedRobots: Set(robots.compactMap(\.robot)),
             isEveryRobotCommanded: robots.contains { $0.robot == nil }
         )

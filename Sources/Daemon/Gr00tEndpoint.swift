@@ -23,7 +23,7 @@ struct Gr00tEndpoint {
         /// No more than this reply.
         case reply(Gr00tReply)
         /// A plan for `observation`; `preceding` come before it in the history.
-        case plan(RobotObservation, preceding: [[String: [Float]]], PlanningJob.Destination)
+        case plan(RobotObservation, preceding: [Observation], PlanningJob.Destination)
         /// That the robot's episode, where it has one, is forgotten.
         case reset(RobotID, EpisodeID?)
     }
@@ -119,7 +119,7 @@ struct Gr00tEndpoint {
             )
             return .plan(
                 newest,
-                preceding: read.rows.dropLast(),
+                preceding: read.rows.dropLast().map { Observation(values: $0) },
                 .gr00t(route: route, formCode: read.form.code)
             )
         }

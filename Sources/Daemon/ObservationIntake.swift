@@ -15,6 +15,7 @@ final class ObservationIntake {
     private let telemetry: Telemetry
     private let rejections: Rejections
     private let tap: (any MessageTap)?
+    private let encodesAhead: Bool
     private var rates: RateLimiter<[UInt8]>
 
     /// - Parameter socket: where observations are published.
@@ -26,8 +27,10 @@ final class ObservationIntake {
         rejections = context.rejections
         limits = context.configuration.limits
         tap = context.configuration.tap
+        encodesAhead = context.configuration.encodesAhead
         rates = RateLimiter(
             perSecond: context.configuration.messagesPerSecond,
+            countedBytes: context.configuration.countedBytes,
             mostSenders: 4 * context.configuration.maximumRobots
         )
     }
@@ -72,11 +75,14 @@ final class ObservationIntake {
     /// - Throws: `MessageError` if it is not taken; the history is as before then.
     func accept(
         _ whole: RobotObservation,
-        preceding: [[String: [Float]]] = [],
+        preceding: [Observation] = [],
         for destination: PlanningJob.Destination,
         received: MonotonicTime
     ) throws(MessageError) {
-        let observation = whole.leavingOut(planner.ignoredFeatures)
+        let observation = try robots.agenda.completing(
+            whole.leavingOut(planner.ignoredFeatures),
+            received: received
+        )
         let fitting = try robots.agenda.check(observation, preceding: preceding)
         if let committed = observation.committed { try planner.policy.check(committed) }
         try admit(observation, for: destination, received: received)
@@ -94,6 +100,8 @@ final class ObservationIntake {
                 received: received,
                 queued: .now()
             )
+        } else if encodesAhead, reception == .new {
+            robots.agenda.askForPreparation(of: observation.robot)
         }
         let isRepeat = reception == .duplicate
         tap?.take(

@@ -3,19 +3,19 @@ import Clocks
 /// Bounds how many messages a second each sender has read, so that one that floods makes no other's chunk late: a bucket for
 /// each, that holds a second's messages and fills up at the same rate. A long message counts as several.
 struct RateLimiter<Sender: Hashable> {
-    /// A message counts as one for each so many bytes begun.
-    static var countedBytes: Int { 4096 }
-
     private struct Bucket {
         var tokens: Double
         var filled: MonotonicTime
     }
 
+    /// A message counts as one for each so many bytes begun.
+    private let countedBytes: Int
     private let perSecond: Double
     private let mostSenders: Int
     private var buckets: [Sender: Bucket] = [:]
 
-    init(perSecond: Int, mostSenders: Int) {
+    init(perSecond: Int, countedBytes: Int = 4096, mostSenders: Int) {
+        self.countedBytes = countedBytes
         self.perSecond = Double(perSecond)
         self.mostSenders = mostSenders
     }
@@ -37,7 +37,7 @@ struct RateLimiter<Sender: Hashable> {
         )
         bucket.filled = now
         // Never more than a full bucket, or the longest messages would never be read.
-        let cost = min(Double(max((bytes - 1) / Self.countedBytes + 1, 1)), perSecond)
+        let cost = min(Double(max((bytes - 1) / countedBytes + 1, 1)), perSecond)
         let isAdmitted = bucket.tokens >= cost
         if isAdmitted { bucket.tokens -= cost }
         buckets[sender] = bucket

@@ -16,7 +16,7 @@ final class Rejections {
     /// Counts and logs a message that is not used.
     ///
     /// - Parameter socket: where it came in.
-    func reject(_ error: MessageError, from socket: StaticString) {
+    func reject(_ error: MessageError, from socket: String) {
         if error.code == .stale {
             telemetry.count { $0.staleObservations += 1 }
         } else {

@@ -9,6 +9,8 @@ import Wire
 final class RequestDesk {
     private let socket: ZeroMQSocket
     private let limits: MessagePackLimits
+    /// What clients are told of the limits.
+    private let sendingLimits: InfoMessage.Limits
     private let endpoints: InfoMessage.Endpoints
     private let policy: PolicyDescription
     private let sampler: SamplerDescription
@@ -40,6 +42,11 @@ final class RequestDesk {
         telemetry = context.telemetry
         rejections = context.rejections
         limits = context.configuration.limits
+        sendingLimits = InfoMessage.Limits(
+            messageBytes: limits.messageBytes,
+            messagesPerSecond: context.configuration.messagesPerSecond,
+            countedBytes: context.configuration.countedBytes
+        )
         tap = context.configuration.tap
     }
 
@@ -123,6 +130,7 @@ final class RequestDesk {
             policy: policy,
             sampler: sampler,
             endpoints: endpoints,
+            limits: sendingLimits,
             stop: robots.pilots.newestStop(of: nil).number,
             statistics: telemetry.snapshot()
         )

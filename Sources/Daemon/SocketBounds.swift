@@ -5,9 +5,11 @@ import Transport
 /// A peer that announces a longer frame than libzmq accepts is disconnected, and neither side learns why. So longer frames are accepted
 /// than messages may be: the daemon reads them, tells their size, and takes nothing of them.
 enum SocketBounds {
-    /// How many times as long as the longest message a frame may be, so that the daemon can refuse it. Clients send camera images by
+    /// The longest frame that is read to be refused, unless the longest message is not much shorter. Clients send camera images by
     /// mistake: two of 1920 x 1080 pixels have 12 MiB.
-    static let refusedFrames = 16
+    static let refusedFrameBytes = 16 << 20
+    /// How many times as long as the longest message a frame may be at least, so that the daemon can refuse it.
+    static let refusedFrames = 2
     /// The same for the GR00T socket, whose messages may be longer.
     static let refusedGr00tFrames = 2
     /// Observations that wait to be read. What comes on top waits in the network and in the robot; the newest wins.
@@ -26,7 +28,7 @@ enum SocketBounds {
     /// What the sockets of a daemon have in common.
     private static func options(_ configuration: DaemonConfiguration) -> ZeroMQSocket.Options {
         var options = ZeroMQSocket.Options()
-        options.maximumFrameBytes = refusedFrames * configuration.limits.messageBytes
+        options.maximumFrameBytes = max(refusedFrameBytes, refusedFrames * configuration.limits.messageBytes)
         options.sendHighWaterMark = unsentMessages
         options.security = configuration.security.map { .server($0.keys) } ?? .none
         return options

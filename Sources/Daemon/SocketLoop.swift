@@ -32,12 +32,13 @@ final class SocketLoop {
     private let announce: () -> Void
 
     init(
-        configuration: DaemonConfiguration,
+        configuration given: DaemonConfiguration,
         context: ZeroMQContext,
         planner: PlannerFacts,
         mailbox: PlannerMailbox,
         telemetry: Telemetry
     ) throws(ZeroMQError) {
+        let configuration = given.withRoomForFrames(of: planner.policy)
         let bound = try DaemonSockets(configuration: configuration, policy: planner.policy, context: context)
         endpoints = bound.endpoints
         sockets = [bound.requests, bound.observations] + (bound.gr00t.map { [$0.socket] } ?? [])

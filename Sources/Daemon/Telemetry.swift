@@ -27,8 +27,10 @@ final class Telemetry: Sendable {
         /// The stage whose percentiles have not been found, or longest ago, if that is at least so long and chunks came since.
         func stageToFind(now: MonotonicTime, oldestNs: UInt64) -> Int? {
             guard recorded > 0 else { return nil }
-            if let new = told.firstIndex(where: { $0 == nil }) { return new }
-            let oldest = told.indices.min {
+            if let new = told.indices.first(where: { told[$0] == nil && latencies[$0].totalCount > 0 }) {
+                return new
+            }
+            let oldest = told.indices.filter { told[$0] != nil }.min {
                 (told[$0]?.at.nanoseconds ?? 0) < (told[$1]?.at.nanoseconds ?? 0)
             }
             guard let oldest, let told = told[oldest], told.recorded != recorded,
@@ -39,7 +41,7 @@ final class Telemetry: Sendable {
 
         /// Finds the percentiles of a stage.
         mutating func find(_ stage: Int, now: MonotonicTime) {
-            guard recorded > 0 else { return }
+            guard latencies[stage].totalCount > 0 else { return }
             told[stage] = Percentiles(
                 p50: latencies[stage].valueAtPercentile(50),
                 p90: latencies[stage].valueAtPercentile(90),
@@ -116,14 +118,15 @@ final class Telemetry: Sendable {
     /// Records a chunk's stages, and changes the counters.
     func record(_ stages: RobotChunk.Stages, counting change: (inout DaemonStatistics) -> Void) {
         // In the order of `DaemonStatistics.stages`.
-        let times = [
-            stages.decode, stages.queue, stages.condition, stages.sample, stages.encode,
+        let times: [UInt64?] = [
+            stages.decode, stages.queue, stages.vision, stages.condition, stages.sample, stages.encode,
             stages.decode + stages.encode, stages.total,
         ]
         state.withLock { state in
             change(&state.counters)
             state.recorded += 1
             for (index, time) in times.enumerated() {
+                guard let time else { continue }
                 _ = state.latencies[index].record(min(time, Self.longestNs))
                 state.sums[index] &+= time
             }

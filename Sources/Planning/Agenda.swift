@@ -28,6 +28,8 @@ package struct Agenda {
         package var maximumWaitingPredictions: Int
         /// The seed that noise seeds are derived from.
         package var seed: UInt64
+        /// How long a camera's newest frame stands in for those that observations leave out, in nanoseconds.
+        package var frameHeldNs: UInt64
         /// The ids of robots that get commands.
         package var commandedRobots: Set<String>
         /// Whether every robot gets commands.
@@ -37,12 +39,14 @@ package struct Agenda {
             maximumRobots: Int = 256,
             maximumWaitingPredictions: Int = 16,
             seed: UInt64 = 0,
+            frameHeldNs: UInt64 = 500_000_000,
             commandedRobots: Set<String> = [],
             isEveryRobotCommanded: Bool = false
         ) {
             self.maximumRobots = maximumRobots
             self.maximumWaitingPredictions = maximumWaitingPredictions
             self.seed = seed
+            self.frameHeldNs = frameHeldNs
             self.commandedRobots = commandedRobots
             self.isEveryRobotCommanded = isEveryRobotCommanded
         }
@@ -52,6 +56,8 @@ package struct Agenda {
         var episode: EpisodeID
         var newestSequence: UInt64
         var history: ObservationHistory
+        /// The newest frame of each camera in the episode, and when it came.
+        var newestFrames: [String: (frame: CameraFrame, received: MonotonicTime)] = [:]
         var lastHeard: UInt64 = 0
         var heard = MonotonicTime(nanoseconds: 0)
         /// The episode before, whose late messages must not begin it again.
@@ -60,6 +66,14 @@ package struct Agenda {
         var predictions: [PlanningJob] = []
         /// The last turn was its observation's, so that a prediction is next.
         var isPredictionNext = false
+
+        /// A frame that stands in for a later one keeps the time at which it came.
+        mutating func noteFrames(of observation: RobotObservation, received: MonotonicTime) {
+            for (camera, frame) in observation.frames where newestFrames[camera]?.frame.number != frame.number
+            {
+                newestFrames[camera] = (frame, received)
+            }
+        }
     }
 
     /// While an episode has been heard within so long, the one before does not begin again.
@@ -74,6 +88,9 @@ package struct Agenda {
     private var waitingPredictions = 0
     /// What is being planned, by robot, and whether anybody still wants it.
     private var inFlight: [RobotID: (job: PlanningJob, isWanted: Bool)] = [:]
+    /// The robots whose newest frames could be encoded, in the order in which they came.
+    private var toPrepare: [RobotID] = []
+    private var isPreparing = false
     /// Published observations that asked for a chunk and were overtaken by a newer one.
     package private(set) var superseded: UInt64 = 0
 
@@ -95,16 +112,48 @@ package struct Agenda {
     /// Whether a robot's history is kept.
     package func knows(_ robot: RobotID) -> Bool { robots[robot] != nil }
 
-    /// Checks that an observation has exactly the features of the histories, each with its count of finite numbers, and so
-    /// have those before it.
+    /// The observation, with the newest frame of each camera that it lacks: a camera may be slower than the others.
+    ///
+    /// - Throws: `MessageError` `stale` for a camera whose newest frame is older than the settings allow.
+    package func completing(
+        _ observation: RobotObservation,
+        received: MonotonicTime
+    ) throws(MessageError) -> RobotObservation {
+        guard let robot = robots[observation.robot], robot.episode == observation.episode else {
+            return observation
+        }
+        var whole = observation
+        for camera in emptyHistory.cameras where whole.frames[camera.name] == nil {
+            guard let last = robot.newestFrames[camera.name] else { continue }
+            let age = received.elapsedNs(since: last.received)
+            guard age <= settings.frameHeldNs else {
+                throw MessageError(
+                    .stale,
+                    field: "observation.\(camera.name)",
+                    "left out, and the newest frame is \(age / 1_000_000) ms old, "
+                        + "expected at most \(settings.frameHeldNs / 1_000_000) ms"
+                )
+            }
+            whole.frames[camera.name] = last.frame
+        }
+        return whole
+    }
+
+    /// Checks that an observation has exactly the features of the histories, each with its count of finite numbers, and their
+    /// cameras, each with a frame of its size; and so have those before it. Pictures are not decoded.
     ///
     /// - Parameter preceding: observations that enter the history before it, oldest first.
     /// - Throws: `MessageError` that names the feature, what was found and what is expected.
     package func check(
         _ observation: RobotObservation,
-        preceding: [[String: [Float]]] = []
+        preceding: [Observation] = []
     ) throws(MessageError) -> FittingObservation {
-        try FittingObservation(observation, preceding: preceding, features: emptyHistory.features)
+        try FittingObservation(
+            observation,
+            preceding: preceding,
+            features: emptyHistory.features,
+            cameras: emptyHistory.cameras
+        )
     }
 
     /// Takes an observation into the history of its robot.
@@ -172,7 +221,7 @@ package struct Agenda {
     ///
     /// - Parameter groupSize: of so many that wait, how many to plan together.
     package mutating func next(groupSize: (_ waiting: Int) -> Int = { _ in 1 }) -> [PlanningJob] {
-        guard inFlight.isEmpty, let line = turns.nextLine() else { return [] }
+        guard inFlight.isEmpty, !isPreparing, let line = turns.nextLine() else { return [] }
         let count = groupSize(turns.count(line))
         var jobs: [PlanningJob] = []
         repeat {
@@ -188,6 +237,34 @@ package struct Agenda {
             return job
         }
     }
+
+    /// Has a robot's newest observation prepared when there is nothing to plan, for the chunks of observations that follow it.
+    package mutating func askForPreparation(of id: RobotID) {
+        guard !emptyHistory.cameras.isEmpty, emptyHistory.nObsSteps > 1, !toPrepare.contains(id) else {
+            return
+        }
+        toPrepare.append(id)
+    }
+
+    /// The next observation to prepare, unless there is something to plan or to wait for.
+    package mutating func nextPreparation() -> PreparationJob? {
+        guard inFlight.isEmpty, !isPreparing, turns.nextLine() == nil else { return nil }
+        while !toPrepare.isEmpty {
+            let id = toPrepare.removeFirst()
+            guard let robot = robots[id] else { continue }
+            isPreparing = true
+            return PreparationJob(
+                robot: id,
+                episode: robot.episode,
+                sequence: robot.newestSequence,
+                history: robot.history
+            )
+        }
+        return nil
+    }
+
+    /// Notes that a preparation has ended.
+    package mutating func finishPreparation() { isPreparing = false }
 
     /// Whether a robot gets commands.
     private func isCommanded(_ robot: RobotID) -> Bool {
@@ -269,6 +346,7 @@ package struct Agenda {
                 )
             }
             robot.history.append(fitting)
+            robot.noteFrames(of: observation, received: received)
             robot.newestSequence = observation.sequence
             return .new
         }
@@ -301,6 +379,8 @@ package struct Agenda {
         robot.episode = observation.episode
         robot.newestSequence = observation.sequence
         robot.history = history
+        robot.newestFrames = [:]
+        robot.noteFrames(of: observation, received: received)
         robot.lastHeard = heard
         robot.heard = received
         robots[id] = robot

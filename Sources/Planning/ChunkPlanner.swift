@@ -24,6 +24,12 @@ public protocol ChunkPlanner: SendableMetatype {
     /// What the planner has of the chunk that it is planning, for when time is up; nil: nothing until it is done.
     var interim: (any InterimChunk)? { get }
 
+    /// Does what chunks of a history, or of those that follow it, would wait for, such as encoding its newest frames. Called
+    /// while no chunk is to be planned.
+    ///
+    /// - Returns: the frames that cannot be decoded, which have not been told of before.
+    mutating func prepare(_ history: ObservationHistory) -> [BadFrame]
+
     /// When chunks of several robots are planned together; nil: never.
     var grouping: Grouping? { get }
 
@@ -44,6 +50,9 @@ extension ChunkPlanner {
 
     /// A chunk is there when it is done.
     public var interim: (any InterimChunk)? { nil }
+
+    /// Does nothing.
+    public mutating func prepare(_ history: ObservationHistory) -> [BadFrame] { [] }
 
     /// Chunks are planned one after the other.
     public var grouping: Grouping? { nil }
@@ -67,6 +76,20 @@ public protocol InterimChunk: Sendable {
     /// - Parameter frozen: ``PlanningRequest/frozen`` of the chunk being planned.
     /// - Returns: nil if there is nothing that a robot could carry out, or nothing any more.
     func claim(frozen: [Float]) -> PlannedChunk?
+}
+
+/// A camera's picture that cannot be decoded.
+public struct BadFrame: Sendable, Hashable {
+    /// The camera's name.
+    public var camera: String
+    /// The format, what was found and what was expected.
+    public var reason: String
+
+    /// A picture of that camera.
+    public init(camera: String, reason: String) {
+        self.camera = camera
+        self.reason = reason
+    }
 }
 
 /// What a ``ChunkPlanner`` is asked for.
@@ -121,6 +144,11 @@ public struct PlannedChunk: Sendable, Hashable {
     public var sampling: RobotChunk.Sampling
     /// Whether they were sampled together with other robots' chunks, not in turn.
     public var isGrouped = false
+    /// Frames of earlier observations that cannot be decoded, which have not been told of before. The chunk is planned without
+    /// those observations.
+    public var badFrames: [BadFrame] = []
+    /// Nanoseconds spent on decoding and encoding frames; nil if the policy has no cameras.
+    public var visionNs: UInt64?
     /// Nanoseconds spent on normalising the history and preparing the network's condition.
     public var conditionNs: UInt64
     /// Nanoseconds spent in the denoising steps.

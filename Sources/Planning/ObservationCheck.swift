@@ -14,27 +14,30 @@ package struct FittingObservation: Sendable {
     /// - Throws: `MessageError` that names the feature, what was found and what is expected.
     init(
         _ observation: RobotObservation,
-        preceding: [[String: [Float]]],
-        features: [ObservationFeature]
+        preceding: [Observation],
+        features: [ObservationFeature],
+        cameras: [CameraFeature]
     ) throws(MessageError) {
         do throws(ObservationError) {
             var checked: [CheckedObservation] = []
-            for values in preceding {
-                checked.append(try CheckedObservation(Observation(values: values), features: features))
+            for earlier in preceding {
+                checked.append(try CheckedObservation(earlier, features: features, cameras: cameras))
             }
             self.preceding = checked
-            values = try CheckedObservation(Observation(values: observation.values), features: features)
+            values = try CheckedObservation(observation.observed, features: features, cameras: cameras)
             self.observation = observation
         } catch {
-            throw MessageError(error, features: features)
+            throw MessageError(error, features: features, cameras: cameras)
         }
     }
 }
 
 extension MessageError {
     /// What a robot is told of an observation that does not fit a policy of these features.
-    init(_ error: ObservationError, features: [ObservationFeature]) {
-        let list = features.map { "\($0.name) [\($0.count)]" }.joined(separator: ", ")
+    init(_ error: ObservationError, features: [ObservationFeature], cameras: [CameraFeature]) {
+        let list =
+            (features.map { "\($0.name) [\($0.count)]" } + cameras.map { "\($0.name) \($0.size.shape)" })
+            .joined(separator: ", ")
         switch error {
         case .missing(let feature, _):
             self.init(
@@ -58,7 +61,7 @@ extension MessageError {
             self.init(
                 .missingFeature,
                 field: "observation.\(camera)",
-                "missing; the policy expects a frame of \(expected) pixels"
+                "missing; the policy expects a frame, \(expected.shape); it expects \(list)"
             )
         case .wrongFrameSize(let camera, let found, let expected):
             self.init(
@@ -66,6 +69,8 @@ extension MessageError {
                 field: "observation.\(camera)",
                 "a frame of \(found) pixels, expected \(expected), as in training: frames are not resized"
             )
+        case .badPicture(let camera, let reason):
+            self.init(.badImage, field: "observation.\(camera)", reason)
         case .unknown(let unknown, _):
             self.init(
                 .unknownFeature,
@@ -98,6 +103,7 @@ extension RobotObservation {
         guard !ignored.isEmpty else { return self }
         var rest = self
         rest.values = values.filter { !ignored.contains($0.key) }
+        rest.frames = frames.filter { !ignored.contains($0.key) }
         return rest
     }
 }

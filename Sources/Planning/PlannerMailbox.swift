@@ -6,9 +6,17 @@ import Synchronization
 
 /// Where the socket thread and the planner thread meet: jobs go in, their outcomes come out.
 package final class PlannerMailbox: Sendable {
+    /// What the planner is to do.
+    package enum Work: Sendable {
+        case plan([PlanningJob])
+        case prepare(PreparationJob)
+    }
+
     private struct State {
         var jobs: [PlanningJob] = []
+        var preparation: PreparationJob?
         var outcomes: [PlanningOutcome] = []
+        var preparationOutcome: PreparationOutcome?
         var isClosed = false
         var busySince: MonotonicTime?
     }
@@ -30,8 +38,19 @@ package final class PlannerMailbox: Sendable {
         let now = MonotonicTime.now()
         stallWatch.dropReport()
         state.withLock { state in
-            precondition(state.jobs.isEmpty, "the planner has jobs already")
+            precondition(state.busySince == nil, "the planner has jobs already")
             state.jobs = jobs
+            state.busySince = now
+        }
+        news.signal()
+    }
+
+    /// Hands the planner a history to prepare; there is nothing in the mailbox.
+    package func put(_ preparation: PreparationJob) {
+        let now = MonotonicTime.now()
+        state.withLock { state in
+            precondition(state.busySince == nil, "the planner has jobs already")
+            state.preparation = preparation
             state.busySince = now
         }
         news.signal()
@@ -43,16 +62,20 @@ package final class PlannerMailbox: Sendable {
         news.signal()
     }
 
-    /// Waits for jobs; nil once the mailbox is closed.
-    package func takeJobs() -> [PlanningJob]? {
+    /// Waits for work; nil once the mailbox is closed.
+    package func takeWork() -> Work? {
         while true {
             news.wait()
-            let (jobs, isClosed) = state.withLock { state in
-                defer { state.jobs = [] }
-                return (state.jobs, state.isClosed)
+            let (jobs, preparation, isClosed) = state.withLock { state in
+                defer {
+                    state.jobs = []
+                    state.preparation = nil
+                }
+                return (state.jobs, state.preparation, state.isClosed)
             }
             if isClosed { return nil }
-            if !jobs.isEmpty { return jobs }
+            if !jobs.isEmpty { return .plan(jobs) }
+            if let preparation { return .prepare(preparation) }
         }
     }
 
@@ -65,6 +88,23 @@ package final class PlannerMailbox: Sendable {
             state.busySince = nil
         }
         if isUrgent { stallWatch.wakeRescuerHere() } else { wakeUp() }
+    }
+
+    /// Hands back what became of a preparation.
+    package func put(_ outcome: PreparationOutcome) {
+        state.withLock { state in
+            state.preparationOutcome = outcome
+            state.busySince = nil
+        }
+        wakeUp()
+    }
+
+    /// What became of the last preparation, if it has ended since this was asked last.
+    package func takePreparationOutcome() -> PreparationOutcome? {
+        state.withLock { state in
+            defer { state.preparationOutcome = nil }
+            return state.preparationOutcome
+        }
     }
 
     /// Since when the planner has had the jobs that it is at; nil if it has none.

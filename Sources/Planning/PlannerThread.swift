@@ -64,7 +64,13 @@ package enum PlannerThread {
         budgetNs: UInt64?
     ) {
         let policy = planner.policy
-        while let jobs = mailbox.takeJobs() {
+        while let work = mailbox.takeWork() {
+            guard case .plan(let jobs) = work else {
+                if case .prepare(let job) = work {
+                    mailbox.put(PreparationOutcome(job: job, badFrames: planner.prepare(job.history)))
+                }
+                continue
+            }
             let started = MonotonicTime.now()
             let requests = jobs.map { PlanningRequest($0, budgetNs: budgetNs, started: started) }
             let planned =
@@ -72,7 +78,7 @@ package enum PlannerThread {
                 ? [Result { try planner.plan(requests[0]) }] : planner.plan(together: requests)
             mailbox.put(
                 zip(jobs, planned).map { job, planned in
-                    let result = planned.mapError { PlanningFailure(reason: "\($0)") }
+                    let result = planned.mapError(PlanningFailure.init)
                         .flatMap { check($0, policy: policy) }
                     return PlanningOutcome(job: job, result: result, started: started)
                 },
@@ -88,7 +94,7 @@ package enum PlannerThread {
     ) -> Result<PlannedChunk, PlanningFailure> {
         guard chunk.actions.count == policy.nActionSteps * policy.actionDim else {
             return .failure(
-                PlanningFailure(
+                PlanningFailure.policy(
                     reason: "the policy's chunk has \(chunk.actions.count) numbers, "
                         + "expected [\(policy.nActionSteps), \(policy.actionDim)]"
                 )
@@ -96,7 +102,7 @@ package enum PlannerThread {
         }
         guard chunk.beyond.count.isMultiple(of: policy.actionDim) else {
             return .failure(
-                PlanningFailure(
+                PlanningFailure.policy(
                     reason: "the policy's chunk has \(chunk.beyond.count) numbers beyond its actions, "
                         + "expected a multiple of \(policy.actionDim)"
                 )
@@ -106,7 +112,7 @@ package enum PlannerThread {
             chunk.frozen.allSatisfy(\.isFinite)
         else {
             return .failure(
-                PlanningFailure(
+                PlanningFailure.policy(
                     reason: "the policy's chunk has \(chunk.frozen.count) frozen numbers, "
                         + "expected finite ones, a multiple of \(policy.actionDim)"
                 )
@@ -115,7 +121,7 @@ package enum PlannerThread {
         let numbers = chunk.actions + chunk.beyond
         guard let index = numbers.firstIndex(where: { !$0.isFinite }) else { return .success(chunk) }
         return .failure(
-            PlanningFailure(
+            PlanningFailure.policy(
                 reason: "action \(index / policy.actionDim) has \(numbers[index]) in dimension "
                     + "\(index % policy.actionDim); the chunk is dropped"
             )

@@ -50,6 +50,22 @@ package struct PlanningJob: Sendable {
     }
 }
 
+/// An observation whose frames are to be encoded while no chunk is to be planned.
+package struct PreparationJob: Sendable {
+    package let robot: RobotID
+    package let episode: EpisodeID
+    package let sequence: UInt64
+    /// The observations up to that one.
+    package let history: ObservationHistory
+}
+
+/// What became of a ``PreparationJob``.
+package struct PreparationOutcome: Sendable {
+    package let job: PreparationJob
+    /// The frames that cannot be decoded.
+    package let badFrames: [BadFrame]
+}
+
 /// What became of a ``PlanningJob``.
 package struct PlanningOutcome: Sendable {
     package let job: PlanningJob
@@ -64,7 +80,18 @@ package struct PlanningOutcome: Sendable {
     }
 }
 
-/// The policy failed on an observation that had been accepted.
-package struct PlanningFailure: Error {
-    package let reason: String
+/// Why there is no chunk for an observation that had been accepted.
+package enum PlanningFailure: Error, Sendable {
+    /// The policy failed.
+    case policy(reason: String)
+    /// A camera's picture cannot be decoded: the observation ought to have been refused.
+    case badFrame(BadFrame)
+
+    init(_ error: any Error) {
+        if case .badPicture(let camera, _, let reason)? = error as? ActionChunkError {
+            self = .badFrame(BadFrame(camera: camera, reason: reason))
+        } else {
+            self = .policy(reason: "\(error)")
+        }
+    }
 }

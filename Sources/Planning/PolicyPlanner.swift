@@ -24,6 +24,8 @@ public struct PolicyPlanner: ChunkPlanner {
     private let description: ChunkDescription
     private let startsWarm: Bool
     private var lastChunks: [RobotID: LastChunk] = [:]
+    /// The numbers of frames that were told of as bad; the newest last.
+    private var knownBadFrames: [UInt64] = []
 
     /// A robot's last chunk.
     private struct LastChunk {
@@ -43,6 +45,7 @@ public struct PolicyPlanner: ChunkPlanner {
     ///   - keepsDeadlines: measures what it takes to keep a budget.
     ///   - startsWarm: starts a robot's chunk from its last one.
     ///   - maximumGroup: the most chunks of several robots that are planned together, at least 1.
+    ///   - maximumRobots: whose frames' features are kept, at least 1.
     ///   - stallWatch: watches for a core that stops while a chunk with a deadline is planned.
     ///   - calibrations: where what the sampler measures is looked up and kept.
     /// - Throws: `PolicyError` for weights or settings that cannot be used.
@@ -55,6 +58,7 @@ public struct PolicyPlanner: ChunkPlanner {
         keepsDeadlines: Bool = false,
         startsWarm: Bool = false,
         maximumGroup: Int = 1,
+        maximumRobots: Int = 1,
         stallWatch: StallWatch? = nil,
         calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
@@ -67,6 +71,7 @@ public struct PolicyPlanner: ChunkPlanner {
             locksWeights: locksWeights,
             keepsDeadlines: keepsDeadlines,
             maximumGroup: maximumGroup,
+            histories: maximumRobots,
             stallWatch: stallWatch,
             calibrations: calibrations
         )
@@ -74,6 +79,9 @@ public struct PolicyPlanner: ChunkPlanner {
         self.policy = PolicyDescription(
             name: bundle.name,
             features: bundle.observationFeatures.map { FeatureDescription(name: $0.name, count: $0.count) },
+            cameras: bundle.cameras.map {
+                CameraDescription(name: $0.name, height: $0.size.height, width: $0.size.width)
+            },
             horizon: configuration.horizon,
             nObsSteps: configuration.nObsSteps,
             nActionSteps: configuration.nActionSteps,
@@ -125,9 +133,42 @@ public struct PolicyPlanner: ChunkPlanner {
     ///
     /// - Throws: `ActionChunkError` if the result is not finite.
     public mutating func plan(_ request: PlanningRequest) throws -> PlannedChunk {
-        let chunk = try diffusion.sample(samplingRequest(for: request))
-        if startsWarm { remember(chunk, of: request) }
-        return description.planned(chunk, frozen: request.frozen)
+        var sampling = samplingRequest(for: request)
+        var badFrames: [BadFrame] = []
+        while true {
+            do throws(ActionChunkError) {
+                let chunk = try diffusion.sample(sampling)
+                if startsWarm { remember(chunk, of: request) }
+                var planned = description.planned(chunk, frozen: request.frozen)
+                planned.badFrames = badFrames
+                return planned
+            } catch {
+                // Without the steps that cannot be seen there is a chunk, unless the newest is among them.
+                guard case .badPicture(_, let frame, _) = error,
+                    sampling.history.forgetSteps(through: frame)
+                else { throw error }
+                badFrames += note(error)
+            }
+        }
+    }
+
+    /// Encodes the newest frames.
+    public mutating func prepare(_ history: ObservationHistory) -> [BadFrame] {
+        do throws(ActionChunkError) {
+            try diffusion.encodeNewestFrames(of: history)
+            return []
+        } catch {
+            return note(error)
+        }
+    }
+
+    /// A frame that cannot be decoded, unless it was told of before.
+    private mutating func note(_ error: ActionChunkError) -> [BadFrame] {
+        guard case .badPicture(let camera, let frame, let reason) = error, !knownBadFrames.contains(frame)
+        else { return [] }
+        if knownBadFrames.count >= 256 { knownBadFrames.removeFirst() }
+        knownBadFrames.append(frame)
+        return [BadFrame(camera: camera, reason: reason)]
     }
 
     /// Samples the chunks of several robots together, by the method of a chunk alone; each from the robot's last one if it starts
@@ -136,6 +177,8 @@ public struct PolicyPlanner: ChunkPlanner {
         let chunks = diffusion.sample(together: requests.map(samplingRequest))
         return zip(requests, chunks).map { request, chunk in
             Result {
+                // One with a bad frame is planned again, without it.
+                if case .failure(.badPicture) = chunk { return try plan(request) }
                 let chunk = try chunk.get()
                 if startsWarm { remember(chunk, of: request) }
                 var planned = description.planned(chunk, frozen: request.frozen)
@@ -164,7 +207,7 @@ private struct ChunkDescription: InterimChunk {
     func planned(_ chunk: ActionChunk, frozen: [Float]) -> PlannedChunk {
         let (quality, coarseSteps) = chunk.report.quality.message
         let executed = (policy.nObsSteps - 1) * policy.actionDim + chunk.actions.count
-        return PlannedChunk(
+        var planned = PlannedChunk(
             actions: chunk.actions,
             beyond: Array(chunk.prediction[executed...]),
             frozen: frozen,
@@ -183,6 +226,8 @@ private struct ChunkDescription: InterimChunk {
             conditionNs: chunk.conditionDuration.nanoseconds,
             sampleNs: chunk.samplingDuration.nanoseconds
         )
+        planned.visionNs = chunk.visionDuration?.nanoseconds
+        return planned
     }
 }
 

@@ -79,7 +79,7 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
 
     private mutating func take(
         _ observation: RobotObservation,
-        preceding: [[String: [Float]]],
+        preceding: [Observation],
         receivedNs: UInt64
     ) throws(MessageError) {
         report.observations += 1

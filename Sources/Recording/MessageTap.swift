@@ -20,7 +20,7 @@ public struct TappedMessage: Sendable {
         /// `isRepeat`: the history had it already.
         case observation(
             RobotObservation,
-            preceding: [[String: [Float]]],
+            preceding: [Observation],
             isRepeat: Bool,
             receivedNs: UInt64
         )

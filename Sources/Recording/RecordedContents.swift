@@ -5,7 +5,7 @@ import Wire
 struct RecordedObservation: Sendable {
     var observation: RobotObservation
     /// The values of those before it, if it brought them along.
-    var preceding: [[String: [Float]]] = []
+    var preceding: [Observation] = []
     var isRepeat = false
     var receivedNs: UInt64 = 0
 
@@ -23,7 +23,7 @@ struct RecordedObservation: Sendable {
             .unlessEmpty(
                 "preceding",
                 \.preceding,
-                .featureList,
+                .observations,
                 "the observations before it that it brought along, as `observation`"
             ),
         ]

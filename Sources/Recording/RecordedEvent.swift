@@ -8,7 +8,7 @@ public enum RecordedEvent: Sendable {
     /// Messages are missing here.
     case gap(lost: UInt64)
     /// With the values of those before it that it brought along, and the daemon's monotonic clock when it was received.
-    case observation(RobotObservation, preceding: [[String: [Float]]] = [], receivedNs: UInt64)
+    case observation(RobotObservation, preceding: [Observation] = [], receivedNs: UInt64)
     case chunk(RecordedChunk)
     case reset(RobotID)
     /// A chunk was planned and not sent.

@@ -60,6 +60,7 @@ enum RecordedForm {
             case .array(let numbers, let shape):
                 object.member(name, numbers)
                 if shape.count == 2 { actionDim = shape[1] }
+            case .frame(let frame): object.member(name) { $0.member("frame", frame.number) }
             case .episode(let episode):
                 object.member(name, episode.description)
                 let type: EpisodeType = if case .number = episode { .integer } else { .string }

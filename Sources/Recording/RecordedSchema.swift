@@ -123,8 +123,8 @@ extension RecordedSchema {
         case .choice(let texts): self = .choice(texts)
         case .strings: self = .list(of: .string)
         case .rows, .floatRows, .floatArray: self = .numbers
-        case .arrays: self = .features(of: policy)
-        case .listOfArrays: self = .list(of: .features(of: policy))
+        case .observation: self = .features(of: policy)
+        case .observations: self = .list(of: .features(of: policy))
         case .counters: self = .named(.unsigned, by: field.name)
         case .map(let fields): self = RecordedSchema(fields, policy: policy)
         case .maps(let fields): self = .named(RecordedSchema(fields, policy: policy), by: field.name)

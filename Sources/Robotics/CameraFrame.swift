@@ -1,42 +1,60 @@
 import Synchronization
 
-/// What a camera saw at one moment: red, green and blue of each pixel, row by row from the top.
+/// What a camera saw at one moment, as it came.
 ///
-/// Copies share their pixels, and all have the frame's number, by which one who has worked on a frame knows it again.
+/// Copies share their bytes, and all have the frame's number, by which one who has worked on a frame knows it again.
 public struct CameraFrame: Sendable {
+    /// The bytes of a frame.
+    public enum Content: Sendable, Hashable {
+        /// Red, green and blue of each pixel, row by row from the top: [height, width, 3].
+        case pixels([UInt8], height: Int, width: Int)
+        /// A compressed picture, which nobody has looked into.
+        case picture([UInt8], format: Format)
+    }
+
+    /// How a picture is compressed; raw values are those of the message.
+    public enum Format: String, Sendable, Hashable, CaseIterable {
+        case jpeg
+        case png
+    }
+
     /// Tells frames of this process apart.
     public let number: UInt64
-    /// Rows.
-    public let height: Int
-    /// Pixels in a row.
-    public let width: Int
-    /// [height, width, 3]
-    public let pixels: [UInt8]
+    /// What came.
+    public let content: Content
 
     private static let made = Atomic<UInt64>(0)
 
     /// A new frame.
     ///
-    /// - Precondition: `pixels` are [height, width, 3].
+    /// - Precondition: pixels are [height, width, 3].
+    public init(_ content: Content) {
+        if case .pixels(let pixels, let height, let width) = content {
+            precondition(pixels.count == height * width * 3, "a frame is [height, width, 3]")
+        }
+        number = Self.made.wrappingAdd(1, ordering: .relaxed).newValue
+        self.content = content
+    }
+
+    /// A new frame of pixels, [height, width, 3].
     public init(height: Int, width: Int, pixels: [UInt8]) {
-        precondition(pixels.count == height * width * 3, "a frame is [height, width, 3]")
-        self.number = Self.made.wrappingAdd(1, ordering: .relaxed).newValue
-        self.height = height
-        self.width = width
-        self.pixels = pixels
+        self.init(.pixels(pixels, height: height, width: width))
+    }
+
+    /// Bytes of what came.
+    public var byteCount: Int {
+        switch content {
+        case .pixels(let bytes, _, _), .picture(let bytes, _): bytes.count
+        }
     }
 }
 
 extension CameraFrame: Hashable {
-    /// Whether both show the same.
+    /// Whether both are the same bytes.
     public static func == (first: CameraFrame, second: CameraFrame) -> Bool {
-        first.number == second.number
-            || first.height == second.height && first.width == second.width && first.pixels == second.pixels
+        first.number == second.number || first.content == second.content
     }
 
-    /// Feeds the frame's pixels into a hasher.
-    public func hash(into hasher: inout Hasher) {
-        hasher.combine(height)
-        hasher.combine(pixels)
-    }
+    /// Feeds the frame's bytes into a hasher.
+    public func hash(into hasher: inout Hasher) { hasher.combine(content) }
 }

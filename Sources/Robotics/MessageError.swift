@@ -24,6 +24,8 @@ public struct MessageError: Error, Sendable, Hashable, CustomStringConvertible {
         case notFinite = "not_finite"
         /// An array has the wrong data type, rank or number of elements.
         case badArray = "bad_array"
+        /// A camera's frame is no picture of the format that it names, is not whole, or is of a kind that is not read.
+        case badImage = "bad_image"
         /// An observation lacks a feature of the policy.
         case missingFeature = "missing_feature"
         /// An observation has a feature that the policy does not know.

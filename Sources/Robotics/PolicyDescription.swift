@@ -4,6 +4,8 @@ public struct PolicyDescription: Sendable, Hashable {
     public var name: String
     /// What an observation holds.
     public var features: [FeatureDescription]
+    /// What the policy sees through.
+    public var cameras: [CameraDescription]
     /// The control steps that one prediction covers.
     public var horizon: Int
     /// The observations in the history.
@@ -17,6 +19,7 @@ public struct PolicyDescription: Sendable, Hashable {
     public init(
         name: String,
         features: [FeatureDescription],
+        cameras: [CameraDescription] = [],
         horizon: Int,
         nObsSteps: Int,
         nActionSteps: Int,
@@ -24,6 +27,7 @@ public struct PolicyDescription: Sendable, Hashable {
     ) {
         self.name = name
         self.features = features
+        self.cameras = cameras
         self.horizon = horizon
         self.nObsSteps = nObsSteps
         self.nActionSteps = nActionSteps
@@ -43,4 +47,24 @@ public struct FeatureDescription: Sendable, Hashable {
         self.name = name
         self.count = count
     }
+}
+
+/// A camera that the policy sees through.
+public struct CameraDescription: Sendable, Hashable {
+    /// Its LeRobot name, such as `observation.image`.
+    public var name: String
+    /// Rows of a frame.
+    public var height: Int
+    /// Pixels in a row.
+    public var width: Int
+
+    /// A camera whose frames are [height, width, 3].
+    public init(name: String, height: Int, width: Int) {
+        self.name = name
+        self.height = height
+        self.width = width
+    }
+
+    /// Bytes of the pixels of a frame.
+    public var byteCount: Int { height * width * 3 }
 }

@@ -55,6 +55,8 @@ public struct RobotChunk: Sendable, Hashable {
         public var decode: UInt64
         /// Waiting for the planner.
         public var queue: UInt64
+        /// Decoding and encoding frames of cameras; nil if the policy has none.
+        public var vision: UInt64?
         /// Normalising the history and preparing the network's condition.
         public var condition: UInt64
         /// Sampling: the denoising steps.
@@ -68,6 +70,7 @@ public struct RobotChunk: Sendable, Hashable {
         public init(
             decode: UInt64 = 0,
             queue: UInt64 = 0,
+            vision: UInt64? = nil,
             condition: UInt64 = 0,
             sample: UInt64 = 0,
             encode: UInt64 = 0,
@@ -75,6 +78,7 @@ public struct RobotChunk: Sendable, Hashable {
         ) {
             self.decode = decode
             self.queue = queue
+            self.vision = vision
             self.condition = condition
             self.sample = sample
             self.encode = encode

@@ -10,8 +10,18 @@ public struct RobotObservation: Sendable, Hashable {
     /// When it was seen, in nanoseconds of the robot's own clock. It comes back with the chunk, and says when commands are
     /// due.
     public var timeNs: UInt64
+    /// What it saw, by LeRobot feature name, in the robot's units.
+    public var observed: Observation
     /// The numbers of each feature, by LeRobot feature name, in the robot's units.
-    public var values: [String: [Float]]
+    public var values: [String: [Float]] {
+        get { observed.values }
+        set { observed.values = newValue }
+    }
+    /// What each camera saw, by LeRobot feature name.
+    public var frames: [String: CameraFrame] {
+        get { observed.frames }
+        set { observed.frames = newValue }
+    }
     /// Whether a chunk is wanted; false adds the observation to the history and no more; nil leaves it to the daemon, which
     /// plans for each, or, for a robot that it sends commands to, as often as those need.
     public var replan: Bool?
@@ -33,6 +43,7 @@ public struct RobotObservation: Sendable, Hashable {
         sequence: UInt64,
         timeNs: UInt64,
         values: [String: [Float]],
+        frames: [String: CameraFrame] = [:],
         replan: Bool? = true,
         noiseSeed: UInt64? = nil,
         session: UInt64? = nil,
@@ -43,7 +54,7 @@ public struct RobotObservation: Sendable, Hashable {
         self.episode = episode
         self.sequence = sequence
         self.timeNs = timeNs
-        self.values = values
+        self.observed = Observation(values: values, frames: frames)
         self.replan = replan
         self.noiseSeed = noiseSeed
         self.session = session

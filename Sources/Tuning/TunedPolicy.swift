@@ -19,6 +19,7 @@ extension DiffusionPolicy {
     ///   - locksWeights: keeps the weights in memory if the system allows it.
     ///   - keepsDeadlines: measures what chunks with a deadline need to know.
     ///   - maximumGroup: the most chunks that are sampled together, at least 1; see ``sample(together:)``.
+    ///   - histories: whose frames' features are kept, at least 1: as many as there are robots.
     ///   - stallWatch: watches for a core that stops while a chunk with a deadline is sampled. What there is of the chunk
     ///     is `interim`.
     ///   - calibrations: where calibrations are looked up and kept; nil: they are measured each time.
@@ -31,6 +32,7 @@ extension DiffusionPolicy {
         locksWeights: Bool = false,
         keepsDeadlines: Bool = false,
         maximumGroup: Int = 1,
+        histories: Int = 1,
         stallWatch: StallWatch? = nil,
         calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
@@ -47,6 +49,7 @@ extension DiffusionPolicy {
             settings: settings,
             network: network,
             keepsDeadlines: keepsDeadlines,
+            histories: histories,
             calibrations: calibrations
         )
     }
@@ -59,6 +62,7 @@ extension DiffusionPolicy {
     ///   - network: one that `bundle.network` made, for all timesteps that the settings visit and batches of at least the
     ///     window; with as many as there is a choice of windows for `quasiNewton`.
     ///   - keepsDeadlines: measures what chunks with a deadline need to know.
+    ///   - histories: whose frames' features are kept, at least 1.
     ///   - calibrations: where calibrations are looked up and kept; nil: they are measured each time.
     /// - Throws: `PolicyError` for settings out of range.
     public convenience init(
@@ -66,6 +70,7 @@ extension DiffusionPolicy {
         settings: SamplerSettings,
         network: UNet1D,
         keepsDeadlines: Bool = false,
+        histories: Int = 1,
         calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
         let calibrator = Calibrator(
@@ -85,7 +90,8 @@ extension DiffusionPolicy {
             settings: settings,
             network: network,
             calibration: calibration,
-            forwardTimes: forwardTimes
+            forwardTimes: forwardTimes,
+            histories: histories
         )
     }
 }

@@ -23,7 +23,7 @@ extension MessagePackEncoder {
     func key(_ name: StaticString, as keys: ArrayKeys) {
         switch keys {
         case .binary: binary(name)
-        case .string: string(name.description)
+        case .string: string(name)
         }
     }
 }

@@ -202,6 +202,12 @@ extension RobotChunk.Stages {
                 "unpacking the observation, checking it and adding it to the history"
             ),
             .required("queue", \.queue, .unsigned, "waiting for the planner"),
+            .optional(
+                "vision",
+                \.vision,
+                .unsigned,
+                "decoding and encoding frames that were not encoded before; left out for a policy without cameras"
+            ),
             .required(
                 "condition",
                 \.condition,

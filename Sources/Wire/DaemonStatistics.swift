@@ -28,8 +28,10 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
         }
     }
 
-    /// The keys of ``latencyNs``: a chunk's stages in the order of its way, then the sums.
-    public static let stages = ["decode", "queue", "condition", "sample", "encode", "overhead", "total"]
+    /// The keys of ``latencyNs``: a chunk's stages in the order of its way, then the sums. A policy without cameras has no `vision`.
+    public static let stages = [
+        "decode", "queue", "vision", "condition", "sample", "encode", "overhead", "total",
+    ]
 
     /// Since the start, in nanoseconds.
     public var uptimeNs: UInt64 = 0

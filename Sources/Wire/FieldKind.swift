@@ -19,10 +19,10 @@ package indirect enum FieldKind: Sendable, Hashable, CustomStringConvertible {
     case floatRows
     /// Numbers one after the other, which the daemon packs as `<f4`.
     case floatArray
-    /// Arrays by name.
-    case arrays
-    /// Maps of arrays by name, one after the other.
-    case listOfArrays
+    /// Arrays of numbers and frames of cameras, by name.
+    case observation
+    /// Several of these maps, one after the other.
+    case observations
     /// Integers by name.
     case counters
     /// A map with these fields.
@@ -44,8 +44,8 @@ package indirect enum FieldKind: Sendable, Hashable, CustomStringConvertible {
         case .strings: "array of strings"
         case .rows: "array"
         case .floatRows, .floatArray: "array `<f4`"
-        case .arrays: "map of arrays"
-        case .listOfArrays: "array of maps of arrays"
+        case .observation: "map of arrays and frames"
+        case .observations: "array of maps of arrays and frames"
         case .counters: "map of u64"
         case .map: "map"
         case .maps: "map of maps"

@@ -10,6 +10,7 @@ package enum FieldValue: Sendable, Hashable {
     case strings([String])
     /// Numbers in row-major order, and their extents.
     case array([Float], shape: [Int])
+    case frame(CameraFrame)
     case episode(EpisodeID)
     case map([Entry])
     /// Maps, one after the other.
@@ -51,6 +52,7 @@ extension MessagePackEncoder {
             for text in texts { string(text) }
         case .array(let numbers, let shape):
             NumericArray.encode(numbers, shape: shape, keys: arrayKeys, to: self)
+        case .frame(let frame): pack(frame, arrayKeys: arrayKeys)
         case .episode(.number(let number)): unsigned(number)
         case .episode(.name(let name)): string(name)
         case .map(let entries): pack(entries, arrayKeys: arrayKeys)

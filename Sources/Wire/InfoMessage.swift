@@ -22,6 +22,23 @@ public struct InfoMessage: Sendable, Hashable {
         }
     }
 
+    /// How much may be sent.
+    public struct Limits: Sendable, Hashable {
+        /// The longest message, in bytes.
+        public var messageBytes: Int
+        /// Observations a second that are read under one topic, and as many at once.
+        public var messagesPerSecond: Int
+        /// An observation counts as one for each so many bytes begun.
+        public var countedBytes: Int
+
+        /// Limits.
+        public init(messageBytes: Int, messagesPerSecond: Int, countedBytes: Int) {
+            self.messageBytes = messageBytes
+            self.messagesPerSecond = messagesPerSecond
+            self.countedBytes = countedBytes
+        }
+    }
+
     /// The daemon's version.
     public var daemonVersion: String
     /// What it runs.
@@ -30,6 +47,8 @@ public struct InfoMessage: Sendable, Hashable {
     public var sampler: SamplerDescription
     /// Where it listens.
     public var endpoints: Endpoints
+    /// How much it takes; nil if it does not tell.
+    public var limits: Limits?
     /// The number of the newest stop of any robot; 0 if there was none.
     public var stop: UInt64
     /// What it has done.
@@ -41,6 +60,7 @@ public struct InfoMessage: Sendable, Hashable {
         policy: PolicyDescription,
         sampler: SamplerDescription,
         endpoints: Endpoints,
+        limits: Limits? = nil,
         stop: UInt64 = 0,
         statistics: DaemonStatistics
     ) {
@@ -48,6 +68,7 @@ public struct InfoMessage: Sendable, Hashable {
         self.policy = policy
         self.sampler = sampler
         self.endpoints = endpoints
+        self.limits = limits
         self.stop = stop
         self.statistics = statistics
     }
@@ -81,6 +102,12 @@ public struct InfoMessage: Sendable, Hashable {
                 was reached
                 """
             ),
+            .optional(
+                "limits",
+                \.limits,
+                .map(Limits.table),
+                "how much may be sent, see below; earlier daemons leave it out"
+            ),
             .added(
                 "stop",
                 \.stop,
@@ -110,6 +137,33 @@ extension InfoMessage.Endpoints {
     )
 }
 
+extension InfoMessage.Limits {
+    /// The limits, which follow from the policy.
+    package static let table = MessageTable(
+        InfoMessage.Limits(messageBytes: 0, messagesPerSecond: 0, countedBytes: 0),
+        [
+            .required(
+                "message_bytes",
+                \.messageBytes,
+                .count,
+                "the longest message: 1 MiB and the pixels of one frame of each camera of the policy"
+            ),
+            .required(
+                "messages_per_second",
+                \.messagesPerSecond,
+                .count,
+                "observations a second that are read under one topic, and as many at once"
+            ),
+            .required(
+                "counted_bytes",
+                \.countedBytes,
+                .count,
+                "an observation counts as one for each so many bytes begun"
+            ),
+        ]
+    )
+}
+
 extension PolicyDescription {
     /// The policy's sizes.
     package static let table = MessageTable(
@@ -117,6 +171,12 @@ extension PolicyDescription {
         [
             .required("name", \.name, .string, "what people call it"),
             .required("features", \.features, .list(FeatureDescription.table), "what an observation holds"),
+            .unlessEmpty(
+                "cameras",
+                \.cameras,
+                .list(CameraDescription.table),
+                "what the policy sees through; left out if it has no cameras"
+            ),
             .required("horizon", \.horizon, .count, "the control steps that one prediction covers"),
             .required("n_obs_steps", \.nObsSteps, .count, "the observations in the history"),
             .required("n_action_steps", \.nActionSteps, .count, "the actions in a chunk"),
@@ -132,6 +192,18 @@ extension FeatureDescription {
         [
             .required("name", \.name, .string, "its LeRobot name, such as `observation.state`"),
             .required("count", \.count, .count, "how many numbers it has"),
+        ]
+    )
+}
+
+extension CameraDescription {
+    /// A camera.
+    package static let table = MessageTable(
+        CameraDescription(name: "", height: 0, width: 0),
+        [
+            .required("name", \.name, .string, "its LeRobot name, such as `observation.image`"),
+            .required("height", \.height, .count, "rows of a frame"),
+            .required("width", \.width, .count, "pixels in a row"),
         ]
     )
 }

@@ -48,6 +48,11 @@ package struct MessagePackEncoder: ~Copyable {
         }
     }
 
+    package func string(_ text: StaticString) {
+        msgpack_pack_str(packer, text.utf8CodeUnitCount)
+        msgpack_pack_str_body(packer, text.utf8Start, text.utf8CodeUnitCount)
+    }
+
     package func binary(_ value: UnsafeRawBufferPointer) {
         msgpack_pack_bin(packer, value.count)
         msgpack_pack_bin_body(packer, value.baseAddress, value.count)

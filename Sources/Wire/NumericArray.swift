@@ -18,13 +18,33 @@ package enum NumericArray {
         keys: ArrayKeys = .binary,
         to encoder: borrowing MessagePackEncoder
     ) {
+        encode(values, dtype: "<f4", shape: shape, keys: keys, to: encoder)
+    }
+
+    /// Packs bytes as a `|u1` array of the given shape.
+    static func encode(
+        _ bytes: [UInt8],
+        shape: [Int],
+        keys: ArrayKeys,
+        to encoder: borrowing MessagePackEncoder
+    ) {
+        encode(bytes, dtype: "|u1", shape: shape, keys: keys, to: encoder)
+    }
+
+    private static func encode<Element: BitwiseCopyable>(
+        _ values: [Element],
+        dtype: StaticString,
+        shape: [Int],
+        keys: ArrayKeys,
+        to encoder: borrowing MessagePackEncoder
+    ) {
         encoder.map(4)
         encoder.key("__ndarray__", as: keys)
         encoder.bool(true)
         encoder.key("data", as: keys)
         values.withUnsafeBytes { encoder.binary($0) }
         encoder.key("dtype", as: keys)
-        encoder.string("<f4")
+        encoder.string(dtype)
         encoder.key("shape", as: keys)
         encoder.array(shape.count)
         for extent in shape { encoder.unsigned(UInt64(extent)) }
@@ -111,22 +131,43 @@ package enum NumericArray {
         _ map: MessagePackMap,
         field: String
     ) throws(MessageError) -> ([Float], [Int]) {
-        let reader = FieldReader(map, path: field)
-        let isOfMessagePackNumPy = map["nd"] != nil && map["__ndarray__"] == nil
-        let marker = isOfMessagePackNumPy ? "nd" : "__ndarray__"
-        guard try reader.bool(marker) else {
-            throw MessageError(.badArray, field: reader.path(of: marker), "found false, expected true")
-        }
-        let shape = try reader.shape("shape")
-        let typeName = isOfMessagePackNumPy ? "type" : "dtype"
+        let parts = try Parts(map, field: field)
         let elements = try floats(
-            data: reader.binary("data"),
-            dtype: reader.string(typeName),
-            shape: shape,
+            data: parts.data,
+            dtype: parts.dtype,
+            shape: parts.shape,
             field: field,
-            typeName: typeName
+            typeName: parts.typeName
         )
-        return (elements, shape)
+        return (elements, parts.shape)
+    }
+
+    /// Whether a map is in one of the forms of an array.
+    static func isArray(_ map: MessagePackMap) -> Bool { map["__ndarray__"] != nil || map["nd"] != nil }
+
+    /// What the map of an array holds.
+    struct Parts {
+        /// The elements' bytes.
+        let data: [UInt8]
+        /// NumPy's type string.
+        let dtype: String
+        let shape: [Int]
+        /// The field that `dtype` comes from.
+        let typeName: String
+
+        /// - Throws: `MessageError` for a field that is missing or of another type, and for a marker that is false.
+        init(_ map: MessagePackMap, field: String) throws(MessageError) {
+            let reader = FieldReader(map, path: field)
+            let isOfMessagePackNumPy = map["nd"] != nil && map["__ndarray__"] == nil
+            let marker = isOfMessagePackNumPy ? "nd" : "__ndarray__"
+            guard try reader.bool(marker) else {
+                throw MessageError(.badArray, field: reader.path(of: marker), "found false, expected true")
+            }
+            shape = try reader.shape("shape")
+            typeName = isOfMessagePackNumPy ? "type" : "dtype"
+            data = try reader.binary("data")
+            dtype = try reader.string(typeName)
+        }
     }
 
     /// The elements of little-endian `data` as 32-bit floats. Nothing is allocated before `data` is known to fill `shape`.

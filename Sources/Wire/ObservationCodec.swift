@@ -33,9 +33,12 @@ extension RobotObservation {
             ),
             .required(
                 "observation",
-                \.values,
-                .features,
-                "LeRobot feature name to array of shape [D]: exactly the policy's features (see `info`)"
+                \.observed,
+                .observation,
+                """
+                LeRobot feature name to array of shape [D], or to a camera's frame (see *Frames of cameras*): exactly the policy's \
+                features and cameras (see `info`)
+                """
             ),
             .optional(
                 "replan",
@@ -95,61 +98,67 @@ extension RobotObservation {
     }
 }
 
-extension FieldCoding<[String: [Float]]> {
-    /// The numbers of each feature, by its name.
-    fileprivate static let features = Self(kind: .arrays) {
-        .map(FieldValue.features($0))
+extension FieldCoding<Observation> {
+    /// Numbers and frames, by their features' names.
+    fileprivate static let observation = Self(kind: .observation) {
+        .map(FieldValue.entries(of: $0))
     } read: { (fields, name) throws(MessageError) in
-        try fields.features(name)
+        try fields.map(name).observation(path: name)
     }
 }
 
-extension FieldCoding<[[String: [Float]]]> {
-    /// The numbers of each feature, by its name, one observation after the other.
-    package static let featureList = Self(kind: .listOfArrays) {
-        .list($0.map(FieldValue.features))
+extension FieldCoding<[Observation]> {
+    /// Numbers and frames, by their features' names, one observation after the other.
+    package static let observations = Self(kind: .observations) {
+        .list($0.map(FieldValue.entries))
     } read: { (fields, name) throws(MessageError) in
-        var list: [[String: [Float]]] = []
+        var list: [Observation] = []
         for (index, element) in try fields.array(name).enumerated() {
             let path = "\(name)[\(index)]"
             guard case .map(let features) = element else {
                 throw MessageError(
                     .wrongType,
                     field: fields.path(of: path),
-                    "found \(element.summary), expected a map of arrays"
+                    "found \(element.summary), expected a map of arrays and frames"
                 )
             }
-            list.append(try features.features(path: path))
+            list.append(try features.observation(path: path))
         }
         return list
     }
 }
 
 extension FieldValue {
-    fileprivate static func features(_ values: [String: [Float]]) -> [Entry] {
-        values.sorted { $0.key < $1.key }
-            .map { Entry(name: $0.key, value: .array($0.value, shape: [$0.value.count])) }
-    }
-}
-
-extension FieldReader {
-    fileprivate func features(_ name: String) throws(MessageError) -> [String: [Float]] {
-        try map(name).features(path: name)
+    fileprivate static func entries(of observation: Observation) -> [Entry] {
+        var entries = observation.values.map {
+            Entry(name: $0.key, value: .array($0.value, shape: [$0.value.count]))
+        }
+        entries += observation.frames.map { Entry(name: $0.key, value: .frame($0.value)) }
+        return entries.sorted { $0.name < $1.name }
     }
 }
 
 extension MessagePackMap {
-    /// The numbers of each feature, by its name.
-    fileprivate func features(path: String) throws(MessageError) -> [String: [Float]] {
+    /// Numbers and frames, by their features' names.
+    fileprivate func observation(path: String) throws(MessageError) -> Observation {
         var values = Dictionary<String, [Float]>(minimumCapacity: count)
+        var frames: [String: CameraFrame] = [:]
         try forEach { (feature, value) throws(MessageError) in
             let field = "\(path).\(printable(feature, limit: 128))"
+            if let frame = try CameraFrame(value, field: field) {
+                frames[feature] = frame
+                return
+            }
             let (elements, shape) = try NumericArray.decode(value, field: field)
             guard shape.count == 1 else {
-                throw MessageError(.badArray, field: "\(field).shape", "found \(shape), expected one extent")
+                throw MessageError(
+                    .badArray,
+                    field: "\(field).shape",
+                    "found \(shape), expected one extent, or [height, width, 3] for a camera's frame"
+                )
             }
             values[feature] = elements
         }
-        return values
+        return Observation(values: values, frames: frames)
     }
 }

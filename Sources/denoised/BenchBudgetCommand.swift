@@ -5,6 +5,7 @@ import Foundation
 import Logging
 import Planning
 import Policy
+import Robotics
 
 struct BenchBudgetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

@@ -1,3 +1,4 @@
+import Daemon
 import Foundation
 import Planning
 import Policy
@@ -49,12 +50,14 @@ extension PolicyPlanner {
     ///
     /// - Parameters:
     ///   - maximumGroup: the most chunks of several robots that are planned together.
+    ///   - maximumRobots: whose frames' features are kept.
     ///   - warn: gets what the user should know and keeps nothing from working.
     static func factory(
         bundle: PolicyBundle,
         sampler: SamplerOptions,
         locksWeights: Bool = false,
         maximumGroup: Int = 1,
+        maximumRobots: Int = DaemonConfiguration().maximumRobots,
         warn: @escaping @Sendable (String) -> Void = Console.warn
     ) throws -> @Sendable (StallWatch?) throws -> PolicyPlanner {
         let settings = sampler.settings(for: bundle.configuration)
@@ -70,6 +73,7 @@ extension PolicyPlanner {
                 keepsDeadlines: sampler.budgetMs != nil,
                 startsWarm: sampler.warmStart,
                 maximumGroup: maximumGroup,
+                maximumRobots: maximumRobots,
                 stallWatch: stallWatch,
                 calibrations: .standard(warn: warn)
             )

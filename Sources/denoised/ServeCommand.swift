@@ -192,7 +192,12 @@ struct ServeCommand: ParsableCommand {
         var configuration = try configuration(logger: logger, manager: manager)
         configuration.lostLogLines = { log.lostLines }
         let unprotected = try security.unprotected(configuration.endpoints)
-        let policy = try PolicyOptions.loadToRun(policy, threads: sampler.threads, in: .daemon)
+        let policy = try PolicyOptions.loadToRun(
+            policy,
+            threads: sampler.threads,
+            givesFrames: true,
+            in: .daemon
+        )
         configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
         configuration.gr00t?.mapping = try RobotOptions.gr00tMapping(configuration.robots, for: policy)
         let planner = try PolicyPlanner.factory(

@@ -95,7 +95,9 @@ import Testing
         let fitting = try observation(0, first: 1)
         let expected = MessageError(code, field: field, text)
         #expect(throws: expected) { try agenda.check(spoilt) }
-        #expect(throws: expected) { try agenda.check(fitting, preceding: [fitting.values, spoilt.values]) }
+        #expect(throws: expected) {
+            try agenda.check(fitting, preceding: [fitting.observed, spoilt.observed])
+        }
     }
 
     @Test func historyIsPaddedWithTheFirstAndSlides() throws {

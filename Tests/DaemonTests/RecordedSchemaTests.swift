@@ -281,7 +281,7 @@ enum SchemaCheck {
         var rare = try observation(1, first: 1, committed: ActionRows([], actionDim: 2))
         rare.session = .max
         record(
-            .observation(rare, preceding: [rare.values, rare.values], isRepeat: true, receivedNs: .max)
+            .observation(rare, preceding: [rare.observed, rare.observed], isRepeat: true, receivedNs: .max)
         )
         record(.unsent(rare.robot, .number(.max)))
         var chunk = RobotChunk(

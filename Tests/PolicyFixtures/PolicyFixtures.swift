@@ -1,5 +1,6 @@
 import Foundation
 import Policy
+import Robotics
 import Safetensors
 import Testing
 

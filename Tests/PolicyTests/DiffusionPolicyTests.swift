@@ -1,6 +1,7 @@
 import Clocks
 import Compute
 import PolicyFixtures
+import Robotics
 import Testing
 import Tuning
 

@@ -1,3 +1,4 @@
+import Robotics
 import Testing
 
 @testable import Policy

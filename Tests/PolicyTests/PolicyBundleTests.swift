@@ -1,5 +1,6 @@
 import Foundation
 import PolicyFixtures
+import Robotics
 import Safetensors
 import Testing
 import Tuning

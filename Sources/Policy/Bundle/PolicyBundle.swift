@@ -190,6 +190,7 @@ public struct PolicyBundle: Sendable {
             preparations: frameMaps.map {
                 FramePreparation(input: vision.frame, resize: vision.resize, crop: vision.crop, map: $0)
             },
+            cameras: cameras,
             capacity: histories * configuration.nObsSteps * vision.cameras.count
         )
     }

@@ -1,3 +1,4 @@
+import Pictures
 import Robotics
 
 /// An observation that a policy can use: it has exactly the policy's features, each with its count of finite numbers, and its
@@ -69,12 +70,40 @@ public struct CheckedObservation: Sendable, Hashable {
             guard let frame = observation.frames[camera.name] else {
                 throw .missingFrame(camera: camera.name, expected: camera.size)
             }
-            let size = FrameSize(height: frame.height, width: frame.width)
+            let size = try size(of: frame, camera: camera.name)
             guard size == camera.size else {
                 throw .wrongFrameSize(camera: camera.name, found: size, expected: camera.size)
             }
             frames.append(frame)
         }
         return frames
+    }
+
+    /// Of a picture, what its header says.
+    private static func size(
+        of frame: CameraFrame,
+        camera: String
+    ) throws(ObservationError) -> FrameSize {
+        switch frame.content {
+        case .pixels(_, let height, let width): return FrameSize(height: height, width: width)
+        case .picture(let bytes, let format):
+            do throws(PictureError) {
+                let header = try PictureHeader(reading: bytes.span, as: PictureFormat(format))
+                return FrameSize(height: header.height, width: header.width)
+            } catch {
+                throw .badPicture(camera: camera, reason: error.description)
+            }
+        }
+    }
+}
+
+extension PictureFormat {
+    /// The format of a camera's picture.
+    init(_ format: CameraFrame.Format) {
+        self =
+            switch format {
+            case .jpeg: .jpeg
+            case .png: .png
+            }
     }
 }

@@ -12,6 +12,8 @@ public enum ObservationError: Error, Sendable, Hashable, CustomStringConvertible
     case missingFrame(camera: String, expected: FrameSize)
     /// A frame has another size than the camera's.
     case wrongFrameSize(camera: String, found: FrameSize, expected: FrameSize)
+    /// A camera's frame is no picture of the format that it names, or of a kind that is not read.
+    case badPicture(camera: String, reason: String)
     /// There are features that the policy does not observe: their names, sorted, at least one.
     case unknown(features: [String], expected: [String])
 
@@ -27,6 +29,7 @@ public enum ObservationError: Error, Sendable, Hashable, CustomStringConvertible
             "\(camera): missing; expected a frame of \(expected) pixels"
         case .wrongFrameSize(let camera, let found, let expected):
             "\(camera): a frame of \(found) pixels; expected \(expected), as in training: frames are not resized"
+        case .badPicture(let camera, let reason): "\(camera): \(reason)"
         case .unknown(let features, let expected):
             "\(features[0].quoted): a feature the policy does not observe; "
                 + "expected only \(expected.joined(separator: " and "))"

@@ -69,6 +69,28 @@ public struct ObservationHistory: Sendable {
         frames = []
     }
 
+    /// Forgets the steps up to the newest one with a frame, which cannot be decoded. The one after it stands in for them, as for
+    /// those before an episode's first.
+    ///
+    /// - Parameter number: the frame's.
+    /// - Returns: whether there was such a step, and an observation is left. If not, the history is as before.
+    public mutating func forgetSteps(through number: UInt64) -> Bool {
+        guard !isEmpty else { return false }
+        let isLost = { (step: Int) in
+            cameras.indices.contains { frame(camera: $0, step: step).number == number }
+        }
+        guard let last = (0..<nObsSteps).last(where: isLost), last < nObsSteps - 1 else { return false }
+        let source = (oldest + last + 1) % nObsSteps
+        for step in 0...last {
+            let row = (oldest + step) % nObsSteps
+            for index in 0..<stepCount { rows[row * stepCount + index] = rows[source * stepCount + index] }
+            for camera in cameras.indices {
+                frames[row * cameras.count + camera] = frames[source * cameras.count + camera]
+            }
+        }
+        return true
+    }
+
     /// The observations, oldest first; none in an empty history, else `nObsSteps`.
     public var observations: [Observation] {
         isEmpty ? [] : (0..<nObsSteps).map { observation(row: (oldest + $0) % nObsSteps) }

@@ -12,6 +12,8 @@ public struct ActionChunk: Sendable {
     public let settings: SamplerSettings
     /// What sampling it took.
     public let report: SamplingReport
+    /// Time spent decoding and encoding frames that were not encoded before; nil if the policy has no cameras.
+    public let visionDuration: Duration?
     /// Time spent normalising the observations, drawing noise and preparing the network's condition.
     public let conditionDuration: Duration
     /// Time spent sampling: the denoising loop.
@@ -39,6 +41,8 @@ public struct FrozenActions: Sendable, Hashable {
 public struct ChunkSampling: Sendable {
     /// How it was sampled.
     public let report: SamplingReport
+    /// Time spent decoding and encoding frames that were not encoded before; nil if the policy has no cameras.
+    public let visionDuration: Duration?
     /// Time spent normalising the observations, drawing noise and preparing the network's condition.
     public let conditionDuration: Duration
     /// Time spent sampling: the denoising loop.
@@ -55,6 +59,8 @@ public enum ActionChunkError: Error, Sendable, Hashable, CustomStringConvertible
     case frozenCount(found: Int, firstRow: Int, rows: Int, actionDim: Int)
     /// The prediction that a guess is made from has another number of elements than [horizon, actionDim].
     case guessCount(found: Int, expected: Int)
+    /// A camera's picture, the frame of that number, cannot be decoded.
+    case badPicture(camera: String, frame: UInt64, reason: String)
     /// A number that must not reach a robot came out of the network, or was in the request.
     case notFinite(what: String, index: Int, value: Float)
 
@@ -67,6 +73,7 @@ public enum ActionChunkError: Error, Sendable, Hashable, CustomStringConvertible
             "frozen actions: \(found) numbers from row \(firstRow) on; expected actions of \(actionDim) within \(rows) rows"
         case .guessCount(let found, let expected):
             "prediction to guess from: \(found) numbers; expected \(expected)"
+        case .badPicture(let camera, _, let reason): "\(camera): \(reason)"
         case .notFinite(let what, let index, let value):
             "\(what): \(value) at index \(index); expected finite numbers"
         }

@@ -51,13 +51,15 @@ public final class DiffusionPolicy {
     ///     window.
     ///   - calibration: of the policy, these settings and this machine; nil for methods that need none.
     ///   - forwardTimes: what passes take, for chunks with a deadline; nil: chunks have none.
+    ///   - histories: whose frames' features are kept, at least 1: as many as there are robots.
     /// - Throws: `PolicyError` for settings out of range.
     package convenience init(
         bundle: PolicyBundle,
         settings: SamplerSettings,
         network: UNet1D,
         calibration: Calibration?,
-        forwardTimes: ForwardTimes?
+        forwardTimes: ForwardTimes?,
+        histories: Int = 1
     ) throws(PolicyError) {
         self.init(
             try PolicyAssembly(
@@ -65,7 +67,8 @@ public final class DiffusionPolicy {
                 settings: settings,
                 network: network,
                 calibration: calibration,
-                forwardTimes: forwardTimes
+                forwardTimes: forwardTimes,
+                histories: histories
             )
         )
     }
@@ -114,6 +117,7 @@ public final class DiffusionPolicy {
         let start = MonotonicTime.now()
         try inputs.take(request)
         inputs.setCondition(of: assembly.predictor.network)
+        let vision = inputs.visionDuration
         let conditionEnd = MonotonicTime.now()
         let report = inputs.sample(
             by: assembly.sampler,
@@ -127,7 +131,8 @@ public final class DiffusionPolicy {
         try assembly.normalizer.unnormalize(&prediction)
         return ChunkSampling(
             report: report,
-            conditionDuration: conditionEnd - start,
+            visionDuration: vision,
+            conditionDuration: conditionEnd - start - (vision ?? .zero),
             samplingDuration: samplingEnd - conditionEnd
         )
     }
@@ -172,7 +177,7 @@ public final class DiffusionPolicy {
             "\(requests.count) of \(maximumGroup) chunks"
         )
         let start = MonotonicTime.now()
-        let places = take(requests, outcomes: &outcomes)
+        let (places, vision) = take(requests, outcomes: &outcomes)
         guard places > 0 else { return }
         let conditionEnd = MonotonicTime.now()
         var samples = predictions._mutatingExtracting(first: places * predictionCount)
@@ -198,7 +203,8 @@ public final class DiffusionPolicy {
             }
             let sampling = ChunkSampling(
                 report: reports[place],
-                conditionDuration: conditionEnd - start,
+                visionDuration: vision,
+                conditionDuration: conditionEnd - start - (vision ?? .zero),
                 samplingDuration: samplingEnd - conditionEnd
             )
             var prediction = predictions._mutatingExtracting(
@@ -215,25 +221,32 @@ public final class DiffusionPolicy {
 
     /// Takes up the requests that can be sampled, at places from 0 on.
     ///
-    /// - Returns: how many. The outcomes of the others are failures.
+    /// - Returns: how many, and the time for the frames of all; the outcomes of the others are failures.
     private func take(
         _ requests: [SamplingRequest],
         outcomes: inout [Result<ChunkSampling, ActionChunkError>]
-    ) -> Int {
+    ) -> (places: Int, vision: Duration?) {
         var places = 0
+        var vision: Duration?
         for index in requests.indices {
             do throws(ActionChunkError) {
                 try inputs.take(requests[index], at: places)
                 inputs.setCondition(of: assembly.predictor.network, at: places)
                 outcomes[index] = .success(
-                    ChunkSampling(report: .nothing, conditionDuration: .zero, samplingDuration: .zero)
+                    ChunkSampling(
+                        report: .nothing,
+                        visionDuration: nil,
+                        conditionDuration: .zero,
+                        samplingDuration: .zero
+                    )
                 )
+                if let duration = inputs.visionDuration { vision = (vision ?? .zero) + duration }
                 places += 1
             } catch {
                 outcomes[index] = .failure(error)
             }
         }
-        return places
+        return (places, vision)
     }
 
     private func earliestDeadline(of requests: [SamplingRequest]) -> MonotonicTime? {
@@ -262,6 +275,14 @@ public final class DiffusionPolicy {
         try inputs.take(request)
         inputs.setCondition(of: assembly.predictor.network)
         return inputs.firstModelOutput(of: assembly.predictor, timestep: assembly.sampler.timesteps[0])
+    }
+
+    /// Encodes what the cameras saw at the newest step of a history, unless that has been done. A chunk of the history, and of
+    /// those that follow, then need not wait for it.
+    ///
+    /// - Throws: `ActionChunkError` for an empty history, and for a picture that cannot be decoded.
+    public func encodeNewestFrames(of history: ObservationHistory) throws(ActionChunkError) {
+        try inputs.encodeNewestFrames(of: history)
     }
 
     /// What the network is conditioned on: [nObsSteps, numbers of a step], normalised. A step has the robot's state, the features

@@ -21,7 +21,12 @@ public struct InterimPrediction: Sendable {
         }
         return form.chunk(
             of: prediction,
-            ChunkSampling(report: reports[0], conditionDuration: .zero, samplingDuration: .zero)
+            ChunkSampling(
+                report: reports[0],
+                visionDuration: nil,
+                conditionDuration: .zero,
+                samplingDuration: .zero
+            )
         )
     }
 }
@@ -42,6 +47,7 @@ struct ChunkForm: Sendable {
             actionDim: actionDim,
             settings: settings,
             report: sampling.report,
+            visionDuration: sampling.visionDuration,
             conditionDuration: sampling.conditionDuration,
             samplingDuration: sampling.samplingDuration
         )

@@ -28,7 +28,8 @@ struct PolicyAssembly {
         settings: SamplerSettings,
         network: UNet1D,
         calibration: Calibration?,
-        forwardTimes: ForwardTimes?
+        forwardTimes: ForwardTimes?,
+        histories: Int
     ) throws(PolicyError) {
         configuration = bundle.configuration
         observationFeatures = bundle.observationFeatures
@@ -37,7 +38,7 @@ struct PolicyAssembly {
         vision = try bundle.frameEncoder(
             kernel: network.kernel,
             threads: network.threads,
-            histories: network.maximumConditions
+            histories: max(histories, network.maximumConditions)
         )
         predictor = DenoiserPredictor(network: network)
         if let calibration {

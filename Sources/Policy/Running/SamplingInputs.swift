@@ -15,6 +15,8 @@ struct SamplingInputs {
     private let vision: FrameEncoder?
     /// That of the observations taken up last: [nObsSteps, features], normalised.
     private(set) var condition: [Float]
+    /// What the frames of the observations taken up last took; nil if the policy has no cameras.
+    private(set) var visionDuration: Duration?
     /// [maximumGroup, numInferenceSteps + 1, horizon, actionDim].
     private var noise: [Float]
     /// [maximumGroup, horizon, actionDim], normalised; zeros where nothing is guessed.
@@ -62,20 +64,29 @@ struct SamplingInputs {
 
     /// Takes up the observations alone.
     mutating func take(_ history: ObservationHistory) throws(ActionChunkError) {
-        guard !history.isEmpty else { throw .emptyHistory }
-        precondition(
-            history.features == features && history.cameras == cameras,
-            "the history is one of another policy"
-        )
+        try check(history)
         normalizer.normalize(history, into: &condition)
         if let vision {
+            let start = MonotonicTime.now()
+            defer { vision.rest() }
             for step in 0..<history.nObsSteps {
-                vision.encode(history, step: step, into: &condition, at: normalizer.visionRange(step: step))
+                let range = normalizer.visionRange(step: step)
+                try vision.encode(history, step: step, into: &condition, at: range)
             }
-            vision.rest()
+            visionDuration = MonotonicTime.now() - start
         }
         if let index = condition.firstIndex(where: { !$0.isFinite }) {
             throw .notFinite(what: "normalised observation", index: index, value: condition[index])
+        }
+    }
+
+    /// Encodes the newest frames of a history, for when it is taken up.
+    func encodeNewestFrames(of history: ObservationHistory) throws(ActionChunkError) {
+        try check(history)
+        guard let vision else { return }
+        defer { vision.rest() }
+        for camera in cameras.indices {
+            try vision.encode(history, camera: camera, step: history.nObsSteps - 1)
         }
     }
 
@@ -146,6 +157,14 @@ struct SamplingInputs {
 extension SamplingInputs {
     private var actionDim: Int { normalizer.actionUnnormalization.count }
     private var rows: Int { predictionCount / actionDim }
+
+    private func check(_ history: ObservationHistory) throws(ActionChunkError) {
+        guard !history.isEmpty else { throw .emptyHistory }
+        precondition(
+            history.features == features && history.cameras == cameras,
+            "the history is one of another policy"
+        )
+    }
 
     private func check(_ known: FrozenActions) throws(ActionChunkError) {
         guard known.actions.count.isMultiple(of: actionDim), (0...rows).contains(known.firstRow),

@@ -17,6 +17,9 @@ public struct FrameSize: Sendable, Hashable, CustomStringConvertible {
     /// Numbers of a picture in red, green and blue.
     public var count: Int { height * width * 3 }
 
+    /// The shape of a picture in red, green and blue: `[480, 640, 3]`.
+    package var shape: String { "[\(height), \(width), 3]" }
+
     /// Height and width: `480 x 640`.
     public var description: String { "\(height) x \(width)" }
 }

@@ -1,10 +1,8 @@
-import Robotics
-
-/// One observation of a robot, in its own units.
+/// What is observed at one control step, in the robot's own units.
 public struct Observation: Sendable, Hashable {
-    /// The numbers of each feature, by the name the robot sends (`ObservationFeature.name`).
+    /// The numbers of each feature, by the name the robot sends.
     public var values: [String: [Float]]
-    /// What each camera saw, by the name the robot sends (`CameraFeature.name`).
+    /// What each camera saw, by the name the robot sends.
     public var frames: [String: CameraFrame]
 
     /// An observation of these features.
