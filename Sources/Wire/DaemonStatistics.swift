@@ -28,10 +28,12 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
         }
     }
 
-    /// The keys of ``latencyNs``: a chunk's stages in the order of its way, then the sums. A policy without cameras has no `vision`.
+    /// The keys of ``latencyNs``: a chunk's stages in the order of its way, then the sums.
     public static let stages = [
         "decode", "queue", "vision", "condition", "sample", "encode", "overhead", "total",
     ]
+    /// Those of a policy without cameras.
+    package static let stagesWithoutCameras = stages.filter { $0 != "vision" }
 
     /// Since the start, in nanoseconds.
     public var uptimeNs: UInt64 = 0

@@ -35,11 +35,21 @@ import Wire
         }
     }
 
+    @Test func `frames have a stage of their own`() {
+        let telemetry = Telemetry()
+        telemetry.record(RobotChunk.Stages(vision: 2000, total: 3000)) { $0.chunks += 1 }
+        telemetry.record(RobotChunk.Stages(total: 3000)) { $0.chunks += 1 }
+        let latencyNs = telemetry.snapshot().latencyNs
+        #expect(Set(latencyNs.keys) == Set(DaemonStatistics.stages))
+        #expect(latencyNs["vision"]?.count == 1)
+        #expect(latencyNs["total"]?.count == 2)
+    }
+
     @Test func heartbeatsFindOneStagesPercentilesEach() {
         let telemetry = Telemetry()
         let second: UInt64 = 1_000_000_000
         let begin = MonotonicTime.now().unsignedNs
-        let stages = DaemonStatistics.stages
+        let stages = DaemonStatistics.stagesWithoutCameras
         func told(atNs nowNs: UInt64) -> [String: DaemonStatistics.Latency] {
             telemetry.heartbeat(now: at(nowNs)).latencyNs
         }

@@ -58,6 +58,25 @@ def good():
     }
 
 
+def frames():
+    """A camera's frame of 2 x 2 pixels, and the first bytes of a picture."""
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    picture = {"format": "jpeg", "data": b"\xff\xd8\xff"}
+
+    def with_frame(frame):
+        message = observation(np.array(STATE, "<f4"))
+        message["observation"]["observation.image"] = frame
+        return message
+
+    return {
+        "msgpack_numpy": msgpack.packb(with_frame(pixels), default=msgpack_numpy.encode),
+        "openpi": openpi.packb(with_frame(pixels)),
+        "openpi of a transposed array": openpi.packb(with_frame(np.ascontiguousarray(pixels.transpose(1, 0, 2)).transpose(1, 0, 2))),
+        "picture with msgpack_numpy": msgpack.packb(with_frame(picture), default=msgpack_numpy.encode),
+        "picture with openpi": openpi.packb(with_frame(picture)),
+    }
+
+
 def foreign():
     message = observation(STATE)
     npy, npz = io.BytesIO(), io.BytesIO()
@@ -80,9 +99,11 @@ def foreign():
 
 
 def main():
-    messages = [{"name": name, "hex": packed.hex()} for name, packed in good().items()]
+    def listed(messages):
+        return [{"name": name, "hex": packed.hex()} for name, packed in messages.items()]
+
     path = pathlib.Path(__file__).parent.parent / "WireTests/Resources/clients.json"
-    path.write_text(json.dumps({"good": messages, "foreign": foreign()}, indent=1) + "\n")
+    path.write_text(json.dumps({"good": listed(good()), "frames": listed(frames()), "foreign": foreign()}, indent=1) + "\n")
 
 
 main()

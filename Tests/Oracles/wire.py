@@ -81,8 +81,14 @@ COMMAND = {
     "wall_ns": 1_700_000_000_000_000_000,
 }
 
+FRAMES = {
+    "observation.images.front": np.arange(12, dtype=np.uint8).reshape(2, 2, 3),
+    "observation.images.wrist": {"format": "jpeg", "data": b"\xff\xd8\xff"},
+}
+
 MESSAGES = {
     "observation": {"v": 1, "type": "observation", **OBSERVATION},
+    "frames": {"v": 1, "type": "observation", **OBSERVATION, "observation": FRAMES},
     "chunk": {"v": 1, "type": "chunk", **CHUNK},
     "command": {"v": 1, "type": "command", **COMMAND},
     "predict": {"v": 1, "type": "predict", "request": 3, **OBSERVATION},

@@ -14,6 +14,7 @@ import Testing
 
     struct Golden: Decodable {
         var good: [Message]
+        var frames: [Message]
         var foreign: [Message]
     }
 
@@ -34,6 +35,7 @@ import Testing
     @Test func `the golden file is read`() throws {
         let golden = try #require(Self.golden)
         #expect(golden.good.count == 11)
+        #expect(golden.frames.count == 5)
         #expect(Set(golden.foreign.map(\.name)).count == ForeignFormat.allCases.count)
     }
 
@@ -46,6 +48,16 @@ import Testing
         #expect([nil, ActionRows([1, 2, 3, 4], actionDim: 2)].contains(observation.committed))
         #expect(observation.replan != false)
         #expect(observation.arrayKeys == (message.name.hasPrefix("str keys") ? .string : nil))
+    }
+
+    @Test(arguments: golden?.frames ?? [])
+    func `a camera's frame is read`(message: Message) throws {
+        let observation = try RobotObservation(decoding: Self.bytes(message.hex))
+        let expected: CameraFrame.Content =
+            message.name.hasPrefix("picture")
+            ? .picture([0xff, 0xd8, 0xff], format: .jpeg) : .pixels(Array(0..<12), height: 2, width: 2)
+        #expect(observation.frames.mapValues(\.content) == ["observation.image": expected])
+        #expect(observation.values == ["observation.state": [0.5, -2]])
     }
 
     /// What a package packs in one of several ways is there at all.

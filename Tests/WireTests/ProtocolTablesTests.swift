@@ -67,6 +67,12 @@ import Testing
         Page(heading: "### info", type: "info", fields: InfoMessage.table.descriptions),
         Page(heading: "### info", head: "field of `policy`", fields: PolicyDescription.table.descriptions),
         Page(heading: "### info", head: "field of a feature", fields: FeatureDescription.table.descriptions),
+        Page(heading: "### info", head: "field of a camera", fields: CameraDescription.table.descriptions),
+        Page(
+            heading: "### info",
+            head: "field of `limits`",
+            fields: InfoMessage.Limits.table.descriptions
+        ),
         Page(heading: "### info", head: "field of `sampler`", fields: SamplerDescription.table.descriptions),
         Page(
             heading: "### info",
@@ -103,7 +109,7 @@ import Testing
     /// Every table of fields on the page is one of these, but for that of the arrays and those that are no message's.
     @Test func `no other fields are described`() throws {
         let heads = try ProtocolPage.lines().filter { $0.hasSuffix(" | type | |") }
-        let others = ["| field | type | |", "| key | type | |"]
+        let others = ["| field | type | |", "| key | type | |", "| key | type | |"]
         #expect(heads.sorted() == (Self.pages.map { $0.lines[0] } + others).sorted())
     }
 

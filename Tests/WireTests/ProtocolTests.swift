@@ -63,6 +63,18 @@ import Testing
         #expect(try RobotObservation(decoding: bytes) == observation)
     }
 
+    @Test func framesAreAsOnThePage() throws {
+        var observation = observation
+        observation.values = [:]
+        observation.frames = [
+            "observation.images.front": CameraFrame(height: 2, width: 2, pixels: Array(0..<12)),
+            "observation.images.wrist": CameraFrame(.picture([0xff, 0xd8, 0xff], format: .jpeg)),
+        ]
+        let bytes = try ProtocolPage.bytes("frames")
+        #expect(observation.encoded() == bytes)
+        #expect(try RobotObservation(decoding: bytes) == observation)
+    }
+
     @Test func chunkIsAsOnThePage() throws {
         let bytes = try ProtocolPage.bytes("chunk")
         var chunk = chunk
@@ -310,6 +322,7 @@ import Testing
             policy: .init(
                 name: "pusht",
                 features: [.init(name: "observation.state", count: 2)],
+                cameras: [.init(name: "observation.image", height: 96, width: 128)],
                 horizon: 16,
                 nObsSteps: 2,
                 nActionSteps: 8,
@@ -317,6 +330,7 @@ import Testing
             ),
             sampler: .init(solver: "ddim", steps: 10, method: .sequential, kernel: "f32 on avx2"),
             endpoints: .init(observations: "inproc://a", chunks: "inproc://b", requests: "inproc://c"),
+            limits: .init(messageBytes: 1_085_440, messagesPerSecond: 1000, countedBytes: 4608),
             statistics: statistics
         )
         let (number, reply) = try Reply.decode(Reply.info(info).encoded(number: nil))
