@@ -229,8 +229,9 @@ let package = Package(
         tests(
             "Daemon",
             [
-                "Clocks", "Compute", "Daemon", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning",
-                "Policy", "Recording", "RobotDescription", "Robotics", "Sampling", "Stalls", "StrictJSON",
+                "Clocks", "Compute", "Daemon", "Gr00t", "Limits", "MCAP", "Motion", "Pictures", "Piloting",
+                "Planning", "Policy", "PolicyFixtures", "Recording", "RobotDescription", "Robotics",
+                "Sampling", "Stalls", "StrictJSON",
                 "TestRandom",
                 "TestSupport", "Transport", "Tuning", "Wire",
             ]

@@ -39,7 +39,7 @@ extension MessageError {
             (features.map { "\($0.name) [\($0.count)]" } + cameras.map { "\($0.name) \($0.size.shape)" })
             .joined(separator: ", ")
         switch error {
-        case .missing(let feature, _):
+        case .missing(let feature, _), .missingFrame(let feature, _):
             self.init(
                 .missingFeature,
                 field: "observation.\(feature)",
@@ -56,12 +56,6 @@ extension MessageError {
                 .notFinite,
                 field: "observation.\(feature)",
                 "element \(index) is \(value), expected a finite number"
-            )
-        case .missingFrame(let camera, let expected):
-            self.init(
-                .missingFeature,
-                field: "observation.\(camera)",
-                "missing; the policy expects a frame, \(expected.shape); it expects \(list)"
             )
         case .wrongFrameSize(let camera, let found, let expected):
             self.init(

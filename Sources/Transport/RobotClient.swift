@@ -122,18 +122,13 @@ public final class RobotClient {
             security: security,
             timeout: timeout
         )
-        guard case .info(let info) = reply else { throw .unexpected(asked: "info", answered: reply.type) }
-        return InfoMessage(
-            daemonVersion: info.daemonVersion,
-            policy: info.policy,
-            sampler: info.sampler,
-            endpoints: InfoMessage.Endpoints(
-                observations: EndpointScope.endpoint(info.endpoints.observations, ofHostAt: endpoint),
-                chunks: EndpointScope.endpoint(info.endpoints.chunks, ofHostAt: endpoint),
-                requests: endpoint
-            ),
-            statistics: info.statistics
+        guard case .info(var info) = reply else { throw .unexpected(asked: "info", answered: reply.type) }
+        info.endpoints = InfoMessage.Endpoints(
+            observations: EndpointScope.endpoint(info.endpoints.observations, ofHostAt: endpoint),
+            chunks: EndpointScope.endpoint(info.endpoints.chunks, ofHostAt: endpoint),
+            requests: endpoint
         )
+        return info
     }
 
     /// Publishes an observation that wants no chunk, or whose chunk is not waited for.

@@ -48,7 +48,9 @@ extension EndToEnd {
                     "0 commands, 0 limit violations; 0 late chunks, 0 coarse; 0 observations dropped"
                 )
             )
-            for stage in DaemonStatistics.stagesWithoutCameras { #expect(ended.output.contains("\n  \(stage) ")) }
+            for stage in DaemonStatistics.stagesWithoutCameras {
+                #expect(ended.output.contains("\n  \(stage) "))
+            }
         }
 
         @Test func statisticsAreTheOnlyOutputWithJSON() async throws {

@@ -71,7 +71,9 @@ def frames():
     return {
         "msgpack_numpy": msgpack.packb(with_frame(pixels), default=msgpack_numpy.encode),
         "openpi": openpi.packb(with_frame(pixels)),
-        "openpi of a transposed array": openpi.packb(with_frame(np.ascontiguousarray(pixels.transpose(1, 0, 2)).transpose(1, 0, 2))),
+        "openpi of a transposed array": openpi.packb(
+            with_frame(np.ascontiguousarray(pixels.transpose(1, 0, 2)).transpose(1, 0, 2))
+        ),
         "picture with msgpack_numpy": msgpack.packb(with_frame(picture), default=msgpack_numpy.encode),
         "picture with openpi": openpi.packb(with_frame(picture)),
     }

@@ -95,6 +95,24 @@ struct ImagePolicyTests {
         #expect(history.isEmpty)
     }
 
+    @Test func `Steps up to a frame are forgotten, and the next stands in for them`() throws {
+        let camera = CameraFeature(name: "eye", checkpointName: "eye", size: FrameSize(height: 1, width: 1))
+        let frames = (0..<5).map { CameraFrame(height: 1, width: 1, pixels: [$0, $0, $0]) }
+        var history = ObservationHistory(features: [], cameras: [camera], nObsSteps: 3)
+        func forget(_ frame: Int) -> Bool { history.forgetSteps(through: frames[frame].number) }
+        #expect(!forget(0), "there is nothing to forget")
+        for frame in frames { try history.append(Observation(values: [:], frames: ["eye": frame])) }
+        func numbers() -> [UInt64?] { history.observations.map { $0.frames["eye"]?.number } }
+        let expected = frames.map(\.number)
+        #expect(!forget(1), "it is not there any more")
+        #expect(!forget(4), "nothing would be left")
+        #expect(numbers() == Array(expected[2...]))
+        #expect(forget(2))
+        #expect(numbers() == [expected[3], expected[3], expected[4]])
+        #expect(forget(3))
+        #expect(numbers() == [expected[4], expected[4], expected[4]])
+    }
+
     @Test(arguments: [
         ("vision_backbone", "\"vgg16\"", "vision_backbone"), ("crop_shape", "[84]", "crop_shape"),
         ("crop_shape", "[0, 84]", "crop_shape[0]"), ("resize_shape", "[96, 9000]", "resize_shape[1]"),

@@ -87,24 +87,28 @@ import Testing
     }
 
     /// Frames that are none, with the field below the feature's and the code.
-    static let badFrames: [(value: MessagePackValue, field: String, code: MessageError.Code, text: String)] = [
-        (frame("<f4", [1, 1, 3], bytes: 12), ".dtype", .badArray, "expected |u1"),
-        (frame("|i1", [1, 1, 3], bytes: 3), ".dtype", .badArray, "expected |u1"),
-        (frame("|u1", [3, 2, 2], bytes: 12), ".shape", .badArray, "[3, 2, 2], expected [height, width, 3]"),
-        (frame("|u1", [2, 2, 4], bytes: 16), ".shape", .badArray, "[height, width, 3]"),
-        (frame("|u1", [0, 2, 3], bytes: 0), ".shape", .badArray, "[height, width, 3]"),
-        (frame("|u1", [1, 2, 2, 3], bytes: 12), ".shape", .badArray, "[height, width, 3]"),
-        (frame("|u1", [2, 2], bytes: 4), ".shape", .badArray, "[height, width, 3]"),
-        (frame("|u1", [2, 2, 3], bytes: 11), ".data", .badArray, "11 bytes"),
-        (frame("|u1", [2, 2, 3], bytes: 13), ".data", .badArray, "13 bytes"),
-        (frame("|u1", [1 << 62, 4, 3], bytes: 3), ".shape", .badArray, "[height, width, 3]"),
-        (frame("|u1", [1 << 40, 1, 3], bytes: 3), ".data", .badArray, "3 bytes"),
-        (picture(.string("gif"), .binary([1])), ".format", .outOfRange, "one of jpeg, png"),
-        (picture(.unsigned(1), .binary([1])), ".format", .wrongType, "a string"),
-        (picture(.string("png"), nil), ".data", .missingField, "missing"),
-        (picture(.string("png"), .string("x")), ".data", .wrongType, "bin"),
-        (picture(.string("jpeg"), .binary([])), ".data", .badImage, "0 bytes"),
-    ]
+    static let badFrames: [(value: MessagePackValue, field: String, code: MessageError.Code, text: String)] =
+        [
+            (frame("<f4", [1, 1, 3], bytes: 12), ".dtype", .badArray, "expected |u1"),
+            (frame("|i1", [1, 1, 3], bytes: 3), ".dtype", .badArray, "expected |u1"),
+            (
+                frame("|u1", [3, 2, 2], bytes: 12), ".shape", .badArray,
+                "[3, 2, 2], expected [height, width, 3]"
+            ),
+            (frame("|u1", [2, 2, 4], bytes: 16), ".shape", .badArray, "[height, width, 3]"),
+            (frame("|u1", [0, 2, 3], bytes: 0), ".shape", .badArray, "[height, width, 3]"),
+            (frame("|u1", [1, 2, 2, 3], bytes: 12), ".shape", .badArray, "[height, width, 3]"),
+            (frame("|u1", [2, 2], bytes: 4), ".shape", .badArray, "[height, width, 3]"),
+            (frame("|u1", [2, 2, 3], bytes: 11), ".data", .badArray, "11 bytes"),
+            (frame("|u1", [2, 2, 3], bytes: 13), ".data", .badArray, "13 bytes"),
+            (frame("|u1", [1 << 62, 4, 3], bytes: 3), ".shape", .badArray, "[height, width, 3]"),
+            (frame("|u1", [1 << 40, 1, 3], bytes: 3), ".data", .badArray, "3 bytes"),
+            (picture(.string("gif"), .binary([1])), ".format", .outOfRange, "one of jpeg, png"),
+            (picture(.unsigned(1), .binary([1])), ".format", .wrongType, "a string"),
+            (picture(.string("png"), nil), ".data", .missingField, "missing"),
+            (picture(.string("png"), .string("x")), ".data", .wrongType, "bin"),
+            (picture(.string("jpeg"), .binary([])), ".data", .badImage, "0 bytes"),
+        ]
 
     @Test(arguments: badFrames)
     func badFrameIsNamed(
