@@ -2,6 +2,7 @@ import Compute
 import Foundation
 import PolicyFixtures
 import Robotics
+import Safetensors
 import Testing
 import Tuning
 
@@ -50,6 +51,56 @@ struct ImagePolicyTests {
         )
         let condition = try policy.condition(for: fixture.history(of: bundle))
         #expect(try deviation(condition, fixture.golden.condition) < 1e-4)
+    }
+
+    /// As lerobot/diffusion_pusht was published: shapes and modes by feature, statistics as buffers among the weights.
+    @Test(arguments: [("no-crop", "mean_std"), ("minimum-and-maximum", "min_max")])
+    func `The layout of before 2025 is that policy`(name: String, mode: String) throws {
+        let fixture = try ImageFixture(name)
+        let copy = fixture.copy
+        var buffers: [String: SafetensorsWriter.Tensor] = [:]
+        for (pipeline, prefix) in [
+            ("preprocessor_step_3_", "normalize_inputs"), ("postprocessor_step_0_un", "unnormalize_outputs"),
+        ] {
+            let file = "policy_\(pipeline)normalizer_processor.safetensors"
+            let statistics = try SafetensorsFile(contentsOf: copy.url(file))
+            for statistic in statistics.names {
+                let names = statistic.split(separator: ".")
+                let feature = names.dropLast().joined(separator: "_")
+                guard (feature == "action") == (prefix == "unnormalize_outputs"), let last = names.last else {
+                    continue
+                }
+                buffers["\(prefix).buffer_\(feature).\(last)"] =
+                    .f32(try statistics.floats(statistic), shape: try statistics.shape(of: statistic))
+            }
+            try copy.remove(file)
+        }
+        for name in ["policy_preprocessor.json", "policy_postprocessor.json"] { try copy.remove(name) }
+        try copy.editTensors { $0.merge(buffers) { $1 } }
+        for key in ["type", "input_features", "output_features", "normalization_mapping"] {
+            try copy.set(key, to: nil)
+        }
+        let size = try #require(fixture.configuration.vision?.frame)
+        try copy.set(
+            "input_shapes",
+            to: #"{"observation.image": [3, \#(size.height), \#(size.width)], "observation.state": [2]}"#
+        )
+        try copy.set(
+            "input_normalization_modes",
+            to: #"{"observation.image": "\#(mode)", "observation.state": "min_max"}"#
+        )
+        try copy.set("output_shapes", to: #"{"action": [2]}"#)
+        try copy.set("output_normalization_modes", to: #"{"action": "min_max"}"#)
+        let bundle = try PolicyBundle(directory: copy.directory)
+        let policy = try DiffusionPolicy(
+            bundle: bundle,
+            settings: bundle.configuration.defaultSettings,
+            threads: 1
+        )
+        let history = try fixture.history(of: bundle)
+        #expect(try deviation(policy.condition(for: history), fixture.golden.condition) < 1e-4)
+        let chunk = try policy.sample(SamplingRequest(history: history, noise: .given(fixture.noise)))
+        #expect(try deviation(chunk.prediction, fixture.golden.prediction) < 1e-4)
     }
 
     @Test func `A frame is encoded once`() throws {
