@@ -13,7 +13,7 @@ public final class ResNetEncoder: ImageEncoder {
     public let kernel: Kernel
 
     private let engine: ImageEngine
-    private var projection: Projection
+    private var projection: FeatureProjection
 
     /// Builds the network and everything it needs.
     ///
@@ -55,10 +55,7 @@ public final class ResNetEncoder: ImageEncoder {
             maximumFrames: maximumFrames,
             parameter: value
         )
-        self.projection = Projection(
-            weight: try value(architecture.linear.weight),
-            bias: try value(architecture.linear.bias)
-        )
+        self.projection = try FeatureProjection(architecture, parameter: value)
     }
 
     /// Rows of a frame.
@@ -84,33 +81,4 @@ public final class ResNetEncoder: ImageEncoder {
 
     /// Stops the worker threads from spinning, as `ImageEncoder.rest` says.
     public func rest() { engine.rest() }
-}
-
-/// The linear layer and the ReLU that turn keypoints into features.
-private struct Projection {
-    /// [features, features]
-    let weight: [Float]
-    let bias: [Float]
-    /// A frame's keypoints.
-    private var points: [Float]
-
-    init(weight: [Float], bias: [Float]) {
-        self.weight = weight
-        self.bias = bias
-        self.points = bias
-    }
-
-    /// Turns rows of keypoints into features, in place.
-    mutating func apply(to rows: inout MutableSpan<Float>) {
-        let count = bias.count
-        for first in stride(from: 0, to: rows.count, by: count) {
-            for index in 0..<count { points[index] = rows[first + index] }
-            for feature in 0..<count {
-                var sum = bias[feature]
-                for index in 0..<count { sum += weight[feature * count + index] * points[index] }
-                // What is not a number stays so.
-                rows[first + feature] = sum < 0 ? 0 : sum
-            }
-        }
-    }
 }

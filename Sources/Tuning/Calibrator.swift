@@ -8,6 +8,20 @@ struct Calibrator {
     /// How chunks are to be sampled.
     let settings: SamplerSettings
     let predictor: DenoiserPredictor<UNet1D>
+    /// The condition of an observation, of its normalised numbers; see `PolicyBundle.restingConditions`.
+    private let condition: (_ numbers: [Float]) -> [Float]
+
+    /// - Throws: `PolicyError` for weights that cannot be read or are not finite.
+    init(
+        bundle: PolicyBundle,
+        settings: SamplerSettings,
+        predictor: DenoiserPredictor<UNet1D>
+    ) throws(PolicyError) {
+        self.bundle = bundle
+        self.settings = settings
+        self.predictor = predictor
+        condition = try bundle.restingConditions()
+    }
 
     private var configuration: PolicyConfiguration { bundle.configuration }
 
@@ -94,17 +108,18 @@ struct Calibrator {
 
     /// The condition of an observation at random, the same nObsSteps times: the robot rests.
     private func randomCondition(seed: Int) -> [Float] {
-        let count = configuration.architecture.conditionDim
-        var features = [Float](repeating: 0, count: count / configuration.nObsSteps)
+        var numbers = [Float](repeating: 0, count: numbersOfStep)
         var generator = GaussianNoise(seed: UInt64(seed))
-        var span = features.mutableSpan
+        var span = numbers.mutableSpan
         generator.fill(&span)
-        return (0..<count).map { features[$0 % features.count] * Self.observationDeviation }
+        return condition(numbers.map { $0 * Self.observationDeviation })
     }
 
-    /// The middle of what the policy was trained on.
+    private var numbersOfStep: Int { configuration.architecture.conditionDim / configuration.nObsSteps }
+
+    /// The middle of what the policy was trained on; keypoints lie in the frames' middle.
     private func setMiddleObservation() {
-        let middle = [Float](repeating: 0, count: configuration.architecture.conditionDim)
+        let middle = condition([Float](repeating: 0, count: numbersOfStep))
         predictor.network.setCondition(middle.span)
     }
 

@@ -73,7 +73,7 @@ extension DiffusionPolicy {
         histories: Int = 1,
         calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
-        let calibrator = Calibrator(
+        let calibrator = try Calibrator(
             bundle: bundle,
             settings: settings,
             predictor: DenoiserPredictor(network: network)

@@ -101,16 +101,57 @@ public struct PolicyBundle: Sendable {
         return Observation(values: values, frames: frames)
     }
 
+    /// Makes conditions of made-up observations of a robot that rests: every step of the history is the same.
+    ///
+    /// A frame need not be made up. In place of a camera's features the numbers of an observation have the positions of its
+    /// keypoints, x and y, and the encoder's last layer makes features of them.
+    ///
+    /// - Returns: what makes a condition, [conditionDim], of an observation's normalised numbers, [numbers of a step]. Keypoints
+    ///   beyond -1...1 are taken to lie at the frame's edge.
+    /// - Throws: `PolicyError` for weights that cannot be read or are not finite.
+    package func restingConditions() throws(PolicyError) -> (_ numbers: [Float]) -> [Float] {
+        var projections: [FeatureProjection] = []
+        if let vision = configuration.vision {
+            var ofEncoders: [FeatureProjection] = []
+            for prefix in vision.encoderPrefixes {
+                ofEncoders.append(
+                    try FeatureProjection(vision.encoder) { parameter throws(PolicyError) in
+                        try values(of: parameter, in: prefix)
+                    }
+                )
+            }
+            projections = vision.encoderOfCamera.map { ofEncoders[$0] }
+        }
+        let range = normalizer.visionRange(step: 0)
+        let nObsSteps = configuration.nObsSteps
+        return { numbers in
+            var step = numbers
+            var span = step.mutableSpan
+            var first = range.lowerBound
+            for var projection in projections {
+                for index in first..<first + projection.count { span[index] = min(max(span[index], -1), 1) }
+                var row = span._mutatingExtracting(first..<first + projection.count)
+                projection.apply(to: &row)
+                first += projection.count
+            }
+            return (0..<nObsSteps).flatMap { _ in step }
+        }
+    }
+
     /// Tells policies apart by their sizes and their small parameters, which training changes along with the large ones. 0
     /// for weights that cannot be read.
     package var fingerprint: UInt64 {
         var hash = FNV1a()
-        for parameter in configuration.architecture.parameters {
+        var parameters = configuration.architecture.parameters.map { ($0, PolicyConfiguration.networkPrefix) }
+        if let vision = configuration.vision {
+            for prefix in vision.encoderPrefixes {
+                parameters += vision.encoder.parameters.map { ($0, prefix) }
+            }
+        }
+        for (parameter, prefix) in parameters {
             hash.add(UInt64(parameter.count))
             guard parameter.count <= 4096 else { continue }
-            guard let values = try? values(of: parameter, in: PolicyConfiguration.networkPrefix) else {
-                return 0
-            }
+            guard let values = try? values(of: parameter, in: prefix) else { return 0 }
             for value in values { hash.add(value.bitPattern) }
         }
         return hash.value
