@@ -95,6 +95,9 @@ struct ServeCommand: ParsableCommand {
     var messagesPerSecond: Int?
 
     @OptionGroup
+    var cameras: CameraServeOptions
+
+    @OptionGroup
     var gr00t: Gr00tServeOptions
 
     @Option(
@@ -286,6 +289,7 @@ struct ServeCommand: ParsableCommand {
         configuration.budget = sampler.budget
         if let messagesPerSecond { configuration.messagesPerSecond = messagesPerSecond }
         if let strategy { configuration.strategy = strategy }
+        cameras.apply(to: &configuration)
         configuration.priority = try priority.map { level in
             try Failure.asInput(path: "--priority") { try RealTimePriority(level) }
         }

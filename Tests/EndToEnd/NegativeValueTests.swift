@@ -56,6 +56,7 @@ extension EndToEnd {
                 (["serve"] + policy, "--budget-ms", ["-5.0", "1...60000"]),
                 (["serve"] + policy, "--priority", ["-5", "1...99"]),
                 (["serve"] + policy, "--messages-per-second", ["-5", "1...10000000"]),
+                (["serve"] + policy, "--frame-age", ["-5.0", "0...60000"]),
                 (["serve"] + policy, "--seed", ["-5", seed]),
                 (["sim"] + policy, "--episodes", ["-5", "1...1000000"]),
                 (["sim"] + policy + ["--realtime"], "--delay-ms", ["-5", "0...500"]),
