@@ -32,15 +32,36 @@ extension UNet1DArchitecture {
     ///   - parameter: one of `parameters`.
     ///   - seed: of the random numbers; another seed gives another network.
     public func randomValues(for parameter: NetworkParameter, seed: UInt64) -> [Float] {
-        guard let index = parameters.firstIndex(of: parameter) else {
-            preconditionFailure("\(parameter.name) \(parameter.shape) is no parameter of this architecture")
-        }
-        var generator = PCG64(SeedSequence(entropy: [seed, UInt64(index)]))
-        let fanIn = parameter.shape.dropFirst().reduce(1, *)
-        let isGain = parameter.shape.count == 1 && parameter.name.hasSuffix(".weight")
-        let bound = parameter.shape.count == 1 ? 0.1 : (3 / Double(fanIn)).squareRoot()
-        return (0..<parameter.count).map { _ in
-            Float((isGain ? 1 : 0) + generator.uniform(low: -bound, high: bound))
-        }
+        randomNumbers(for: parameter, of: parameters, seed: seed)
+    }
+}
+
+extension ResNetArchitecture {
+    /// Seeded random values for a parameter, by the rule of ``UNet1DArchitecture/randomValues(for:seed:)``; a running variance is a
+    /// gain.
+    ///
+    /// - Parameters:
+    ///   - parameter: one of `parameters`.
+    ///   - seed: of the random numbers; another seed gives another network.
+    public func randomValues(for parameter: NetworkParameter, seed: UInt64) -> [Float] {
+        randomNumbers(for: parameter, of: parameters, seed: seed)
+    }
+}
+
+private func randomNumbers(
+    for parameter: NetworkParameter,
+    of parameters: [NetworkParameter],
+    seed: UInt64
+) -> [Float] {
+    guard let index = parameters.firstIndex(of: parameter) else {
+        preconditionFailure("\(parameter.name) \(parameter.shape) is no parameter of this architecture")
+    }
+    var generator = PCG64(SeedSequence(entropy: [seed, UInt64(index)]))
+    let fanIn = parameter.shape.dropFirst().reduce(1, *)
+    let isVector = parameter.shape.count == 1
+    let isGain = isVector && (parameter.name.hasSuffix(".weight") || parameter.name.hasSuffix("_var"))
+    let bound = isVector ? 0.1 : (3 / Double(fanIn)).squareRoot()
+    return (0..<parameter.count).map { _ in
+        Float((isGain ? 1 : 0) + generator.uniform(low: -bound, high: bound))
     }
 }

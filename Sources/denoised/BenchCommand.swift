@@ -7,7 +7,7 @@ struct BenchCommand: ParsableCommand {
         abstract: "Measure what an action chunk, a forward pass of the network or an episode takes.",
         subcommands: [
             BenchChunkCommand.self, BenchPaperCommand.self, BenchBudgetCommand.self, BenchNetworkCommand.self,
-            BenchRealtimeCommand.self, BenchRobotsCommand.self,
+            BenchEncoderCommand.self, BenchRealtimeCommand.self, BenchRobotsCommand.self,
         ]
     )
 }

@@ -5,6 +5,8 @@ final class ImageScratch {
     private let sumCount: Int
     private let sumCells: FloatBuffer
     private let normCells: FloatBuffer
+    private var tileCount = 0
+    private var tileCells = FloatBuffer(count: 0)
 
     /// - Parameter sumCount: floats of sums that a part needs at once.
     init(parts: Int, sumCount: Int) {
@@ -12,6 +14,16 @@ final class ImageScratch {
         self.sumCells = FloatBuffer(count: parts * self.sumCount)
         self.normCells = FloatBuffer(count: parts * 2 * Int(dn_lanes))
     }
+
+    /// Makes room for the tiles of a convolution, before any stage runs.
+    func reserveTiles(_ count: Int, parts: Int) {
+        guard count > tileCount else { return }
+        tileCount = count
+        tileCells = FloatBuffer(count: parts * count)
+    }
+
+    /// A part's tiles.
+    func tiles(part: Int) -> UnsafeMutablePointer<Float> { tileCells.pointer + part * tileCount }
 
     /// A part's sums.
     func sums(part: Int) -> UnsafeMutablePointer<Float> { sumCells.pointer + part * sumCount }

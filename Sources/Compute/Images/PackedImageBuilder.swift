@@ -96,9 +96,16 @@ struct PackedImageBuilder {
                 let row = weight.count / shape.outChannels
                 for index in weight.indices { weight[index] *= scale[index / row] }
             }
-            work = .convolution(
-                PackedImageConvolution(shape, weight: weight, input: input, share: share, engine: engine)
+            let convolution = PackedImageConvolution(
+                shape,
+                weight: weight,
+                input: input,
+                tiles: tiles(of: layer, shape),
+                share: share,
+                engine: engine
             )
+            scratch.reserveTiles(convolution.scratchCount, parts: engine.threads)
+            work = .convolution(convolution)
         }
         return PackedImageStage(
             layer,
@@ -156,6 +163,14 @@ struct PackedImageBuilder {
         if layer.input.id == 0 { return frames }
         guard let cells = memory.cells(of: layer.input) else { return floatInput(layer.input) }
         return .planes(cells, engine.imageFormat)
+    }
+
+    /// The tiles in which a layer is computed, if that is faster.
+    private func tiles(of layer: ImageLayer, _ shape: ImageConvolutionShape) -> ImageTiles? {
+        guard engine.imageFormat == dn_f32, layer.input.id != 0, let values = memory.floats(of: layer.input),
+            ImageTiles.areFaster(shape, height: layer.output.height, width: layer.output.width)
+        else { return nil }
+        return ImageTiles(input: values, stripRows: PackedImageStage.stripRows(of: layer.output))
     }
 
     private func floatInput(_ activation: ImageActivation) -> ImageInput {

@@ -28,6 +28,8 @@ final class PackedImageConvolution {
     private let isa: InstructionSet
     /// Where each piece starts in the input, from the input of the output's first position.
     private let pieces: NumberBuffer<Int32>
+    /// Computes it in tiles; nil: tap by tap.
+    private let tiles: ImageTiles?
     /// Cells of a piece.
     private let pieceCells: Int
     private let weights: WeightMemory
@@ -36,21 +38,24 @@ final class PackedImageConvolution {
 
     /// - Parameters:
     ///   - weight: [outChannels, inChannels, taps, taps].
+    ///   - tiles: computes it in tiles; nil: tap by tap.
     ///   - share: the output channels of each part, in whole vectors.
     init(
         _ shape: ImageConvolutionShape,
         weight: [Float],
         input: ImageInput,
+        tiles: ImageTiles? = nil,
         share: ChannelShare,
         engine: Engine
     ) {
         self.shape = shape
         self.input = input
         self.isa = engine.isa
-        self.pieces = NumberBuffer(input.pieces(shape))
+        self.tiles = tiles
+        self.pieces = NumberBuffer(tiles?.pieces ?? input.pieces(shape))
         self.pieceCells = input.pieceCells
         let lanes = Int(dn_lanes)
-        let vectorCells = pieces.count * pieceCells * lanes
+        let vectorCells = (tiles == nil ? 1 : ImageTiles.products) * pieces.count * pieceCells * lanes
         var vectorCount = 0
         self.blocks = share.ranges.map { range in
             Self.split(range.count / lanes, largest: engine.isa.blockVectors).map { vectors in
@@ -65,7 +70,12 @@ final class PackedImageConvolution {
         self.largestBlock = blocks.joined().map(\.vectors).max() ?? 1
         self.weights = WeightMemory(cellCount: vectorCount * vectorCells, isLocked: engine.locksWeights)
         self.scales = FloatBuffer(input.isQuantized ? Self.scales(weight, channels: vectorCount * lanes) : [])
-        for block in blocks.joined() { pack(block, weight: weight) }
+        if tiles == nil {
+            for block in blocks.joined() { pack(block, weight: weight) }
+        } else {
+            let products = Self.transform(weight)
+            for block in blocks.joined() { packProducts(block, products) }
+        }
     }
 
     /// Powers of two that add up to `vectors`, the largest first.
@@ -91,7 +101,34 @@ final class PackedImageConvolution {
 
     /// Bytes of packed weights.
     var weightBytes: Int {
-        blocks.joined().reduce(0) { $0 + $1.vectors } * pieces.count * pieceCells * Int(dn_lanes) * 4
+        let products = tiles == nil ? 1 : ImageTiles.products
+        return blocks.joined().reduce(0) { $0 + $1.vectors } * products * pieces.count * pieceCells
+            * Int(dn_lanes) * 4
+    }
+
+    /// Floats of scratch that a part needs.
+    var scratchCount: Int { tiles?.scratchCount(vectors: largestBlock) ?? 0 }
+
+    /// [outChannels, inChannels, products]
+    private static func transform(_ weight: [Float]) -> [Float] {
+        stride(from: 0, to: weight.count, by: 9).flatMap { ImageTiles.transform(Array(weight[$0..<$0 + 9])) }
+    }
+
+    /// - Parameter products: [outChannels, inChannels, products].
+    private func packProducts(_ block: Block, _ products: [Float]) {
+        let lanes = Int(dn_lanes)
+        var cell = weights.pointer + block.offset
+        for product in 0..<ImageTiles.products {
+            for channel in 0..<pieces.count * lanes {
+                for lane in 0..<block.vectors * lanes {
+                    let out = block.firstVector * lanes + lane
+                    let isWeight = out < shape.outChannels && channel < shape.inChannels
+                    let index = (out * shape.inChannels + channel) * ImageTiles.products + product
+                    cell[lane] = isWeight ? products[index].bitPattern : 0
+                }
+                cell += block.vectors * lanes
+            }
+        }
     }
 
     private func pack(_ block: Block, weight: [Float]) {
@@ -120,6 +157,7 @@ final class PackedImageConvolution {
     /// - Parameters:
     ///   - inputScales: of integers only: [frames], what an input of 1 stands for in each.
     ///   - width: positions in a row of the output.
+    ///   - scratch: `scratchCount` floats.
     ///   - sums: [vectors][frames][rows][width][lanes], vectors `sumStride` apart.
     func callAsFunction(
         _ block: Block,
@@ -127,9 +165,24 @@ final class PackedImageConvolution {
         rows: Range<Int>,
         width: Int,
         inputScales: UnsafePointer<Float>?,
+        scratch: UnsafeMutablePointer<Float>,
         sums: UnsafeMutablePointer<Float>,
         sumStride: Int
     ) {
+        if let tiles {
+            for (index, frame) in frames.enumerated() {
+                tiles.run(
+                    frame: frame,
+                    rows: rows,
+                    vectors: block.vectors,
+                    isa: isa,
+                    scratch: scratch,
+                    sums: sums + index * rows.count * width * Int(dn_lanes),
+                    sumStride: sumStride
+                ) { multiply(block, product: $0, tiles: $1, input: $2, sums: $3, sumStride: $4) }
+            }
+            return
+        }
         let source = input.source(frame: frames.lowerBound, row: rows.lowerBound * shape.stride)
         var convolution = dn_image_convolution(
             weights: weights.pointer + block.offset,
@@ -151,6 +204,39 @@ final class PackedImageConvolution {
             frames: Int32(frames.count)
         )
         dn_convolve_image(isa.table, source.format, &convolution)
+    }
+
+    /// Computes a product of a block's channels for some tiles.
+    private func multiply(
+        _ block: Block,
+        product: Int,
+        tiles: Int,
+        input: UnsafePointer<Float>,
+        sums: UnsafeMutablePointer<Float>,
+        sumStride: Int
+    ) {
+        let productCells = pieces.count * pieceCells * block.vectors * Int(dn_lanes)
+        var convolution = dn_image_convolution(
+            weights: weights.pointer + block.offset + product * productCells,
+            // Kernels take cells of every format by one type.
+            input: UnsafeRawPointer(input).assumingMemoryBound(to: UInt32.self),
+            pieces: pieces.pointer,
+            piece_count: Int32(pieces.count),
+            stride: 1,
+            is_rgb: false,
+            row_stride: 0,
+            frame_stride: 0,
+            sums: sums,
+            sum_stride: Int64(sumStride),
+            sum_frame_stride: 0,
+            scales: nil,
+            input_scales: nil,
+            vectors: Int32(block.vectors),
+            width: Int32(tiles),
+            rows: 1,
+            frames: 1
+        )
+        dn_convolve_image(isa.table, dn_f32, &convolution)
     }
 }
 

@@ -67,9 +67,14 @@ final class PackedImageStage {
         return vectors * rows * output.width * Int(dn_lanes)
     }
 
-    /// The most rows, of all frames together, that a strip has.
+    /// The most rows, of all frames together, that a strip has: an even number, unless there are no more.
     private static func rowsOfStrip(_ width: Int, frames: Int, _ height: Int) -> Int {
-        min(max(stripPositions / width, 1), frames * height)
+        min(max(stripPositions / width / 2 * 2, 2), frames * height)
+    }
+
+    /// The most rows of one frame that a strip of an activation has.
+    static func stripRows(of output: ImageActivation) -> Int {
+        rowsOfStrip(output.width, frames: 1, output.height)
     }
 
     /// Bytes of weights that the stage reads.
@@ -133,6 +138,7 @@ final class PackedImageStage {
                 rows: strip.rows,
                 width: width,
                 inputScales: inputScales.map { UnsafePointer($0.found(part: part)) },
+                scratch: scratch.tiles(part: part),
                 sums: sums + start,
                 sumStride: sumStride
             )
@@ -338,6 +344,7 @@ final class KeypointStage {
                 rows: 0..<map.height,
                 width: map.width,
                 inputScales: nil,
+                scratch: scratch.tiles(part: part),
                 sums: sums,
                 sumStride: frames * frameCount
             )
