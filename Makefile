@@ -11,7 +11,7 @@ SECONDS ?= 60
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test example fuzz tsan asan bench-peers bench-compare bench-micro soak lint format docs clean
+.PHONY: help setup build install demo test example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,10 @@ example: setup ## Build the C++ robot, examples/robot
 bench-peers: build ## Compare with PyTorch, ONNX Runtime and OpenVINO; TORCH_WHEEL=path for a CPU-only PyTorch
 	@TORCH_WHEEL="$(TORCH_WHEEL)" ROUNDS="$(ROUNDS)" THREADS="$(THREADS)" MACHINE="$(MACHINE)" \
 	 Benchmarks/peers/run "$$($(RELEASE) --show-bin-path)/denoised"
+
+bench-encoders: build ## Compare encoding a frame with PyTorch and OpenVINO; TORCH_WHEEL=path for a CPU-only PyTorch
+	@TORCH_WHEEL="$(TORCH_WHEEL)" Benchmarks/peers/setup
+	@.venv-peers/bin/python Benchmarks/peers/encoders.py "$$($(RELEASE) --show-bin-path)/denoised"
 
 bench-compare: ## Compare two results of a benchmark: OLD=a.json NEW=b.json (TOLERANCE=1.1)
 	@if [[ -z "$(OLD)" || -z "$(NEW)" ]]; then echo "usage: make bench-compare OLD=a.json NEW=b.json" >&2; exit 2; fi
