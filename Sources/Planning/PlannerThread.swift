@@ -63,28 +63,34 @@ package enum PlannerThread {
         mailbox: PlannerMailbox,
         budgetNs: UInt64?
     ) {
-        let policy = planner.policy
         while let work = mailbox.takeWork() {
-            guard case .plan(let jobs) = work else {
-                if case .prepare(let job) = work {
-                    mailbox.put(PreparationOutcome(job: job, badFrames: planner.prepare(job.history)))
-                }
-                continue
+            switch work {
+            case .plan(let jobs): plan(jobs, with: &planner, mailbox: mailbox, budgetNs: budgetNs)
+            case .prepare(let job):
+                mailbox.put(PreparationOutcome(job: job, badFrames: planner.prepare(job.history)))
             }
-            let started = MonotonicTime.now()
-            let requests = jobs.map { PlanningRequest($0, budgetNs: budgetNs, started: started) }
-            let planned =
-                requests.count == 1
-                ? [Result { try planner.plan(requests[0]) }] : planner.plan(together: requests)
-            mailbox.put(
-                zip(jobs, planned).map { job, planned in
-                    let result = planned.mapError(PlanningFailure.init)
-                        .flatMap { check($0, policy: policy) }
-                    return PlanningOutcome(job: job, result: result, started: started)
-                },
-                isUrgent: budgetNs != nil
-            )
         }
+    }
+
+    private static func plan(
+        _ jobs: [PlanningJob],
+        with planner: inout some ChunkPlanner,
+        mailbox: PlannerMailbox,
+        budgetNs: UInt64?
+    ) {
+        let policy = planner.policy
+        let started = MonotonicTime.now()
+        let requests = jobs.map { PlanningRequest($0, budgetNs: budgetNs, started: started) }
+        let planned =
+            requests.count == 1
+            ? [Result { try planner.plan(requests[0]) }] : planner.plan(together: requests)
+        mailbox.put(
+            zip(jobs, planned).map { job, planned in
+                let result = planned.mapError(PlanningFailure.init).flatMap { check($0, policy: policy) }
+                return PlanningOutcome(job: job, result: result, started: started)
+            },
+            isUrgent: budgetNs != nil
+        )
     }
 
     /// Lets through only a chunk of the policy's shape whose numbers are all finite: others must not reach a robot.
