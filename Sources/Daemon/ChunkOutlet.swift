@@ -73,7 +73,7 @@ final class ChunkOutlet {
         if let outcome = mailbox.takePreparationOutcome() {
             watchdog?.planningEnded(now: .now())
             robots.agenda.finishPreparation()
-            reject(outcome.badFrames, of: outcome.job.robot, outcome.job.episode)
+            if let frame = outcome.badFrame { reject([frame], of: outcome.job.robot, outcome.job.episode) }
         }
     }
 

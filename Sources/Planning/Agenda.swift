@@ -52,6 +52,12 @@ package struct Agenda {
         }
     }
 
+    /// A camera of a robot.
+    private struct Eye: Equatable {
+        let robot: RobotID
+        let camera: Int
+    }
+
     private struct Robot {
         var episode: EpisodeID
         var newestSequence: UInt64
@@ -88,8 +94,8 @@ package struct Agenda {
     private var waitingPredictions = 0
     /// What is being planned, by robot, and whether anybody still wants it.
     private var inFlight: [RobotID: (job: PlanningJob, isWanted: Bool)] = [:]
-    /// The robots whose newest frames could be encoded, in the order in which they came.
-    private var toPrepare: [RobotID] = []
+    /// The cameras of robots whose newest frames could be encoded, in the order in which they came.
+    private var toPrepare: [Eye] = []
     private var isPreparing = false
     /// Published observations that asked for a chunk and were overtaken by a newer one.
     package private(set) var superseded: UInt64 = 0
@@ -238,26 +244,28 @@ package struct Agenda {
         }
     }
 
-    /// Has a robot's newest observation prepared when there is nothing to plan, for the chunks of observations that follow it.
-    package mutating func askForPreparation(of id: RobotID) {
-        guard !emptyHistory.cameras.isEmpty, emptyHistory.nObsSteps > 1, !toPrepare.contains(id) else {
-            return
+    /// Has a robot's newest frames encoded when there is nothing to plan, for the chunks of observations that follow.
+    package mutating func askForPreparation(of robot: RobotID) {
+        guard emptyHistory.nObsSteps > 1 else { return }
+        for camera in emptyHistory.cameras.indices {
+            let eye = Eye(robot: robot, camera: camera)
+            if !toPrepare.contains(eye) { toPrepare.append(eye) }
         }
-        toPrepare.append(id)
     }
 
-    /// The next observation to prepare, unless there is something to plan or to wait for.
+    /// The next frame to encode, unless there is something to plan or to wait for. One at a time: a chunk that is asked for
+    /// meanwhile waits for it.
     package mutating func nextPreparation() -> PreparationJob? {
         guard inFlight.isEmpty, !isPreparing, turns.nextLine() == nil else { return nil }
         while !toPrepare.isEmpty {
-            let id = toPrepare.removeFirst()
-            guard let robot = robots[id] else { continue }
+            let eye = toPrepare.removeFirst()
+            guard let robot = robots[eye.robot] else { continue }
             isPreparing = true
             return PreparationJob(
-                robot: id,
+                robot: eye.robot,
                 episode: robot.episode,
-                sequence: robot.newestSequence,
-                history: robot.history
+                history: robot.history,
+                camera: eye.camera
             )
         }
         return nil

@@ -24,11 +24,11 @@ public protocol ChunkPlanner: SendableMetatype {
     /// What the planner has of the chunk that it is planning, for when time is up; nil: nothing until it is done.
     var interim: (any InterimChunk)? { get }
 
-    /// Does what chunks of a history, or of those that follow it, would wait for, such as encoding its newest frames. Called
+    /// Does what chunks of a history, or of those that follow it, would wait for: encodes the newest frame of a camera. Called
     /// while no chunk is to be planned.
     ///
-    /// - Returns: the frames that cannot be decoded, which have not been told of before.
-    mutating func prepare(_ history: ObservationHistory) -> [BadFrame]
+    /// - Returns: the frame, if it cannot be decoded and has not been told of before.
+    mutating func prepare(_ history: ObservationHistory, camera: Int) -> BadFrame?
 
     /// When chunks of several robots are planned together; nil: never.
     var grouping: Grouping? { get }
@@ -52,7 +52,7 @@ extension ChunkPlanner {
     public var interim: (any InterimChunk)? { nil }
 
     /// Does nothing.
-    public mutating func prepare(_ history: ObservationHistory) -> [BadFrame] { [] }
+    public mutating func prepare(_ history: ObservationHistory, camera: Int) -> BadFrame? { nil }
 
     /// Chunks are planned one after the other.
     public var grouping: Grouping? { nil }

@@ -67,7 +67,8 @@ package enum PlannerThread {
             switch work {
             case .plan(let jobs): plan(jobs, with: &planner, mailbox: mailbox, budgetNs: budgetNs)
             case .prepare(let job):
-                mailbox.put(PreparationOutcome(job: job, badFrames: planner.prepare(job.history)))
+                let badFrame = planner.prepare(job.history, camera: job.camera)
+                mailbox.put(PreparationOutcome(job: job, badFrame: badFrame))
             }
         }
     }

@@ -50,20 +50,20 @@ package struct PlanningJob: Sendable {
     }
 }
 
-/// An observation whose frames are to be encoded while no chunk is to be planned.
+/// A frame that is to be encoded while no chunk is to be planned: the newest of a history.
 package struct PreparationJob: Sendable {
     package let robot: RobotID
     package let episode: EpisodeID
-    package let sequence: UInt64
-    /// The observations up to that one.
     package let history: ObservationHistory
+    /// The index of its camera.
+    package let camera: Int
 }
 
 /// What became of a ``PreparationJob``.
 package struct PreparationOutcome: Sendable {
     package let job: PreparationJob
-    /// The frames that cannot be decoded.
-    package let badFrames: [BadFrame]
+    /// The frame, if it cannot be decoded.
+    package let badFrame: BadFrame?
 }
 
 /// What became of a ``PlanningJob``.

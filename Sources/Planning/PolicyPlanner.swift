@@ -147,28 +147,28 @@ public struct PolicyPlanner: ChunkPlanner {
                 guard case .badPicture(_, let frame, _) = error,
                     sampling.history.forgetSteps(through: frame)
                 else { throw error }
-                badFrames += note(error)
+                if let frame = note(error) { badFrames.append(frame) }
             }
         }
     }
 
-    /// Encodes the newest frames.
-    public mutating func prepare(_ history: ObservationHistory) -> [BadFrame] {
+    /// Encodes a camera's newest frame.
+    public mutating func prepare(_ history: ObservationHistory, camera: Int) -> BadFrame? {
         do throws(ActionChunkError) {
-            try diffusion.encodeNewestFrames(of: history)
-            return []
+            try diffusion.encodeNewestFrame(of: history, camera: camera)
+            return nil
         } catch {
             return note(error)
         }
     }
 
     /// A frame that cannot be decoded, unless it was told of before.
-    private mutating func note(_ error: ActionChunkError) -> [BadFrame] {
+    private mutating func note(_ error: ActionChunkError) -> BadFrame? {
         guard case .badPicture(let camera, let frame, let reason) = error, !knownBadFrames.contains(frame)
-        else { return [] }
+        else { return nil }
         if knownBadFrames.count >= 256 { knownBadFrames.removeFirst() }
         knownBadFrames.append(frame)
-        return [BadFrame(camera: camera, reason: reason)]
+        return BadFrame(camera: camera, reason: reason)
     }
 
     /// Samples the chunks of several robots together, by the method of a chunk alone; each from the robot's last one if it starts

@@ -72,12 +72,12 @@ private struct SeeingPlanner: ChunkPlanner {
         return chunk
     }
 
-    mutating func prepare(_ history: ObservationHistory) -> [BadFrame] {
+    mutating func prepare(_ history: ObservationHistory, camera: Int) -> BadFrame? {
         do {
             prepared.note(try firstByte(history.observations[1]))
-            return []
+            return nil
         } catch {
-            return [BadFrame(camera: "observation.image", reason: "\(error)")]
+            return BadFrame(camera: "observation.image", reason: "\(error)")
         }
     }
 

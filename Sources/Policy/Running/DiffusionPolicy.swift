@@ -277,12 +277,13 @@ public final class DiffusionPolicy {
         return inputs.firstModelOutput(of: assembly.predictor, timestep: assembly.sampler.timesteps[0])
     }
 
-    /// Encodes what the cameras saw at the newest step of a history, unless that has been done. A chunk of the history, and of
-    /// those that follow, then need not wait for it.
+    /// Encodes what a camera saw at the newest step of a history, unless that has been done. A chunk of the history, and those of
+    /// the steps that follow, then need not wait for it.
     ///
+    /// - Parameter camera: its index in ``cameras``.
     /// - Throws: `ActionChunkError` for an empty history, and for a picture that cannot be decoded.
-    public func encodeNewestFrames(of history: ObservationHistory) throws(ActionChunkError) {
-        try inputs.encodeNewestFrames(of: history)
+    public func encodeNewestFrame(of history: ObservationHistory, camera: Int) throws(ActionChunkError) {
+        try inputs.encodeNewestFrame(of: history, camera: camera)
     }
 
     /// What the network is conditioned on: [nObsSteps, numbers of a step], normalised. A step has the robot's state, the features

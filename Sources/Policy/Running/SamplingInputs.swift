@@ -80,14 +80,12 @@ struct SamplingInputs {
         }
     }
 
-    /// Encodes the newest frames of a history, for when it is taken up.
-    func encodeNewestFrames(of history: ObservationHistory) throws(ActionChunkError) {
+    /// Encodes the newest frame of a camera, for when the history is taken up.
+    func encodeNewestFrame(of history: ObservationHistory, camera: Int) throws(ActionChunkError) {
         try check(history)
         guard let vision else { return }
         defer { vision.rest() }
-        for camera in cameras.indices {
-            try vision.encode(history, camera: camera, step: history.nObsSteps - 1)
-        }
+        try vision.encode(history, camera: camera, step: history.nObsSteps - 1)
     }
 
     /// Gives a network the observations, as the condition at an index.
