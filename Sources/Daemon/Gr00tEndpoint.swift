@@ -114,12 +114,13 @@ struct Gr00tEndpoint {
                 episode: episode,
                 sequence: sequence,
                 timeNs: 0,
-                values: read.rows[read.rows.count - 1],
+                values: read.rows[read.rows.count - 1].values,
+                frames: read.rows[read.rows.count - 1].frames,
                 noiseSeed: options.noiseSeed
             )
             return .plan(
                 newest,
-                preceding: read.rows.dropLast().map { Observation(values: $0) },
+                preceding: Array(read.rows.dropLast()),
                 .gr00t(route: route, formCode: read.form.code)
             )
         }

@@ -27,8 +27,7 @@ public struct Gr00tArray: Sendable, Hashable {
         self.form = form
     }
 
-    /// The longest array that is unpacked, in bytes with its header; longer ones are images, which no policy here
-    /// observes.
+    /// The longest array whose numbers are unpacked, in bytes with its header.
     private static let longestBytes = 1 << 19
 
     /// Whether a map is an array, and not a map of further names.
@@ -40,46 +39,16 @@ public struct Gr00tArray: Sendable, Hashable {
     ///   integers of 1 to 8 bytes, for more than 512 KiB, for data that does not fill the shape, and for a number that
     ///   is not finite.
     init(_ value: MessagePackValue, field: String) throws(MessageError) {
-        guard case .map(let map) = value, Self.isArray(map) else {
-            throw MessageError(
-                .wrongType,
-                field: field,
-                "found \(value.summary), expected an array: a map of __ndarray_class__ and as_npy"
-            )
-        }
-        let reader = FieldReader(map, path: field)
-        if map["__ndarray_class__"] != nil {
-            form = .npy
-            (elements, shape) = try NPYArray.decode(
-                Self.bytes("as_npy", of: reader),
-                field: reader.path(of: "as_npy")
-            )
-        } else {
-            form = .messagePackNumPy
-            guard try reader.bool("nd") else {
-                throw MessageError(.badArray, field: field, "a NumPy scalar, expected an array")
-            }
-            shape = try reader.shape("shape")
-            elements = try NumericArray.floats(
-                data: Self.bytes("data", of: reader),
-                dtype: reader.string("type"),
-                shape: shape,
-                field: field,
-                typeName: "type"
-            )
-        }
-    }
-
-    private static func bytes(_ name: String, of reader: FieldReader) throws(MessageError) -> [UInt8] {
-        let bytes = try reader.binary(name)
-        guard bytes.count <= longestBytes else {
-            throw MessageError(
-                .tooLarge,
-                field: reader.path(of: name),
-                "\(bytes.count) bytes; at most \(longestBytes) are unpacked"
-            )
-        }
-        return bytes
+        let packed = try Gr00tPackedArray(value, field: field, longestBytes: Self.longestBytes)
+        form = packed.form
+        shape = packed.shape
+        elements = try NumericArray.floats(
+            data: Array(packed.data),
+            dtype: packed.dtype,
+            shape: packed.shape,
+            field: packed.field,
+            typeName: packed.typeName
+        )
     }
 
     func encode(to encoder: borrowing MessagePackEncoder) {

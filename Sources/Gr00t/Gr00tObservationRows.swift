@@ -1,19 +1,18 @@
-import ForeignText
 import Robotics
 
 /// A client's observation in the policy's terms.
 package struct Gr00tObservationRows {
-    /// The numbers of each feature at each time step, oldest first: at most as many as the policy looks back on, at least
-    /// one.
-    package var rows: [[String: [Float]]] = []
+    /// The numbers of each feature and the frame of each camera at each time step, oldest first: at most as many as the
+    /// policy looks back on, at least one.
+    package var rows: [Observation] = []
     /// How the client gets its actions.
     package var form: Gr00tActions.Form
 
     /// The first array that was read: the others must have as many extents and time steps.
-    private var first: (key: String, steps: Steps)?
+    private var first: (key: String, steps: Gr00tSteps)?
 
-    /// Reads the arrays that the mapping asks for, each of shape [1, T, D] with one T for all. A client of N1.5 may leave out
-    /// the batch's extent of 1, in all of them.
+    /// Reads the arrays that the mapping asks for: those of features of shape [1, T, D], those of cameras of shape
+    /// [1, T, height, width, 3], with one T for all. A client of N1.5 may leave out the batch's extent of 1, in all of them.
     /// - Throws: `MessageError` that names the array, what was found and what is expected.
     package init(
         _ observation: Gr00tObservation,
@@ -22,62 +21,64 @@ package struct Gr00tObservationRows {
     ) throws(MessageError) {
         form = Gr00tActions.Form(version: observation.version)
         for feature in policy.features {
-            let keys = mapping.observations[feature.name] ?? []
-            var width = 0
-            for key in keys {
-                let steps = try Steps(key, in: observation)
-                try check(steps, key: key, in: observation)
-                append(steps, to: feature.name, atMost: policy.nObsSteps)
-                width += steps.size
-            }
-            guard width == feature.count else {
-                throw MessageError(
-                    .badArray,
-                    field: observation.path,
-                    "\(keys.joined(separator: ", ")): \(width) numbers in the last dimension, expected "
-                        + "\(feature.count) for \(feature.name)"
-                )
+            try read(feature, keys: mapping.observations[feature.name] ?? [], of: policy, in: observation)
+        }
+        var videos: [(camera: String, video: Gr00tVideo)] = []
+        for camera in policy.cameras {
+            let key = mapping.cameras[camera.name] ?? Gr00tMapping.standardKey(ofCamera: camera.name)
+            let video = try Gr00tVideo(key, of: camera, in: observation)
+            try check(video.steps, key: key, field: observation.field(key, in: "video"), of: policy)
+            videos.append((camera.name, video))
+        }
+        // No pixel is copied before all arrays are known to fit.
+        for (camera, video) in videos {
+            for row in rows.indices {
+                rows[row].frames[camera] = video[video.steps.count - rows.count + row]
             }
         }
         try lookBack(mapping.lookback, steps: policy.nObsSteps, in: observation)
     }
 
-    /// Checks an array against the first one.
-    private mutating func check(
-        _ steps: Steps,
-        key: String,
+    /// Puts a feature's numbers into the rows.
+    private mutating func read(
+        _ feature: FeatureDescription,
+        keys: [String],
+        of policy: PolicyDescription,
         in observation: Gr00tObservation
     ) throws(MessageError) {
-        form.array = steps.form
-        form.isBatched = steps.isBatched
-        guard let first else {
-            first = (key, steps)
-            return
+        var width = 0
+        for key in keys {
+            let numbers = try Gr00tNumbers(key, in: observation)
+            try check(numbers.steps, key: key, field: observation.field(key), of: policy)
+            form.array = numbers.form
+            form.isBatched = numbers.steps.isBatched
+            for row in rows.indices {
+                rows[row].values[feature.name, default: []] += numbers[numbers.steps.count - rows.count + row]
+            }
+            width += numbers.size
         }
-        let other = printable(first.key, limit: 64)
-        guard steps.isBatched == first.steps.isBatched else {
+        guard width == feature.count else {
             throw MessageError(
                 .badArray,
-                field: observation.field(key),
-                "shape \(steps.shape), but \(first.steps.shape) in \(other): expected a batch dimension in all arrays or in none"
-            )
-        }
-        guard steps.count == first.steps.count else {
-            throw MessageError(
-                .badArray,
-                field: observation.field(key),
-                "time steps: \(steps.count), but \(first.steps.count) in \(other)"
+                field: observation.path,
+                "\(keys.joined(separator: ", ")): \(width) numbers in the last dimension, expected "
+                    + "\(feature.count) for \(feature.name)"
             )
         }
     }
 
-    /// Puts the newest time steps behind what a feature has so far.
-    private mutating func append(_ steps: Steps, to feature: String, atMost count: Int) {
-        let kept = min(steps.count, count)
-        if rows.isEmpty { rows = Array(repeating: [:], count: kept) }
-        for row in 0..<kept {
-            let start = (steps.count - kept + row) * steps.size
-            rows[row][feature, default: []] += steps.elements[start..<start + steps.size]
+    /// Checks an array against the first one, which says how many rows there are.
+    private mutating func check(
+        _ steps: Gr00tSteps,
+        key: String,
+        field: String,
+        of policy: PolicyDescription
+    ) throws(MessageError) {
+        if let first {
+            try first.steps.check(steps, key: first.key, field: field)
+        } else {
+            first = (key, steps)
+            rows = Array(repeating: Observation(values: [:]), count: min(steps.count, policy.nObsSteps))
         }
     }
 
@@ -98,50 +99,6 @@ package struct Gr00tObservationRows {
                 "time steps: \(rows.count), expected at least \(steps), one for each control step that the policy "
                     + "looks back on, as get_modality_config says; for a client that sends one step at a time, set gr00t.lookback "
                     + "in the robot file to repeated or calls"
-            )
-        }
-    }
-}
-
-/// An array of an observation.
-private struct Steps {
-    /// The numbers of one time step after the other.
-    var elements: [Float]
-    /// The extents as they were sent.
-    var shape: [Int]
-    var form: Gr00tArray.Form
-
-    /// Whether the first extent is that of a batch.
-    var isBatched: Bool { shape.count == 3 }
-    /// The number of time steps, at least 1.
-    var count: Int { shape[shape.count - 2] }
-    /// How many numbers a time step has.
-    var size: Int { shape[shape.count - 1] }
-
-    /// Reads the array under a key.
-    init(_ key: String, in observation: Gr00tObservation) throws(MessageError) {
-        guard let array = try observation.array(key) else {
-            let there = observation.keys.prefix(16).map { printable($0, limit: 64) }.joined(separator: ", ")
-            throw MessageError(
-                .missingFeature,
-                field: observation.field(key),
-                "missing; the observation has \(there.isEmpty ? "nothing" : there)"
-            )
-        }
-        (elements, shape, form) = (array.elements, array.shape, array.form)
-        let mayLackBatch = observation.version == .n15
-        guard shape.count == 3 || mayLackBatch && shape.count == 2, count > 0 else {
-            throw MessageError(
-                .badArray,
-                field: observation.field(key),
-                "shape \(shape), expected \(mayLackBatch ? "[time steps, numbers] or " : "")[1, time steps, numbers]"
-            )
-        }
-        guard !isBatched || shape[0] == 1 else {
-            throw MessageError(
-                .badArray,
-                field: observation.field(key),
-                "a batch of \(shape[0]), expected 1: a request is for one robot"
             )
         }
     }

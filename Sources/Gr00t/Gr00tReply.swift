@@ -14,7 +14,7 @@ public enum Gr00tReply: Sendable, Hashable {
 
     /// Arrays of observations or actions that have the same control steps: `ModalityConfig` in Isaac-GR00T.
     public struct Modality: Sendable, Hashable {
-        /// `state` or `action`.
+        /// `video`, `state` or `action`.
         public var name: String
         /// The control steps of an array's rows; 0 is the newest observation's.
         public var deltaIndices: [Int]

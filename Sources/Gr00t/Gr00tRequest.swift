@@ -127,8 +127,8 @@ public enum Gr00tRequest: Sendable, Hashable {
 }
 
 /// What a client observed, by key. Maps in maps are read as keys with dots: `{"state": {"arm": ...}}` and
-/// `{"state.arm": ...}` are the same. Arrays are unpacked when they are asked for, so that what no policy observes (images,
-/// instructions) costs nothing: it shares the storage of the request.
+/// `{"state.arm": ...}` are the same. Arrays are unpacked when they are asked for, so that what the policy does not observe
+/// (other cameras, instructions) costs nothing: it shares the storage of the request.
 public struct Gr00tObservation: Sendable, Hashable {
     /// The path of the observation from the request's top.
     public let path: String
@@ -186,16 +186,25 @@ public struct Gr00tObservation: Sendable, Hashable {
     /// The array under `key`, or else under `state.` and `key`; nil if neither is there.
     /// - Throws: `MessageError` if the value is no array of finite numbers.
     public func array(_ key: String) throws(MessageError) -> Gr00tArray? {
-        guard let value = values[sent(key)] else { return nil }
+        guard let value = values[sent(key, in: "state")] else { return nil }
         return try Gr00tArray(value, field: field(key))
     }
 
-    /// The path from the request's top of what ``array(_:)`` finds under a key, for errors.
-    public func field(_ key: String) -> String { "\(path).\(printable(sent(key), limit: 128))" }
+    /// The array under `key`, or else under `video.` and `key`, not unpacked; nil if neither is there.
+    /// - Throws: `MessageError` if the value is no array.
+    func video(_ key: String) throws(MessageError) -> Gr00tPackedArray? {
+        guard let value = values[sent(key, in: "video")] else { return nil }
+        return try Gr00tPackedArray(value, field: field(key, in: "video"))
+    }
+
+    /// The path from the request's top of what is found under a key of a modality (`state` or `video`), for errors.
+    public func field(_ key: String, in group: String = "state") -> String {
+        "\(path).\(printable(sent(key, in: group), limit: 128))"
+    }
 
     /// The key under which the client sent what is asked for as `key`.
-    private func sent(_ key: String) -> String {
-        let long = "state.\(key)"
+    private func sent(_ key: String, in group: String) -> String {
+        let long = "\(group).\(key)"
         return values[key] == nil && values[long] != nil ? long : key
     }
 

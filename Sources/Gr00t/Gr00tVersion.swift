@@ -7,7 +7,7 @@ public enum Gr00tVersion: String, Sendable, Hashable, CaseIterable {
     /// N1.6 and later: `PolicyClient` in `gr00t/policy/server_client.py`.
     case n16 = "N1.6"
 
-    /// The name of an array in a modality (`state` or `action`), as clients of this version list it: `arm` in N1.6, and
+    /// The name of an array in a modality (`video`, `state` or `action`), as clients of this version list it: `arm` in N1.6, and
     /// `state.arm` in N1.5. `key` may have the modality in front or not.
     public func name(of key: String, in group: String) -> String {
         let prefix = group + "."

@@ -28,13 +28,24 @@ enum NPYArray {
     }
 
     /// The elements as 32-bit floats in row-major order, and the shape.
-    /// - Throws: `MessageError` `bad_array` for what is no such file, a version other than 1.0 and 2.0, Fortran order, a
-    ///   data type other than `<f4`, `<f8` and the integers of 1 to 8 bytes, and elements that do not fill the shape;
-    ///   `not_finite` for an element that is not finite as a 32-bit float.
+    /// - Throws: `MessageError` as ``parse(_:field:)``; `bad_array` also for a data type other than `<f4`, `<f8` and the
+    ///   integers of 1 to 8 bytes, and for elements that do not fill the shape; `not_finite` for an element that is not
+    ///   finite as a 32-bit float.
     static func decode(
         _ bytes: [UInt8],
         field: String
     ) throws(MessageError) -> (elements: [Float], shape: [Int]) {
+        let (dtype, shape, data) = try parse(bytes, field: field)
+        let elements = try NumericArray.floats(data: Array(data), dtype: dtype, shape: shape, field: field)
+        return (elements, shape)
+    }
+
+    /// What the header says, and the bytes of the elements, which may not fill the shape.
+    /// - Throws: `MessageError` `bad_array` for what is no such file, a version other than 1.0 and 2.0, and Fortran order.
+    static func parse(
+        _ bytes: [UInt8],
+        field: String
+    ) throws(MessageError) -> (dtype: String, shape: [Int], data: ArraySlice<UInt8>) {
         guard bytes.starts(with: magic), bytes.count >= magic.count + 2 else {
             throw MessageError(.badArray, field: field, "\(bytes.count) bytes that are no .npy file")
         }
@@ -74,13 +85,7 @@ enum NPYArray {
                 "an array in Fortran order, expected C order (numpy.ascontiguousarray makes it so)"
             )
         }
-        let elements = try NumericArray.floats(
-            data: Array(bytes[dataStart...]),
-            dtype: header.dtype,
-            shape: header.shape,
-            field: field
-        )
-        return (elements, header.shape)
+        return (header.dtype, header.shape, bytes[dataStart...])
     }
 }
 

@@ -50,6 +50,8 @@ public struct RobotFile: Sendable, Hashable {
         /// For each feature of the policy the keys whose arrays, one after the other, are its numbers; nil: each of its own
         /// name.
         public var observations: [String: [String]]?
+        /// For each camera of the policy the key of its frames; nil: `video.` and its own name.
+        public var cameras: [String: String]?
         /// The keys of an answer, each with the dimensions of the action that it holds; nil: all under `action`.
         public var actions: [Part]?
         /// What is done with a request of too few time steps: a name that the daemon knows.
@@ -392,11 +394,12 @@ extension RobotFile.Gr00tNames {
         _ reader: YAMLReader,
         dimensions: [ActionLimits.Dimension]
     ) throws(RobotFileError) {
-        try reader.checkNames(["observations", "actions", "lookback", "version"])
+        try reader.checkNames(["observations", "cameras", "actions", "lookback", "version"])
         let names = try reader.optional("observations")?.lists()
         observations = names.map {
             Dictionary($0.map { ($0.name, $0.texts) }, uniquingKeysWith: { first, _ in first })
         }
+        cameras = try reader.optional("cameras")?.texts()
         lookback = try reader.optional("lookback")?.string()
         version = try reader.optional("version")?.string()
         guard let lists = try reader.optional("actions")?.lists() else { return }

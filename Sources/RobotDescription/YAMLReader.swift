@@ -68,6 +68,19 @@ extension YAMLReader {
         }
         return entries
     }
+
+    /// The entries of a mapping whose keys are names of the file's own, each a text.
+    func texts() throws(RobotFileError) -> [String: String] {
+        guard node.members != nil else { throw error(expected: "a mapping of names to texts") }
+        var entries: [String: String] = [:]
+        for (name, text) in try members() {
+            guard !text.node.isNull else { throw text.error(.wrongType, found: "no value", expected: "text") }
+            guard entries.updateValue(try text.string(), forKey: name) == nil else {
+                throw text.error(.repeated, found: "it twice", expected: "it once")
+            }
+        }
+        return entries
+    }
 }
 
 /// What numbers a field takes.

@@ -69,6 +69,7 @@ enum RobotOptions {
         let ownNames = policy.observationFeatures.map { ($0.name, [$0.name]) }
         return Gr00tMapping(
             observations: names.observations ?? Dictionary(uniqueKeysWithValues: ownNames),
+            cameras: names.cameras ?? Gr00tMapping.standardKeys(of: policy.cameras.map(\.name)),
             actions: names.actions?.map { .init(key: $0.key, dimensions: $0.dimensions) }
                 ?? [.init(key: "action", dimensions: Array(file.limits.dimensions.indices))],
             lookback: lookback ?? .request,

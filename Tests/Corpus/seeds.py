@@ -9,6 +9,7 @@ and stays.
 """
 
 import json
+import math
 import pathlib
 import re
 import struct
@@ -168,10 +169,23 @@ def gr00t_requests():
     def action(observation, **data):
         return packed_map(endpoint=text("get_action"), data=packed_map(observation=observation, **data))
 
+    def frames(*extents, dtype="|u1"):
+        count = math.prod(extents)
+        return msgpack_numpy(dtype, bytes(range(1, count + 1)), [bytes([extent]) for extent in extents])
+
     fitting = {"arm": numbers(1, 2), "gripper": numbers(3), "x": numbers(4, 5)}
     array = numbers(1, 2)
+    seen = {"video.front": frames(1, 1, 1, 2, 3), "video.wrist": frames(1, 1, 1, 2, 3)}
     return seeds | {
         "fitting": action(packed_map(**fitting)),
+        "frames": action(packed_map(**fitting, **seen)),
+        "frames-of-n15": packed_map(endpoint=text("get_action"), data=packed_map(**fitting, **seen)),
+        "frames-nested": action(
+            packed_map(video=packed_map(front=frames(1, 1, 1, 2, 3), wrist=frames(1, 1, 1, 2, 3)), **fitting)
+        ),
+        "frames-turned": action(packed_map(**fitting, **seen | {"video.wrist": frames(1, 1, 2, 1, 3)})),
+        "frames-of-floats": action(packed_map(**fitting, **seen | {"video.wrist": frames(1, 1, 1, 2, 3, dtype="<f4")})),
+        "frame-missing": action(packed_map(**fitting, **{"video.front": seen["video.front"]})),
         "nested": action(packed_map(state=packed_map(arm=array, gripper=numbers(3)), x=numbers(4, 5))),
         "twice": action(packed_map(**{"state": packed_map(arm=array), "state.arm": array})),
         "of-n15": packed_map(endpoint=text("get_action"), data=packed_map(**fitting)),
@@ -390,7 +404,7 @@ def dictionaries():
     dtypes = [b"<f4", b"<f8", b"|i1", b"<i2", b"<i4", b"<i8", b"|u1", b"<u2", b"<u4", b"<u8"]
     gr00t = ["endpoint", "data", "observation", "options", "api_token", "ping", "reset", "kill", "get_action", "secret"]
     gr00t += ["get_modality_config", "arm", "gripper", "x", "state", "state.arm", "nd", "type", "kind", "shape", "as_npy"]
-    gr00t += ["__ndarray_class__"]
+    gr00t += ["__ndarray_class__", "video", "video.front", "video.wrist", "front", "wrist"]
     npy = [b"\x93NUMPY\x01\x00", b"'descr': '<f4'", b"'fortran_order': False", b"'shape': (1, 2), "]
     syntax = [b'{"', b'":', b"[]", b"{}", b"null", b"true", b"false", b"-0", b"1e400", rb"\u0000", rb"\ud83d\ude00"]
     tensors = [b'"dtype":', b'"shape":[', b'"data_offsets":[', b'"__metadata__":{']

@@ -12,14 +12,25 @@ import Transport
 final class Gr00tClient {
     struct NoAnswer: Error {}
 
-    private let toy: ToyDaemon
+    private let daemon: Daemon
+    /// Stops the daemon when it goes.
+    private let owner: AnyObject
     private let socket: ZeroMQSocket
 
     /// A client, which keeps the daemon running.
-    init(_ toy: ToyDaemon) throws {
-        self.toy = toy
-        socket = try ZeroMQSocket(.dealer, context: toy.daemon.context)
-        _ = try socket.connect(toy.endpoints.gr00t ?? "")
+    convenience init(_ toy: ToyDaemon) throws {
+        try self.init(of: toy.daemon, at: toy.endpoints.gr00t, owner: toy)
+    }
+
+    /// A client, which keeps the daemon running.
+    convenience init(_ seeing: SeeingDaemon) throws {
+        try self.init(of: seeing.daemon, at: seeing.endpoints.gr00t, owner: seeing)
+    }
+
+    private init(of daemon: Daemon, at endpoint: String?, owner: AnyObject) throws {
+        (self.daemon, self.owner) = (daemon, owner)
+        socket = try ZeroMQSocket(.dealer, context: daemon.context)
+        _ = try socket.connect(endpoint ?? "")
     }
 
     /// Sends a request and waits for its answer.
@@ -61,7 +72,7 @@ final class Gr00tClient {
     ) throws {
         let error = try error("get_action", data)
         #expect(error?.contains(text) == true, "\(error ?? "no error")", sourceLocation: sourceLocation)
-        let rejected = toy.daemon.statistics.rejectedMessages.values.reduce(0, +)
+        let rejected = daemon.statistics.rejectedMessages.values.reduce(0, +)
         #expect(rejected == 1, sourceLocation: sourceLocation)
     }
 
@@ -106,6 +117,31 @@ final class Gr00tClient {
         ])
         if let options { _ = data.append("options", .map(options)) }
         return data
+    }
+
+    /// The frames of a camera, packed as ``array(_:_:form:)`` packs numbers; one byte is one element.
+    static func video(
+        _ pixels: [UInt8],
+        _ shape: [Int],
+        dtype: String = "|u1",
+        form: Gr00tArray.Form = .npy
+    ) -> MessagePackValue {
+        switch form {
+        case .npy:
+            let extents = shape.map(String.init).joined(separator: ", ")
+            let text = "{'descr': '\(dtype)', 'fortran_order': False, 'shape': (\(extents)), }\n"
+            let header = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(text.utf8.count), 0] + Array(text.utf8)
+            return .map(
+                MessagePackMap(["__ndarray_class__": .bool(true), "as_npy": .binary(header + pixels)])
+            )
+        case .messagePackNumPy:
+            return .map(
+                MessagePackMap([
+                    "nd": .bool(true), "type": .string(dtype), "kind": .binary([]),
+                    "shape": .array(shape.map { .unsigned(UInt64($0)) }), "data": .binary(pixels),
+                ])
+            )
+        }
     }
 
     static func array(

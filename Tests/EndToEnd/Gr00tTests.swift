@@ -1,4 +1,6 @@
 import Foundation
+import Policy
+import PolicyFixtures
 import Robotics
 import Testing
 
@@ -140,6 +142,86 @@ extension EndToEnd {
             #expect(statistics.predictions == 5)
             #expect(statistics.rejectedMessages == ["forbidden": 1, "unauthorized": 1])
             #expect(statistics.requests["gr00t.get_action"] == 3)
+            _ = try await daemon.stop()
+        }
+
+        /// A policy with a camera, under a key that a robot file names.
+        @Test(.enabled(if: python != nil, "DENOISED_TEST_PYTHON is not set"))
+        func pythonClientWithACameraGetsTheActionsOfPredict() async throws {
+            let fixture = try ImageFixture("one-camera")
+            let policy = fixture.copy.directory.path(percentEncoded: false)
+            let seen = fixture.observations(of: try PolicyBundle(directory: fixture.copy.directory))
+            let folder = try TemporaryFolder()
+            try Data(
+                """
+                robot: arm1
+                control_hz: 10
+                actions: [{name: x}, {name: y}]
+                gr00t: {cameras: {observation.image: ego_view}}
+                """.utf8
+            ).write(to: folder.file("robot.yaml"))
+            let daemon = try await RunningDaemon(
+                policy: policy,
+                "--gr00t",
+                "tcp://127.0.0.1:*",
+                "--robot",
+                folder.path("robot.yaml")
+            )
+            let native = try daemon.client("arm2")
+            var expected: [Float] = []
+            for (sequence, observation) in seen.enumerated() {
+                expected = try native.predict(
+                    RobotObservation(
+                        robot: try #require(RobotID("arm2")),
+                        episode: .number(1),
+                        sequence: UInt64(sequence),
+                        timeNs: 1000 + UInt64(sequence),
+                        values: observation.values,
+                        frames: observation.frames,
+                        noiseSeed: 5
+                    ),
+                    timeout: .seconds(60)
+                ).actions
+            }
+
+            let pixels = seen.flatMap { observation in
+                guard case .pixels(let pixels, _, _)? = observation.frames["observation.image"]?.content
+                else {
+                    return [UInt8]()
+                }
+                return pixels
+            }
+            let frames: [String: [String: Any]] = [
+                "ego_view": [
+                    "shape": [1, seen.count, 96, 96, 3], "pixels": Data(pixels).base64EncodedString(),
+                ],
+                // No policy sees through this one.
+                "top": ["shape": [1, 1, 1, 1, 3], "pixels": Data([1, 2, 3]).base64EncodedString()],
+            ]
+            try JSONSerialization.data(withJSONObject: frames).write(to: folder.file("frames.json"))
+            let state = ["observation.state": [seen.map { $0.values["observation.state"] ?? [] }]]
+            let answers: Answers = try await Self.answers(
+                to: "gr00t_client.py",
+                of: daemon,
+                "--robot",
+                "arm1",
+                "--noise-seed",
+                "5",
+                "--frames",
+                folder.path("frames.json"),
+                "--observation",
+                String(decoding: try JSONEncoder().encode(state), as: UTF8.self)
+            )
+            #expect(
+                answers.modalities["video"]
+                    == Answers.Modality(deltaIndices: [-1, 0], modalityKeys: ["ego_view"])
+            )
+            for pair in answers.actions {
+                #expect(
+                    pair.action["action"]?.first?.flatMap { $0 } == expected,
+                    "the same history, frames and noise, the same actions"
+                )
+            }
             _ = try await daemon.stop()
         }
 

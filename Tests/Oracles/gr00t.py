@@ -123,6 +123,15 @@ N15 = {
 N15_BATCH = {"video.front": np.zeros((1, 2, 2, 2, 3), "|u1"), "state.arm": STATE}
 
 
+# What two cameras see at two time steps, 2 rows of 3 pixels each, and a camera that is of no interest.
+COUNT = np.arange(36).reshape(1, 2, 2, 3, 3)
+FRAMES = {"front": (COUNT * 7).astype("|u1"), "wrist": (COUNT * 41 % 256).astype("|u1")}
+TOP = np.full((1, 1, 1, 1, 4), 0.5, "<f2")
+CAMERAS = {"video": FRAMES | {"top": TOP}, "state": {"arm": STATE}}
+CAMERAS_FLAT = {"video." + name: array for name, array in CAMERAS["video"].items()} | {"state.arm": STATE}
+CAMERAS_N15 = {key: array[0] for key, array in CAMERAS_FLAT.items()}
+
+
 def torch_file():
     """A file as torch.save writes it, as far as it tells: a zip archive with a pickle in it."""
     file = io.BytesIO()
@@ -150,6 +159,11 @@ def requests():
         "N1.5 no endpoint": packed({"data": N15}),
         "N1.5 batch": packed({"endpoint": "get_action", "data": N15_BATCH}),
         "N1.5 options": packed({"endpoint": "get_action", "data": N15 | {"options": {"robot": "arm1", "noise_seed": 5}}}),
+        "cameras nested": packed(get_action(CAMERAS)),
+        "cameras flat": packed(get_action(CAMERAS_FLAT)),
+        "cameras msgpack_numpy": packed(get_action(CAMERAS), pack_msgpack_numpy),
+        "cameras N1.5": packed({"endpoint": "get_action", "data": CAMERAS_N15}),
+        "cameras N1.5 batch": packed({"endpoint": "get_action", "data": CAMERAS_FLAT}),
         "torch file": torch_file().hex(),
     }
 
@@ -204,6 +218,7 @@ def main():
     path = pathlib.Path(__file__).resolve().parents[1] / "Gr00tTests" / "Resources" / "gr00t.json"
     path.parent.mkdir(exist_ok=True)
     golden = {"good": good_arrays(), "bad": bad_arrays(), "requests": requests(), "replies": replies()}
+    golden["frames"] = {name: [frame.ravel().tolist() for frame in frames[0]] for name, frames in FRAMES.items()}
     path.write_text(json.dumps(golden, indent=1) + "\n")
 
 

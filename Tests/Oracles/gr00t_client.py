@@ -1,15 +1,17 @@
 """A client of a GR00T policy server that needs no NumPy, and what the tests ask of a daemon with it.
 
     python Tests/Oracles/gr00t_client.py --endpoint tcp://127.0.0.1:5558 [--token TOKEN] [--robot ID] [--noise-seed N]
-        --observation '{"state": {"arm": [[[0, 1], [2, 3]]]}}'
+        --observation '{"state": {"arm": [[[0, 1], [2, 3]]]}}' [--frames FILE]
 
 Sends ping, get_modality_config, reset, get_action, a kill and a wrong token, each as Isaac-GR00T N1.6's PolicyClient
-does, and prints one JSON object of the answers. Numbers in nested lists go as arrays of 32-bit floats. Needs pyzmq and
-msgpack.
+does, and prints one JSON object of the answers. Numbers in nested lists go as arrays of 32-bit floats. FILE is a JSON object
+of cameras, each with the `shape` and the `pixels` (base64) of an array of bytes, which go beside them as `video`. Needs pyzmq
+and msgpack.
 """
 
 import argparse
 import ast
+import base64
 import json
 import math
 import struct
@@ -37,11 +39,15 @@ def folded(numbers, shape):
     return [folded(numbers[size * i : size * (i + 1)], shape[1:]) for i in range(shape[0])]
 
 
-def save(numbers):
-    header = repr({"descr": "<f4", "fortran_order": False, "shape": shape_of(numbers)}).encode()
+def npy(dtype, shape, data):
+    header = repr({"descr": dtype, "fortran_order": False, "shape": tuple(shape)}).encode()
     header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+def save(numbers):
     values = flat(numbers)
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + struct.pack(f"<{len(values)}f", *values)
+    return npy("<f4", shape_of(numbers), struct.pack(f"<{len(values)}f", *values))
 
 
 def load(data):
@@ -67,6 +73,15 @@ def unpack(value):
     if CONFIGURATION in value:
         return value["as_json"]
     return value
+
+
+def video(path):
+    with open(path) as file:
+        cameras = json.load(file)
+    return {
+        name: {ARRAY: True, "as_npy": npy("|u1", camera["shape"], base64.b64decode(camera["pixels"]))}
+        for name, camera in cameras.items()
+    }
 
 
 class Client:
@@ -95,6 +110,7 @@ def main():
     parser.add_argument("--robot")
     parser.add_argument("--noise-seed", type=int)
     parser.add_argument("--observation", type=json.loads, required=True)
+    parser.add_argument("--frames")
     arguments = parser.parse_args()
 
     options = {"robot": arguments.robot, "noise_seed": arguments.noise_seed}
@@ -105,6 +121,8 @@ def main():
         "reset": client.ask("reset", {"options": options}),
     }
     observation = pack(arguments.observation)
+    if arguments.frames:
+        observation["video"] = video(arguments.frames)
     answers["actions"] = [client.ask("get_action", {"observation": observation, "options": options}) for _ in range(2)]
     answers["anonymous"] = client.ask("get_action", {"observation": observation, "options": None})
     answers["kill"] = client.ask("kill")

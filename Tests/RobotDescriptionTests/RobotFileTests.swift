@@ -132,6 +132,7 @@ import TestRandom
             actions: [{name: a}, {name: b}]
             gr00t:
               observations: {observation.state: [state.arm, hand]}
+              cameras: {observation.images.front: video.ego_view, observation.image: top}
               actions: {hand: [b], arm: [a]}
               lookback: repeated
               version: N1.5
@@ -139,6 +140,7 @@ import TestRandom
         )
         var names = RobotFile.Gr00tNames()
         names.observations = ["observation.state": ["state.arm", "hand"]]
+        names.cameras = ["observation.images.front": "video.ego_view", "observation.image": "top"]
         names.actions = [.init(key: "hand", dimensions: [1]), .init(key: "arm", dimensions: [0])]
         names.lookback = "repeated"
         names.version = "N1.5"
@@ -146,6 +148,17 @@ import TestRandom
         #expect(try RobotFile("control_hz: 10\nactions: [{name: a}]\ngr00t: {}").gr00t == .init())
         let error = Self.error("control_hz: 10\nactions: [{name: a}]\ngr00t: {versions: N1.5}")
         #expect(error?.field?.hasPrefix("gr00t") == true)
+    }
+
+    @Test(arguments: [
+        ("[front]", "gr00t.cameras", "a mapping of names to texts"), ("front", "gr00t.cameras", "a mapping"),
+        ("{a: [front]}", "gr00t.cameras.a", "text"), ("{a: {b: c}}", "gr00t.cameras.a", "text"),
+        ("{a: }", "gr00t.cameras.a", "text"),
+    ])
+    func keysOfCamerasAreChecked(cameras: String, field: String, expected: String) {
+        let error = Self.error("control_hz: 10\nactions: [{name: a}]\ngr00t: {cameras: \(cameras)}")
+        #expect(error?.field == field)
+        #expect(error?.message.contains(expected) == true, "\(error?.message ?? "no error")")
     }
 
     @Test(arguments: ["pusht.yaml", "arm6.yaml"])

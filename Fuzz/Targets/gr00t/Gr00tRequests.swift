@@ -7,7 +7,8 @@ import Robotics
 /// Requests to the GR00T endpoint, with and without a token.
 ///
 /// The arrays of an accepted observation are finite and fill their shape, and an array that is packed again reads the same.
-/// What the observation says in the policy's terms has as many numbers as the policy observes.
+/// What the observation says in the policy's terms has as many numbers as the policy observes, and frames whose pixels are in the
+/// request.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = input(start, count)
@@ -16,7 +17,10 @@ public func testOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
         case .getAction(let observation, let options):
             check(options)
             for key in observation.keys { array(key, of: observation) }
-            for lookback in Gr00tMapping.Lookback.allCases { rows(of: observation, lookback) }
+            for lookback in Gr00tMapping.Lookback.allCases {
+                rows(of: observation, lookback, cameras: [], in: bytes)
+                rows(of: observation, lookback, cameras: cameras, in: bytes)
+            }
         case .reset(let options): check(options)
         case .ping, .getModalityConfig, .kill: break
         }
@@ -80,18 +84,32 @@ private func check(_ elements: [Float], _ shape: [Int]) {
     )
 }
 
-private let policy = PolicyDescription(
-    name: "fuzz",
-    features: [
-        .init(name: "observation.state", count: 3), .init(name: "observation.environment_state", count: 2),
-    ],
-    horizon: 8,
-    nObsSteps: 2,
-    nActionSteps: 4,
-    actionDim: 2
-)
+private let cameras = ["front", "wrist"].map {
+    CameraDescription(name: "observation.images.\($0)", height: 1, width: 2)
+}
 
-private func rows(of observation: Gr00tObservation, _ lookback: Gr00tMapping.Lookback) {
+private func policy(cameras: [CameraDescription]) -> PolicyDescription {
+    PolicyDescription(
+        name: "fuzz",
+        features: [
+            .init(name: "observation.state", count: 3),
+            .init(name: "observation.environment_state", count: 2),
+        ],
+        cameras: cameras,
+        horizon: 8,
+        nObsSteps: 2,
+        nActionSteps: 4,
+        actionDim: 2
+    )
+}
+
+private func rows(
+    of observation: Gr00tObservation,
+    _ lookback: Gr00tMapping.Lookback,
+    cameras: [CameraDescription],
+    in bytes: [UInt8]
+) {
+    let policy = policy(cameras: cameras)
     var mapping = Gr00tMapping(standardFor: policy)
     mapping.observations["observation.state"] = ["arm", "gripper"]
     mapping.observations["observation.environment_state"] = ["x"]
@@ -101,12 +119,24 @@ private func rows(of observation: Gr00tObservation, _ lookback: Gr00tMapping.Loo
         require((1...policy.nObsSteps).contains(rows.count), "\(rows.count) time steps")
         for row in rows {
             for feature in policy.features {
-                require(row[feature.name]?.count == feature.count, "\(row) lacks numbers of \(feature.name)")
+                require(
+                    row.values[feature.name]?.count == feature.count,
+                    "\(row) lacks numbers of \(feature.name)"
+                )
             }
+            require(row.frames.count == cameras.count, "\(row.frames.count) frames")
+            for camera in cameras { check(row.frames[camera.name], of: camera, in: bytes) }
         }
     } catch {
         requireOneLine(error)
     }
+}
+
+private func check(_ frame: CameraFrame?, of camera: CameraDescription, in bytes: [UInt8]) {
+    guard case .pixels(let pixels, camera.height, camera.width)? = frame?.content else {
+        fail("no frame of \(camera.name)")
+    }
+    require(bytes.firstRange(of: pixels) != nil, "pixels that nobody sent")
 }
 
 /// The bytes as those of a `.npy` file.
