@@ -276,6 +276,8 @@ struct Policy {
         : name(info["name"].text()),
           actionSteps(info["n_action_steps"].number(mostActions)),
           actionDim(info["action_dim"].number(mostNumbers)) {
+        if (info.find("cameras"))
+            throw Failure("the policy has cameras and this robot has none: robot.py sends frames");
         const std::vector<Value> listed = info["features"].elements();
         if (listed.size() > mostFeatures) throw Malformed("more features than an observation can have");
         for (const Value &feature : listed) features[feature["name"].text()] = feature["count"].number(mostNumbers);

@@ -9,6 +9,8 @@ The robot's world does not wait. Every control step it publishes what it sees, a
 whether a new chunk is there or not. With --commands it needs no plan of its own: the daemon, started with --robot FILE, sends
 an action for every tick. docs/PROTOCOL.md describes the messages.
 
+If the policy has cameras, the robot sends their frames: --camera says where from (cameras.py), and without it they are made up.
+
 Ctrl-C stops the robot: the daemon then sends this robot nothing until somebody starts it with --resume.
 """
 
@@ -23,6 +25,8 @@ from collections import deque
 
 import msgpack
 import zmq
+
+from cameras import CameraError, open_cameras
 
 HEARTBEAT_TIMEOUT = 0.5  # seconds without a status message, of which ten are sent a second, until the daemon counts as gone
 INFO_INTERVAL = 0.25  # seconds between two attempts to reach a daemon that is gone
@@ -266,6 +270,8 @@ class Denoised:
         socket.reconnect_ivl, socket.connect_timeout = 50, 1000
         if self.keys:
             (socket.curve_publickey, socket.curve_secretkey), socket.curve_serverkey = self.keys
+        if kind == zmq.PUB:
+            socket.sndhwm = 8  # observations that wait for a daemon that does not read: frames are large, and soon old
         if kind == zmq.SUB:
             # Before connecting, so that nothing that is sent after it is missed.
             socket.subscribe("status")
@@ -321,13 +327,14 @@ class Denoised:
 class Body:
     """Stands in for motors and sensors: a point that follows its target as fast as motors do, next to a T that lies still.
 
-    It has the features of PushT, and serves other policies with numbers that mean nothing.
+    It has the features of PushT, and serves other policies with numbers that mean nothing. Its cameras see something else.
     """
 
     T = [206.0, 250, 306, 250, 306, 275, 206, 275, 243, 275, 243, 350, 268, 350, 268, 275]
     FOLLOWS_IN = 0.1  # seconds
 
-    def __init__(self, features, action_dim):
+    def __init__(self, features, action_dim, cameras):
+        self.cameras = cameras
         self.features = {feature["name"]: feature["count"] for feature in features}
         self.place, self.target = [256.0] * action_dim, None
         self.moved = time.monotonic()
@@ -354,7 +361,8 @@ class Body:
             known = self.place if name == "observation.state" else self.T
             return [float(number) for number in (known + [0.0] * count)[:count]]
 
-        return {name: numbers(name, count) for name, count in self.features.items()}
+        frames = {name: camera.frame() for name, camera in self.cameras.items()}
+        return {name: numbers(name, count) for name, count in self.features.items()} | frames
 
 
 def say(line):
@@ -413,6 +421,15 @@ def main():
     parser.add_argument("--steps", type=int, default=100, help="control steps in the episode")
     parser.add_argument("--hz", type=float, default=10, help="control steps a second, as the policy was trained")
     parser.add_argument("--commands", action="store_true", help="follow the daemon's commands; it needs serve --robot FILE")
+    parser.add_argument(
+        "--camera",
+        metavar="[NAME=]SOURCE",
+        action="append",
+        default=[],
+        help="a picture (PNG or JPEG), a folder of pictures, or, for OpenCV, a camera's number or a film; repeat it with the "
+        "names that the policy's cameras have",
+    )
+    parser.add_argument("--resize", action="store_true", help="bring frames to the policy's size; otherwise others are refused")
     parser.add_argument("--resume", action="store_true", help="release the robot first, if it is stopped")
     parser.add_argument("--timeout", type=float, default=30, help="seconds to wait for the daemon")
     parser.add_argument("--curve-key", metavar="FILE", help="the robot's secret certificate, as denoised keygen writes it")
@@ -435,10 +452,13 @@ def main():
     try:
         policy = daemon.connect(options.timeout)
         say(f"policy {policy['name']}: {policy['n_action_steps']} actions of {policy['action_dim']} numbers a chunk")
+        cameras = open_cameras(policy.get("cameras", []), options.camera, options.resize)
+        for name, camera in cameras.items():
+            say(f"camera {name}: {type(camera).__name__.lower()}, {camera.size[0]} rows of {camera.size[1]} pixels")
         if options.resume:
             # The newest stop that this robot knows of: one that comes meanwhile holds.
             daemon.ask("resume", options.timeout, robot=options.robot, stop=daemon.info["stop"])
-        body = Body(policy["features"], policy["action_dim"])
+        body = Body(policy["features"], policy["action_dim"], cameras)
         planned, beyond, held = run(daemon, body, options.steps)
         # An episode that ends is no silence: without this the daemon would hold, and then stop, a robot that it commands.
         if daemon.gone_since is None:
@@ -458,5 +478,5 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (Failure, zmq.ZMQError) as failure:
+    except (Failure, CameraError, zmq.ZMQError) as failure:
         sys.exit(str(failure))

@@ -1,0 +1,162 @@
+"""The cameras of robot.py: where frames come from, and how they go into an observation.
+
+A frame is sent in one of two forms, which docs/PROTOCOL.md describes: a compressed picture as it is, or an array of pixels
+[height, width, 3] in red, green and blue. Either must have the size that the policy was trained with.
+"""
+
+import itertools
+import pathlib
+import struct
+
+SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+class CameraError(Exception):
+    """A camera that gives no frames, or none that fit."""
+
+
+def pixels(data, height, width):
+    """A frame of pixels, packed as NumPy users pack arrays; with NumPy `data` is picture.tobytes()."""
+    return {b"__ndarray__": True, b"data": data, b"dtype": "|u1", b"shape": [height, width, 3]}
+
+
+def check_size(source, found, expected):
+    """Sizes are [height, width]."""
+    if found != expected:
+        raise CameraError(
+            f"{source}: {found[0]} rows of {found[1]} pixels, the policy expects {expected[0]} rows of {expected[1]}; "
+            "--resize makes them so, which is not what the policy saw in training"
+        )
+
+
+def header(data):
+    """The format of a picture and [height, width]; None for anything but PNG and JPEG."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
+        width, height = struct.unpack(">II", data[16:24])
+        return "png", [height, width]
+    at = 2
+    while data.startswith(b"\xff\xd8") and at + 9 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # padding
+            at += 1
+        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # the start of a frame
+            return "jpeg", list(struct.unpack(">HH", data[at + 5 : at + 9]))
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+    return None
+
+
+class MadeUp:
+    """A white bar that moves over grey, one pixel a frame."""
+
+    def __init__(self, size):
+        self.size, self.shown = size, 0
+
+    def frame(self):
+        height, width = self.size
+        row = bytearray(b"\x60" * (3 * width))
+        start = 3 * (self.shown % width)
+        row[start : start + 24] = b"\xff" * len(row[start : start + 24])
+        self.shown += 1
+        return pixels(bytes(row) * height, height, width)
+
+
+class Pictures:
+    """A picture file, or those of a folder by name, over and over. They are sent as they are."""
+
+    def __init__(self, path, size, resize):
+        self.size, self.resize = size, resize
+        paths = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        if not paths:
+            raise CameraError(f"{path}: found no file in it that ends in {', '.join(SUFFIXES)}")
+        for file in paths:  # now, and not in the middle of an episode
+            self.read(file)
+        self.paths = itertools.cycle(paths)
+
+    def frame(self):
+        return self.read(next(self.paths))
+
+    def read(self, path):
+        data = path.read_bytes()
+        found = header(data)
+        if found is None:
+            raise CameraError(f"{path}: neither PNG nor JPEG")
+        if found[1] != self.size and self.resize:
+            return pixels(resized(path, *self.size), *self.size)
+        check_size(path, found[1], self.size)
+        return {"format": found[0], "data": data}
+
+
+def resized(path, height, width):
+    """The pixels of a picture file in another size, with OpenCV or else Pillow."""
+    try:
+        import cv2
+    except ImportError:
+        try:
+            from PIL import Image
+        except ImportError:
+            raise CameraError("--resize needs OpenCV (apt install python3-opencv) or Pillow (python3-pil)") from None
+        try:
+            return Image.open(path).convert("RGB").resize((width, height)).tobytes()
+        except OSError as error:
+            raise CameraError(f"{path}: {error}") from None
+    picture = cv2.imread(str(path))
+    if picture is None:
+        raise CameraError(f"{path}: OpenCV cannot read it")
+    return cv2.cvtColor(cv2.resize(picture, (width, height)), cv2.COLOR_BGR2RGB).tobytes()
+
+
+class Video:
+    """A camera of this machine, by its number, or a film. Needs OpenCV."""
+
+    def __init__(self, source, size, resize):
+        try:
+            import cv2
+        except ImportError:
+            raise CameraError(f"{source}: a camera or a film needs OpenCV (apt install python3-opencv)") from None
+        self.cv2, self.source, self.size, self.resize = cv2, source, size, resize
+        self.capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
+        self.capture.set(cv2.CAP_PROP_FRAME_HEIGHT, size[0])
+        self.capture.set(cv2.CAP_PROP_FRAME_WIDTH, size[1])
+        self.capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # what is seen now, not what waited
+        self.frame()
+
+    def frame(self):
+        is_there, picture = self.capture.read()
+        if not is_there:
+            raise CameraError(f"{self.source}: gives no frame")
+        if self.resize:
+            picture = self.cv2.resize(picture, self.size[::-1])
+        check_size(self.source, list(picture.shape[:2]), self.size)
+        return pixels(self.cv2.cvtColor(picture, self.cv2.COLOR_BGR2RGB).tobytes(), *self.size)
+
+
+def camera(source, size, resize):
+    """What gives frames of [height, width]; `source` is what --camera says, None: nothing."""
+    if source is None:
+        return MadeUp(size)
+    path = pathlib.Path(source)
+    if path.is_dir() or (path.is_file() and path.suffix.lower() in SUFFIXES):
+        return Pictures(path, size, resize)
+    if source.isdigit() or path.exists():
+        return Video(source, size, resize)
+    raise CameraError(f"{source}: no such file or folder, and no number of a camera")
+
+
+def open_cameras(described, given, resize):
+    """The cameras of a policy by name.
+
+    `described` is `cameras` of the policy in the daemon's info. Each of `given` is NAME=SOURCE, or SOURCE for all others.
+    """
+    sources = {}
+    names = [camera["name"] for camera in described]
+    for text in given:
+        name, _, source = text.partition("=")
+        key, source = (name, source) if name in names else (None, text)
+        if not names or key in sources:
+            raise CameraError(f"--camera {text}: " + (f"{key or 'all'} twice" if names else "the policy has no cameras"))
+        sources[key] = source
+    return {
+        one["name"]: camera(sources.get(one["name"], sources.get(None)), [one["height"], one["width"]], resize)
+        for one in described
+    }
