@@ -15,10 +15,12 @@ import Testing
     private func daemon(
         cameras: [CameraDescription] = cameras,
         nObsSteps: Int = 3,
-        lookback: Gr00tMapping.Lookback? = nil
+        lookback: Gr00tMapping.Lookback? = nil,
+        messageBytes: Int = Gr00tRequest.limits.messageBytes
     ) throws -> SeeingDaemon {
         try SeeingDaemon(cameras: cameras, nObsSteps: nObsSteps) { configuration in
             var gr00t = Gr00tConfiguration(endpoint: "inproc://gr00t")
+            gr00t.limits.messageBytes = messageBytes
             if let lookback {
                 let planner = SeeingPlanner(cameras: cameras, nObsSteps: nObsSteps, seen: .init())
                 gr00t.mapping = Gr00tMapping(standardFor: planner.policy)
@@ -149,19 +151,26 @@ import Testing
 
     /// More than a request may hold for a policy without cameras.
     @Test func aRequestHasRoomForTheFramesOfAHistory() throws {
-        let camera = CameraDescription(name: "observation.image", height: 2160, width: 3840)
-        let daemon = try daemon(cameras: [camera], nObsSteps: 2)
+        let camera = CameraDescription(name: "observation.image", height: 480, width: 640)
+        let limit = 1 << 20
+        let daemon = try daemon(cameras: [camera], nObsSteps: 2, messageBytes: limit)
         let client = try Gr00tClient(daemon)
-        let pixels =
-            [UInt8](repeating: 5, count: camera.byteCount) + [UInt8](repeating: 6, count: camera.byteCount)
-        #expect(pixels.count > Gr00tRequest.limits.messageBytes)
-        let data = MessagePackMap([
-            "state.observation.state": Gr00tClient.array([1, 0, 2, 0], [2, 2]),
-            "video.image": Gr00tClient.video(pixels, [2, 2160, 3840, 3]),
-        ])
-        #expect(try Gr00tAnswerOfN15(client.ask("get_action", data)).first == 3)
+        func request(_ values: [UInt8]) -> MessagePackMap {
+            let pixels = values.flatMap { [UInt8](repeating: $0, count: camera.byteCount) }
+            return MessagePackMap([
+                "state.observation.state": Gr00tClient.array(
+                    values.flatMap { [Float($0), 0] },
+                    [values.count, 2]
+                ),
+                "video.image": Gr00tClient.video(pixels, [values.count, 480, 640, 3]),
+            ])
+        }
+        #expect(2 * camera.byteCount > limit)
+        #expect(try Gr00tAnswerOfN15(client.ask("get_action", request([5, 6]))).first == 11)
         let seen = daemon.seen.pixels("observation.image")
         #expect(seen.map(\.count) == [camera.byteCount, camera.byteCount])
         #expect(seen.map(\.first) == [5, 6] && seen.map(\.last) == [5, 6])
+        let tooLong = try client.error("get_action", request([1, 2, 3, 4]))
+        #expect(tooLong?.hasPrefix("too_large") == true, "\(tooLong ?? "no error")")
     }
 }
