@@ -146,16 +146,23 @@ def camera(source, size, resize):
 def open_cameras(described, given, resize):
     """The cameras of a policy by name.
 
-    `described` is `cameras` of the policy in the daemon's info. Each of `given` is NAME=SOURCE, or SOURCE for all others.
+    `described` is `cameras` of the policy in the daemon's info. Each of `given` is NAME=SOURCE, or SOURCE for all others. If
+    none is given, all frames are made up; a robot that sees something does not also see what is made up.
     """
     sources = {}
     names = [camera["name"] for camera in described]
     for text in given:
         name, _, source = text.partition("=")
         key, source = (name, source) if name in names else (None, text)
-        if not names or key in sources:
-            raise CameraError(f"--camera {text}: " + (f"{key or 'all'} twice" if names else "the policy has no cameras"))
+        if not names or not source or key in sources:
+            problem = "the policy has no cameras" if not names else f"{key or 'all'} twice" if source else "no source"
+            raise CameraError(f"--camera {text}: {problem}")
+        if key is None and "=" in text and not pathlib.Path(text).exists():
+            raise CameraError(f"--camera {text}: no camera has that name; the policy has {', '.join(names)}")
         sources[key] = source
+    for name in names:
+        if sources and name not in sources and None not in sources:
+            raise CameraError(f"camera {name}: no source; expected --camera {name}=SOURCE")
     return {
         one["name"]: camera(sources.get(one["name"], sources.get(None)), [one["height"], one["width"]], resize)
         for one in described

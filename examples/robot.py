@@ -478,5 +478,5 @@ def main():
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (Failure, CameraError, zmq.ZMQError) as failure:
+    except (Failure, CameraError, OSError, zmq.ZMQError) as failure:
         sys.exit(str(failure))

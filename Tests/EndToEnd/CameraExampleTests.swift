@@ -96,9 +96,10 @@ extension EndToEnd {
                 ([folder.path("other.png")], "other.png: neither PNG nor JPEG"),
                 ([folder.path("empty")], "empty: found no file in it that ends in .jpg, .jpeg, .png"),
                 ([folder.path("none.png")], "none.png: no such file or folder"),
-                (["front=0"], "front=0: no such file or folder"),
+                (["front=0"], "--camera front=0: no camera has that name; the policy has observation.image"),
                 (["0", "1"], "--camera 1: all twice"),
                 (["observation.image=0", "observation.image=1"], "observation.image twice"),
+                (["observation.image="], "--camera observation.image=: no source"),
             ]
             for (cameras, says) in cases {
                 let ended = try await run(.python, at: daemon, cameras.flatMap { ["--camera", $0] })
