@@ -16,7 +16,7 @@ import Wire
 ///
 /// Row k of a chunk is [first byte of the oldest frame, first byte of the newest frame + k]. A picture's first byte is that of its
 /// pixels. One that cannot be decoded fails the chunk, as a policy's planner does for the newest frame.
-private struct SeeingPlanner: ChunkPlanner {
+private struct OneEyedPlanner: ChunkPlanner {
     static let camera = CameraFeature(
         name: "observation.image",
         checkpointName: "observation.image",
@@ -111,14 +111,14 @@ private struct SeeingPlanner: ChunkPlanner {
         let daemon: Daemon
         let client: RobotClient
         let endpoint: String
-        let prepared = SeeingPlanner.Prepared()
+        let prepared = OneEyedPlanner.Prepared()
 
         init(gate: Gate? = nil, _ change: (inout DaemonConfiguration) -> Void = { _ in }) throws {
             var configuration = DaemonConfiguration.embedded()
             configuration.logger = LogLines().logger
             change(&configuration)
             daemon = try Daemon(configuration: configuration) { [prepared] _ in
-                SeeingPlanner(gate: gate, prepared: prepared)
+                OneEyedPlanner(gate: gate, prepared: prepared)
             }
             let endpoints = try daemon.start()
             endpoint = endpoints.requests
@@ -308,7 +308,7 @@ private struct SeeingPlanner: ChunkPlanner {
     }
 
     @Test func `Limits and rates leave room for the frames of every camera`() {
-        var policy = SeeingPlanner(prepared: .init()).policy
+        var policy = OneEyedPlanner(prepared: .init()).policy
         policy.cameras = (0..<4).map { .init(name: "camera\($0)", height: 480, width: 640) }
         var configuration = DaemonConfiguration()
         configuration.gr00t = nil
