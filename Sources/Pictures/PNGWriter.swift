@@ -19,6 +19,7 @@ enum PNGWriter {
         ihdr.color_type = UInt8(SPNG_COLOR_TYPE_TRUECOLOR.rawValue)
         var status = spng_set_option(context, SPNG_ENCODE_TO_BUFFER, 1)
         if status == 0 { status = spng_set_option(context, SPNG_IMG_COMPRESSION_LEVEL, CInt(level)) }
+        if status == 0, level == 1 { status = setQuick(context) }
         if status == 0 { status = spng_set_ihdr(context, &ihdr) }
         if status == 0 {
             status = pixels.withUnsafeBufferPointer { pixels in
@@ -37,6 +38,15 @@ enum PNGWriter {
         // The buffer is the caller's once it was asked for.
         defer { free(buffer) }
         return Array(UnsafeRawBufferPointer(start: buffer, count: count))
+    }
+
+    /// One filter for all rows, and runs of a byte as the only matches: a third of the time, for a picture of a camera at most a
+    /// twentieth larger. Returns a status.
+    private static func setQuick(_ context: OpaquePointer) -> CInt {
+        let status = spng_set_option(context, SPNG_FILTER_CHOICE, CInt(SPNG_FILTER_CHOICE_AVG.rawValue))
+        guard status == 0 else { return status }
+        // Z_RLE of zlib.
+        return spng_set_option(context, SPNG_IMG_COMPRESSION_STRATEGY, 3)
     }
 
     private static func error(_ status: CInt) -> PictureError {
