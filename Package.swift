@@ -136,8 +136,8 @@ let package = Package(
         module(
             "Recording",
             [
-                "CLinux", "Clocks", "ForeignText", "MCAP", "Planning", "Robotics", "StrictJSON", "Wire",
-                logging,
+                "CLinux", "Clocks", "ForeignText", "MCAP", "Pictures", "Planning", "Policy", "Robotics",
+                "StrictJSON", "Wire", logging,
             ]
         ),
         module(
@@ -229,11 +229,10 @@ let package = Package(
         tests(
             "Daemon",
             [
-                "Clocks", "Compute", "Daemon", "Gr00t", "Limits", "MCAP", "Motion", "Pictures", "Piloting",
-                "Planning", "Policy", "PolicyFixtures", "Recording", "RobotDescription", "Robotics",
-                "Sampling", "Stalls", "StrictJSON",
-                "TestRandom",
-                "TestSupport", "Transport", "Tuning", "Wire",
+                "Clocks", "Compute", "Daemon", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning",
+                "Pictures", "Policy", "PolicyFixtures", "Recording", "RobotDescription", "Robotics",
+                "Sampling", "Stalls", "StrictJSON", "TestRandom", "TestSupport", "Transport", "Tuning",
+                "Wire",
             ]
         ),
         tests(
@@ -245,8 +244,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Compute", "Daemon", "denoised", "MCAP", "Planning", "Policy", "PolicyFixtures", "Recording",
-                "Robotics", "Safetensors", "Sampling", "StrictJSON", "Transport", "Wire",
+                "Compute", "Daemon", "denoised", "MCAP", "Pictures", "Planning", "Policy", "PolicyFixtures",
+                "Recording", "Robotics", "Safetensors", "Sampling", "StrictJSON", "Transport", "Wire",
             ],
             path: "Tests/EndToEnd",
             swiftSettings: settings

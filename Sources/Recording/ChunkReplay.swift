@@ -19,6 +19,7 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     private let groupTolerance: Float
     private var agenda: Agenda
     private var robots: [RobotID: Robot] = [:]
+    private var frames: ReplayedFrames
     /// Gaps so far.
     private var gaps = 0
 
@@ -29,18 +30,38 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         /// Of the last gap that those were counted from.
         var seenGaps = 0
         /// The jobs that chunks may still come for, oldest first.
-        var jobs: [Candidate] = []
+        private(set) var jobs: [Candidate] = []
+        /// Bytes of the frames that came with `jobs`.
+        private var frameBytes = 0
         /// With a warm start: the episode in which the robot's last chunk is not known.
         var unknownLastChunk: EpisodeID?
+
+        /// Adds a job. If there are too many, the older half is forgotten.
+        mutating func add(_ candidate: Candidate) {
+            jobs.append(candidate)
+            frameBytes += candidate.frameBytes
+            if jobs.count > maximumCandidates || frameBytes > maximumFrameBytes { forgetJobs(jobs.count / 2) }
+        }
+
+        /// Forgets the oldest jobs.
+        mutating func forgetJobs(_ count: Int) {
+            guard count > 0 else { return }
+            for candidate in jobs.prefix(count) { frameBytes -= candidate.frameBytes }
+            jobs = Array(jobs.dropFirst(count))
+        }
     }
 
     private struct Candidate {
         let job: PlanningJob
         let isWhole: Bool
+        /// Bytes of the frames that came with its observation.
+        let frameBytes: Int
     }
 
     /// More than any robot can have asked for while one chunk was planned.
     private static var maximumCandidates: Int { 4096 }
+    /// More than a second of four cameras that send 640x480 pixels at 30 Hz, as PNG.
+    private static var maximumFrameBytes: Int { 128 << 20 }
 
     /// A replay from the beginning.
     ///
@@ -52,6 +73,7 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         self.planner = planner
         self.startsWarm = startsWarm
         policy = planner.policy
+        frames = ReplayedFrames(cameras: policy.cameras)
         groupTolerance = ReplayReport.groupTolerance(of: planner.sampler)
         agenda = Agenda(emptyHistory: planner.makeHistory(), settings: Agenda.Settings(seed: seed))
     }
@@ -66,12 +88,19 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
             gaps += 1
             report.lost += lost
             for robot in robots.keys { forgetLastChunk(of: robot) }
-        case .observation(let observation, let preceding, let receivedNs):
+        case .frame(let frame):
+            report.frames += 1
+            frames.add(frame)
+        case .observation(var observation, var preceding, let numbers, let receivedNs):
+            observation.frames = frames.frames(numbers.own)
+            for (index, numbers) in zip(preceding.indices, numbers.preceding) {
+                preceding[index].frames = frames.frames(numbers)
+            }
             try take(observation, preceding: preceding, receivedNs: receivedNs)
         case .chunk(let chunk): try take(chunk)
         case .reset(let robot):
             _ = agenda.reset(robot, episode: nil)
-            robots[robot]?.jobs = []
+            robots[robot]?.forgetJobs(.max)
         case .unsent(let robot, let episode):
             if startsWarm { robots[robot, default: Robot()].unknownLastChunk = episode }
         }
@@ -114,10 +143,13 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         }
         if reception == .new { robot.observationsSinceGap += 1 }
         if robot.observationsSinceGap >= policy.nObsSteps { robot.clearedGaps = robot.seenGaps }
-        robot.jobs.append(Candidate(job: job, isWhole: robot.clearedGaps == gaps))
-        if robot.jobs.count > Self.maximumCandidates {
-            robot.jobs.removeFirst(Self.maximumCandidates / 2)
-        }
+        robot.add(
+            Candidate(
+                job: job,
+                isWhole: robot.clearedGaps == gaps,
+                frameBytes: preceding.reduce(observation.observed.frameBytes) { $0 + $1.frameBytes }
+            )
+        )
         robots[observation.robot] = robot
     }
 
@@ -129,11 +161,12 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         else { return skip(chunk, .noObservation) }
         // Chunks come in the order of their observations, but for the few requests that wait side by side.
         if let index = robot.jobs.firstIndex(where: { $0.job.isAnswered(by: chunk, sameNoise: false) }) {
-            robot.jobs.removeFirst(max(0, index - 64))
+            robot.forgetJobs(max(0, index - 64))
         }
         robots[chunk.robot] = robot
         guard chunk.quality != .coarse else { return skip(chunk, .coarse) }
         guard candidate.isWhole else { return skip(chunk, .gap) }
+        if let obstacle = frames.obstacle(of: candidate.job.history) { return skip(chunk, obstacle) }
         guard robot.unknownLastChunk != chunk.episode else { return skip(chunk, .warmStart) }
 
         let request = request(candidate.job, for: chunk)

@@ -43,9 +43,20 @@ public struct TappedMessage: Sendable {
     /// The daemon's wall clock (since 1970, UTC) when it was tapped, in nanoseconds.
     public var wallNs: UInt64
 
+    /// Bytes of the frames that it has. One that several messages have counts in each.
+    package var frameBytes: Int {
+        guard case .observation(let observation, let preceding, _, _) = content else { return 0 }
+        return preceding.reduce(observation.observed.frameBytes) { $0 + $1.frameBytes }
+    }
+
     /// A message that is tapped now.
     public init(_ content: Content) {
         self.content = content
         wallNs = Clock.wallNs()
     }
+}
+
+extension Observation {
+    /// Bytes of what cameras saw.
+    var frameBytes: Int { frames.values.reduce(0) { $0 + $1.byteCount } }
 }

@@ -4,8 +4,12 @@ import Wire
 /// An observation, and what the daemon knows of it.
 struct RecordedObservation: Sendable {
     var observation: RobotObservation
-    /// The values of those before it, if it brought them along.
+    /// Those before it, if it brought them along.
     var preceding: [Observation] = []
+    /// The numbers of its frames, by camera; the frames are messages of their own.
+    var frameNumbers: [String: UInt64] = [:]
+    /// The numbers of the frames of each in `preceding`; empty if they have none.
+    var precedingFrameNumbers: [[String: UInt64]] = []
     var isRepeat = false
     var receivedNs: UInt64 = 0
 
@@ -26,11 +30,77 @@ struct RecordedObservation: Sendable {
                 .observations,
                 "the observations before it that it brought along, as `observation`"
             ),
+            .unlessEmpty(
+                "frames",
+                \.frameNumbers,
+                .frameNumbers,
+                "for each camera the `number` of the frame that the observation has"
+            ),
+            .unlessEmpty(
+                "preceding_frames",
+                \.precedingFrameNumbers,
+                .frameNumbersList,
+                "the frames of each observation in `preceding`, as `frames`"
+            ),
         ]
     )
 
     /// What a replay reads. Which actions were given, the chunk says.
     static let replayed = table.selecting { $0.name != "committed" }
+}
+
+extension RecordedObservation {
+    /// An observation that was tapped, with the numbers of its frames in their place.
+    init(
+        tapped observation: RobotObservation,
+        preceding: [Observation],
+        isRepeat: Bool,
+        receivedNs: UInt64
+    ) {
+        var numbersAlone = observation
+        numbersAlone.frames = [:]
+        self.init(
+            observation: numbersAlone,
+            preceding: preceding.map { Observation(values: $0.values) },
+            frameNumbers: observation.frames.mapValues(\.number),
+            precedingFrameNumbers: preceding.contains { !$0.frames.isEmpty }
+                ? preceding.map { $0.frames.mapValues(\.number) } : [],
+            isRepeat: isRepeat,
+            receivedNs: receivedNs
+        )
+    }
+}
+
+extension FieldCoding<[String: UInt64]> {
+    /// The numbers of frames, by camera.
+    fileprivate static let frameNumbers = Self(kind: .frameNumbers) {
+        .map(sorted: $0) { .unsigned($0) }
+    } read: { (fields, name) throws(MessageError) in
+        try fields.fields(name).frameNumbers()
+    }
+}
+
+extension FieldCoding<[[String: UInt64]]> {
+    /// The numbers of frames, by camera, of one observation after the other.
+    fileprivate static let frameNumbersList = Self(kind: .frameNumbersList) { list in
+        .list(
+            list.map { numbers in
+                numbers.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .unsigned($0.value)) }
+            }
+        )
+    } read: { (fields, name) throws(MessageError) in
+        var list: [[String: UInt64]] = []
+        for numbers in try fields.maps(name) { list.append(try numbers.frameNumbers()) }
+        return list
+    }
+}
+
+extension FieldReader {
+    fileprivate func frameNumbers() throws(MessageError) -> [String: UInt64] {
+        var numbers: [String: UInt64] = [:]
+        for camera in names { numbers[camera] = try unsigned(camera) }
+        return numbers
+    }
 }
 
 /// A chunk, and what the daemon knows of it.
@@ -214,7 +284,12 @@ extension MessageField {
 
     /// A time in nanoseconds as one in milliseconds, for plots. A replay does not read it.
     fileprivate func inMilliseconds() -> MessageField {
-        let description = FieldDescription("\(description.name)_ms", .float, description.meaning)
+        let description = FieldDescription(
+            "\(description.name)_ms",
+            .float,
+            isOptional: description.isOptional,
+            description.meaning
+        )
         return MessageField(description) { message in
             guard case .unsigned(let ns)? = value(message) else { return nil }
             return .float(Double(ns) / 1e6)

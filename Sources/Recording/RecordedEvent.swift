@@ -7,12 +7,34 @@ public enum RecordedEvent: Sendable {
     case session(RecordingSession)
     /// Messages are missing here.
     case gap(lost: UInt64)
-    /// With the values of those before it that it brought along, and the daemon's monotonic clock when it was received.
-    case observation(RobotObservation, preceding: [Observation] = [], receivedNs: UInt64)
+    /// What a camera saw.
+    case frame(RecordedFrame)
+    /// An observation without its frames, with those before it that it brought along, and the daemon's monotonic clock when it was
+    /// received.
+    case observation(
+        RobotObservation,
+        preceding: [Observation] = [],
+        frames: FrameNumbers = FrameNumbers(),
+        receivedNs: UInt64
+    )
     case chunk(RecordedChunk)
     case reset(RobotID)
     /// A chunk was planned and not sent.
     case unsent(RobotID, EpisodeID)
+
+    /// The frames that an observation has: their numbers, by camera.
+    public struct FrameNumbers: Sendable, Hashable {
+        /// Its own.
+        public var own: [String: UInt64]
+        /// Those of each observation that it brought along, oldest first; empty if they have none.
+        public var preceding: [[String: UInt64]]
+
+        /// The numbers of these frames.
+        public init(own: [String: UInt64] = [:], preceding: [[String: UInt64]] = []) {
+            self.own = own
+            self.preceding = preceding
+        }
+    }
 
     /// A chunk, as far as it can be computed again.
     public struct RecordedChunk: Sendable, Hashable {
@@ -44,11 +66,15 @@ public enum RecordedEvent: Sendable {
         switch kind {
         case .session: self = .session(try RecordingSession.table.read(message))
         case .gap: self = .gap(lost: try RecordedGap.table.read(message).lost)
+        case .frame:
+            guard let frame = try RecordedFrame(message) else { return nil }
+            self = .frame(frame)
         case .observation:
             let recorded = try RecordedObservation.replayed.read(message)
             self = .observation(
                 recorded.observation,
                 preceding: recorded.preceding,
+                frames: FrameNumbers(own: recorded.frameNumbers, preceding: recorded.precedingFrameNumbers),
                 receivedNs: recorded.receivedNs
             )
         case .chunk: self = .chunk(RecordedChunk(try RecordedChunkMessage.replayed.read(message)))

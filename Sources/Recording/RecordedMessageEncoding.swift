@@ -5,13 +5,18 @@ import Wire
 /// A message as it goes into a recording.
 package struct RecordedJSON {
     package let kind: RecordedKind
-    /// Whom it concerns; nil for the daemon.
-    package let robot: RobotID?
+    /// The name of its channel.
+    package let topic: String
     package let data: [UInt8]
 
+    /// - Parameter robot: whom it concerns; nil for the daemon.
     package init(kind: RecordedKind, robot: RobotID? = nil, data: [UInt8]) {
+        self.init(kind: kind, topic: kind.topic(of: robot), data: data)
+    }
+
+    init(kind: RecordedKind, topic: String, data: [UInt8]) {
         self.kind = kind
-        self.robot = robot
+        self.topic = topic
         self.data = data
     }
 
@@ -32,7 +37,7 @@ package struct RecordedJSON {
 }
 
 extension TappedMessage.Content {
-    /// What a recording keeps of a message.
+    /// What a recording keeps of a message, without the frames of cameras, which are messages of their own.
     ///
     /// - Parameter setup: what the daemon was started with.
     package func recorded(setup: RecordingSession.Setup) -> [RecordedJSON] {
@@ -47,7 +52,7 @@ extension TappedMessage.Content {
             return [RecordedJSON(.session, RecordingSession.table, session)]
         case .observation(let observation, let preceding, let isRepeat, let receivedNs):
             let recorded = RecordedObservation(
-                observation: observation,
+                tapped: observation,
                 preceding: preceding,
                 isRepeat: isRepeat,
                 receivedNs: receivedNs

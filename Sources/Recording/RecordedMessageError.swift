@@ -14,7 +14,7 @@ public struct RecordedMessageError: Error, Sendable, Hashable, CustomStringConve
     /// What was found and what was expected.
     public let problem: String
 
-    fileprivate init(_ message: RecordedMessage, field: String? = nil, _ problem: String) {
+    init(_ message: RecordedMessage, field: String? = nil, _ problem: String) {
         topic = message.topic
         number = message.sequence
         self.field = field
@@ -27,9 +27,9 @@ public struct RecordedMessageError: Error, Sendable, Hashable, CustomStringConve
     }
 }
 
-extension MessageTable {
-    /// Reads a recorded message.
-    func read(_ message: RecordedMessage) throws(RecordedMessageError) -> Message {
+extension JSONObject {
+    /// The object that a recorded message is.
+    init(of message: RecordedMessage) throws(RecordedMessageError) {
         let value: JSONValue
         do throws(JSONSyntaxError) {
             value = try JSONValue(parsing: message.data)
@@ -39,6 +39,14 @@ extension MessageTable {
         guard case .object(let object) = value else {
             throw RecordedMessageError(message, "found \(value.summary), expected an object")
         }
+        self = object
+    }
+}
+
+extension MessageTable {
+    /// Reads a recorded message.
+    func read(_ message: RecordedMessage) throws(RecordedMessageError) -> Message {
+        let object = try JSONObject(of: message)
         do throws(MessageError) {
             return try read(FieldReader(RecordedForm.message(object, fields: descriptions)))
         } catch {

@@ -29,10 +29,7 @@ package struct RecordedRemark: Hashable {
     /// - Parameter timeNs: the wall clock, in nanoseconds since 1970 (UTC).
     package func json(timeNs: UInt64) -> [UInt8] {
         JSONBuilder.object { object in
-            object.member("timestamp") { time in
-                time.member("sec", timeNs / 1_000_000_000)
-                time.member("nsec", timeNs % 1_000_000_000)
-            }
+            object.member("timestamp") { Foxglove.write(timeNs: timeNs, to: &$0) }
             object.member("level", level.rawValue)
             object.member("message", message)
             object.member("name", name)
@@ -51,14 +48,7 @@ package struct RecordedRemark: Hashable {
             schema.member("title", schemaName)
             schema.member("type", "object")
             schema.member("properties") { properties in
-                properties.member("timestamp") { time in
-                    time.member("type", "object")
-                    time.member("title", "time")
-                    time.member("properties") { members in
-                        members.member("sec") { $0.wholeNumber() }
-                        members.member("nsec") { $0.wholeNumber(maximum: 999_999_999) }
-                    }
-                }
+                properties.member("timestamp") { Foxglove.writeTimeSchema(to: &$0) }
                 properties.member("level") { type in
                     type.member("type", "integer")
                     type.member("title", "foxglove.LogLevel")
@@ -70,19 +60,14 @@ package struct RecordedRemark: Hashable {
                 for name in ["message", "name", "file"] {
                     properties.member(name) { $0.member("type", "string") }
                 }
-                properties.member("line") { $0.wholeNumber() }
+                properties.member("line") { line in
+                    line.member("type", "integer")
+                    line.member("minimum", 0)
+                }
             }
             schema.member("required", ["timestamp", "level", "message", "name", "file", "line"])
         }
         return String(decoding: bytes, as: UTF8.self)
-    }
-}
-
-extension JSONBuilder {
-    fileprivate mutating func wholeNumber(maximum: Int? = nil) {
-        member("type", "integer")
-        member("minimum", 0)
-        if let maximum { member("maximum", maximum) }
     }
 }
 

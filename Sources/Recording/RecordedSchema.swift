@@ -9,6 +9,10 @@ import Wire
 /// and an object lists its properties; a list of lists is a programming error.
 package indirect enum RecordedSchema: Sendable {
     case string
+    /// Bytes, as text in base64, which viewers turn into bytes.
+    case base64
+    /// A time, as ``Foxglove`` has it.
+    case time
     /// One of these texts.
     case choice([String])
     case boolean
@@ -57,6 +61,10 @@ package indirect enum RecordedSchema: Sendable {
     private func write(to schema: inout JSONBuilder) {
         switch self {
         case .string: schema.member("type", "string")
+        case .base64:
+            schema.member("type", "string")
+            schema.member("contentEncoding", "base64")
+        case .time: Foxglove.writeTimeSchema(to: &schema)
         case .choice(let texts):
             schema.member("type", "string")
             schema.member("enum", texts)
@@ -98,6 +106,14 @@ extension RecordedSchema {
         return .object(policy.features.map { Property($0.name, .numbers) })
     }
 
+    /// The numbers of an observation's frames, by camera.
+    ///
+    /// - Parameter policy: whose cameras they are; nil: any.
+    private static func frameNumbers(of policy: PolicyDescription?) -> RecordedSchema {
+        guard let policy else { return .object([], others: .unsigned) }
+        return .object(policy.cameras.map { Property($0.name, .unsigned) })
+    }
+
     /// The schema of a map with these fields, as it is recorded.
     ///
     /// - Parameter policy: whose observations they hold; nil: any.
@@ -126,6 +142,8 @@ extension RecordedSchema {
         case .observation: self = .features(of: policy)
         case .observations: self = .list(of: .features(of: policy))
         case .counters: self = .named(.unsigned, by: field.name)
+        case .frameNumbers: self = .frameNumbers(of: policy)
+        case .frameNumbersList: self = .list(of: .frameNumbers(of: policy))
         case .map(let fields): self = RecordedSchema(fields, policy: policy)
         case .maps(let fields): self = .named(RecordedSchema(fields, policy: policy), by: field.name)
         case .list(let fields): self = .list(of: RecordedSchema(fields, policy: policy))

@@ -2,23 +2,41 @@ import Clocks
 import ForeignText
 import Logging
 import MCAP
+import Pictures
 import Planning
 import Robotics
 
 /// The recorder's thread's work: messages into channels, MCAP chunks to the disk in time, pauses if that fails.
 package struct RecordingLog {
+    /// A channel's name and the kind of its messages: a camera may be called `chunk`.
+    private struct ChannelName: Hashable {
+        let topic: String
+        let kind: RecordedKind
+    }
+
+    /// What is warned of once.
+    private enum Warning { case channels, frames }
+
     /// With the recorder's 25 ms of sleep, and some tens of milliseconds for the disk, under 250 ms.
     private static let flushIntervalNs: UInt64 = 180_000_000
-    private static let flushBytes = 256 << 10
+    /// At 100 MB of frames a second, the disk is waited for 25 times.
+    private static let flushBytes = 4 << 20
+    /// A longer frame is not recorded: with what else is in its MCAP chunk it would be more than a reader takes.
+    package static let maximumFrameBytes = MCAPReader.maximumRecordBytes / 4 * 3
     private static let retryIntervalNs: UInt64 = 1_000_000_000
 
     package private(set) var statistics = Recorder.Statistics()
     private let writer: MCAPWriter
     private let setup: RecordingSession.Setup
+    private let pixelFormat: CameraFrame.Format
     private let logger: Logger
     private let now: () -> MonotonicTime
     private var schemas: [RecordedKind: UInt16] = [:]
-    private var channels: [String: UInt16] = [:]
+    private var channels: [ChannelName: UInt16] = [:]
+    /// Made for the first frame.
+    private var compressor: FrameCompressor?
+    /// The number of each camera's newest frame in the file. It may stand in for frames that later observations leave out.
+    private var newestFrames: [FrameSource: UInt64] = [:]
     /// When the MCAP chunk at hand must go to the disk; nil if it is empty.
     private var flushDue: MonotonicTime?
     /// When a disk that took nothing is tried again; nil if it is well.
@@ -26,17 +44,21 @@ package struct RecordingLog {
     /// Lost messages that the file does not tell of yet.
     private var untold: UInt64 = 0
     private var changes = HeartbeatChanges()
-    private var hasWarnedOfChannels = false
+    private var warnings: Set<Warning> = []
 
-    /// - Parameter now: the time.
+    /// - Parameters:
+    ///   - pixelFormat: how frames that come as pixels are compressed.
+    ///   - now: the time.
     package init(
         writer: MCAPWriter,
         setup: RecordingSession.Setup,
+        pixelFormat: CameraFrame.Format = .jpeg,
         logger: Logger,
         now: @escaping () -> MonotonicTime = MonotonicTime.now
     ) {
         self.writer = writer
         self.setup = setup
+        self.pixelFormat = pixelFormat
         self.logger = logger
         self.now = now
         statistics.bytes = writer.flushedBytes
@@ -64,11 +86,68 @@ package struct RecordingLog {
             append(RecordedJSON.gap(lost: lost), timeNs: message.wallNs)
             append(RecordedRemark.gap(lost: lost), timeNs: message.wallNs)
         }
+        if case .observation(let observation, let preceding, _, _) = message.content {
+            recordFrames(of: preceding + [observation.observed], robot: observation.robot, message.wallNs)
+        }
         for json in message.content.recorded(setup: setup) { append(json, timeNs: message.wallNs) }
         if case .status(let status) = message.content {
             for remark in changes.remarks(on: status) { append(remark, timeNs: message.wallNs) }
         }
         if writer.bufferedBytes >= Self.flushBytes { flush() }
+    }
+
+    /// Writes the frames of observations, but for those that the file has already.
+    private mutating func recordFrames(of observations: [Observation], robot: RobotID, _ timeNs: UInt64) {
+        for observation in observations {
+            for (camera, frame) in observation.frames.sorted(by: { $0.key < $1.key }) {
+                let source = FrameSource(robot: robot, camera: camera)
+                guard newestFrames[source] != frame.number else { continue }
+                if record(frame, of: source, timeNs) { newestFrames[source] = frame.number }
+            }
+        }
+    }
+
+    /// Returns whether the frame will be in the file. If not, it is counted as lost, and a replay misses it by its number.
+    private mutating func record(_ frame: CameraFrame, of source: FrameSource, _ timeNs: UInt64) -> Bool {
+        // First, because compressing takes its time.
+        guard let channel = channel(.frame, topic: source.topic) else { return false }
+        let json: RecordedJSON
+        do throws(PictureError) {
+            json = try compressed(frame).json(of: source, timeNs: timeNs)
+        } catch {
+            lose(.frames, "some frames of \(printable(source.camera, limit: 64)) are not recorded: \(error)")
+            return false
+        }
+        guard json.data.count <= Self.maximumFrameBytes else {
+            lose(
+                .frames,
+                "some frames of \(printable(source.camera, limit: 64)) are not recorded: one takes \(json.data.count) bytes, "
+                    + "expected at most \(Self.maximumFrameBytes)"
+            )
+            return false
+        }
+        // A reader takes no MCAP chunk of any size.
+        if writer.bufferedBytes + json.data.count > Self.flushBytes { flush() }
+        guard retryDue == nil else {
+            statistics.lost += 1
+            untold += 1
+            return false
+        }
+        append(json.data, channel: channel, timeNs: timeNs)
+        return true
+    }
+
+    private mutating func compressed(_ frame: CameraFrame) throws(PictureError) -> RecordedFrame {
+        if let compressor { return try compressor.recorded(frame) }
+        let made = try FrameCompressor(pixelFormat: pixelFormat)
+        compressor = made
+        return try made.recorded(frame)
+    }
+
+    /// Counts a message that has no place in the file. No gap in the others' messages, so the file need not tell.
+    private mutating func lose(_ warning: Warning, _ text: String) {
+        statistics.lost += 1
+        if warnings.insert(warning).inserted { logger.error("\(text)") }
     }
 
     /// Lets the file tell, before its next message, of messages that somebody else has lost and counted.
@@ -102,25 +181,28 @@ package struct RecordingLog {
     }
 
     private mutating func append(_ json: RecordedJSON, timeNs: UInt64) {
-        guard let schema = schemas[json.kind] else { return }
-        let topic = json.kind.topic(of: json.robot)
-        if let channel = channels[topic] {
-            writer.append(channel: channel, timeNs: timeNs, data: json.data)
-        } else {
-            do throws(RecordingError) {
-                let channel = try writer.addChannel(topic: topic, schema: schema)
-                channels[topic] = channel
-                writer.append(channel: channel, timeNs: timeNs, data: json.data)
-            } catch {
-                // No gap in the others' messages, so the file need not tell.
-                statistics.lost += 1
-                if !hasWarnedOfChannels {
-                    logger.error("some robots are not recorded: \(Self.text(of: error))")
-                }
-                hasWarnedOfChannels = true
-            }
-        }
+        guard let channel = channel(json.kind, topic: json.topic) else { return }
+        append(json.data, channel: channel, timeNs: timeNs)
+    }
+
+    private mutating func append(_ data: [UInt8], channel: UInt16, timeNs: UInt64) {
+        writer.append(channel: channel, timeNs: timeNs, data: data)
         if flushDue == nil { flushDue = now().advanced(byNanoseconds: Self.flushIntervalNs) }
+    }
+
+    /// The channel of messages; nil if the file has no room for another one, whereupon the message counts as lost.
+    private mutating func channel(_ kind: RecordedKind, topic: String) -> UInt16? {
+        let name = ChannelName(topic: topic, kind: kind)
+        if let channel = channels[name] { return channel }
+        guard let schema = schemas[kind] else { return nil }
+        do throws(RecordingError) {
+            let channel = try writer.addChannel(topic: topic, schema: schema)
+            channels[name] = channel
+            return channel
+        } catch {
+            lose(.channels, "some robots are not recorded: \(Self.text(of: error))")
+            return nil
+        }
     }
 
     /// Writes out what waits, whether it is due or not.

@@ -1,12 +1,14 @@
 import Robotics
 import Wire
 
-/// The kinds of messages in a recording. The raw value is the end of its topics.
+/// The kinds of messages in a recording. The raw value is the end of its topics, but for frames, whose topics end with the camera.
 package enum RecordedKind: String, CaseIterable, Sendable {
     /// The first message: ``RecordingSession``.
     case session
     /// Messages are missing here.
     case gap
+    /// What a camera saw: ``RecordedFrame``.
+    case frame
     case observation
     case chunk
     /// The time that a chunk took, by stage.
@@ -28,7 +30,13 @@ package enum RecordedKind: String, CaseIterable, Sendable {
     }
 
     /// The name of its schema. Viewers know those of Foxglove's own schemas.
-    package var schemaName: String { self == .log ? RecordedRemark.schemaName : Self.prefix + rawValue }
+    package var schemaName: String {
+        switch self {
+        case .log: RecordedRemark.schemaName
+        case .frame: RecordedFrame.schemaName
+        default: Self.prefix + rawValue
+        }
+    }
 
     /// The topic of messages of this kind; `robot` is nil for what concerns no robot.
     package func topic(of robot: RobotID?) -> String { robot.map { "/\($0)/\(rawValue)" } ?? "/\(rawValue)" }
@@ -43,6 +51,7 @@ package enum RecordedKind: String, CaseIterable, Sendable {
         switch self {
         case .session: return text("How the daemon was set up", RecordingSession.table.descriptions)
         case .gap: return text("Messages that were not recorded", RecordedGap.table.descriptions)
+        case .frame: return RecordedFrame.schema
         case .observation:
             return text("An observation that was accepted", RecordedObservation.table.descriptions)
         case .chunk: return text("An action chunk that was sent", RecordedChunkMessage.table.descriptions)

@@ -11,6 +11,10 @@ public struct ReplayReport: Sendable, Encodable {
         case noObservation = "no_observation"
         /// Messages are missing that may have been in its history.
         case gap
+        /// A frame that it was planned from came as pixels and was recorded with loss.
+        case lossyFrame = "lossy_frame"
+        /// A frame that it was planned from is not in the recording.
+        case noFrame = "no_frame"
         /// It started from a chunk that cannot be computed again.
         case warmStart = "warm_start"
     }
@@ -39,6 +43,8 @@ public struct ReplayReport: Sendable, Encodable {
 
     /// Observations of the recording, repeats among them.
     public internal(set) var observations = 0
+    /// Frames of cameras of the recording.
+    public internal(set) var frames = 0
     /// Chunks of the recording.
     public internal(set) var chunks = 0
     /// Chunks that were computed again.
@@ -59,6 +65,9 @@ public struct ReplayReport: Sendable, Encodable {
     public internal(set) var largestDifference: Float = 0
     /// The first chunks that came out differently, at most 10.
     public internal(set) var differences: [Difference] = []
+
+    /// How many chunks were not computed again for a reason.
+    public func count(of obstacle: Obstacle) -> Int { notComparable[obstacle.rawValue] ?? 0 }
 
     package mutating func count(_ obstacle: Obstacle) { notComparable[obstacle.rawValue, default: 0] += 1 }
 

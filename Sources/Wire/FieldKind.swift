@@ -25,6 +25,10 @@ package indirect enum FieldKind: Sendable, Hashable, CustomStringConvertible {
     case observations
     /// Integers by name.
     case counters
+    /// The numbers of frames by camera, which only recordings have.
+    case frameNumbers
+    /// Several of these maps, one after the other, which only recordings have.
+    case frameNumbersList
     /// A map with these fields.
     case map([FieldDescription])
     /// Maps with these fields, by name.
@@ -46,7 +50,8 @@ package indirect enum FieldKind: Sendable, Hashable, CustomStringConvertible {
         case .floatRows, .floatArray: "array `<f4`"
         case .observation: "map of arrays and frames"
         case .observations: "array of maps of arrays and frames"
-        case .counters: "map of u64"
+        case .counters, .frameNumbers: "map of u64"
+        case .frameNumbersList: "array of maps of u64"
         case .map: "map"
         case .maps: "map of maps"
         case .list: "array of maps"

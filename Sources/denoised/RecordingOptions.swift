@@ -18,11 +18,23 @@ enum RecordingOptions {
 
     /// Starts to record.
     ///
-    /// - Parameter path: in which `{time}` stands for now.
+    /// - Parameters:
+    ///   - path: in which `{time}` stands for now.
+    ///   - keepsPixels: whether frames that come as pixels are recorded without loss.
     /// - Throws: `Failure` if the file cannot be created, or is there already.
-    static func recorder(_ path: String, setup: RecordingSession.Setup, logger: Logger) throws -> Recorder {
+    static func recorder(
+        _ path: String,
+        setup: RecordingSession.Setup,
+        keepsPixels: Bool,
+        logger: Logger
+    ) throws -> Recorder {
         try Failure.asInput {
-            try Recorder(path: path.replacing("{time}", with: timeStamp), setup: setup, logger: logger)
+            try Recorder(
+                path: path.replacing("{time}", with: timeStamp),
+                setup: setup,
+                pixelFormat: keepsPixels ? .png : .jpeg,
+                logger: logger
+            )
         }
     }
 

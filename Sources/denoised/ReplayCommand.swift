@@ -18,7 +18,8 @@ struct ReplayCommand: ParsableCommand {
             the same within \(ReplayReport.groupTolerance) in normalised units, or four tolerances of quasi-Newton sampling.
 
             Options default to the recording's settings. Chunks that were finished early to keep a budget depend on how fast \
-            the machine was; they are counted and not compared. docs/RECORDING.md says more.
+            the machine was; they are counted and not compared. So are chunks whose frames came as pixels and were recorded with \
+            loss, which `serve --record-raw-images` avoids. docs/RECORDING.md says more.
 
             Exit codes: 0 no chunk differs, 1 some do, 2 a file that is no sound recording.
             """
@@ -62,7 +63,7 @@ struct ReplayCommand: ParsableCommand {
         let reader = try Failure.asInput { try MCAPReader(recording) }
         let session = try readSession(reader)
         let options = try sampler.completed(from: session)
-        let bundle = try PolicyOptions.loadToRun(policy, threads: options.threads)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: options.threads, givesFrames: true)
         let samePolicy = try Failure.asInput { try bundle.fileFingerprint() } == session.setup.fingerprint
         // Chunks that were planned together are planned together again, each with itself.
         let planner = try Failure.asInput {
@@ -114,7 +115,9 @@ struct ReplayCommand: ParsableCommand {
     private func show(_ report: Report, _ session: RecordingSession) {
         let replay = report.replay
         Console.result(
-            "\(session.policy.name): \(replay.observations) observations, \(replay.chunks) chunks, recorded by denoised "
+            "\(session.policy.name): \(replay.observations) observations, "
+                + (replay.frames == 0 ? "" : "\(replay.frames) frames, ")
+                + "\(replay.chunks) chunks, recorded by denoised "
                 + report.recordedBy
         )
         if let byte = report.cutOffAt {
@@ -136,6 +139,12 @@ struct ReplayCommand: ParsableCommand {
         for (reason, count) in replay.notComparable.sorted(by: { $0.key < $1.key }) {
             Console.result("  \(count) not comparable: \(Self.words[reason] ?? reason)")
         }
+        if replay.count(of: .lossyFrame) > 0 {
+            Console.result(
+                "  Frames that came as pixels were recorded as JPEG, which changes them: whether these chunks would come out the "
+                    + "same cannot be said. `serve --record-raw-images` records pixels without loss."
+            )
+        }
         guard replay.different > 0 else { return }
         Console.result("  largest difference \(replay.largestDifference) in the robot's units")
         for difference in replay.differences {
@@ -150,6 +159,8 @@ struct ReplayCommand: ParsableCommand {
         "coarse": "finished in coarse steps to keep a budget",
         "no_observation": "the observation is not in the recording",
         "gap": "messages before it are missing",
+        "lossy_frame": "a frame that it was planned from was recorded with loss",
+        "no_frame": "a frame that it was planned from is missing",
         "warm_start": "started from a chunk that is not comparable",
     ]
 }

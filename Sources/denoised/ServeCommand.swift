@@ -8,6 +8,9 @@ import MCAP
 import Monitoring
 import Planning
 import Motion
+import Policy
+import Recording
+import Robotics
 import Wire
 
 struct ServeCommand: ParsableCommand {
@@ -111,6 +114,14 @@ struct ServeCommand: ParsableCommand {
     )
     var record: String?
 
+    @Flag(
+        help: """
+            Record frames of cameras that come as pixels as PNG, so that a replay computes the same chunks; takes several times \
+            the room and time of JPEG, as which they are recorded otherwise. Frames that come as JPEG or PNG are recorded as they are.
+            """
+    )
+    var recordRawImages = false
+
     @Option(
         help: ArgumentHelp(
             """
@@ -166,6 +177,9 @@ struct ServeCommand: ParsableCommand {
                     + "expected 1...\(DaemonConfiguration.mostMessagesPerSecond)"
             )
         }
+        if recordRawImages, record == nil {
+            throw ValidationError("--record-raw-images says how to record, expected --record with it")
+        }
         if let priority, !RealTimePriority.levels.contains(priority) {
             throw ValidationError("--priority is \(priority), expected 1...99")
         }
@@ -213,9 +227,8 @@ struct ServeCommand: ParsableCommand {
 
         configuration.state = try state.map { path in try StateOptions.open(path) }
 
-        let recorder = try record.map { path in
-            let setup = try RecordingOptions.setup(policy: policy, sampler: sampler)
-            return try ending.open { try RecordingOptions.recorder(path, setup: setup, logger: logger) }
+        let recorder = try record.map {
+            try startRecording($0, policy: policy, ending: ending, logger: logger)
         }
         defer { recorder?.finish() }
 
@@ -238,6 +251,22 @@ struct ServeCommand: ParsableCommand {
         try Console.complete { if json { try Console.json(statistics) } else { statistics.show() } }
         if let problem = configuration.state?.unkept {
             throw Failure.run("--state: the next daemon may not know which robots are stopped: \(problem)")
+        }
+    }
+
+    /// Starts to record in a file.
+    private func startRecording(
+        _ path: String,
+        policy: PolicyBundle,
+        ending: ServeEnding,
+        logger: Logger
+    ) throws -> Recorder {
+        if recordRawImages, policy.cameras.isEmpty {
+            logger.warning("--record-raw-images changes nothing: \(policy.name) has no cameras")
+        }
+        let setup = try RecordingOptions.setup(policy: policy, sampler: sampler)
+        return try ending.open {
+            try RecordingOptions.recorder(path, setup: setup, keepsPixels: recordRawImages, logger: logger)
         }
     }
 

@@ -83,7 +83,10 @@ enum ViewerRules {
         switch type {
         case "boolean", "number", "integer": return words
         case "string":
-            return words + (schema["contentEncoding"] == nil ? [] : ["\(path): contentEncoding"])
+            // Bytes, which the viewer decodes.
+            let encoding = schema["contentEncoding"]
+            return words
+                + (encoding == nil || encoding == .string("base64") ? [] : ["\(path): contentEncoding"])
         case "object":
             guard let properties = schema["properties"]?.members else {
                 return words + ["\(path): an object without properties"]
@@ -160,6 +163,10 @@ enum SchemaCheck {
     }
 
     @Test(arguments: [
+        (
+            #"{"type":"object","properties":{"a":{"type":"string","contentEncoding":"base32"}}}"#,
+            ".a: contentEncoding"
+        ),
         (#"{"type":"string"}"#, "the top is not an object"),
         (#"{"type":"object"}"#, ": an object without properties"),
         (#"{"type":"object","properties":{"a":{"type":["integer","string"]}}}"#, ".a: not one type"),
@@ -327,8 +334,8 @@ enum SchemaCheck {
         (
             .observation,
             """
-            (action_dim) (committed) episode episode_type (noise_seed) observation (preceding) received_ns repeat (replan) robot \
-            sequence (session) time_ns
+            (action_dim) (committed) episode episode_type (frames) (noise_seed) observation (preceding) (preceding_frames) \
+            received_ns repeat (replan) robot sequence (session) time_ns
             """
         ),
         (
@@ -339,7 +346,8 @@ enum SchemaCheck {
             solver steps time_ns tolerance window
             """
         ),
-        (.latency, "condition_ms decode_ms encode_ms queue_ms sample_ms sequence total_ms"),
+        (.frame, "data format frame_id lossy number timestamp"),
+        (.latency, "condition_ms decode_ms encode_ms queue_ms sample_ms sequence total_ms (vision_ms)"),
         (.reset, "robot"),
         (.unsent, "episode episode_type robot"),
         (
@@ -369,7 +377,12 @@ enum SchemaCheck {
         )
         let session = try PlainJSON(RecordedKind.session.schema(for: nil))
         let policy = try #require(session["properties"]?["policy"])
-        #expect(Self.members(of: policy) == "action_dim features horizon n_action_steps n_obs_steps name")
+        #expect(
+            Self.members(of: policy)
+                == "action_dim (cameras) features horizon n_action_steps n_obs_steps name"
+        )
+        let camera = try #require(policy["properties"]?["cameras"]?["items"])
+        #expect(Self.members(of: camera) == "height name width")
         let feature = try #require(policy["properties"]?["features"]?["items"])
         #expect(Self.members(of: feature) == "count name")
         let sampler = try #require(session["properties"]?["sampler"])

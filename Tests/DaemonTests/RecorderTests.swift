@@ -216,7 +216,7 @@ import Testing
             path: file.path,
             setup: RecorderTests.setup,
             logger: log.logger,
-            capacity: 4
+            bounds: .init(messages: 4)
         ) {
             () throws(RecordingError) in
             try MCAPWriter(storage: GatedFile(path: file.path, gate: disk), library: "test")
@@ -238,7 +238,7 @@ import Testing
             path: file.path,
             setup: RecorderTests.setup,
             logger: LogLines().logger,
-            capacity: 4
+            bounds: .init(messages: 4)
         ) {
             () throws(RecordingError) in
             try MCAPWriter(storage: GatedFile(path: file.path, gate: disk), library: "test")
@@ -361,7 +361,7 @@ private final class LimitedStorage: RecordingStorage {
 }
 
 /// A file whose every write after the header waits at a gate.
-private final class GatedFile: RecordingStorage {
+final class GatedFile: RecordingStorage {
     let name: String
     private let gate: Gate
     private let handle: FileHandle

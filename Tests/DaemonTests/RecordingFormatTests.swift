@@ -179,7 +179,7 @@ import Testing
         while let message = try reader.next() {
             guard let event = try RecordedEvent(message) else { continue }
             if case .session(let found) = event { session = found }
-            if case .observation(let observation, _, _) = event, observation.robot.text == "arm2" {
+            if case .observation(let observation, _, _, _) = event, observation.robot.text == "arm2" {
                 episodes.insert(observation.episode)
             }
             try replay.take(event)

@@ -7,8 +7,8 @@ import Safetensors
 /// A policy that sees, as LeRobot wrote it, and what LeRobot computed with it.
 ///
 /// Weights, frames and noise are large. They are drawn again here, by the rules of Tests/Oracles/image_policies.py.
-package final class ImageFixture {
-    package struct Golden: Decodable {
+package final class ImageFixture: Sendable {
+    package struct Golden: Decodable, Sendable {
         package let observations: [[String: [Float]]]
         package let cameras: [String]
         package let condition: [Float]

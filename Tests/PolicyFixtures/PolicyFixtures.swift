@@ -11,7 +11,7 @@ package func fixture(_ name: String) -> URL {
 }
 
 /// A copy of a fixture bundle that a test may spoil; removed with the value.
-package final class BundleCopy {
+package final class BundleCopy: Sendable {
     package let directory: URL
 
     package init(of name: String) throws {
