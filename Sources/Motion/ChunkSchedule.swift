@@ -138,7 +138,8 @@ public struct ChunkSchedule: Sendable {
         before step: UInt64
     ) -> Reception {
         self.latency.add(latency)
-        planning = .nanoseconds(chunk.timing.stages.condition) + .nanoseconds(chunk.timing.stages.sample)
+        let stages = chunk.timing.stages
+        planning = .nanoseconds((stages.vision ?? 0) + stages.condition + stages.sample)
         // A planner takes the newest observation: older ones are answered before it or never.
         requests.removeAll { $0 <= chunk.sequence }
         if let planned, planned >= chunk.sequence { return .outdated }

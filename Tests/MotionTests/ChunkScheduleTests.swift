@@ -58,10 +58,12 @@ import Testing
         #expect(schedule.action(at: 15) == nil)
     }
 
-    @Test func plannerIsNotAskedFasterThanItPlans() throws {
+    /// Encoding frames is part of planning.
+    @Test(arguments: [(450, nil), (150, 300)] as [(Int, Int?)])
+    func plannerIsNotAskedFasterThanItPlans(sampling: Int, vision: Int?) throws {
         var schedule = Self.schedule(.asynchronous, latency: .milliseconds(1450))
         try schedule.receive(
-            chunk(0, planning: .milliseconds(450)),
+            chunk(0, planning: .milliseconds(sampling), vision: vision.map { .milliseconds($0) }),
             latency: .milliseconds(1450),
             before: 15
         )

@@ -7,7 +7,8 @@ func chunk(
     actions: Int = 8,
     beyond: Int = 7,
     episode: EpisodeID = .number(1),
-    planning: Duration = .zero
+    planning: Duration = .zero,
+    vision: Duration? = nil
 ) throws -> RobotChunk {
     func rows(_ steps: Range<Int>) -> [Float] {
         steps.flatMap { [Float(sequence) + Float($0), Float(sequence)] }
@@ -24,7 +25,13 @@ func chunk(
         beyond: rows(actions..<actions + beyond),
         noiseSeed: 0,
         sampling: .init(solver: "ddpm", steps: 1, method: .sequential, iterations: 1, evaluations: 1),
-        timing: .init(stages: .init(sample: UInt64(planning / .nanoseconds(1))), receivedNs: 0)
+        timing: .init(
+            stages: .init(
+                vision: vision.map { UInt64($0 / .nanoseconds(1)) },
+                sample: UInt64(planning / .nanoseconds(1))
+            ),
+            receivedNs: 0
+        )
     )
 }
 
