@@ -166,8 +166,8 @@ let package = Package(
             dependencies: [
                 "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Daemon", "Drawing",
                 "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks",
-                "Piloting", "Planning", "Policy", "PushT", "Recording", "RobotDescription", "Robotics",
-                "Safetensors", "Sampling", "Stalls", "StrictJSON", "Transport", "Tuning", "Wire",
+                "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "RobotDescription",
+                "Robotics", "Safetensors", "Sampling", "Stalls", "StrictJSON", "Transport", "Tuning", "Wire",
                 argumentParser,
                 logging,
             ],
@@ -244,8 +244,9 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Compute", "Daemon", "denoised", "MCAP", "Pictures", "Planning", "Policy", "PolicyFixtures",
-                "Recording", "Robotics", "Safetensors", "Sampling", "StrictJSON", "Transport", "Wire",
+                "Benchmarking", "Compute", "Daemon", "denoised", "MCAP", "Pictures", "Planning", "Policy",
+                "PolicyFixtures", "PushT", "Recording", "Robotics", "Safetensors", "Sampling", "StrictJSON",
+                "Transport", "Tuning", "Wire",
             ],
             path: "Tests/EndToEnd",
             swiftSettings: settings

@@ -25,7 +25,7 @@ package enum BenchmarkHistories {
     /// As many plans as wanted: for a PushT policy those of simulated episodes, which it drives with 10 steps of DDIM; for
     /// another the middle of its normalisation, again and again.
     package static func plans(_ count: Int, bundle: PolicyBundle, network: UNet1D) throws -> [Plan] {
-        guard bundle.pushTRefusal == nil else {
+        guard let features = try? PushTFeatures(of: bundle) else {
             var history = bundle.makeHistory()
             try history.append(bundle.middleObservation)
             return [Plan](repeating: Plan(history: history, previousPrediction: nil), count: count)
@@ -35,7 +35,7 @@ package enum BenchmarkHistories {
         settings.numInferenceSteps = min(10, bundle.configuration.numTrainTimesteps)
         settings.method = .sequential
         let policy = try DiffusionPolicy(bundle: bundle, settings: settings, network: network)
-        let episodes = PushTEpisodes()
+        let episodes = try PushTEpisodes(features)
         var plans: [Plan] = []
         var seed = firstSeed
         while plans.count < count {

@@ -7,8 +7,18 @@ import Robotics
 /// one, and waits for the next.
 package final class PushTEpisodes {
     private let simulation = PushTSimulation()
+    private let features: PushTFeatures
+    /// Draws what the camera sees; nil: the policy has none.
+    private let renderer: FrameRenderer?
 
-    package init() {}
+    /// - Parameter features: what the policy takes that plays.
+    /// - Throws: `PushTError` for frames that cannot be drawn.
+    package init(_ features: PushTFeatures) throws {
+        self.features = features
+        let side = PushTFeatures.frameSide
+        let hasCamera = features.camera != nil
+        renderer = try hasCamera ? FrameRenderer(of: simulation, width: side, height: side) : nil
+    }
 
     /// Runs the episode of a seed to its success or its last control step.
     ///
@@ -29,7 +39,7 @@ package final class PushTEpisodes {
         var actions: ArraySlice<SIMD2<Double>> = []
         var isOver = false
         while !isOver {
-            try history.append(Observation(pushT: observation))
+            try history.append(features.observation(observation, frame: frame))
             if actions.isEmpty {
                 guard let chunk = try plan(history, simulation.stepCount) else { break }
                 actions = chunk.pushTActions[...]
@@ -49,51 +59,9 @@ package final class PushTEpisodes {
         return NoiseSeed.derived(from: seed, robot: robot, episode: .number(seed), sequence: UInt64(step))
     }
 
-    /// Why a policy cannot play, if it cannot.
-    ///
-    /// - Parameters:
-    ///   - policy: its name.
-    ///   - features: what it observes, by LeRobot feature name.
-    ///   - actionDim: numbers in one of its actions.
-    package static func refusal(
-        of policy: String,
-        features: [(name: String, count: Int)],
-        actionDim: Int
-    ) -> String? {
-        let offered = ["observation.state": 2, "observation.environment_state": 16]
-        let isOffered = features.allSatisfy { offered[$0.name] == $0.count }
-        guard isOffered, Set(features.map(\.name)) == Set(offered.keys) else {
-            let found = features.map { "\($0.name) [\($0.count)]" }.joined(separator: " and ")
-            return "the policy \(policy) takes \(found); PushT gives observation.state [2] (agent position) "
-                + "and observation.environment_state [16] (keypoints)"
-        }
-        guard actionDim == 2 else {
-            return "the policy \(policy) gives actions of \(actionDim) numbers, PushT takes 2"
-        }
-        return nil
-    }
-}
-
-extension PolicyBundle {
-    /// Why the policy cannot play PushT, if it cannot.
-    package var pushTRefusal: String? {
-        PushTEpisodes.refusal(
-            of: name,
-            features: observationFeatures.map { ($0.name, $0.count) },
-            actionDim: configuration.actionDim
-        )
-    }
-}
-
-extension Observation {
-    /// What the simulator shows, under LeRobot's names.
-    package init(pushT observation: PushTObservation) {
-        self.init(values: [
-            "observation.state": [
-                Float(observation.agentPosition.x), Float(observation.agentPosition.y),
-            ],
-            "observation.environment_state": observation.keypoints.map { Float($0) },
-        ])
+    /// What the camera sees.
+    private var frame: CameraFrame? {
+        renderer.map { CameraFrame(height: $0.height, width: $0.width, pixels: $0.frame()) }
     }
 }
 

@@ -87,7 +87,7 @@ struct BenchChunkCommand: ParsableCommand {
 
     func run() throws {
         let bundle = try PolicyOptions.loadToRun(policy, threads: threads, networks: precision.count + 1)
-        if warmStart, let refusal = bundle.pushTRefusal { throw Failure.input(refusal) }
+        if warmStart { _ = try Failure.asInput { try PushTFeatures(of: bundle) } }
         var settings = bundle.configuration.defaultSettings
         if let solver { settings.solver = solver }
         if let steps { settings.numInferenceSteps = steps }

@@ -78,7 +78,7 @@ struct BenchPaperCommand: ParsableCommand {
 
     func run() throws {
         let bundle = try PolicyOptions.loadToRun(policy, threads: threads)
-        if let refusal = bundle.pushTRefusal { throw Failure.input(refusal) }
+        let features = try Failure.asInput { try PushTFeatures(of: bundle) }
         Console.note("preparing the network and calibrating the samplers")
         var players = try makePlayers(bundle)
         // What comes of these chunks does not matter: they are there so that none that counts is the first.
@@ -87,7 +87,7 @@ struct BenchPaperCommand: ParsableCommand {
         let request = SamplingRequest(history: history, noise: .seed(0))
         for player in players { _ = try? player.policy.sample(request) }
 
-        let simulation = PushTEpisodes()
+        let simulation = try Failure.asRun { try PushTEpisodes(features) }
         for index in 0..<episodes {
             let seed = seed &+ UInt64(index)
             let ((), milliseconds) = try timed {

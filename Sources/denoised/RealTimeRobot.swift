@@ -92,7 +92,7 @@ extension SimulatedRobot {
         try Failure.asRun {
             try episode.run(
                 observe: { step, request in
-                    message(
+                    try message(
                         observation,
                         seed: seed,
                         step: step,

@@ -17,6 +17,10 @@ struct SimCommand: ParsableCommand {
             The world waits for every chunk, unless --realtime is given: then a control step begins every 100 ms by the \
             wall clock, and the next chunk is planned while the one before is carried out.
 
+            A policy may see through one camera of 96 x 96 pixels: each observation then carries the frame that gym-pusht gives \
+            of its state. A frame that --disturb loses is left out. The daemon lets the newest one stand in for it, up to half \
+            a second; after that it takes no observation, and the robot holds its last target when its actions have run out.
+
             --replay and --print-reset need no policy: they run the simulator alone.
             """
     )
@@ -113,6 +117,9 @@ struct SimCommand: ParsableCommand {
     var printReset: UInt64?
 
     @OptionGroup
+    var camera: CameraOptions
+
+    @OptionGroup
     var sampler: SamplerOptions
 
     @Flag(help: "Print one JSON object.")
@@ -175,7 +182,7 @@ struct SimCommand: ParsableCommand {
             ("--realtime", realtime), ("--synchronous", synchronous), ("--strategy", strategy != nil),
             ("--delay-ms", delayMs != nil), ("--seed", sampler.seed != nil),
         ]
-        return given.first(where: \.1)?.0 ?? sampler.firstGiven
+        return given.first(where: \.1)?.0 ?? camera.firstGiven ?? sampler.firstGiven
     }
 
     func run() throws {
@@ -213,29 +220,34 @@ struct SimCommand: ParsableCommand {
         )
     }
 
+    private func makeRobot() throws -> SimulatedRobot {
+        let camera = try camera.load()
+        if let connect {
+            return try SimulatedRobot(connectingTo: connect, keys: keys.load(), camera: camera)
+        }
+        let bundle = try PolicyOptions.loadToRun(
+            policy ?? "",
+            threads: sampler.threads,
+            givesFrames: true,
+            in: .embeddedDaemon
+        )
+        return try SimulatedRobot(policy: bundle, sampler: sampler, camera: camera, worldWaits: !realtime)
+    }
+
     private func runEpisodes() throws {
         if let draw { try DrawingFile.check(draw) }
-        let robot: SimulatedRobot
-        if let connect {
-            robot = try SimulatedRobot(connectingTo: connect, keys: keys.load())
-        } else {
-            let bundle = try PolicyOptions.loadToRun(
-                policy ?? "",
-                threads: sampler.threads,
-                in: .embeddedDaemon
-            )
-            robot = try SimulatedRobot(policy: bundle, sampler: sampler)
-        }
+        let robot = try makeRobot()
         let episodes = episodes ?? 1
         let seeds = (0..<UInt64(episodes)).map { sampler.firstSeed &+ $0 }
         if !json {
             Console.result(
-                "\(robot.title)\(realTime?.title ?? ""), \(episodes) episode\(episodes == 1 ? "" : "s")\n"
+                "\(robot.title)\(realTime?.title ?? ""), \(episodes) episode\(episodes == 1 ? "" : "s")"
+                    + (robot.camera.map { "\n\($0.title)" } ?? "") + "\n"
             )
         }
         var view = watch ? TerminalView() : nil
         let isTraced = trace && !json && view == nil
-        if isTraced { Console.result(ChunkTrace.header) }
+        if isTraced { Console.result(ChunkTrace.header(hasVision: robot.camera != nil)) }
 
         var results: [EpisodeResult] = []
         for seed in seeds {
@@ -257,7 +269,7 @@ struct SimCommand: ParsableCommand {
         }
         robot.stop()
 
-        let report = SimReport(results)
+        let report = SimReport(results, camera: robot.camera)
         if json {
             try Console.json(report)
         } else {

@@ -12,29 +12,42 @@ struct ChunkTrace {
     let milliseconds: Double
 
     /// What the columns of ``line(seed:)`` are; times are in milliseconds.
-    static let header = row(
-        ["seed", "step", "coverage", "chunk ms"] + stages.map(\.name) + ["iterations", "evaluations"]
-    )
+    ///
+    /// - Parameter hasVision: whether the policy has cameras.
+    static func header(hasVision: Bool) -> String {
+        row(
+            ["seed", "step", "coverage", "chunk ms"] + stages(hasVision: hasVision).map(\.name)
+                + ["iterations", "evaluations"],
+            hasVision: hasVision
+        )
+    }
 
     /// One line for people: where the episode stands, and the time of the chunk as the robot saw it and stage by stage.
     func line(seed: UInt64) -> String {
         Self.row(
             [String(seed), String(chunk.firstStep), fixed(coverage, 3), fixed(milliseconds, 2)]
-                + Self.stages.map { fixed(Double($0.time(chunk.timing.stages)) / 1e6, 2) }
-                + [String(chunk.sampling.iterations), String(chunk.sampling.evaluations)]
+                + Self.stages(hasVision: hasVision).map {
+                    fixed(Double($0.time(chunk.timing.stages) ?? 0) / 1e6, 2)
+                }
+                + [String(chunk.sampling.iterations), String(chunk.sampling.evaluations)],
+            hasVision: hasVision
         )
     }
 
+    /// Whether frames were encoded for it.
+    var hasVision: Bool { chunk.timing.stages.vision != nil }
+
     /// The stages of a chunk in the daemon, in the order in which they follow one another.
-    static let stages: [Stage] = [
-        ("decode", { $0.decode }), ("queue", { $0.queue }), ("condition", { $0.condition }),
-        ("sample", { $0.sample }), ("encode", { $0.encode }),
-    ]
+    static func stages(hasVision: Bool) -> [Stage] {
+        let vision: Stage = ("vision", { $0.vision })
+        return [("decode", { $0.decode }), ("queue", { $0.queue })] + (hasVision ? [vision] : [])
+            + [("condition", { $0.condition }), ("sample", { $0.sample }), ("encode", { $0.encode })]
+    }
 
-    typealias Stage = (name: String, time: @Sendable (RobotChunk.Stages) -> UInt64)
+    typealias Stage = (name: String, time: (RobotChunk.Stages) -> UInt64?)
 
-    private static func row(_ cells: [String]) -> String {
-        let widths = [8, 4, 8, 8, 6, 6, 9, 8, 6, 10, 11]
+    private static func row(_ cells: [String], hasVision: Bool) -> String {
+        let widths = [8, 4, 8, 8, 6, 6] + (hasVision ? [6] : []) + [9, 8, 6, 10, 11]
         return zip(cells, widths).map { cell, width in
             String(repeating: " ", count: max(width - cell.count, 0)) + cell
         }.joined(separator: "  ")
@@ -101,16 +114,21 @@ struct SimReport: Encodable {
     let perEpisode: [Episode]
     /// Nil in lock-step.
     let realtime: RealTimeReport?
+    /// Nil: the policy has no camera.
+    let camera: CameraReport?
+    private let stages: [ChunkTrace.Stage]
 
     /// What `--json` prints; the stages are for people, and `serve --json` counts them itself.
     private enum CodingKeys: CodingKey {
         case episodes, meanScore, meanMaxCoverage, successRate, chunkLatencyMs, iterationsMean,
             evaluationsMean
-        case perEpisode, realtime
+        case perEpisode, realtime, camera
     }
 
-    /// - Parameter results: at least one episode.
-    init(_ results: [EpisodeResult]) {
+    /// - Parameters:
+    ///   - results: at least one episode.
+    ///   - camera: what the robot saw through.
+    init(_ results: [EpisodeResult], camera: SimulatedCamera?) {
         func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(values.count, 1)) }
         let chunks = results.flatMap(\.chunks)
         self.episodes = results.count
@@ -119,15 +137,18 @@ struct SimReport: Encodable {
         self.successRate = mean(results.map { $0.recording.isSuccess ? 1 : 0 })
         self.chunks = chunks.count
         self.chunkLatencyMs = Latency(chunks.map(\.milliseconds))
+        self.stages = ChunkTrace.stages(hasVision: chunks.contains(where: \.hasVision))
         let total: ChunkTrace.Stage = ("total", { $0.total })
         self.stageLatencyMs = Dictionary(
-            uniqueKeysWithValues: (ChunkTrace.stages + [total]).map { stage in
-                (stage.name, Latency(chunks.map { Double(stage.time($0.chunk.timing.stages)) / 1e6 }))
+            uniqueKeysWithValues: (stages + [total]).map { stage in
+                let times = chunks.compactMap { stage.time($0.chunk.timing.stages) }
+                return (stage.name, Latency(times.map { Double($0) / 1e6 }))
             }
         )
         self.iterationsMean = mean(chunks.map { Double($0.chunk.sampling.iterations) })
         self.evaluationsMean = mean(chunks.map { Double($0.chunk.sampling.evaluations) })
         self.realtime = RealTimeReport(results)
+        self.camera = camera.map(CameraReport.init)
         self.perEpisode = results.map {
             Episode(
                 seed: $0.seed,
@@ -163,6 +184,7 @@ struct SimReport: Encodable {
                 + "\(fixed(evaluationsMean, 1)) model evaluations"
         )
         realtime?.print()
+        camera?.print()
         Console.result("")
         var latency = Table("latency of a chunk, ms", "p50", "p90", "p99", "max")
         func add(_ name: String, _ values: Latency) {
@@ -174,7 +196,7 @@ struct SimReport: Encodable {
                 fixed(values.max, 2)
             )
         }
-        for stage in ChunkTrace.stages {
+        for stage in stages {
             if let values = stageLatencyMs[stage.name] { add(stage.name, values) }
         }
         if let total = stageLatencyMs["total"] { add("daemon: their sum", total) }

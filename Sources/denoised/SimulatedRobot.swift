@@ -21,29 +21,46 @@ final class SimulatedRobot {
     let client: RobotClient
     /// The policy whose chunks the robot carries out.
     let policy: PolicyDescription
+    /// What the robot sees through; nil: the policy has no camera.
+    let camera: SimulatedCamera?
     /// The longest that one of the last chunks took, from publishing the observation to receiving it.
     var roundTrip: LatencyEstimate
-    let simulation = PushTSimulation()
+    let simulation: PushTSimulation
+    private let features: PushTFeatures
     private let daemon: Daemon?
+    /// What a daemon elsewhere reads; the robot's own reads everything.
+    private var rate: PublishingRate?
     /// What the daemon knows the episode as.
     private var episode = EpisodeID.name("warm-up")
     /// The last episode's seed, and how many episodes in a row had it.
     private var lastSeed: (seed: UInt64, episodes: Int)?
 
     /// A robot with a daemon of its own in this process, reached over in-process sockets.
-    init(policy: PolicyBundle, sampler: SamplerOptions) throws {
+    ///
+    /// - Parameters:
+    ///   - camera: how the camera is, if the policy has one.
+    ///   - worldWaits: whether the world's time stands still while a chunk is planned.
+    convenience init(
+        policy: PolicyBundle,
+        sampler: SamplerOptions,
+        camera: CameraSettings = CameraSettings(),
+        worldWaits: Bool = true
+    ) throws {
+        let features = try Failure.asInput { try PushTFeatures(of: policy) }
+        try camera.check(for: features, of: policy.name)
         let planner = try PolicyPlanner.factory(bundle: policy, sampler: sampler)
         var configuration = DaemonConfiguration.embedded()
         configuration.seed = sampler.firstSeed
         configuration.budget = sampler.budget
         configuration.logger = Logger(level: .warning, writer: Console.log)
+        // The daemon's clock goes on while the world stands still; how old a frame may be, the robot counts in control steps.
+        if worldWaits { configuration.frameAge = .seconds(86_400) }
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         let endpoints = try Failure.asRun { try daemon.start() }
-        self.daemon = daemon
-        self.client = try Failure.asRun {
+        let client = try Failure.asRun {
             try RobotClient(robot: Self.robot, endpoints: endpoints, context: daemon.context)
         }
-        (title, samplerName, self.policy, roundTrip) = try Self.greet(client)
+        try self.init(client, of: daemon, camera: camera)
     }
 
     /// A robot of a daemon that runs elsewhere.
@@ -51,10 +68,15 @@ final class SimulatedRobot {
     /// - Parameters:
     ///   - endpoint: where the daemon answers requests.
     ///   - keys: for a daemon that asks for them.
-    init(connectingTo endpoint: String, keys: CurveClientKeys? = nil) throws {
-        self.daemon = nil
+    ///   - camera: how the camera is, if the policy has one.
+    convenience init(
+        connectingTo endpoint: String,
+        keys: CurveClientKeys? = nil,
+        camera: CameraSettings = CameraSettings()
+    ) throws {
+        let client: RobotClient
         do {
-            self.client = try RobotClient.connecting(
+            client = try RobotClient.connecting(
                 robot: Self.robot,
                 requests: endpoint,
                 context: ZeroMQContext(),
@@ -64,7 +86,50 @@ final class SimulatedRobot {
             let hint = keys == nil ? "does it ask for keys" : "does it let this key in"
             throw Failure.run("\(error); is `denoised serve` running there? If so, \(hint)?")
         }
-        (title, samplerName, self.policy, roundTrip) = try Self.greet(client)
+        try self.init(client, of: nil, camera: camera)
+    }
+
+    /// Checks that the daemon's policy can drive this robot, and has it plan twice: once so that neither side's sockets and
+    /// caches are new when the first episode starts, and once to know how long it takes.
+    ///
+    /// - Parameter daemon: the robot's own, if it has one.
+    private init(_ client: RobotClient, of daemon: Daemon?, camera settings: CameraSettings) throws {
+        let info = try Failure.asRun { try client.info(timeout: .seconds(30)) }
+        let features = try Failure.asInput { try PushTFeatures(of: info.policy) }
+        try settings.check(for: features, of: info.policy.name)
+        try Self.checkSizes(of: info.policy)
+        let simulation = PushTSimulation()
+        let camera = try Failure.asRun {
+            try features.camera.map { try SimulatedCamera($0, of: simulation, settings: settings) }
+        }
+        var milliseconds = 0.0
+        for sequence: UInt64 in 0...1 {
+            let observed = try Failure.asRun {
+                features.observation(simulation.observation, frame: try camera?.undisturbedFrame())
+            }
+            let observation = RobotObservation(
+                robot: client.robot,
+                episode: .name("warm-up"),
+                sequence: sequence,
+                timeNs: MonotonicTime.now().unsignedNs,
+                values: observed.values,
+                frames: observed.frames
+            )
+            (_, milliseconds) = try Failure.asRun {
+                try timed { try client.chunk(for: observation, timeout: .seconds(120)) }
+            }
+        }
+
+        let sampler = info.sampler
+        let parallel =
+            sampler.window > 1 ? ", window \(sampler.window), tolerance \(fixed(sampler.tolerance, 3))" : ""
+        title = "\(info.policy.name): \(sampler.solver), \(sampler.steps) steps, \(sampler.method)\(parallel)"
+        samplerName = "\(sampler.solver) \(sampler.steps)"
+        policy = info.policy
+        roundTrip = LatencyEstimate(.milliseconds(milliseconds))
+        (self.client, self.daemon, self.camera) = (client, daemon, camera)
+        (self.simulation, self.features) = (simulation, features)
+        rate = daemon == nil ? PublishingRate() : nil
     }
 
     /// Ends the daemon, if it is this robot's own.
@@ -79,21 +144,8 @@ final class SimulatedRobot {
         return robot
     }
 
-    /// Checks that the daemon's policy can drive this robot, and has it plan twice: once so that neither side's sockets and
-    /// caches are new when the first episode starts, and once to know how long it takes.
-    private static func greet(
-        _ client: RobotClient
-    ) throws -> (title: String, samplerName: String, policy: PolicyDescription, roundTrip: LatencyEstimate) {
-        let info = try Failure.asRun { try client.info(timeout: .seconds(30)) }
-        let refusal = PushTEpisodes.refusal(
-            of: info.policy.name,
-            features: info.policy.features.map { ($0.name, $0.count) },
-            actionDim: info.policy.actionDim
-        )
-        if let refusal { throw Failure.input(refusal) }
-        let (horizon, observed, acted) = (
-            info.policy.horizon, info.policy.nObsSteps, info.policy.nActionSteps
-        )
+    private static func checkSizes(of policy: PolicyDescription) throws {
+        let (horizon, observed, acted) = (policy.horizon, policy.nObsSteps, policy.nActionSteps)
         guard (1...1 << 20).contains(horizon), (1...horizon).contains(observed),
             (1...horizon - observed + 1).contains(acted)
         else {
@@ -102,29 +154,6 @@ final class SimulatedRobot {
                     + "expected at most horizon - observation steps + 1 action steps"
             )
         }
-        var milliseconds = 0.0
-        for sequence: UInt64 in 0...1 {
-            let observation = RobotObservation(
-                robot: client.robot,
-                episode: .name("warm-up"),
-                sequence: sequence,
-                timeNs: MonotonicTime.now().unsignedNs,
-                values: Observation(pushT: PushTSimulation().observation).values
-            )
-            (_, milliseconds) = try Failure.asRun {
-                try timed { try client.chunk(for: observation, timeout: .seconds(120)) }
-            }
-        }
-
-        let sampler = info.sampler
-        let parallel =
-            sampler.window > 1 ? ", window \(sampler.window), tolerance \(fixed(sampler.tolerance, 3))" : ""
-        let title =
-            "\(info.policy.name): \(sampler.solver), \(sampler.steps) steps, \(sampler.method)\(parallel)"
-        return (
-            title, "\(sampler.solver) \(sampler.steps)", info.policy,
-            LatencyEstimate(.milliseconds(milliseconds))
-        )
     }
 
     /// Begins the episode of a seed.
@@ -133,23 +162,28 @@ final class SimulatedRobot {
         lastSeed = (seed, episodes)
         // To the daemon the same episode could not begin again.
         episode = episodes == 1 ? .number(seed) : .name("\(seed)-\(episodes)")
+        camera?.reset(seed: seed)
         return simulation.reset(seed: seed)
     }
 
-    /// What the robot publishes at a control step.
+    /// What the robot publishes at a control step. To be called once in each.
+    ///
+    /// - Throws: an error of the camera.
     func message(
         _ observation: PushTObservation,
         seed: UInt64,
         step: UInt64,
         replan: Bool,
         committed: ActionRows? = nil
-    ) -> RobotObservation {
-        RobotObservation(
+    ) throws -> RobotObservation {
+        let observed = features.observation(observation, frame: try camera?.look())
+        return RobotObservation(
             robot: client.robot,
             episode: episode,
             sequence: step,
             timeNs: MonotonicTime.now().unsignedNs,
-            values: Observation(pushT: observation).values,
+            values: observed.values,
+            frames: observed.frames,
             replan: replan,
             noiseSeed: PushTEpisodes.noiseSeed(seed: seed, step: Int(step)),
             committed: committed
@@ -158,38 +192,37 @@ final class SimulatedRobot {
 
     /// Runs the episode of a seed in lock-step to its success or its last step.
     ///
+    /// An observation that the daemon would refuse, because the camera's newest frame is too old to stand in for those that were
+    /// lost, is not published. If no action is left then, the robot holds its last target.
+    ///
     /// - Parameter show: is called after each control step.
     func runEpisode(seed: UInt64, show: (Moment) -> Void) throws -> EpisodeResult {
         var observation = reset(seed: seed)
         var recording = EpisodeRecording(of: simulation, seed: seed)
         var result = EpisodeResult(seed: seed, recording: recording)
         var actions: ArraySlice<SIMD2<Double>> = []
+        var target = observation.agentPosition
 
         var isOver = false
         while !isOver {
             let step = simulation.stepCount
-            let message = message(observation, seed: seed, step: UInt64(step), replan: actions.isEmpty)
+            let message = try Failure.asRun {
+                try self.message(observation, seed: seed, step: UInt64(step), replan: actions.isEmpty)
+            }
             var newChunks: [ChunkTrace] = []
-            if actions.isEmpty {
-                let (chunk, latency) = try Failure.asRun {
-                    try timed { try client.chunk(for: message, timeout: .seconds(120)) }
-                }
-                let trace = ChunkTrace(
-                    chunk: chunk,
-                    coverage: recording.frames[step].coverage,
-                    milliseconds: latency
-                )
-                actions = Self.actions(of: chunk)
+            let isBlind = camera?.isBlind ?? false
+            if !isBlind { rate?.wait(for: message) }
+            if actions.isEmpty, !isBlind {
+                let trace = try chunk(for: message, coverage: recording.frames[step].coverage)
+                actions = Self.actions(of: trace.chunk)
+                guard !actions.isEmpty else { throw Failure.run("the daemon sent a chunk without actions") }
                 result.chunks.append(trace)
-                result.commands.handOver(to: chunk, at: UInt64(step))
+                result.commands.handOver(to: trace.chunk, at: UInt64(step))
                 newChunks = [trace]
-            } else {
+            } else if !isBlind {
                 try Failure.asRun { try client.publish(message) }
             }
-            guard let action = actions.popFirst() else {
-                throw Failure.run("the daemon sent a chunk without actions")
-            }
-            let target = simulation.scenario.world.clamp(action)
+            if let action = actions.popFirst() { target = simulation.scenario.world.clamp(action) }
             result.commands.append(target)
             let outcome = try Failure.asRun { try simulation.step(target) }
             recording.append(outcome)
@@ -199,6 +232,14 @@ final class SimulatedRobot {
         }
         result.recording = recording
         return result
+    }
+
+    /// Waits for the chunk that answers an observation.
+    private func chunk(for message: RobotObservation, coverage: Double) throws -> ChunkTrace {
+        let (chunk, latency) = try Failure.asRun {
+            try timed { try client.chunk(for: message, timeout: .seconds(120)) }
+        }
+        return ChunkTrace(chunk: chunk, coverage: coverage, milliseconds: latency)
     }
 
     private static func actions(of chunk: RobotChunk) -> ArraySlice<SIMD2<Double>> {
