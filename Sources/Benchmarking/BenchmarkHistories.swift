@@ -22,6 +22,22 @@ package enum BenchmarkHistories {
         try plans(count, bundle: bundle, network: network).map(\.history)
     }
 
+    /// A history of the same observations, whose frames no policy knows: it must encode them.
+    package static func withNewFrames(_ history: ObservationHistory) -> ObservationHistory {
+        guard !history.cameras.isEmpty else { return history }
+        var copy = history
+        copy.reset()
+        for var observation in history.observations {
+            observation.frames = observation.frames.mapValues { CameraFrame($0.content) }
+            do {
+                try copy.append(observation)
+            } catch {
+                preconditionFailure("it was in a history: \(error)")
+            }
+        }
+        return copy
+    }
+
     /// As many plans as wanted: for a PushT policy those of simulated episodes, which it drives with 10 steps of DDIM; for
     /// another the middle of its normalisation, again and again.
     package static func plans(_ count: Int, bundle: PolicyBundle, network: UNet1D) throws -> [Plan] {

@@ -12,8 +12,11 @@ package struct BudgetBenchmark {
             /// Which of the chunks, from 0.
             package let index: Int
             package let ms: Double
-            /// Of it, waiting for the planner, sampling, and what follows until it is packed.
+            /// Of it, waiting for the planner, decoding and encoding frames of cameras, sampling, and what follows until it is
+            /// packed.
             package let queueMs: Double
+            /// Nil: the policy has no cameras.
+            package let visionMs: Double?
             package let sampleMs: Double
             package let encodeMs: Double
             package let iterations: Int
@@ -26,6 +29,9 @@ package struct BudgetBenchmark {
             package let msP50: Double
             package let msP99: Double
             package let msMax: Double
+            /// Of a chunk's time, decoding and encoding frames; nil: the policy has no cameras.
+            package let visionMsP50: Double?
+            package let visionMsP99: Double?
             package let exact: Int
             package let converged: Int
             package let coarse: Int
@@ -66,12 +72,14 @@ package struct BudgetBenchmark {
         var measured: [RobotChunk] = []
         // The first finds sockets and caches new.
         for index in -1..<chunks {
+            let observation = observations[max(index, 0) % observations.count]
             let message = RobotObservation(
                 robot: robot,
                 episode: .number(UInt64(index + 1)),
                 sequence: 0,
                 timeNs: MonotonicTime.now().unsignedNs,
-                values: observations[max(index, 0) % observations.count].values
+                values: observation.values,
+                frames: observation.frames
             )
             if index < 0 {
                 _ = try client.chunk(for: message, timeout: .seconds(120))
@@ -89,6 +97,8 @@ package struct BudgetBenchmark {
 
         let times = measured.map { Double($0.timing.stages.total) / 1e6 }
         let percentiles = Percentiles(times)
+        let vision = measured.compactMap(\.timing.stages.vision).map { Double($0) / 1e6 }
+        let visionPercentiles = vision.isEmpty ? nil : Percentiles(vision)
         let coarse = measured.map(\.sampling.coarseSteps).filter { $0 > 0 }
         return Report.Result(
             budgetMs: budgetMs,
@@ -97,6 +107,8 @@ package struct BudgetBenchmark {
             msP50: percentiles[50],
             msP99: percentiles[99],
             msMax: percentiles[100],
+            visionMsP50: visionPercentiles?[50],
+            visionMsP99: visionPercentiles?[99],
             exact: measured.count { $0.sampling.quality == .exact },
             converged: measured.count { $0.sampling.quality == .converged },
             coarse: coarse.count,
@@ -107,6 +119,7 @@ package struct BudgetBenchmark {
                     index: index,
                     ms: times[index],
                     queueMs: Double(stages.queue) / 1e6,
+                    visionMs: stages.vision.map { Double($0) / 1e6 },
                     sampleMs: Double(stages.sample) / 1e6,
                     encodeMs: Double(stages.encode) / 1e6,
                     iterations: chunk.sampling.iterations,

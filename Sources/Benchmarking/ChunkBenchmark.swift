@@ -5,7 +5,7 @@ import Sampling
 import Tuning
 
 /// What `bench chunk` measures: the time of a chunk by every method in every precision, and by how much it differs from the
-/// sequential one in single precision.
+/// sequential one in single precision. Frames of cameras are new to the policy in every run.
 package struct ChunkBenchmark {
     package struct Report: Encodable {
         package struct Result: Encodable {
@@ -22,6 +22,12 @@ package struct ChunkBenchmark {
             package let msP50: Double
             package let msP90: Double
             package let msP99: Double
+            /// Of it, decoding and encoding the frames of a history that are all new; nil: the policy has no cameras.
+            package let visionMsP50: Double?
+            package let visionMsP99: Double?
+            /// The same if only the newest frames are new, because those before were encoded when they came.
+            package let newestVisionMsP50: Double?
+            package let newestVisionMsP99: Double?
             package let iterationsMean: Double
             package let evaluationsMean: Double
             package let deviationMean: Double
@@ -31,16 +37,19 @@ package struct ChunkBenchmark {
         package let results: [Result]
     }
 
-    /// One line of the result, and what was measured for it.
-    private struct Kind {
-        let policy: DiffusionPolicy
-        var chunks: [ActionChunk] = []
+    /// What was measured of a chunk.
+    private struct Measured {
+        let chunk: ActionChunk
+        let milliseconds: Double
+        /// For the newest frames alone; nil: the policy has no cameras.
+        let newestVisionMilliseconds: Double?
     }
 
     private let bundle: PolicyBundle
     private let network: UNet1D
     private let reference: DiffusionPolicy
-    private var kinds: [Kind] = []
+    /// One for each line of the result.
+    private var policies: [DiffusionPolicy] = []
 
     /// Makes the policies.
     ///
@@ -81,7 +90,7 @@ package struct ChunkBenchmark {
                     network: network,
                     calibrations: calibrations
                 )
-                kinds.append(Kind(policy: policy))
+                policies.append(policy)
             }
         }
     }
@@ -91,58 +100,77 @@ package struct ChunkBenchmark {
     /// - Parameters:
     ///   - startsWarm: starts from the chunk before in the episode, if there is one.
     ///   - seed: of the first run's noise.
-    package mutating func run(
-        _ runs: MeasuredRuns,
-        startsWarm: Bool,
-        seed: UInt64
-    ) throws -> Report {
-        func noiseSeed(_ run: Int) -> UInt64 { seed &+ UInt64(max(run, 0)) }
-        let plans = try BenchmarkHistories.plans(runs.count, bundle: bundle, network: network)
-        let times = try runs.milliseconds(of: Array(kinds.indices)) { index in
-            let run = kinds[index].chunks.count - runs.warmUp
-            let plan = plans[max(run, 0)]
-            let guess = startsWarm ? plan.previousPrediction : nil
-            let request = SamplingRequest(
-                history: plan.history,
-                noise: .seed(noiseSeed(run)),
-                guess: guess.map { .init(from: $0, elapsedSteps: bundle.configuration.nActionSteps) }
+    package func run(_ runs: MeasuredRuns, startsWarm: Bool, seed: UInt64) throws -> Report {
+        func request(_ plan: BenchmarkHistories.Plan, run: Int) -> SamplingRequest {
+            SamplingRequest(
+                history: BenchmarkHistories.withNewFrames(plan.history),
+                noise: .seed(seed &+ UInt64(max(run, 0)))
             )
-            kinds[index].chunks.append(try kinds[index].policy.sample(request))
+        }
+        let plans = try BenchmarkHistories.plans(runs.count, bundle: bundle, network: network)
+        let measured = try runs.results(of: policies) { policy, run in
+            let plan = plans[max(run, 0)]
+            var request = request(plan, run: run)
+            if startsWarm, let previous = plan.previousPrediction {
+                request.guess = .init(from: previous, elapsedSteps: bundle.configuration.nActionSteps)
+            }
+            return try measure(request, by: policy)
         }
         let references = try plans.enumerated().map { run, plan in
-            try reference.sample(SamplingRequest(history: plan.history, noise: .seed(noiseSeed(run))))
-                .prediction
+            try reference.sample(request(plan, run: run)).prediction
         }
-        let results = zip(kinds, times).map { kind, times in
-            result(of: kind, times: times, references: references)
+        let results = zip(policies, measured).map { policy, measured in
+            result(of: policy, measured: measured, references: references)
         }
         return Report(policy: bundle.name, results: results)
     }
 
-    private func result(of kind: Kind, times: [Double], references: [[Float]]) -> Report.Result {
-        let percentiles = Percentiles(times)
-        let measured = Array(kind.chunks.suffix(times.count))
-        let deviations = zip(measured, references).map { chunk, reference in
-            Double(kind.policy.deviation(of: chunk.prediction, from: reference))
+    private func measure(_ request: SamplingRequest, by policy: DiffusionPolicy) throws -> Measured {
+        let (chunk, milliseconds) = try timed { try policy.sample(request) }
+        guard !policy.cameras.isEmpty else {
+            return Measured(chunk: chunk, milliseconds: milliseconds, newestVisionMilliseconds: nil)
+        }
+        // After the chunk: the caches hold the network then, as they do when a robot's next frame comes.
+        let history = BenchmarkHistories.withNewFrames(request.history)
+        let ((), newest) = try timed { try policy.encodeNewestFrames(of: history) }
+        return Measured(chunk: chunk, milliseconds: milliseconds, newestVisionMilliseconds: newest)
+    }
+
+    private func result(
+        of policy: DiffusionPolicy,
+        measured: [Measured],
+        references: [[Float]]
+    ) -> Report.Result {
+        let percentiles = Percentiles(measured.map(\.milliseconds))
+        let deviations = zip(measured, references).map { measured, reference in
+            Double(policy.deviation(of: measured.chunk.prediction, from: reference))
         }
         func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(values.count) }
-        let settings = kind.policy.settings
+        func ifAny(_ values: [Double]) -> Percentiles? { values.isEmpty ? nil : Percentiles(values) }
+        let vision = ifAny(measured.compactMap { $0.chunk.visionDuration.map { $0 / .milliseconds(1) } })
+        let newestVision = ifAny(measured.compactMap(\.newestVisionMilliseconds))
+        let reports = measured.map(\.chunk.report)
+        let settings = policy.settings
         return Report.Result(
             solver: settings.solver.rawValue,
             steps: settings.numInferenceSteps,
             method: settings.method.name,
-            window: measured[0].report.window,
-            tolerance: measured[0].report.tolerance,
-            precision: kind.policy.kernel.precision.rawValue,
-            kernel: kind.policy.kernel.description,
-            threads: kind.policy.threads,
-            runs: times.count,
+            window: reports[0].window,
+            tolerance: reports[0].tolerance,
+            precision: policy.kernel.precision.rawValue,
+            kernel: policy.kernel.description,
+            threads: policy.threads,
+            runs: measured.count,
             msP10: percentiles[10],
             msP50: percentiles[50],
             msP90: percentiles[90],
             msP99: percentiles[99],
-            iterationsMean: mean(measured.map { Double($0.report.parallelIterations) }),
-            evaluationsMean: mean(measured.map { Double($0.report.modelEvaluations) }),
+            visionMsP50: vision?[50],
+            visionMsP99: vision?[99],
+            newestVisionMsP50: newestVision?[50],
+            newestVisionMsP99: newestVision?[99],
+            iterationsMean: mean(reports.map { Double($0.parallelIterations) }),
+            evaluationsMean: mean(reports.map { Double($0.modelEvaluations) }),
             deviationMean: mean(deviations),
             deviationMax: deviations.max() ?? 0
         )

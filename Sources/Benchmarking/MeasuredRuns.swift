@@ -12,18 +12,29 @@ package struct MeasuredRuns: Sendable {
         self.warmUp = warmUp
     }
 
-    /// Times `run` for each of `kinds`, in turns so that a change of the machine's speed meets all of them alike.
+    /// Calls `run` for each of `kinds`, in turns so that a change of the machine's speed meets all of them alike.
+    ///
+    /// - Parameter run: gets a kind and the number of the run, negative before the measurement.
+    /// - Returns: for each kind, what its measured runs returned.
+    package func results<Kind, Result>(
+        of kinds: [Kind],
+        run: (Kind, Int) throws -> Result
+    ) rethrows -> [[Result]] {
+        var results = [[Result]](repeating: [], count: kinds.count)
+        for round in -warmUp..<count {
+            for (index, kind) in kinds.enumerated() {
+                let result = try run(kind, round)
+                if round >= 0 { results[index].append(result) }
+            }
+        }
+        return results
+    }
+
+    /// Times `run` for each of `kinds`, in turns.
     ///
     /// - Returns: for each kind, the time of each measured run in milliseconds.
     package func milliseconds<Kind>(of kinds: [Kind], run: (Kind) throws -> Void) rethrows -> [[Double]] {
-        var times = [[Double]](repeating: [], count: kinds.count)
-        for round in -warmUp..<count {
-            for (index, kind) in kinds.enumerated() {
-                let ((), milliseconds) = try timed { try run(kind) }
-                if round >= 0 { times[index].append(milliseconds) }
-            }
-        }
-        return times
+        try results(of: kinds) { kind, _ in try timed { try run(kind) }.milliseconds }
     }
 }
 

@@ -56,7 +56,12 @@ struct BenchBudgetCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads, in: .embeddedDaemon)
+        let bundle = try PolicyOptions.loadToRun(
+            policy,
+            threads: sampler.threads,
+            givesFrames: true,
+            in: .embeddedDaemon
+        )
         let network = try Failure.asInput {
             try bundle.network(
                 timesteps: Array(0..<bundle.configuration.numTrainTimesteps),
@@ -101,29 +106,19 @@ struct BenchBudgetCommand: ParsableCommand {
 
     private func show(_ report: BudgetBenchmark.Report) {
         Console.result("\(report.policy); \(report.kernel); \(chunks) chunks for each budget\n")
+        // A policy without cameras has no such columns.
+        let hasVision = report.results.contains { $0.visionMsP50 != nil }
         var table = Table(
-            "budget ms",
-            "late",
-            "median ms",
-            "p99",
-            "max",
-            "exact",
-            "converged",
-            "coarse",
-            "coarse steps"
+            ["budget ms", "late", "median ms", "p99", "max"] + (hasVision ? ["vision", "p99"] : [])
+                + ["exact", "converged", "coarse", "coarse steps"]
         )
         for result in report.results {
-            table.add(
-                fixed(result.budgetMs, 0),
-                String(result.late),
-                fixed(result.msP50, 2),
-                fixed(result.msP99, 2),
-                fixed(result.msMax, 2),
-                String(result.exact),
-                String(result.converged),
-                String(result.coarse),
-                fixed(result.coarseStepsMean, 1)
-            )
+            var times = [result.msP50, result.msP99, result.msMax]
+            times += [result.visionMsP50, result.visionMsP99].compactMap(\.self)
+            var cells = [fixed(result.budgetMs, 0), String(result.late)]
+            cells += times.map { fixed($0, 2) }
+            cells += [String(result.exact), String(result.converged), String(result.coarse)]
+            table.add(cells + [fixed(result.coarseStepsMean, 1)])
         }
         table.print()
         showLate(report)
@@ -133,28 +128,17 @@ struct BenchBudgetCommand: ParsableCommand {
     private func showLate(_ report: BudgetBenchmark.Report) {
         guard report.results.contains(where: { $0.late > 0 }) else { return }
         Console.result("\nlate, the \(Self.shownLate) longest of each budget; --json has all\n")
+        let hasVision = report.results.contains { $0.visionMsP50 != nil }
         var table = Table(
-            "budget ms",
-            "chunk",
-            "ms",
-            "waited",
-            "sampled",
-            "encoded",
-            "passes",
-            "coarse steps"
+            ["budget ms", "chunk", "ms", "waited"] + (hasVision ? ["vision"] : [])
+                + ["sampled", "encoded", "passes", "coarse steps"]
         )
         for result in report.results {
             for chunk in result.lateChunks.sorted(by: { $0.ms > $1.ms }).prefix(Self.shownLate) {
-                table.add(
-                    fixed(result.budgetMs, 0),
-                    String(chunk.index),
-                    fixed(chunk.ms, 2),
-                    fixed(chunk.queueMs, 2),
-                    fixed(chunk.sampleMs, 2),
-                    fixed(chunk.encodeMs, 2),
-                    String(chunk.iterations),
-                    String(chunk.coarseSteps)
-                )
+                let times = [chunk.ms, chunk.queueMs, chunk.visionMs, chunk.sampleMs, chunk.encodeMs]
+                var cells = [fixed(result.budgetMs, 0), String(chunk.index)]
+                cells += times.compactMap(\.self).map { fixed($0, 2) }
+                table.add(cells + [String(chunk.iterations), String(chunk.coarseSteps)])
             }
         }
         table.print()

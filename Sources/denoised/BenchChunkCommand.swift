@@ -12,7 +12,8 @@ struct BenchChunkCommand: ParsableCommand {
             Measures the sequential sampler next to quasi-Newton sampling at each --window, and next to ParaDiGMS as \
             published at windows 8 and 20. Every run has an observation history and noise of its own: for a PushT policy \
             the histories are those of simulated episodes, for another the middle of its normalisation. The kinds take \
-            turns. The deviation is the largest difference from the sequential chunk in f32 for the same history and \
+            turns. With cameras, a chunk's time includes decoding and encoding all frames of its history (vision); newest is \
+            what the newest frames alone take, because those before are encoded when they come. The deviation is the largest difference from the sequential chunk in f32 for the same history and \
             noise, in normalised units, where the actions span 2.
             """
     )
@@ -86,13 +87,18 @@ struct BenchChunkCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.loadToRun(policy, threads: threads, networks: precision.count + 1)
+        let bundle = try PolicyOptions.loadToRun(
+            policy,
+            threads: threads,
+            networks: precision.count + 1,
+            givesFrames: true
+        )
         if warmStart { _ = try Failure.asInput { try PushTFeatures(of: bundle) } }
         var settings = bundle.configuration.defaultSettings
         if let solver { settings.solver = solver }
         if let steps { settings.numInferenceSteps = steps }
         let kernels = try precision.map { try $0.kernel() }
-        var benchmark = try Failure.asInput {
+        let benchmark = try Failure.asInput {
             try ChunkBenchmark(
                 bundle: bundle,
                 settings: settings,
@@ -130,33 +136,22 @@ struct BenchChunkCommand: ParsableCommand {
         Console.result(
             "\(report.policy): \(first.solver), \(first.steps) steps, \(first.threads) threads, \(first.runs) runs\n"
         )
+        // A policy without cameras has no such columns.
+        let hasVision = first.visionMsP50 != nil
         var table = Table(
-            "kernel",
-            "method",
-            "window",
-            "median ms",
-            "p10",
-            "p90",
-            "p99",
-            "iterations",
-            "evaluations",
-            "deviation",
-            "worst"
+            ["kernel", "method", "window", "median ms", "p10", "p90", "p99"]
+                + (hasVision ? ["vision", "p99", "newest", "p99"] : [])
+                + ["iterations", "evaluations", "deviation", "worst"]
         )
         for result in report.results {
-            table.add(
-                result.kernel,
-                result.method,
-                String(result.window),
-                fixed(result.msP50, 2),
-                fixed(result.msP10, 2),
-                fixed(result.msP90, 2),
-                fixed(result.msP99, 2),
-                fixed(result.iterationsMean, 1),
-                fixed(result.evaluationsMean, 1),
-                fixed(result.deviationMean, 4),
-                fixed(result.deviationMax, 4)
-            )
+            var times = [result.msP50, result.msP10, result.msP90, result.msP99]
+            let vision = [result.visionMsP50, result.visionMsP99]
+            let newest = [result.newestVisionMsP50, result.newestVisionMsP99]
+            times += (vision + newest).compactMap(\.self)
+            var cells = [result.kernel, result.method, String(result.window)]
+            cells += times.map { fixed($0, 2) }
+            cells += [fixed(result.iterationsMean, 1), fixed(result.evaluationsMean, 1)]
+            table.add(cells + [fixed(result.deviationMean, 4), fixed(result.deviationMax, 4)])
         }
         table.print()
     }

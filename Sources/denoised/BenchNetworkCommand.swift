@@ -8,7 +8,10 @@ import Foundation
 struct BenchNetworkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "network",
-        abstract: "Measure a forward pass of the network at several batch sizes."
+        abstract: "Measure a forward pass of the network at several batch sizes.",
+        discussion: """
+            Of a policy with cameras, that is the network that denoises. `bench chunk` measures the encoders.
+            """
     )
 
     @Option(
@@ -108,7 +111,12 @@ struct BenchNetworkCommand: ParsableCommand {
                 )
             }
         }
-        let bundle = try PolicyOptions.loadToRun(architecture, threads: threads, networks: kernels.count)
+        let bundle = try PolicyOptions.loadToRun(
+            architecture,
+            threads: threads,
+            networks: kernels.count,
+            givesFrames: true
+        )
         return try Failure.asInput(path: architecture) {
             try kernels.map { kernel in
                 try bundle.network(

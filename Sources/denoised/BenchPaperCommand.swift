@@ -15,7 +15,8 @@ struct BenchPaperCommand: ParsableCommand {
             Plays the episodes of seeds S, S+1, ... with DDPM of 100 steps, DDIM of 15 and DPM-Solver++ of 15, each \
             sequentially, by ParaDiGMS as published (window 20, tolerance 0.1) and by quasi-Newton sampling. They take \
             turns, episode by episode, with the same initial states and the same noise. The world waits for the chunk. \
-            A policy of fewer timesteps is sampled with as many steps as it has.
+            A policy of fewer timesteps is sampled with as many steps as it has. With a camera, a chunk's time includes \
+            encoding the frames of its history.
 
             An episode's reward is its score as `denoised sim` counts it. Differences of reward are from sequential \
             sampling, seed by seed. Standard errors take two episodes or more.
@@ -77,7 +78,7 @@ struct BenchPaperCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.loadToRun(policy, threads: threads)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: threads, givesFrames: true)
         let features = try Failure.asInput { try PushTFeatures(of: bundle) }
         Console.note("preparing the network and calibrating the samplers")
         var players = try makePlayers(bundle)

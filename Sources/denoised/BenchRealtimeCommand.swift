@@ -194,7 +194,12 @@ struct BenchRealtimeCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads, in: .embeddedDaemon)
+        let bundle = try PolicyOptions.loadToRun(
+            policy,
+            threads: sampler.threads,
+            givesFrames: true,
+            in: .embeddedDaemon
+        )
         if let draw { try DrawingFile.check(draw) }
         var results: [Report.Result] = []
         for scenario in scenarios {

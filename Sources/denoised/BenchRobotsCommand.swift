@@ -16,7 +16,8 @@ struct BenchRobotsCommand: ParsableCommand {
             that of the mean chunk in turn, in the same run: below 1, together is sooner. The last column is what the daemon \
             does with so many that wait, without a budget. The deviation is the largest difference of a chunk from the same \
             one planned together, in normalised units, where the actions span 2. For a PushT policy the histories are those \
-            of simulated episodes, for another the middle of its normalisation.
+            of simulated episodes, for another the middle of its normalisation. Frames of cameras are new each time, so both \
+            times include encoding them.
             """
     )
 
@@ -77,7 +78,12 @@ struct BenchRobotsCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.loadToRun(policy, threads: threads, networks: 2 * precision.count + 1)
+        let bundle = try PolicyOptions.loadToRun(
+            policy,
+            threads: threads,
+            networks: 2 * precision.count + 1,
+            givesFrames: true
+        )
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         var settings = bundle.configuration.defaultSettings
         if let solver { settings.solver = solver }

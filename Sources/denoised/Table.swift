@@ -6,13 +6,13 @@ struct Table {
     private let header: [String]
     private var rows: [[String]] = []
 
-    init(_ header: String...) {
-        self.header = header
-    }
+    init(_ header: String...) { self.init(header) }
 
-    mutating func add(_ cells: String...) {
-        rows.append(cells)
-    }
+    init(_ header: [String]) { self.header = header }
+
+    mutating func add(_ cells: String...) { add(cells) }
+
+    mutating func add(_ cells: [String]) { rows.append(cells) }
 
     var lines: [String] {
         let all = [header] + rows

@@ -94,5 +94,16 @@ extension EndToEnd {
                     == "\(policy): the policy sees through \"observation.image\", and this command has no frames to give it"
             )
         }
+
+        /// Grey frames, because no simulator gives this policy its own.
+        @Test func chunksOfAnyPolicyWithCamerasAreMeasured() async throws {
+            let fixture = try ImageFixture("two-cameras-two-encoders")
+            let policy = fixture.copy.directory.path(percentEncoded: false)
+            let options = ["--window", "1", "--runs", "2", "--warm-up", "1", "--json"]
+            let report = try await succeed(["bench", "chunk", "--policy", policy] + options).json()
+            let result = try #require((report["results"] as? [[String: Any]])?.first)
+            #expect(try #require(result["vision_ms_p50"] as? Double) > 0.05)
+            #expect(try #require(result["newest_vision_ms_p50"] as? Double) > 0.05)
+        }
     }
 }

@@ -231,6 +231,17 @@ extension EndToEnd {
             #expect(!ended.error.contains("reject"), "\(ended.error)")
         }
 
+        /// On the virtual clock, in which an episode takes as long as its planning.
+        @Test func worldsThatDoNotWaitAreSeen() async throws {
+            let report = try await succeed([
+                "bench", "realtime", "--policy", try Self.path(), "--episodes", "1", "--delays", "100",
+                "--samplers", "ddim:2", "--strategies", "receding", "--json",
+            ]).json()
+            let results = try #require(report["results"] as? [[String: Any]])
+            #expect(results.map { $0["schedule"] as? String } == ["lock-step", "synchronous", "receding"])
+            for result in results { #expect(result["steps_mean"] as? Double == 300) }
+        }
+
         /// By the wall clock, until three chunks have come.
         @Test func realTimeSees() async throws {
             let program = try RunningProgram([
@@ -244,6 +255,54 @@ extension EndToEnd {
             #expect(program.output.contains(title))
             #expect(program.output.contains("queue  vision  condition"))
             #expect(program.isRunning)
+        }
+
+        @Test func benchmarksTellVisionApart() async throws {
+            let policy = try Self.path()
+            let chunks = try await succeed([
+                "bench", "chunk", "--policy", policy, "--window", "1", "--runs", "3", "--warm-up", "1",
+                "--threads", "1", "--json",
+            ]).json()
+            let results = try #require(chunks["results"] as? [[String: Any]])
+            #expect(results.map { $0["method"] as? String } == ["sequential"])
+            for result in results {
+                func time(_ key: String) throws -> Double { try #require(result[key] as? Double, "\(key)") }
+                // Of every run: the frames of a history are never those of the run before.
+                #expect(try time("vision_ms_p50") > 0.05)
+                #expect(try time("vision_ms_p99") < time("ms_p99"))
+                #expect(try time("newest_vision_ms_p50") > 0.05)
+                #expect(try time("newest_vision_ms_p99") >= time("newest_vision_ms_p50"))
+            }
+            #expect(results[0]["deviation_max"] as? Double == 0)
+
+            let budgets = try await succeed([
+                "bench", "budget", "--policy", policy, "--budgets", "60000", "--chunks", "2", "--window", "4",
+                "--threads", "1", "--json",
+            ]).json()
+            let budget = try #require((budgets["results"] as? [[String: Any]])?.first)
+            #expect(try #require(budget["vision_ms_p50"] as? Double) > 0.05)
+
+            let robots = try await succeed([
+                "bench", "robots", "--policy", policy, "--steps", "2", "--window", "2", "--robots", "2",
+                "--runs", "2", "--warm-up", "0", "--threads", "1", "--json",
+            ]).json()
+            let together = try #require((robots["results"] as? [[String: Any]])?.first)
+            #expect(try #require(together["deviation_max"] as? Double) < 1e-4)
+
+            let network = try await succeed([
+                "bench", "network", "--architecture", policy, "--batch", "1", "--runs", "1", "--json",
+            ]).json()
+            #expect(network["parameters"] as? Int != nil)
+        }
+
+        @Test func theTableHasColumnsForVision() async throws {
+            let options = ["--window", "1", "--runs", "2", "--warm-up", "0", "--steps", "2"]
+            let seeing = try await succeed(["bench", "chunk", "--policy", try Self.path()] + options).output
+            #expect(seeing.contains("p99  vision"), "\(seeing)")
+            #expect(seeing.contains("newest"))
+            let policy = try pushTPolicy()
+            let blind = try await succeed(["bench", "chunk", "--policy", policy.path] + options).output
+            #expect(!blind.contains("vision"), "\(blind)")
         }
     }
 
@@ -271,7 +330,7 @@ extension EndToEnd {
         func aPolicyThatTheSimulatorCannotServeIsRefused(name: String, reason: String) async throws {
             let fixture = try ImageFixture(name)
             let policy = fixture.copy.directory.path(percentEncoded: false)
-            for command in [["sim"]] {
+            for command in [["sim"], ["bench", "realtime"]] {
                 try await check(command + ["--policy", policy], names: [reason + Self.offer])
             }
         }
