@@ -36,11 +36,17 @@ struct WallClockLine: ChunkLine {
 
 extension VirtualClockLine {
     /// A line to a daemon, which plans while the clock stands still.
-    init(_ client: RobotClient, timeout: Duration = .seconds(120)) {
+    ///
+    /// - Parameter repeatInterval: after what time an observation is published again whose chunk is not there.
+    init(_ client: RobotClient, timeout: Duration = .seconds(120), repeatInterval: Duration) {
         self.init(
             plan: { observation in
                 let start = MonotonicTime.now()
-                let chunk = try client.chunk(for: observation, timeout: timeout)
+                let chunk = try client.chunk(
+                    for: observation,
+                    timeout: timeout,
+                    longestInterval: repeatInterval
+                )
                 return (chunk, .now() - start)
             },
             observe: { try client.publish($0) }

@@ -56,7 +56,13 @@ extension SimulatedRobot {
     ) throws -> EpisodeResult {
         switch options.clock {
         case .wall: try runEpisode(seed: seed, on: WallClockLine(client), options, show: show)
-        case .virtual: try runEpisode(seed: seed, on: VirtualClockLine(client), options, show: show)
+        case .virtual:
+            try runEpisode(
+                seed: seed,
+                on: VirtualClockLine(client, repeatInterval: repeatInterval),
+                options,
+                show: show
+            )
         }
     }
 

@@ -32,8 +32,8 @@ final class SimulatedRobot {
     private var rate: PublishingRate?
     /// What the daemon knows the episode as.
     private var episode = EpisodeID.name("warm-up")
-    /// The last episode's seed, and how many episodes in a row had it.
-    private var lastSeed: (seed: UInt64, episodes: Int)?
+    /// How many episodes each seed has had.
+    private var episodes: [UInt64: Int] = [:]
 
     /// A robot with a daemon of its own in this process, reached over in-process sockets.
     ///
@@ -156,12 +156,16 @@ final class SimulatedRobot {
         }
     }
 
+    /// After what time an observation is published again whose chunk is not there. The robot's own daemon loses none, and would
+    /// plan it again.
+    var repeatInterval: Duration { daemon == nil ? .milliseconds(250) : .seconds(60) }
+
     /// Begins the episode of a seed.
     func reset(seed: UInt64) -> PushTObservation {
-        let episodes = lastSeed.map { $0.seed == seed ? $0.episodes + 1 : 1 } ?? 1
-        lastSeed = (seed, episodes)
+        let earlier = episodes[seed, default: 0]
+        episodes[seed] = earlier + 1
         // To the daemon the same episode could not begin again.
-        episode = episodes == 1 ? .number(seed) : .name("\(seed)-\(episodes)")
+        episode = earlier == 0 ? .number(seed) : .name("\(seed)-\(earlier + 1)")
         camera?.reset(seed: seed)
         return simulation.reset(seed: seed)
     }
@@ -237,7 +241,9 @@ final class SimulatedRobot {
     /// Waits for the chunk that answers an observation.
     private func chunk(for message: RobotObservation, coverage: Double) throws -> ChunkTrace {
         let (chunk, latency) = try Failure.asRun {
-            try timed { try client.chunk(for: message, timeout: .seconds(120)) }
+            try timed {
+                try client.chunk(for: message, timeout: .seconds(120), longestInterval: repeatInterval)
+            }
         }
         return ChunkTrace(chunk: chunk, coverage: coverage, milliseconds: latency)
     }
