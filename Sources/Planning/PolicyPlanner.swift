@@ -143,11 +143,13 @@ public struct PolicyPlanner: ChunkPlanner {
                 planned.badFrames = badFrames
                 return planned
             } catch {
-                // Without the steps that cannot be seen there is a chunk, unless the newest is among them.
+                // Without the steps that cannot be seen there is a chunk, unless the newest is among them: then the error
+                // tells of the frame.
+                let untold = note(error)
                 guard case .badPicture(_, let frame, _) = error,
                     sampling.history.forgetSteps(through: frame)
                 else { throw error }
-                if let frame = note(error) { badFrames.append(frame) }
+                if let untold { badFrames.append(untold) }
             }
         }
     }

@@ -59,7 +59,6 @@ struct BenchBudgetCommand: ParsableCommand {
         let bundle = try PolicyOptions.loadToRun(
             policy,
             threads: sampler.threads,
-            givesFrames: true,
             in: .embeddedDaemon
         )
         let network = try Failure.asInput {

@@ -90,8 +90,7 @@ struct BenchChunkCommand: ParsableCommand {
         let bundle = try PolicyOptions.loadToRun(
             policy,
             threads: threads,
-            networks: precision.count + 1,
-            givesFrames: true
+            networks: precision.count + 1
         )
         if warmStart { _ = try Failure.asInput { try PushTFeatures(of: bundle) } }
         var settings = bundle.configuration.defaultSettings

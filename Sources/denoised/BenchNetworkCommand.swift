@@ -114,8 +114,7 @@ struct BenchNetworkCommand: ParsableCommand {
         let bundle = try PolicyOptions.loadToRun(
             architecture,
             threads: threads,
-            networks: kernels.count,
-            givesFrames: true
+            networks: kernels.count
         )
         return try Failure.asInput(path: architecture) {
             try kernels.map { kernel in

@@ -78,7 +78,7 @@ struct BenchPaperCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.loadToRun(policy, threads: threads, givesFrames: true)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: threads)
         let features = try Failure.asInput { try PushTFeatures(of: bundle) }
         Console.note("preparing the network and calibrating the samplers")
         var players = try makePlayers(bundle)

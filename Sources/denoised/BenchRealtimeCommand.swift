@@ -197,7 +197,6 @@ struct BenchRealtimeCommand: ParsableCommand {
         let bundle = try PolicyOptions.loadToRun(
             policy,
             threads: sampler.threads,
-            givesFrames: true,
             in: .embeddedDaemon
         )
         if let draw { try DrawingFile.check(draw) }

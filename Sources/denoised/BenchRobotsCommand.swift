@@ -81,8 +81,7 @@ struct BenchRobotsCommand: ParsableCommand {
         let bundle = try PolicyOptions.loadToRun(
             policy,
             threads: threads,
-            networks: 2 * precision.count + 1,
-            givesFrames: true
+            networks: 2 * precision.count + 1
         )
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         var settings = bundle.configuration.defaultSettings

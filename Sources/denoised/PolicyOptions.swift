@@ -19,22 +19,15 @@ enum PolicyOptions {
     /// - Parameters:
     ///   - threads: the threads for a network; nil: one for each core.
     ///   - networks: how many networks are made of it.
-    ///   - givesFrames: whether the command has what cameras see, or needs none of it.
-    /// - Throws: `Failure`, also if there is no room for that, or for a policy with cameras that the command has no frames for.
+    /// - Throws: `Failure`, also if there is no room for that.
     static func loadToRun(
         _ path: String,
         threads: Int?,
         networks: Int = 1,
-        givesFrames: Bool = false,
         in surroundings: AddressSpace.Surroundings = .nothing
     ) throws -> PolicyBundle {
         try AddressSpace.checkForAnyPolicy()
         let bundle = try load(path)
-        if let camera = bundle.cameras.first, !givesFrames {
-            throw Failure.input(
-                "\(path): the policy sees through \(camera.name.quoted), and this command has no frames to give it"
-            )
-        }
         try AddressSpace.check(
             for: bundle.configuration.parameters,
             threads: threads,

@@ -65,7 +65,7 @@ struct PredictCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads, givesFrames: true)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads)
         let diffusion = try Failure.asInput {
             try DiffusionPolicy(
                 bundle: bundle,

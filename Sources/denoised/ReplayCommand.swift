@@ -63,7 +63,7 @@ struct ReplayCommand: ParsableCommand {
         let reader = try Failure.asInput { try MCAPReader(recording) }
         let session = try readSession(reader)
         let options = try sampler.completed(from: session)
-        let bundle = try PolicyOptions.loadToRun(policy, threads: options.threads, givesFrames: true)
+        let bundle = try PolicyOptions.loadToRun(policy, threads: options.threads)
         let samePolicy = try Failure.asInput { try bundle.fileFingerprint() } == session.setup.fingerprint
         // Chunks that were planned together are planned together again, each with itself.
         let planner = try Failure.asInput {

@@ -212,7 +212,6 @@ struct ServeCommand: ParsableCommand {
         let policy = try PolicyOptions.loadToRun(
             policy,
             threads: sampler.threads,
-            givesFrames: true,
             in: .daemon
         )
         configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)

@@ -228,7 +228,6 @@ struct SimCommand: ParsableCommand {
         let bundle = try PolicyOptions.loadToRun(
             policy ?? "",
             threads: sampler.threads,
-            givesFrames: true,
             in: .embeddedDaemon
         )
         return try SimulatedRobot(policy: bundle, sampler: sampler, camera: camera, worldWaits: !realtime)
