@@ -2,9 +2,9 @@
 
     python lerobot_chunk.py BINARY [--folder .build/peers/cameras] [--rounds 5] [--threads 2]
 
-Needs torch, torchvision and lerobot 0.4.4. The policy is LeRobot's default one (down_dims 512, 1024, 2048, horizon 16, a ResNet18
-with group norms, a crop of 84 x 84 from 96 x 96) with DDIM 10 and random weights. Each chunk has two steps of frames that were never
-seen before. LeRobot gets them as tensors, normalised already; denoised gets bytes.
+Needs torch, torchvision and lerobot 0.4.4. The policy is LeRobot's default one (down_dims 512, 1024, 2048, horizon 16, a
+ResNet18 with group norms, a crop of 84 x 84 from 96 x 96) with DDIM 10 and random weights. Each chunk has two steps of frames
+that were never seen before. LeRobot gets them as tensors, normalised already; denoised gets bytes.
 """
 
 import argparse
