@@ -83,18 +83,6 @@ extension EndToEnd {
             )
         }
 
-        /// A command that has no frames to give says so, before it starts anything.
-        @Test func aPolicyWithCamerasIsRefusedByName() async throws {
-            let fixture = try ImageFixture("no-crop")
-            let policy = fixture.copy.directory.path(percentEncoded: false)
-            let error = #expect(throws: Failure.self) { try PolicyOptions.loadToRun(policy, threads: 1) }
-            #expect(error?.exitCode == Failure.badInput)
-            #expect(
-                error?.description
-                    == "\(policy): the policy sees through \"observation.image\", and this command has no frames to give it"
-            )
-        }
-
         /// Grey frames, because no simulator gives this policy its own.
         @Test func chunksOfAnyPolicyWithCamerasAreMeasured() async throws {
             let fixture = try ImageFixture("two-cameras-two-encoders")
