@@ -19,6 +19,8 @@ public struct PictureEncoder: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - pixels: RGB [height, width, 3].
+    ///   - height: rows of pixels.
+    ///   - width: pixels in a row.
     ///   - quality: 1...100, as libjpeg counts it.
     ///   - subsampling: how much chroma is kept.
     /// - Throws: `.setting` for a quality outside its range; `.size` for a side outside 1...`PictureHeader.largestSide` or
@@ -39,6 +41,8 @@ public struct PictureEncoder: ~Copyable, Sendable {
     ///
     /// - Parameters:
     ///   - pixels: RGB [height, width, 3].
+    ///   - height: rows of pixels.
+    ///   - width: pixels in a row.
     ///   - level: zlib's compression level: 0 stores, 9 makes the smallest. 1 is quickest: it also tries one filter alone.
     /// - Throws: as `jpeg`.
     public mutating func png(

@@ -53,7 +53,7 @@ public struct ReplayReport: Sendable, Encodable {
     public internal(set) var identical = 0
     /// Those of the chunks compared that were planned together with other robots'. They may differ in the last bits.
     public internal(set) var grouped = 0
-    /// Chunks planned together that came out the same within ``groupTolerance(of:)``, and not bit for bit.
+    /// Chunks planned together that came out the same within `groupTolerance(of:)`, and not bit for bit.
     public internal(set) var close = 0
     /// Chunks that came out differently.
     public internal(set) var different = 0

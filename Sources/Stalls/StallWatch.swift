@@ -7,13 +7,13 @@ import Synchronization
 /// pass of the network then lasts until that thread runs again, and its chunk is late. This is a stall. A stall cannot be
 /// ended from outside. But the sampler keeps what each pass predicts, so another thread can send that in time:
 ///
-/// 1. Before a pass the planner's thread says when it is due (``passBegins(due:)``).
-/// 2. The threads of the pass wait for each other after every stage. A thread that waits long calls ``checkWhileWaiting()``.
-///    The first that finds the time over has found the stall, and reports it (``report()``).
+/// 1. Before a pass the planner's thread says when it is due (`passBegins(due:)`).
+/// 2. The threads of the pass wait for each other after every stage. A thread that waits long calls `checkWhileWaiting()`.
+///    The first that finds the time over has found the stall, and reports it (`report()`).
 /// 3. The report brings the rescuer to the core of the thread that reports, which runs, and wakes it there. The rescuer is the
-///    one thread that delivers chunks; it says so by ``beRescuer(_:)``. By itself it might sleep on: its timer is often on the
+///    one thread that delivers chunks; it says so by `beRescuer(_:)`. By itself it might sleep on: its timer is often on the
 ///    core that is stopped, and the kernel mostly wakes a thread on the core where it ran last.
-/// 4. The rescuer takes the report (``takeReport()``), claims the chunk as far as it has come and sends it. What the planner
+/// 4. The rescuer takes the report (`takeReport()`), claims the chunk as far as it has come and sends it. What the planner
 ///    makes of that chunk afterwards is dropped.
 ///
 /// All threads of the pass may be stopped at once, and then nobody reports. So the rescuer also looks at the clock.

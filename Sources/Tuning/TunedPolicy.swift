@@ -18,7 +18,7 @@ extension DiffusionPolicy {
     ///   - kernel: what computes the network; by default single precision.
     ///   - locksWeights: keeps the weights in memory if the system allows it.
     ///   - keepsDeadlines: measures what chunks with a deadline need to know.
-    ///   - maximumGroup: the most chunks that are sampled together, at least 1; see ``sample(together:)``.
+    ///   - maximumGroup: the most chunks that are sampled together, at least 1; see `sample(together:)`.
     ///   - histories: whose frames' features are kept, at least 1: as many as there are robots.
     ///   - stallWatch: watches for a core that stops while a chunk with a deadline is sampled. What there is of the chunk
     ///     is `interim`.

@@ -280,7 +280,9 @@ public final class DiffusionPolicy {
     /// Encodes what a camera saw at the newest step of a history, unless that has been done. A chunk of the history, and those of
     /// the steps that follow, then need not wait for it.
     ///
-    /// - Parameter camera: its index in ``cameras``.
+    /// - Parameters:
+    ///   - history: one of this policy's, with at least one observation.
+    ///   - camera: its index in ``cameras``.
     /// - Throws: `ActionChunkError` for an empty history, and for a picture that cannot be decoded.
     public func encodeNewestFrame(of history: ObservationHistory, camera: Int) throws(ActionChunkError) {
         try inputs.encodeNewestFrame(of: history, camera: camera)

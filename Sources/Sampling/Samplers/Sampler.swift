@@ -288,7 +288,8 @@ public final class Sampler {
     /// same noise, if the predictor's outputs do not depend on the rest of a batch; but with a deadline all are due at once.
     ///
     /// - Parameters:
-    ///   - predictor, instant: as for one sample.
+    ///   - predictor: as for one sample.
+    ///   - instant: as for one sample.
     ///   - noise: Shape [samples, numInferenceSteps + 1, sampleSize].
     ///   - guess: Guesses of the results, [samples, sampleSize], or nothing; a row of zeros guesses nothing.
     ///   - frozen: For each sample at least, or nothing.
