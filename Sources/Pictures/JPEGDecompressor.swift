@@ -53,6 +53,7 @@ struct JPEGDecompressor: ~Copyable, @unchecked Sendable {
     /// What the library says of its last failure.
     private func error() -> PictureError {
         let text = tjGetErrorStr2(handle).map { String(cString: $0) } ?? "an error without a text"
+        // The library has no codes: these are texts of libjpeg's list of messages (jerror.h).
         let reason: PictureError.Reason =
             if text.hasPrefix("Insufficient memory") {
                 .memory

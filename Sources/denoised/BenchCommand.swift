@@ -1,5 +1,7 @@
 import ArgumentParser
 import Benchmarking
+import Compute
+import Foundation
 
 struct BenchCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -31,4 +33,40 @@ struct MeasurementOptions: ParsableArguments {
 
     /// The runs.
     var measured: MeasuredRuns { MeasuredRuns(count: runs, warmUp: warmUp) }
+}
+
+/// The options of benchmarks of networks with random weights.
+struct BenchmarkNetworkOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))
+    var threads: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Precisions, separated by commas: f32, bf16, int8 or auto. The environment variable DENOISED_KERNELS names an \
+            instruction set, avx2 for example, to use instead of the best one.
+            """,
+            valueName: "p,..."
+        ),
+        transform: PrecisionChoice.list
+    )
+    var precision = [PrecisionChoice.f32]
+
+    @Option(
+        help: ArgumentHelp("Seed of the random weights and inputs. Default: 0.", valueName: "s"),
+        transform: Seed.read
+    )
+    var seed: UInt64 = 0
+
+    func validate() throws {
+        if let threads, !(1...256).contains(threads) {
+            throw ValidationError("--threads is \(threads), expected 1...256")
+        }
+    }
+
+    /// Threads for the network.
+    var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
+
+    /// The kernel of each precision.
+    func kernels() throws -> [Kernel] { try precision.map { try $0.kernel() } }
 }

@@ -47,26 +47,8 @@ struct BenchEncoderCommand: ParsableCommand {
     )
     var frame = [FrameSides(height: 84, width: 84), FrameSides(height: 216, width: 288)]
 
-    @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))
-    var threads: Int?
-
-    @Option(
-        help: ArgumentHelp(
-            """
-            Precisions, separated by commas: f32, bf16, int8 or auto. The environment variable DENOISED_KERNELS names an \
-            instruction set, avx2 for example, to use instead of the best one.
-            """,
-            valueName: "p,..."
-        ),
-        transform: PrecisionChoice.list
-    )
-    var precision = [PrecisionChoice.f32]
-
-    @Option(
-        help: ArgumentHelp("Seed of the random weights and frames. Default: 0.", valueName: "s"),
-        transform: Seed.read
-    )
-    var seed: UInt64 = 0
+    @OptionGroup
+    var network: BenchmarkNetworkOptions
 
     @OptionGroup
     var measurement: MeasurementOptions
@@ -74,15 +56,9 @@ struct BenchEncoderCommand: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    func validate() throws {
-        if let threads, !(1...256).contains(threads) {
-            throw ValidationError("--threads is \(threads), expected 1...256")
-        }
-    }
-
     func run() throws {
-        let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
-        let kernels = try precision.map { try $0.kernel() }
+        let threads = network.threadCount
+        let kernels = try network.kernels()
         var encoders: [ResNetEncoder] = []
         for backbone in backbone {
             for frame in frame {
@@ -99,7 +75,7 @@ struct BenchEncoderCommand: ParsableCommand {
             }
         }
         let report = EncoderBenchmark(encoders: encoders, threads: threads)
-            .run(measurement.measured, seed: seed)
+            .run(measurement.measured, seed: network.seed)
         if json { try Console.json(report) } else { show(report) }
     }
 
@@ -115,7 +91,7 @@ struct BenchEncoderCommand: ParsableCommand {
                 maximumFrames: 1,
                 threads: threads,
                 kernel: kernel,
-                parameter: { architecture.randomValues(for: $0, seed: seed) }
+                parameter: { architecture.randomValues(for: $0, seed: network.seed) }
             )
         }
     }

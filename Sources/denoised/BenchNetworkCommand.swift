@@ -32,29 +32,11 @@ struct BenchNetworkCommand: ParsableCommand {
     )
     var batch = [1, 4, 8, 20]
 
-    @Option(help: ArgumentHelp("Threads for the network. Default: one for each core.", valueName: "n"))
-    var threads: Int?
-
-    @Option(
-        help: ArgumentHelp(
-            """
-            Precisions, separated by commas: f32, bf16, int8 or auto. The environment variable DENOISED_KERNELS names an \
-            instruction set, avx2 for example, to use instead of the best one.
-            """,
-            valueName: "p,..."
-        ),
-        transform: PrecisionChoice.list
-    )
-    var precision = [PrecisionChoice.f32]
+    @OptionGroup
+    var network: BenchmarkNetworkOptions
 
     @Flag(help: "Measure OpenBLAS as well, the path of processors without packed kernels.")
     var openblas = false
-
-    @Option(
-        help: ArgumentHelp("Seed of the random weights and samples. Default: 0.", valueName: "s"),
-        transform: Seed.read
-    )
-    var seed: UInt64 = 0
 
     @OptionGroup
     var measurement: MeasurementOptions
@@ -62,16 +44,10 @@ struct BenchNetworkCommand: ParsableCommand {
     @Flag(help: "Print one JSON object.")
     var json = false
 
-    func validate() throws {
-        if let threads, !(1...256).contains(threads) {
-            throw ValidationError("--threads is \(threads), expected 1...256")
-        }
-    }
-
     func run() throws {
-        let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+        let threads = network.threadCount
         let kernels =
-            try precision.map { try $0.kernel() }
+            try network.kernels()
             + (openblas ? [Kernel(.openBLAS, precision: .f32)].compactMap { $0 } : [])
         let roofline = try measureRoofline(threads: threads)
         let benchmark = NetworkBenchmark(
@@ -79,7 +55,7 @@ struct BenchNetworkCommand: ParsableCommand {
             networks: try makeNetworks(kernels: kernels, threads: threads),
             roofline: roofline
         )
-        let report = benchmark.run(measurement.measured, batches: batch, seed: seed)
+        let report = benchmark.run(measurement.measured, batches: batch, seed: network.seed)
         if json {
             try Console.json(report)
         } else {
@@ -107,7 +83,7 @@ struct BenchNetworkCommand: ParsableCommand {
                     maximumBatch: maximumBatch,
                     threads: threads,
                     kernel: kernel,
-                    parameter: { shape.randomValues(for: $0, seed: seed) }
+                    parameter: { shape.randomValues(for: $0, seed: network.seed) }
                 )
             }
         }

@@ -18,8 +18,8 @@ struct ImageTiles {
         mostTiles = Self.count(stripRows) * Self.count(input.layout.width)
     }
 
-    /// Whether tiles are faster than taps. They are not where they cover a small map badly, nor where a pass waits for weights: tiles
-    /// read more of them.
+    /// Whether tiles are faster than taps. They are not if they cover a small map badly. Nor are they if a pass waits for weights:
+    /// tiles read more of them.
     static func areFaster(_ shape: ImageConvolutionShape, height: Int, width: Int) -> Bool {
         guard shape.taps == 3, shape.stride == 1 else { return false }
         let positions = height * width

@@ -19,7 +19,7 @@ struct SamplingInputs {
     private(set) var visionDuration: Duration?
     /// [maximumGroup, numInferenceSteps + 1, horizon, actionDim].
     private var noise: [Float]
-    /// [maximumGroup, horizon, actionDim], normalised; zeros where nothing is guessed.
+    /// [maximumGroup, horizon, actionDim], normalised; zeros if nothing is guessed.
     private var guesses: [Float]
     /// For each request; [maximumGroup].
     private var frozen: [FrozenElements]

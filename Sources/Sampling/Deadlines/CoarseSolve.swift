@@ -56,7 +56,7 @@ struct CoarseSolve {
     /// error.
     var firstMeaningfulStep: Int { levels.firstIndex { $0.alpha >= Self.leastSignal } ?? steps.count }
 
-    /// Finishes the context's samples, each from where the solver stopped to the result, in as many steps as there is time for.
+    /// Finishes the context's samples, each from the step at which the solver stopped to the result, in as many steps as there is time for.
     /// A pass takes a step of every sample that is not finished.
     ///
     /// Each step but the last offers its clean samples to the context. If the next step turns out not to fit, those are the
@@ -110,7 +110,7 @@ struct CoarseSolve {
         return least < steps.count ? steps.count - least : nil
     }
 
-    /// Begins each sample where the solver stopped, or where there is some signal if its steps will be long.
+    /// Begins each sample at the step at which the solver stopped. If its steps will be long, it begins at one with some signal.
     private mutating func start(
         in context: borrowing SamplingContext<some NoisePredictor>,
         steps planned: Int,

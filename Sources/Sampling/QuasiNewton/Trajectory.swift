@@ -13,7 +13,7 @@ struct Trajectory {
     /// Row j + 1 is the x_0 that step j used last; row 0 stands for the step before the first, which has none.
     /// [N + 1, sampleSize].
     private(set) var cleanSamples: [Float]
-    /// y: where each step's output was evaluated last; [N, sampleSize].
+    /// y: the sample at which each step's output was evaluated last; [N, sampleSize].
     private(set) var evaluatedAt: [Float]
     /// m(y); [N, sampleSize].
     private(set) var outputs: [Float]
