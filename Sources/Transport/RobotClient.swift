@@ -45,12 +45,16 @@ public final class RobotClient {
     ///
     /// An embedded daemon is reached through its `inproc` endpoints with its own context. `security` holds the keys for a
     /// daemon that asks for them; one that does not let the client in answers nothing.
+    ///
+    /// - Parameter longestObservation: the most bytes that an observation will have, as `info` tells: while the daemon does not
+    ///   read, fewer long observations than short ones wait. What is published beyond is dropped.
     public init(
         robot: RobotID,
         endpoints: InfoMessage.Endpoints,
         context: ZeroMQContext,
         security: CurveClientKeys? = nil,
-        limits: MessagePackLimits = .standard
+        limits: MessagePackLimits = .standard,
+        longestObservation: Int = MessagePackLimits.standard.messageBytes
     ) throws(ZeroMQError) {
         self.robot = robot
         self.endpoints = endpoints
@@ -58,7 +62,9 @@ public final class RobotClient {
         var options = ZeroMQSocket.Options()
         options.maximumFrameBytes = limits.messageBytes
         options.security = security.map { .client($0) } ?? .none
-        observations = try ZeroMQSocket(.publish, context: context, options: options)
+        var publishing = options
+        publishing.sendHighWaterMark = Self.waitingObservations(longest: longestObservation)
+        observations = try ZeroMQSocket(.publish, context: context, options: publishing)
         chunks = try ZeroMQSocket(.subscribe, context: context, options: options)
         requests = try ZeroMQSocket(.dealer, context: context, options: options)
         try chunks.subscribe(to: robot.chunkTopic)
@@ -75,11 +81,23 @@ public final class RobotClient {
         security: CurveClientKeys? = nil,
         timeout: Duration = .seconds(5)
     ) throws(RobotClientError) -> RobotClient {
-        let endpoints = try info(from: endpoint, context: context, security: security, timeout: timeout)
-            .endpoints
+        let info = try info(from: endpoint, context: context, security: security, timeout: timeout)
         return try onSocket { () throws(ZeroMQError) in
-            try RobotClient(robot: robot, endpoints: endpoints, context: context, security: security)
+            try RobotClient(
+                robot: robot,
+                endpoints: info.endpoints,
+                context: context,
+                security: security,
+                longestObservation: info.limits?.messageBytes ?? MessagePackLimits.standard.messageBytes
+            )
         }
+    }
+
+    /// How many observations may wait for a daemon that does not read, if none has more bytes than the longest: 1,000 of a robot
+    /// without cameras, whose observations are far shorter than the protocol allows; else as many as 128 MiB hold, but at least 8.
+    static func waitingObservations(longest: Int) -> Int {
+        guard longest > MessagePackLimits.standard.messageBytes else { return 1000 }
+        return max(8, (128 << 20) / longest)
     }
 
     /// What the daemon at a request endpoint answers to somebody who is no robot.
