@@ -223,7 +223,8 @@ private struct ChunkDescription: InterimChunk {
                 evaluations: chunk.report.modelEvaluations,
                 residual: Double(chunk.report.residual),
                 quality: quality,
-                coarseSteps: coarseSteps
+                coarseSteps: coarseSteps,
+                passes: chunk.passes.map(SamplingPass.init)
             ),
             conditionNs: chunk.conditionDuration.nanoseconds,
             sampleNs: chunk.samplingDuration.nanoseconds
@@ -273,6 +274,17 @@ extension SamplingQuality {
         case .converged: (.converged, 0)
         case .coarse(let steps): (.coarse, steps)
         }
+    }
+}
+
+extension SamplingPass {
+    fileprivate init(_ pass: NetworkPass) {
+        self.init(
+            firstStep: pass.steps.lowerBound,
+            endStep: pass.steps.upperBound,
+            evaluations: pass.evaluations,
+            durationNs: pass.duration.nanoseconds
+        )
     }
 }
 

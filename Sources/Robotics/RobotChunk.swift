@@ -22,6 +22,9 @@ public struct RobotChunk: Sendable, Hashable {
         public var quality: ChunkQuality
         /// The coarse steps of a coarse chunk; 0 for the others.
         public var coarseSteps: Int
+        /// The passes of the network that the chunk comes from, in their order. Empty if the chunk was taken before it was
+        /// finished, because it would have been late.
+        public var passes: [SamplingPass]
 
         /// A sampling with these figures.
         public init(
@@ -34,7 +37,8 @@ public struct RobotChunk: Sendable, Hashable {
             evaluations: Int,
             residual: Double = 0,
             quality: ChunkQuality = .exact,
-            coarseSteps: Int = 0
+            coarseSteps: Int = 0,
+            passes: [SamplingPass] = []
         ) {
             self.solver = solver
             self.steps = steps
@@ -46,6 +50,7 @@ public struct RobotChunk: Sendable, Hashable {
             self.residual = residual
             self.quality = quality
             self.coarseSteps = coarseSteps
+            self.passes = passes
         }
     }
 

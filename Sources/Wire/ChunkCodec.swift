@@ -103,6 +103,12 @@ extension RobotChunk {
             .count,
             "the coarse steps of a coarse chunk; 0 for the others"
         ),
+        .unlessEmpty(
+            "passes",
+            \.sampling.passes,
+            SamplingPassColumns.coding,
+            "the passes, see below; left out of a chunk that was taken before it was finished"
+        ),
     ]
 
     /// The fields that are known last.

@@ -342,7 +342,7 @@ enum SchemaCheck {
             .chunk,
             """
             action action_dim beyond coarse_steps episode episode_type evaluations first_step (frozen) grouped iterations method \
-            noise_seed prediction published_ns quality received_ns (residual) robot (sampled_action) (sampled_beyond) sequence \
+            noise_seed (passes) prediction published_ns quality received_ns (residual) robot (sampled_action) (sampled_beyond) sequence \
             solver steps time_ns tolerance window
             """
         ),

@@ -28,6 +28,30 @@ import Testing
         #expect(second.report == first.report)
     }
 
+    /// The passes that a sampler tells of are those that it counts: from the first step to the last, none twice as long as the
+    /// window.
+    @Test(arguments: Solver.allCases, methods)
+    func tellsOfEachPass(_ solver: Solver, _ method: SamplerSettings.Method) throws {
+        let setup = setup(solver)
+        let sampler = try setup.sampler(method)
+        for seed in UInt64(0)..<5 {
+            let noise = gaussianNoise(count: sampler.noiseCount, seed: seed)
+            let report = sampler.sample(with: try setup.model(), noise: noise).report
+            let passes = sampler.passes()
+            #expect(passes.count == report.parallelIterations)
+            #expect(passes.map(\.evaluations).reduce(0, +) == report.modelEvaluations)
+            #expect(passes.first?.steps.lowerBound == 0)
+            #expect(passes.map(\.steps.upperBound).max() == 15)
+            #expect(
+                passes.allSatisfy { 1...$0.steps.count ~= $0.evaluations && $0.evaluations <= sampler.window }
+            )
+            #expect(passes.allSatisfy { $0.duration >= .zero })
+            let firstSteps = passes.map(\.steps.lowerBound)
+            #expect(firstSteps == firstSteps.sorted())
+            if method == .sequential { #expect(firstSteps == Array(0..<15)) }
+        }
+    }
+
     @Test(arguments: Solver.allCases, methods)
     func readsOnlyTheNoiseThatAStepAdds(_ solver: Solver, _ method: SamplerSettings.Method) throws {
         let setup = setup(solver)

@@ -83,8 +83,12 @@ import Testing
                         with: OneCondition(model: model, condition: index),
                         noise: noise[index]
                     )
-                    #expect(drawn.sample == expected.sample, "\(steps) steps, sample \(index) of \(samples)")
-                    #expect(drawn.report == expected.report, "\(steps) steps, sample \(index) of \(samples)")
+                    let place: Comment = "\(steps) steps, sample \(index) of \(samples)"
+                    #expect(drawn.sample == expected.sample, place)
+                    #expect(drawn.report == expected.report, place)
+                    let (passes, expectedPasses) = (together.passes(of: index), alone.passes())
+                    #expect(passes.map(\.steps) == expectedPasses.map(\.steps), place)
+                    #expect(passes.map(\.evaluations) == expectedPasses.map(\.evaluations), place)
                 }
             }
         }

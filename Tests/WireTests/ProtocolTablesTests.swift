@@ -45,6 +45,7 @@ import Testing
             head: "field of `stages_ns`",
             fields: RobotChunk.Stages.table.descriptions
         ),
+        Page(heading: "## chunk", head: "field of `passes`", fields: SamplingPassColumns.table.descriptions),
         Page(heading: "## command", type: "command", fields: RobotCommand.table.descriptions),
         Page(heading: "## status", type: "status", fields: StatusMessage.table.descriptions),
         Page(heading: "## status", head: "field of a robot", fields: RobotStatus.table.descriptions),

@@ -93,6 +93,32 @@ import Testing
         #expect(chunk.beyondSteps + chunk.frozenSteps == 1)
     }
 
+    @Test func passesSurvive() throws {
+        var chunk = chunk
+        chunk.sampling.passes = [
+            SamplingPass(firstStep: 0, endStep: 20, evaluations: 9, durationNs: 3_000_000),
+            SamplingPass(firstStep: 99, endStep: 100, evaluations: 1, durationNs: 0),
+        ]
+        #expect(try RobotChunk(decoding: chunk.encode()) == chunk)
+    }
+
+    /// A chunk's last step is before its first, or a number is none of a pass.
+    @Test(arguments: [(4, 4, 1), (5, 4, 1), (-1, 4, 1), (0, 4, -1)])
+    func badPassesAreRefused(firstStep: Int, endStep: Int, evaluations: Int) throws {
+        var chunk = chunk
+        let good = SamplingPass(firstStep: 0, endStep: 1, evaluations: 1, durationNs: 0)
+        let bad = SamplingPass(
+            firstStep: firstStep,
+            endStep: endStep,
+            evaluations: evaluations,
+            durationNs: 0
+        )
+        chunk.sampling.passes = [good, bad]
+        let error = #expect(throws: MessageError.self) { try RobotChunk(decoding: chunk.encode()) }
+        #expect(error?.code == .badArray)
+        #expect(error?.field == "passes[1]")
+    }
+
     @Test(arguments: [0, 1, 3])
     func committedActionsSurvive(steps: Int) throws {
         var observation = observation

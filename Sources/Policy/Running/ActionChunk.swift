@@ -12,6 +12,8 @@ public struct ActionChunk: Sendable {
     public let settings: SamplerSettings
     /// What sampling it took.
     public let report: SamplingReport
+    /// The passes of the network that it comes from, in their order; empty if it was taken before it was finished.
+    public let passes: [NetworkPass]
     /// Time spent decoding and encoding frames that were not encoded before; nil if the policy has no cameras.
     public let visionDuration: Duration?
     /// Time spent normalising the observations, drawing noise and preparing the network's condition.
@@ -47,6 +49,8 @@ public struct ChunkSampling: Sendable {
     public let conditionDuration: Duration
     /// Time spent sampling: the denoising loop.
     public let samplingDuration: Duration
+    /// Its index among the samples that were drawn together.
+    let place: Int
 }
 
 /// Why a policy could not answer.

@@ -103,7 +103,7 @@ public final class DiffusionPolicy {
         var prediction = [Float](repeating: 0, count: predictionCount)
         var span = prediction.mutableSpan
         let sampling = try sample(request, into: &span)
-        return form.chunk(of: prediction, sampling)
+        return form.chunk(of: prediction, sampling, passes: assembly.sampler.passes())
     }
 
     /// ``sample(_:)`` into memory that the caller has: allocates nothing.
@@ -133,7 +133,8 @@ public final class DiffusionPolicy {
             report: report,
             visionDuration: vision,
             conditionDuration: conditionEnd - start - (vision ?? .zero),
-            samplingDuration: samplingEnd - conditionEnd
+            samplingDuration: samplingEnd - conditionEnd,
+            place: 0
         )
     }
 
@@ -155,7 +156,8 @@ public final class DiffusionPolicy {
             outcome.map { sampling in
                 form.chunk(
                     of: Array(predictions[index * predictionCount..<(index + 1) * predictionCount]),
-                    sampling
+                    sampling,
+                    passes: assembly.sampler.passes(of: sampling.place)
                 )
             }
         }
@@ -205,7 +207,8 @@ public final class DiffusionPolicy {
                 report: reports[place],
                 visionDuration: vision,
                 conditionDuration: conditionEnd - start - (vision ?? .zero),
-                samplingDuration: samplingEnd - conditionEnd
+                samplingDuration: samplingEnd - conditionEnd,
+                place: place
             )
             var prediction = predictions._mutatingExtracting(
                 index * predictionCount..<(index + 1) * predictionCount
@@ -237,7 +240,8 @@ public final class DiffusionPolicy {
                         report: .nothing,
                         visionDuration: nil,
                         conditionDuration: .zero,
-                        samplingDuration: .zero
+                        samplingDuration: .zero,
+                        place: places
                     )
                 )
                 if let duration = inputs.visionDuration { vision = (vision ?? .zero) + duration }

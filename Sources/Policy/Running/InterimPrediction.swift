@@ -25,8 +25,10 @@ public struct InterimPrediction: Sendable {
                 report: reports[0],
                 visionDuration: nil,
                 conditionDuration: .zero,
-                samplingDuration: .zero
-            )
+                samplingDuration: .zero,
+                place: 0
+            ),
+            passes: []
         )
     }
 }
@@ -39,7 +41,7 @@ struct ChunkForm: Sendable {
     let settings: SamplerSettings
 
     /// - Parameter prediction: [horizon, actionDim].
-    func chunk(of prediction: [Float], _ sampling: ChunkSampling) -> ActionChunk {
+    func chunk(of prediction: [Float], _ sampling: ChunkSampling, passes: [NetworkPass]) -> ActionChunk {
         let first = (nObsSteps - 1) * actionDim
         return ActionChunk(
             actions: Array(prediction[first..<first + nActionSteps * actionDim]),
@@ -47,6 +49,7 @@ struct ChunkForm: Sendable {
             actionDim: actionDim,
             settings: settings,
             report: sampling.report,
+            passes: passes,
             visionDuration: sampling.visionDuration,
             conditionDuration: sampling.conditionDuration,
             samplingDuration: sampling.samplingDuration

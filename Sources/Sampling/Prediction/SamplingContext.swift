@@ -70,14 +70,16 @@ struct SamplingContext<Predictor: NoisePredictor>: ~Copyable {
     mutating func evaluate(_ batch: inout Batch, hasFallback: Bool = false) -> Bool {
         let mayGiveUp = hasFallback || interim.hasSample
         let passes = (batch.count - 1) / largestBatch + 1
+        let begun = MonotonicTime.now()
         for pass in 0..<passes {
             let rows = batch.count * pass / passes..<batch.count * (pass + 1) / passes
             guard evaluate(rows, of: &batch, mayGiveUp: mayGiveUp) else { return false }
         }
+        let duration = MonotonicTime.now() - begun
         for row in 0..<batch.count {
             frozen[batch.conditions[row]].replaceOutput(of: &batch, row: row, steps: steps)
         }
-        progress.count(batch)
+        progress.count(batch, duration: duration)
         return true
     }
 

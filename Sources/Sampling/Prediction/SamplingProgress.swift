@@ -10,12 +10,21 @@ final class SamplingProgress {
     /// The number of samples that are drawn together.
     private(set) var samples = 1
     private let stepCount: Int
+    /// The passes that each sample had a part in, [maximumSamples, mostPasses]: as many as its report counts.
+    private var passes: [NetworkPass]
+    /// More than any method takes: quasi-Newton sampling at most 2 N, and a coarse finish at most N.
+    private let mostPasses: Int
     private var blankReport = SamplingReport.nothing
 
     init(maximumSamples: Int, stepCount: Int) {
         reports = Array(repeating: .nothing, count: maximumSamples)
         settledSteps = Array(repeating: 0, count: maximumSamples)
         self.stepCount = stepCount
+        mostPasses = 3 * stepCount
+        passes = Array(
+            repeating: NetworkPass(steps: 0..<0, evaluations: 0, duration: .zero),
+            count: maximumSamples * mostPasses
+        )
     }
 
     /// Nothing has been done yet.
@@ -41,12 +50,35 @@ final class SamplingProgress {
     }
 
     /// Counts a pass, or several that a large batch was cut into. The entries of a sample follow one another.
-    func count(_ batch: borrowing Batch) {
-        for row in 0..<batch.count {
-            let sample = batch.conditions[row]
-            reports[sample].modelEvaluations += 1
-            if row == 0 || batch.conditions[row - 1] != sample { reports[sample].parallelIterations += 1 }
+    ///
+    /// - Parameter duration: what the pass, or all of those, took.
+    func count(_ batch: borrowing Batch, duration: Duration) {
+        var first = 0
+        while first < batch.count {
+            let sample = batch.conditions[first]
+            var steps = batch.steps[first]..<batch.steps[first] + 1
+            var end = first + 1
+            while end < batch.count && batch.conditions[end] == sample {
+                let step = batch.steps[end]
+                steps = min(steps.lowerBound, step)..<max(steps.upperBound, step + 1)
+                end += 1
+            }
+            note(NetworkPass(steps: steps, evaluations: end - first, duration: duration), of: sample)
+            first = end
         }
+    }
+
+    private func note(_ pass: NetworkPass, of sample: Int) {
+        let index = reports[sample].parallelIterations
+        if index < mostPasses { passes[sample * mostPasses + index] = pass }
+        reports[sample].parallelIterations += 1
+        reports[sample].modelEvaluations += pass.evaluations
+    }
+
+    /// The passes that a sample's result comes from, the first of them first. Allocates.
+    func passes(of sample: Int) -> [NetworkPass] {
+        let first = sample * mostPasses
+        return passes[first..<first + min(reports[sample].parallelIterations, mostPasses)].map { $0 }
     }
 
     /// Notes how many steps of a sample are final. With all of them it is finished, in time.

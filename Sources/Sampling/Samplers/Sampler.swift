@@ -316,6 +316,13 @@ public final class Sampler {
         for index in reports.indices { reports[index] = progress.reports[index] }
     }
 
+    /// The passes of the network that the sample drawn last comes from, in their order; of several that were drawn together, the
+    /// passes of the one at an index. Allocates.
+    public func passes(of sample: Int = 0) -> [NetworkPass] {
+        precondition((0..<progress.samples).contains(sample), "sample \(sample) of \(progress.samples)")
+        return progress.passes(of: sample)
+    }
+
     /// Draws samples; `progress` then has their reports.
     private func draw(
         _ samples: Int,
