@@ -60,8 +60,14 @@ package struct BudgetBenchmark {
 
     /// Starts a daemon and asks it for chunks one after the other.
     ///
-    /// - Parameter budgetMs: what the daemon was made to keep, in milliseconds.
-    package func measure(_ daemon: Daemon, budgetMs: Double) throws -> Report.Result {
+    /// - Parameters:
+    ///   - budgetMs: what the daemon was made to keep, in milliseconds.
+    ///   - progress: told, between two chunks, how many there are.
+    package func measure(
+        _ daemon: Daemon,
+        budgetMs: Double,
+        progress: (Int) -> Void = { _ in }
+    ) throws -> Report.Result {
         guard let robot = RobotID("bench") else { preconditionFailure("the id is a valid one") }
         let client = try RobotClient(
             robot: robot,
@@ -93,6 +99,7 @@ package struct BudgetBenchmark {
                 measured.append(chunk)
                 break
             }
+            progress(measured.count)
         }
 
         let times = measured.map { Double($0.timing.stages.total) / 1e6 }

@@ -6,10 +6,17 @@ package struct MeasuredRuns: Sendable {
     package let count: Int
     /// Runs of each kind before them.
     package let warmUp: Int
+    /// Told, between two runs, how many of how many have been done.
+    package let progress: @Sendable (_ done: Int, _ total: Int) -> Void
 
-    package init(count: Int, warmUp: Int) {
+    package init(
+        count: Int,
+        warmUp: Int,
+        progress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) {
         self.count = count
         self.warmUp = warmUp
+        self.progress = progress
     }
 
     /// Calls `run` for each of `kinds`, in turns so that a change of the machine's speed meets all of them alike.
@@ -25,6 +32,7 @@ package struct MeasuredRuns: Sendable {
             for (index, kind) in kinds.enumerated() {
                 let result = try run(kind, round)
                 if round >= 0 { results[index].append(result) }
+                progress((round + warmUp) * kinds.count + index + 1, (warmUp + count) * kinds.count)
             }
         }
         return results

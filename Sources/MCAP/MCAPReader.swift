@@ -36,6 +36,9 @@ public final class MCAPReader {
     /// How the file ended; nil until ``next()`` has returned nil.
     public private(set) var end: End?
 
+    /// How many bytes have been read, and how many there are.
+    public var progress: (bytes: UInt64, total: UInt64) { (scanner.position, scanner.limit) }
+
     private let storage: any RecordingStorage
     private let isFinished: Bool
     private var scanner: RecordScanner

@@ -16,28 +16,39 @@ public struct CalibrationCache: Sendable {
     private static let largestFile = 64 << 20
     /// Gets a sentence that names the folder and the reason when a calibration could not be kept.
     private let warn: @Sendable (String) -> Void
+    /// Told how far a calibration has come that is being measured, in hundredths.
+    let progress: @Sendable (Int) -> Void
 
     /// A cache in a folder.
     ///
     /// - Parameters:
     ///   - folder: need not exist.
     ///   - warn: gets a sentence when a calibration could not be kept, so that it is measured again at each start.
-    public init(folder: URL, warn: @escaping @Sendable (String) -> Void = { _ in }) {
+    ///   - progress: told, on the thread that measures, how many hundredths of a calibration are done; 100 at its end.
+    public init(
+        folder: URL,
+        warn: @escaping @Sendable (String) -> Void = { _ in },
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
+    ) {
         self.folder = folder
         self.warn = warn
+        self.progress = progress
     }
 
     /// The user's: `$XDG_CACHE_HOME/denoised`, by default `~/.cache/denoised`.
     ///
-    /// - Parameter warn: as for ``init(folder:warn:)``.
+    /// - Parameters:
+    ///   - warn: as for ``init(folder:warn:progress:)``.
+    ///   - progress: likewise.
     public static func standard(
-        warn: @escaping @Sendable (String) -> Void = { _ in }
+        warn: @escaping @Sendable (String) -> Void = { _ in },
+        progress: @escaping @Sendable (Int) -> Void = { _ in }
     ) -> CalibrationCache {
         let environment = ProcessInfo.processInfo.environment
         let caches =
             environment["XDG_CACHE_HOME"].flatMap { $0.hasPrefix("/") ? URL(filePath: $0) : nil }
             ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache")
-        return CalibrationCache(folder: caches.appending(path: "denoised"), warn: warn)
+        return CalibrationCache(folder: caches.appending(path: "denoised"), warn: warn, progress: progress)
     }
 
     /// What a calibration holds for.

@@ -35,7 +35,7 @@ struct Calibrator {
         let key = CalibrationCache.Key(bundle: bundle, settings: settings, network: predictor.network)
         guard let key else { return nil }
         if let known = cache?.calibration(for: key) { return known }
-        let measured = try measure()
+        let measured = try measure(progress: cache?.progress ?? { _ in })
         cache?.keep(measured, for: key)
         return measured
     }
@@ -53,10 +53,14 @@ struct Calibrator {
     /// Measures gains under the middle observation, and the rest under observations at random: the middle one is one that no
     /// robot may ever see, and neither are the directions in which x_0 follows x there those at work, nor the passes that a
     /// chunk takes.
-    private func measure() throws(PolicyError) -> Calibration {
+    ///
+    /// - Parameter progress: told how many hundredths are done.
+    private func measure(progress: (Int) -> Void) throws(PolicyError) -> Calibration {
         let maximumBatch = predictor.network.maximumBatch
         let widest = try sampler(window: maximumBatch)
-        let (linearization, firstGuess) = measureSamples(with: widest)
+        let (linearization, firstGuess) = measureSamples(with: widest) { share in
+            progress(Int(share * Self.samplesShare * 100))
+        }
         var trials: [WindowTrial] = []
         for window in WindowTrial.windows where window <= maximumBatch {
             let sampler = try sampler(window: window, linearization)
@@ -66,10 +70,13 @@ struct Calibrator {
         meter.measure(timestep: widest.timesteps[0], sampleSize: widest.sampleSize, rounds: 20)
         defer { setMiddleObservation() }
         let windows = WindowTrial.compare(trials, meter: meter) { chunk in
+            let share = Double(chunk - 1) / Double(WindowTrial.mostChunks)
+            progress(Int((Self.samplesShare + (1 - Self.samplesShare) * share) * 100))
             let condition = randomCondition(seed: Self.fewStepSamples + chunk)
             predictor.network.setCondition(condition.span)
             return firstGuess?.prediction(for: condition)
         }
+        progress(100)
         return Calibration(
             linearization: linearization,
             firstGuess: firstGuess,
@@ -86,9 +93,19 @@ struct Calibrator {
     }
 
     /// Gains; for solvers of few steps matrices and a first guess.
-    private func measureSamples(with sampler: Sampler) -> (OutputLinearization, FirstGuess?) {
+    ///
+    /// - Parameter progress: told which share of the samples has been drawn.
+    private func measureSamples(
+        with sampler: Sampler,
+        progress: (Double) -> Void
+    ) -> (OutputLinearization, FirstGuess?) {
         guard sampler.hasFewSteps, configuration.horizon <= Self.longestHorizon else {
-            return (sampler.calibrate(with: predictor), nil)
+            let gains = sampler.calibrate(
+                with: predictor,
+                samples: Self.manyStepSamples,
+                beforeSample: { progress(Double($0) / Double(Self.manyStepSamples)) }
+            )
+            return (gains, nil)
         }
         defer { setMiddleObservation() }
         var condition: [Float] = []
@@ -98,6 +115,7 @@ struct Calibrator {
             samples: Self.fewStepSamples,
             horizon: configuration.horizon,
             beforeSample: { sample in
+                progress(Double(sample) / Double(Self.fewStepSamples))
                 condition = randomCondition(seed: sample)
                 predictor.network.setCondition(condition.span)
             },
@@ -125,8 +143,12 @@ struct Calibrator {
 
     /// A matrix of a longer horizon has more numbers than the samples tell.
     private static let longestHorizon = 64
+    /// Samples for the gains of a solver of many steps.
+    private static let manyStepSamples = 8
     /// Samples for the matrices of a solver of few steps.
     private static let fewStepSamples = 64
+    /// Of the time of a calibration, what the samples take, about; the rest is for the windows.
+    private static let samplesShare = 0.6
     /// Of the random observations, normalised: most of them lie in -1 ... 1.
     private static let observationDeviation: Float = 0.5
 }

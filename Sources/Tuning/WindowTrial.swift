@@ -14,7 +14,7 @@ struct WindowTrial {
 
     /// The windows to choose from.
     static let windows = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32]
-    private static let mostChunks = 6
+    static let mostChunks = 6
     /// By how much of the fastest window's time another may be slower after its first chunk, after two by half of that, and
     /// so on.
     private static let firstMargin = 0.5

@@ -72,7 +72,12 @@ struct BenchBudgetCommand: ParsableCommand {
         let observations = try Failure.asRun {
             try BenchmarkHistories.collect(min(chunks, 200), bundle: bundle, network: network)
         }.compactMap(\.observations.last)
-        let results = try budgets.map { try measure(budget: $0, bundle: bundle, observations: observations) }
+        let bar = ProgressBar("measuring")
+        let results = try budgets.enumerated().map { index, budget in
+            try measure(budget: budget, bundle: bundle, observations: observations) { measured in
+                bar.advance(to: index * chunks + measured, of: budgets.count * chunks)
+            }
+        }
         let report = BudgetBenchmark.Report(
             policy: bundle.name,
             kernel: try sampler.kernel().description,
@@ -88,7 +93,8 @@ struct BenchBudgetCommand: ParsableCommand {
     private func measure(
         budget: Double,
         bundle: PolicyBundle,
-        observations: [Observation]
+        observations: [Observation],
+        progress: (Int) -> Void
     ) throws -> BudgetBenchmark.Report.Result {
         var options = sampler
         options.budgetMs = budget
@@ -99,7 +105,8 @@ struct BenchBudgetCommand: ParsableCommand {
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         defer { daemon.stop() }
         return try Failure.asRun {
-            try BudgetBenchmark(observations: observations, chunks: chunks).measure(daemon, budgetMs: budget)
+            try BudgetBenchmark(observations: observations, chunks: chunks)
+                .measure(daemon, budgetMs: budget, progress: progress)
         }
     }
 
@@ -130,7 +137,8 @@ struct BenchBudgetCommand: ParsableCommand {
         let hasVision = report.results.contains { $0.visionMsP50 != nil }
         var table = Table(
             ["budget ms", "chunk", "ms", "waited"] + (hasVision ? ["vision"] : [])
-                + ["sampled", "encoded", "passes", "coarse steps"]
+                + ["sampled", "encoded", "passes", "coarse steps"],
+            keys: 2
         )
         for result in report.results {
             for chunk in result.lateChunks.sorted(by: { $0.ms > $1.ms }).prefix(Self.shownLate) {

@@ -105,7 +105,7 @@ struct BenchChunkCommand: ParsableCommand {
                 kernels: kernels,
                 largestWindow: window.compactMap(\.steps).max() ?? 1,
                 threads: threads ?? ProcessInfo.processInfo.activeProcessorCount,
-                calibrations: .standard(warn: Console.warn)
+                calibrations: .shown()
             )
         }
         let report = try Failure.asRun {
@@ -140,7 +140,8 @@ struct BenchChunkCommand: ParsableCommand {
         var table = Table(
             ["kernel", "method", "window", "median ms", "p10", "p90", "p99"]
                 + (hasVision ? ["vision", "p99", "newest", "p99"] : [])
-                + ["iterations", "evaluations", "deviation", "worst"]
+                + ["iterations", "evaluations", "deviation", "worst"],
+            keys: 3
         )
         for result in report.results {
             var times = [result.msP50, result.msP10, result.msP90, result.msP99]

@@ -31,8 +31,11 @@ struct MeasurementOptions: ParsableArguments {
         }
     }
 
-    /// The runs.
-    var measured: MeasuredRuns { MeasuredRuns(count: runs, warmUp: warmUp) }
+    /// The runs, whose progress is shown.
+    var measured: MeasuredRuns {
+        let bar = ProgressBar("measuring")
+        return MeasuredRuns(count: runs, warmUp: warmUp) { bar.advance(to: $0, of: $1) }
+    }
 }
 
 /// The options of benchmarks of networks with random weights.

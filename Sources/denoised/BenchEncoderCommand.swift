@@ -107,7 +107,8 @@ struct BenchEncoderCommand: ParsableCommand {
             "p10",
             "p90",
             "GFLOP",
-            "GFLOP/s"
+            "GFLOP/s",
+            keys: 4
         )
         for result in report.results {
             table.add(

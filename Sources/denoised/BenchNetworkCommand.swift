@@ -127,7 +127,8 @@ struct BenchNetworkCommand: ParsableCommand {
             "p90",
             "GFLOP/s",
             "GB/s",
-            "x roofline"
+            "x roofline",
+            keys: 2
         )
         for result in report.results {
             table.add(

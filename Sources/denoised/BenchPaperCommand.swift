@@ -89,11 +89,13 @@ struct BenchPaperCommand: ParsableCommand {
         for player in players { _ = try? player.policy.sample(request) }
 
         let simulation = try Failure.asRun { try PushTEpisodes(features) }
+        let bar = ProgressBar("episodes")
         for index in 0..<episodes {
             let seed = seed &+ UInt64(index)
             let ((), milliseconds) = try timed {
-                for index in players.indices {
-                    try Failure.asRun { try players[index].play(seed: seed, in: simulation) }
+                for player in players.indices {
+                    try Failure.asRun { try players[player].play(seed: seed, in: simulation) }
+                    bar.advance(to: index * players.count + player + 1, of: episodes * players.count)
                 }
             }
             Console.note(
@@ -137,7 +139,7 @@ struct BenchPaperCommand: ParsableCommand {
                                 method: method
                             ),
                             network: network,
-                            calibrations: .standard(warn: Console.warn)
+                            calibrations: .shown()
                         ),
                         published: published
                     )
@@ -168,7 +170,8 @@ extension PaperTable {
             "p99",
             "speed-up",
             "by episode",
-            "paper"
+            "paper",
+            keys: 3
         )
         for result in results {
             let isSequential = result.method == SamplerSettings.Method.sequential.name

@@ -201,14 +201,21 @@ struct BenchRealtimeCommand: ParsableCommand {
         )
         if let draw { try DrawingFile.check(draw) }
         var results: [Report.Result] = []
+        let bar = ProgressBar("episodes")
+        let total = episodes * scenarios.reduce(0) { $0 + delays(of: $1.schedule).count }
+        var done = 0
         for scenario in scenarios {
             let robot = try SimulatedRobot(policy: bundle, sampler: scenario.sampler)
             defer { robot.stop() }
             let label = scenario.label.isEmpty ? robot.samplerName : scenario.label
             let name = scenario.schedule.name
-            for delay in name == Schedule.lockStep.name ? [0] : delays {
+            for delay in delays(of: scenario.schedule) {
                 let episodes = try (0..<UInt64(episodes)).map { index in
-                    try run(robot, scenario.schedule, delay: delay, seed: sampler.firstSeed &+ index)
+                    defer {
+                        done += 1
+                        bar.advance(to: done, of: total)
+                    }
+                    return try run(robot, scenario.schedule, delay: delay, seed: sampler.firstSeed &+ index)
                 }
                 let result = Report.Result(label, name, delay: delay, episodes)
                 results.append(result)
@@ -224,6 +231,11 @@ struct BenchRealtimeCommand: ParsableCommand {
         } else {
             show(report)
         }
+    }
+
+    /// A world that waits for every chunk has no delays.
+    private func delays(of schedule: Schedule) -> [Int] {
+        if case .lockStep = schedule { [0] } else { delays }
     }
 
     private func run(
@@ -263,7 +275,8 @@ struct BenchRealtimeCommand: ParsableCommand {
             "jump",
             "p95",
             "other",
-            "p95"
+            "p95",
+            keys: 3
         )
         for result in report.results {
             table.add(

@@ -96,7 +96,7 @@ struct BenchRobotsCommand: ParsableCommand {
                 kernels: kernels,
                 robots: robots,
                 threads: threads,
-                calibrations: .standard(warn: Console.warn)
+                calibrations: .shown()
             )
         }
         let report = try Failure.asRun { try benchmark.run(measurement.measured, seed: seed) }
@@ -118,7 +118,8 @@ struct BenchRobotsCommand: ParsableCommand {
             "p99",
             "ratio",
             "deviation",
-            "the daemon"
+            "the daemon",
+            keys: 3
         )
         for result in report.results {
             table.add(

@@ -9,14 +9,13 @@ import Synchronization
 /// A result that cannot be written ends the program, with exit code 1. A daemon hands both streams to threads of their own
 /// and goes on.
 enum Console {
-    /// Whether standard output is a terminal somebody looks at.
-    static let isTerminal = isatty(STDOUT_FILENO) == 1
-
     /// The threads that write.
     private struct Writers {
         /// Of standard output, for a daemon.
         var output: LineWriter?
         var log: LineWriter?
+        /// Whether a line of progress is on the terminal.
+        var showsProgress = false
     }
 
     private static let writers = Mutex(Writers())
@@ -47,7 +46,35 @@ enum Console {
         return log
     }
 
-    /// A line about the run itself, such as progress.
+    /// Whether both streams are written by threads, as a daemon's are.
+    static var writesInBackground: Bool { writers.withLock { $0.output != nil } }
+
+    /// Shows how far a piece of work has come, in place of what was shown before; nil: nothing more. What is written next takes the
+    /// line's place.
+    static func showProgress(_ line: ProgressLine?) {
+        let log = writers.withLock { $0.output == nil ? nil : $0.log }
+        if let log {
+            if let line { log.write(line.logLine) }
+            return
+        }
+        let terminal = Terminal.errors
+        guard terminal.movesCursor else { return }
+        writers.withLock { writers in
+            guard let line else { return Self.clearProgress(&writers) }
+            // One column stays free: a terminal may begin a new line after the last one.
+            let text = line.text(columns: terminal.size.columns - 1, isColored: terminal.hasColor)
+            terminal.write("\r\(text)\u{1b}[K")
+            writers.showsProgress = true
+        }
+    }
+
+    private static func clearProgress(_ writers: inout Writers) {
+        guard writers.showsProgress else { return }
+        Terminal.errors.write("\r\u{1b}[K")
+        writers.showsProgress = false
+    }
+
+    /// A line about the run itself.
     static func note(_ line: String) {
         write(line)
     }
@@ -63,7 +90,10 @@ enum Console {
     }
 
     private static func write(_ line: String) {
-        let (output, log) = writers.withLock { ($0.output, $0.log) }
+        let (output, log) = writers.withLock { writers in
+            clearProgress(&writers)
+            return (writers.output, writers.log)
+        }
         if output != nil, let log { return log.write(line) }
         // Nobody is left who could be told that this failed.
         _ = writeAll(Array((line + "\n").utf8), to: STDERR_FILENO)
@@ -71,7 +101,11 @@ enum Console {
 
     /// A line of the result. Written at once, so that a reader behind a pipe sees it when it happens.
     static func result(_ line: String) {
-        if let output = writers.withLock({ $0.output }) { return output.write(line) }
+        let output = writers.withLock { writers in
+            clearProgress(&writers)
+            return writers.output
+        }
+        if let output { return output.write(line) }
         writeResult(line + "\n")
     }
 

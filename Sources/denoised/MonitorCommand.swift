@@ -55,7 +55,11 @@ struct MonitorCommand: ParsableCommand {
         }
         var screen = PlainScreen()
         screen.show(
-            page(connection, history, columns: Console.isTerminal ? Terminal.size.columns : screen.columns)
+            page(
+                connection,
+                history,
+                columns: Terminal.output.isTerminal ? Terminal.output.size.columns : screen.columns
+            )
         )
     }
 
@@ -92,7 +96,7 @@ struct MonitorCommand: ParsableCommand {
             try firstHeartbeat(of: connection, by: deadline),
             nowNs: MonotonicTime.now().unsignedNs
         )
-        var screen: any MonitorScreen = Terminal.movesCursor ? TerminalScreen() : PlainScreen()
+        var screen: any MonitorScreen = Terminal.output.movesCursor ? TerminalScreen() : PlainScreen()
         defer { screen.leave() }
         var shown = MonotonicTime.now() - screen.interval
         var asked = MonotonicTime.now()

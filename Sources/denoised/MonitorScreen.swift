@@ -18,26 +18,26 @@ struct TerminalScreen: MonitorScreen {
 
     init() {
         // The second screen, without a cursor.
-        Terminal.write("\u{1b}[?1049h\u{1b}[?25l")
+        Terminal.output.write("\u{1b}[?1049h\u{1b}[?25l")
     }
 
-    var columns: Int { Terminal.size.columns }
+    var columns: Int { Terminal.output.size.columns }
     /// Heartbeats are 100 ms apart and not to the microsecond.
     var interval: Duration { .milliseconds(95) }
 
     mutating func show(_ page: [StyledLine]) {
         lastPage = page
         // No line feed after the last row, which would scroll.
-        let rows = page.prefix(max(Terminal.size.rows, 1)).map { text(of: $0) + "\u{1b}[K" }
-        Terminal.write("\u{1b}[H" + rows.joined(separator: "\r\n") + "\u{1b}[J")
+        let rows = page.prefix(max(Terminal.output.size.rows, 1)).map { text(of: $0) + "\u{1b}[K" }
+        Terminal.output.write("\u{1b}[H" + rows.joined(separator: "\r\n") + "\u{1b}[J")
     }
 
     mutating func leave() {
-        Terminal.write("\u{1b}[?25h\u{1b}[?1049l" + lastPage.map { text(of: $0) + "\n" }.joined())
+        Terminal.output.write("\u{1b}[?25h\u{1b}[?1049l" + lastPage.map { text(of: $0) + "\n" }.joined())
         lastPage = []
     }
 
-    private func text(of line: StyledLine) -> String { Terminal.hasColor ? line.colored : line.plain }
+    private func text(of line: StyledLine) -> String { Terminal.output.hasColor ? line.colored : line.plain }
 }
 
 /// Plain text, page after page: for a file, a pipe or a terminal whose cursor cannot be moved.

@@ -68,7 +68,7 @@ extension PolicyPlanner {
                 maximumGroup: maximumGroup,
                 maximumRobots: maximumRobots,
                 stallWatch: stallWatch,
-                calibrations: .standard(warn: warn)
+                calibrations: .shown(warn: warn)
             )
         }
     }

@@ -72,7 +72,7 @@ struct PredictCommand: ParsableCommand {
                 settings: sampler.settings(for: bundle.configuration),
                 threads: sampler.threadCount,
                 kernel: sampler.kernel(),
-                calibrations: .standard(warn: Console.warn)
+                calibrations: .shown()
             )
         }
         let request = try Failure.asInput(path: input) {

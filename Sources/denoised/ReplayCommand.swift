@@ -70,8 +70,11 @@ struct ReplayCommand: ParsableCommand {
             try PolicyPlanner.factory(bundle: bundle, sampler: options, maximumGroup: 2)(nil)
         }
         var replay = ChunkReplay(planner: planner, seed: options.firstSeed, startsWarm: options.warmStart)
+        let bar = ProgressBar("replaying")
         try Failure.asInput {
             while let message = try reader.next() {
+                let (bytes, total) = reader.progress
+                bar.advance(to: Int(bytes), of: Int(total) + 1)
                 guard let event = try RecordedEvent(message) else { continue }
                 do {
                     try replay.take(event)

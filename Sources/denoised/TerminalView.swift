@@ -20,8 +20,8 @@ struct TerminalView {
 
     /// A view that fits the terminal on standard output; nil if nobody looks at one.
     init?() {
-        guard Terminal.movesCursor else { return nil }
-        let (rows, columns) = Terminal.size
+        guard Terminal.output.movesCursor else { return nil }
+        let (rows, columns) = Terminal.output.size
         // The frame takes two rows and columns, the cursor's line one row.
         let fitting = min(rows - 3, (columns - 2) / 2)
         tableRows = min(max(fitting, Self.smallestTable), Self.largestTable)
@@ -34,7 +34,7 @@ struct TerminalView {
         if isFirst { chunks = [] }
         chunks += moment.newChunks
 
-        let picture = table(moment.recording).lines(colored: Terminal.hasColor)
+        let picture = table(moment.recording).lines(colored: Terminal.output.hasColor)
         let edge = String(repeating: "─", count: 2 * tableRows)
         let left = ["┌\(edge)┐"] + picture.map { "│\($0)│" } + ["└\(edge)┘"]
         let right = panel(moment, height: left.count)
@@ -44,7 +44,7 @@ struct TerminalView {
         let toTop = isFirst ? "" : "\u{1b}[\(lines.count)A\r"
         // In one piece, so that an interrupted run leaves the cursor below the picture and not in it.
         let frame = toTop + lines.joined(separator: "\n") + "\n"
-        Terminal.write(frame)
+        Terminal.output.write(frame)
         usleep(Self.pause)
     }
 
