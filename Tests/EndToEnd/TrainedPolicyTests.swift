@@ -1,9 +1,10 @@
 import Testing
 
 extension EndToEnd {
-    /// The policy that comes with the project, with few steps. Its scores proper are on its card.
+    /// The policies that come with the project, with few steps. Their scores proper are on their cards.
     @Suite struct TrainedPolicyTests {
         static let policy = SourceTree.path("policies/pusht")
+        static let imagePolicy = SourceTree.path("policies/pusht-image")
 
         @Test func inspectSaysWhatWasTrained() async throws {
             let report = try await succeed(["inspect", Self.policy, "--json"]).json()
@@ -21,6 +22,26 @@ extension EndToEnd {
                 "sim", "--policy", Self.policy, "--episodes", "2", "--seed", "100000", "--solver", "ddim",
                 "--steps", "10", "--json",
             ]).json()
+            try EpisodeTests.check(report, seeds: 100_000...100_001, evaluations: 10)
+            #expect(try #require(report["mean_score"] as? Double) > 0.8, "\(report)")
+        }
+
+        @Test func inspectSaysWhatThePolicyWithACameraSees() async throws {
+            let report = try await succeed(["inspect", Self.imagePolicy, "--json"]).json()
+            let inputs = try #require(report["input_features"] as? [[String: Any]])
+            #expect(inputs.map { $0["shape"] as? [Int] } == [[2], [96, 96, 3]])
+            #expect(inputs.map { $0["normalization"] as? String } == ["MIN_MAX", "MEAN_STD"])
+        }
+
+        /// With frames as the simulator draws them, and as JPEG makes them.
+        @Test(arguments: [[], ["--jpeg"]])
+        func pushesTheTIntoItsGoalByACamera(options: [String]) async throws {
+            let report = try await succeed(
+                [
+                    "sim", "--policy", Self.imagePolicy, "--episodes", "2", "--seed", "100000", "--solver",
+                    "ddim", "--steps", "10", "--json",
+                ] + options
+            ).json()
             try EpisodeTests.check(report, seeds: 100_000...100_001, evaluations: 10)
             #expect(try #require(report["mean_score"] as? Double) > 0.8, "\(report)")
         }
