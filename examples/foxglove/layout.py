@@ -13,10 +13,7 @@ import json
 import sys
 from dataclasses import dataclass, field
 
-try:
-    from mcap.reader import make_reader
-except ImportError:
-    sys.exit("layout.py needs the package mcap: pip install mcap")
+from scene import records
 
 STAGES = ["decode", "queue", "vision", "condition", "sample", "encode", "total"]
 # More lines than these nobody tells apart.
@@ -41,27 +38,26 @@ def robots_of(path: str) -> list[Robot]:
     """The robots of a recording, the one with most observations first."""
     counts: dict[str, int] = {}
     robots: dict[str, Robot] = {}
-    with open(path, "rb") as file:
-        for schema, channel, message in make_reader(file).iter_messages():
-            if not channel.topic.startswith("/") or "/" not in channel.topic[1:]:
-                continue
-            # A robot's name may have slashes itself: what follows the last one is the kind, or the camera.
-            name, kind = channel.topic[1:].rsplit("/", 1)
-            robot = robots.setdefault(name, Robot(name))
-            if schema and schema.name == "foxglove.CompressedImage":
-                if kind not in robot.cameras:
-                    robot.cameras.append(kind)
-            elif kind == "observation":
-                counts[name] = counts.get(name, 0) + 1
-                if not robot.features:
-                    values = json.loads(message.data)["observation"]
-                    robot.features = {feature: len(numbers) for feature, numbers in values.items()}
-            elif kind == "chunk" and not robot.action_dim:
-                robot.action_dim = json.loads(message.data)["action_dim"]
-            elif kind == "command":
-                robot.has_commands = True
-            elif kind == "scene":
-                robot.has_scene = True
+    for schema, channel, message in records(path):
+        if not channel.topic.startswith("/") or "/" not in channel.topic[1:]:
+            continue
+        # A robot's name may have slashes itself: what follows the last one is the kind, or the camera.
+        name, kind = channel.topic[1:].rsplit("/", 1)
+        robot = robots.setdefault(name, Robot(name))
+        if schema and schema.name == "foxglove.CompressedImage":
+            if kind not in robot.cameras:
+                robot.cameras.append(kind)
+        elif kind == "observation":
+            counts[name] = counts.get(name, 0) + 1
+            if not robot.features:
+                values = json.loads(message.data)["observation"]
+                robot.features = {feature: len(numbers) for feature, numbers in values.items()}
+        elif kind == "chunk" and not robot.action_dim:
+            robot.action_dim = json.loads(message.data)["action_dim"]
+        elif kind == "command":
+            robot.has_commands = True
+        elif kind == "scene":
+            robot.has_scene = True
     return sorted(robots.values(), key=lambda robot: -counts.get(robot.name, 0))
 
 
@@ -188,7 +184,7 @@ def main() -> None:
     try:
         robots = robots_of(arguments.recording)
     except Exception as error:  # The package has exceptions of many kinds for files that are no recordings.
-        sys.exit(f"{arguments.recording}: cannot be read as a recording ({error})")
+        sys.exit(f"{arguments.recording}: cannot be read as a recording ({str(error) or 'it ends at once'})")
     if arguments.robot:
         robots = [robot for robot in robots if robot.name == arguments.robot]
     robots = [robot for robot in robots if robot.features or robot.cameras or robot.action_dim]

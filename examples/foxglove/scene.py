@@ -19,7 +19,7 @@ try:
     from mcap.stream_reader import StreamReader
     from mcap.writer import CompressionType, Writer
 except ImportError:
-    sys.exit("scene.py needs the package mcap: pip install mcap")
+    sys.exit("this needs the package mcap: pip install mcap")
 
 # The T's two boxes around its origin, and where it belongs, as in sim/pusht.json.
 BOXES = [[(-60, 30), (60, 30), (60, 0), (-60, 0)], [(-15, 30), (-15, 120), (15, 120), (15, 30)]]
