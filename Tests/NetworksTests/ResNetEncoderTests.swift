@@ -84,9 +84,18 @@ struct ResNetEncoderTests {
         }
     }
 
-    @Test(arguments: Kernel.ofEachPrecision)
-    func `What a frame becomes depends on it alone, whatever the threads`(kernel: Kernel) {
-        let architecture = Self.shapes[1]
+    @Test(arguments: Kernel.tested, ImageNormKind.allCases)
+    func `What a frame becomes depends on it alone, whatever the threads`(
+        kernel: Kernel,
+        norm: ImageNormKind
+    ) {
+        let architecture = ResNetArchitecture(
+            backbone: .resnet18,
+            norm: norm,
+            height: 45,
+            width: 71,
+            keypoints: 20
+        )
         let input = frames(3, of: architecture)
         let frame = input.count / 3
         let weights = weights(of: architecture)
@@ -137,6 +146,8 @@ struct ResNetEncoderTests {
 }
 
 extension Kernel {
-    /// The best kernel of each precision that this processor has.
-    fileprivate static let ofEachPrecision = Precision.allCases.compactMap { Kernel(best: $0) }
+    /// In single precision every one that this processor has; of the other precisions the best.
+    fileprivate static let tested =
+        InstructionSet.supported.compactMap { Kernel(.packed($0), precision: .f32) }
+        + Precision.allCases.filter { $0 != .f32 }.compactMap { Kernel(best: $0) }
 }

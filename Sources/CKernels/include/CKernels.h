@@ -145,32 +145,30 @@ typedef struct {
     int32_t frames;
 } dn_image_convolution;
 
-// A convolution of 3 by 3 taps may be computed in tiles of 2 by 2 outputs, by the minimal filtering F(2 x 2, 3 x 3) of Winograd
-// (Lavin and Gray 2015, arXiv 1509.09308): 16 products for each pair of channels instead of 36. Inputs and weights are
-// transformed; then each of the 16 products is a convolution of one tap over the tiles.
+// A convolution of 3 by 3 taps may be computed in tiles of 2 by 2 or 4 by 4 outputs, by the minimal filtering F(2 x 2, 3 x 3) or
+// F(4 x 4, 3 x 3) of Winograd (Lavin and Gray 2015, arXiv 1509.09308): 16 products for each pair of channels instead of 36, or 36
+// instead of 144. Inputs and weights are transformed; then each of the products is a convolution of one tap over the tiles.
 
-enum {
-    dn_tile_products = 16,
-};
-
-/// Transforms a block of channels: B^T d B for each tile, whose inputs d are 4 by 4 positions.
+/// Transforms a block of channels: B^T d B for each tile, whose inputs d are 2 positions longer and wider than its outputs.
 typedef struct {
     const float *values;   // the plane's first position, behind its border of zeros
     int64_t value_stride;  // floats between rows
     int32_t height;        // of the plane
     int32_t width;
+    int32_t outputs;    // rows, and columns, of a tile's outputs: 2 or 4
     int32_t first_row;  // of the output: that of the first tiles
     int32_t tile_rows;
     int32_t tile_columns;
-    float *tiles;            // [dn_tile_products][tile_rows][tile_columns][lanes]
+    float *tiles;            // [products][tile_rows][tile_columns][lanes]
     int64_t product_stride;  // floats between products
 } dn_tile_input;
 
 /// Makes a vector's sums of the products: A^T m A for each tile.
 typedef struct {
-    const float *products;   // [dn_tile_products][tile rows][tile columns][lanes]
+    const float *products;   // [products][tile rows][tile columns][lanes]
     int64_t product_stride;  // floats between products
     float *sums;             // [rows][width][lanes]
+    int32_t outputs;         // rows, and columns, of a tile: 2 or 4
     int32_t rows;
     int32_t width;
 } dn_tile_output;

@@ -1,73 +1,72 @@
 import CKernels
 
-/// A convolution of 3 by 3 taps in tiles of 2 by 2 outputs, by the minimal filtering F(2 x 2, 3 x 3) of Winograd (Lavin and
-/// Gray 2015, arXiv 1509.09308). It takes 4 / 9 of the products, and about twice the weights.
+/// A convolution of 3 by 3 taps in tiles. Inputs are transformed, block by block; then each product is a convolution of one tap
+/// over a strip's tiles; then the products become sums.
 struct ImageTiles {
-    /// What a tile multiplies for each pair of channels.
-    static let products = Int(dn_tile_products)
-
+    let filter: MinimalFilter
     private let input: ImagePlanes<Float>
-    /// The most tiles of a strip of rows.
+    /// The most tiles of a strip.
     private let mostTiles: Int
 
     /// - Parameters:
     ///   - input: as large as the output.
-    ///   - stripRows: the most rows of the output that are computed at once.
-    init(input: ImagePlanes<Float>, stripRows: Int) {
+    ///   - strips: of the output.
+    init(_ filter: MinimalFilter, input: ImagePlanes<Float>, strips: ImageStrips) {
+        self.filter = filter
         self.input = input
-        mostTiles = Self.count(stripRows) * Self.count(input.layout.width)
+        mostTiles =
+            strips.frames * filter.tiles(covering: strips.rows) * filter.tiles(covering: strips.width)
     }
-
-    /// Whether tiles are faster than taps. They are not if they cover a small map badly. Nor are they if a pass waits for weights:
-    /// tiles read more of them.
-    static func areFaster(_ shape: ImageConvolutionShape, height: Int, width: Int) -> Bool {
-        guard shape.taps == 3, shape.stride == 1 else { return false }
-        let positions = height * width
-        let ratio = Double(count(height) * count(width) * products) / Double(positions * 9)
-        let weightBytes = shape.outChannels * shape.inChannels * products * MemoryLayout<Float>.stride
-        return positions >= leastPositions && ratio < largestRatio && weightBytes <= mostWeightBytes
-    }
-
-    private static let leastPositions = 32
-    /// Of products by tiles to products by taps.
-    private static let largestRatio = 0.75
-    /// The last group of a ResNet18 has 16 MiB in each convolution.
-    private static let mostWeightBytes = 8 << 20
-
-    /// Tiles that cover so many rows or columns.
-    private static func count(_ length: Int) -> Int { (length + 1) / 2 }
 
     /// Where the pieces of a product start: the blocks of the transformed inputs.
     var pieces: [Int32] { (0..<input.layout.blocks).map { Int32($0 * blockStride) } }
 
     private var blockStride: Int { mostTiles * Int(dn_lanes) }
-    private var inputStride: Int { input.layout.blocks * blockStride }
+    /// Floats from a product to the next, of so many blocks. A cache line more than there are: else a tile's products, which
+    /// often lie a multiple of 4 KiB apart, would drive each other out of the first-level cache.
+    private func productStride(blocks: Int) -> Int { blocks * blockStride + Int(dn_lanes) }
 
     /// Floats of scratch that a block of output channels needs.
-    func scratchCount(vectors: Int) -> Int { Self.products * (input.layout.blocks + vectors) * blockStride }
+    func scratchCount(vectors: Int) -> Int {
+        filter.products * (productStride(blocks: input.layout.blocks) + productStride(blocks: vectors))
+    }
 
-    /// G g G^T of a filter's 3 by 3 taps: the weights of the products.
-    static func transform(_ taps: [Float]) -> [Float] {
-        func rows(_ g: (Double, Double, Double)) -> [Double] {
-            [g.0, (g.0 + g.1 + g.2) / 2, (g.0 - g.1 + g.2) / 2, g.2]
-        }
-        let g = taps.map(Double.init)
-        let columns = (0..<3).map { rows((g[$0], g[3 + $0], g[6 + $0])) }
-        return (0..<4).flatMap { row in
-            rows((columns[0][row], columns[1][row], columns[2][row])).map(Float.init)
+    /// Transforms a strip's inputs, for all output channels.
+    ///
+    /// - Parameter scratch: `scratchCount` floats.
+    func transform(_ strip: ImageStrip, isa: InstructionSet, scratch: UnsafeMutablePointer<Float>) {
+        let layout = input.layout
+        let (rows, columns) = (
+            filter.tiles(covering: strip.rows.count), filter.tiles(covering: layout.width)
+        )
+        for block in 0..<layout.blocks {
+            for (index, frame) in strip.frames.enumerated() {
+                var transform = dn_tile_input(
+                    values: input.row(frame: frame, block: block, row: 0),
+                    value_stride: Int64(layout.rowStride),
+                    height: Int32(layout.height),
+                    width: Int32(layout.width),
+                    outputs: Int32(filter.outputs),
+                    first_row: Int32(strip.rows.lowerBound),
+                    tile_rows: Int32(rows),
+                    tile_columns: Int32(columns),
+                    tiles: scratch + block * blockStride + index * rows * columns * Int(dn_lanes),
+                    product_stride: Int64(productStride(blocks: layout.blocks))
+                )
+                dn_transform_tiles(isa.table, &transform)
+            }
         }
     }
 
-    /// Computes a block's sums for some rows of a frame.
+    /// Computes a block's sums of a strip whose inputs have been transformed.
     ///
     /// - Parameters:
-    ///   - scratch: `scratchCount` floats.
-    ///   - sums: [vectors][rows][width][lanes], vectors `sumStride` apart.
+    ///   - scratch: what `transform` was given.
+    ///   - sums: [vectors][frames][rows][width][lanes], vectors `sumStride` apart.
     ///   - multiply: computes a product for so many tiles, from the transformed inputs to sums whose vectors are so many floats
     ///     apart.
-    func run(
-        frame: Int,
-        rows: Range<Int>,
+    func sum(
+        _ strip: ImageStrip,
         vectors: Int,
         isa: InstructionSet,
         scratch: UnsafeMutablePointer<Float>,
@@ -81,42 +80,32 @@ struct ImageTiles {
             _ sumStride: Int
         ) -> Void
     ) {
-        let layout = input.layout
-        let (tileRows, tileColumns) = (Self.count(rows.count), Self.count(layout.width))
-        for block in 0..<layout.blocks {
-            var transform = dn_tile_input(
-                values: input.row(frame: frame, block: block, row: 0),
-                value_stride: Int64(layout.rowStride),
-                height: Int32(layout.height),
-                width: Int32(layout.width),
-                first_row: Int32(rows.lowerBound),
-                tile_rows: Int32(tileRows),
-                tile_columns: Int32(tileColumns),
-                tiles: scratch + block * blockStride,
-                product_stride: Int64(inputStride)
-            )
-            dn_transform_tiles(isa.table, &transform)
-        }
-        let products = scratch + Self.products * inputStride
-        let productStride = vectors * blockStride
-        for product in 0..<Self.products {
+        let width = input.layout.width
+        let tiles = filter.tiles(covering: strip.rows.count) * filter.tiles(covering: width)
+        let inputStride = productStride(blocks: input.layout.blocks)
+        let outputStride = productStride(blocks: vectors)
+        let products = scratch + filter.products * inputStride
+        for product in 0..<filter.products {
             multiply(
                 product,
-                tileRows * tileColumns,
+                strip.frames.count * tiles,
                 scratch + product * inputStride,
-                products + product * productStride,
+                products + product * outputStride,
                 blockStride
             )
         }
         for vector in 0..<vectors {
-            var output = dn_tile_output(
-                products: products + vector * blockStride,
-                product_stride: Int64(productStride),
-                sums: sums + vector * sumStride,
-                rows: Int32(rows.count),
-                width: Int32(layout.width)
-            )
-            dn_sum_tiles(isa.table, &output)
+            for index in 0..<strip.frames.count {
+                var output = dn_tile_output(
+                    products: products + vector * blockStride + index * tiles * Int(dn_lanes),
+                    product_stride: Int64(outputStride),
+                    sums: sums + vector * sumStride + index * strip.rows.count * width * Int(dn_lanes),
+                    outputs: Int32(filter.outputs),
+                    rows: Int32(strip.rows.count),
+                    width: Int32(width)
+                )
+                dn_sum_tiles(isa.table, &output)
+            }
         }
     }
 }

@@ -20,15 +20,13 @@ struct PackedImageBuilder {
         self.memory = memory
         self.frames = frames
         self.maximumFrames = maximumFrames
-        let sumCount = layers.map { layer in
-            PackedImageStage.sumCount(
-                layer.output,
-                isGrouped: layer.norm?.kind == .group || layer == layers.last,
-                vectors: engine.isa.blockVectors,
-                maximumFrames: maximumFrames
-            )
-        }
-        self.scratch = ImageScratch(parts: engine.threads, sumCount: sumCount.max() ?? 0)
+        self.scratch = ImageScratch(
+            parts: engine.threads,
+            sumCount: layers.map { layer in
+                let needsFrames = layer.norm?.kind == .group || layer == layers.last
+                return Self.sumCount(of: layer, engine, needsFrames: needsFrames, maximumFrames)
+            }.max() ?? 0
+        )
         func numbers() -> [FrameNumbers] {
             (0...layers.count).map { _ in FrameNumbers(parts: engine.threads, maximumFrames: maximumFrames) }
         }
@@ -63,7 +61,7 @@ struct PackedImageBuilder {
             shape,
             weight: try parameter(shape.weight),
             input: floatInput(layer.input),
-            share: share(of: layer.output),
+            share: Self.share(of: layer.output, engine),
             engine: engine
         )
         return KeypointStage(
@@ -80,8 +78,10 @@ struct PackedImageBuilder {
         _ layer: ImageLayer,
         parameter: (NetworkParameter) throws(Failure) -> [Float]
     ) throws(Failure) -> PackedImageStage {
-        let share = share(of: layer.output)
+        let share = Self.share(of: layer.output, engine)
         let (norm, scale) = try norm(of: layer, parameter: parameter)
+        let filter = Self.filter(of: layer, engine)
+        let strips = ImageStrips(layer.output, filter: filter, maximumFrames: maximumFrames)
         let work: PackedImageStage.Work
         let input = input(of: layer)
         switch layer.operation {
@@ -100,7 +100,7 @@ struct PackedImageBuilder {
                 shape,
                 weight: weight,
                 input: input,
-                tiles: tiles(of: layer, shape),
+                tiles: filter.map { tiles(of: layer, $0, strips) },
                 share: share,
                 engine: engine
             )
@@ -120,6 +120,7 @@ struct PackedImageBuilder {
             inputScales: input.isQuantized ? scales[layer.input.id] : nil,
             scratch: scratch,
             share: share,
+            strips: strips,
             isa: engine.isa
         )
     }
@@ -153,7 +154,7 @@ struct PackedImageBuilder {
             largest: largest[activation.id],
             into: integers,
             scales: scales[activation.id],
-            share: share(of: activation),
+            share: Self.share(of: activation, engine),
             isa: engine.isa
         )
     }
@@ -165,12 +166,41 @@ struct PackedImageBuilder {
         return .planes(cells, engine.imageFormat)
     }
 
-    /// The tiles in which a layer is computed, if that is faster.
-    private func tiles(of layer: ImageLayer, _ shape: ImageConvolutionShape) -> ImageTiles? {
-        guard engine.imageFormat == dn_f32, layer.input.id != 0, let values = memory.floats(of: layer.input),
-            ImageTiles.areFaster(shape, height: layer.output.height, width: layer.output.width)
-        else { return nil }
-        return ImageTiles(input: values, stripRows: PackedImageStage.stripRows(of: layer.output))
+    /// The filter in whose tiles a layer is computed, if that is faster.
+    private static func filter(of layer: ImageLayer, _ engine: Engine) -> MinimalFilter? {
+        guard engine.imageFormat == dn_f32, layer.input.id != 0, let shape = layer.convolution else {
+            return nil
+        }
+        return .fastest(shape, height: layer.output.height, width: layer.output.width)
+    }
+
+    private func tiles(of layer: ImageLayer, _ filter: MinimalFilter, _ strips: ImageStrips) -> ImageTiles {
+        guard let values = memory.floats(of: layer.input) else {
+            preconditionFailure("a convolution in single precision reads floats")
+        }
+        return ImageTiles(filter, input: values, strips: strips)
+    }
+
+    /// Floats of sums that a part needs at once for a layer.
+    ///
+    /// - Parameter needsFrames: whether it needs all sums of the frames at once, not of a strip.
+    private static func sumCount(
+        of layer: ImageLayer,
+        _ engine: Engine,
+        needsFrames: Bool,
+        _ maximumFrames: Int
+    ) -> Int {
+        let lanes = Int(dn_lanes)
+        let output = layer.output
+        let filter = filter(of: layer, engine)
+        guard needsFrames else {
+            let strips = ImageStrips(output, filter: filter, maximumFrames: maximumFrames)
+            return engine.isa.blockVectors * strips.mostPositions * lanes
+        }
+        // Of tiles, the sums of all blocks are kept together.
+        let mostChannels = share(of: output, engine).ranges.map(\.count).max() ?? 0
+        let vectors = filter == nil ? engine.isa.blockVectors : mostChannels / lanes
+        return vectors * maximumFrames * output.height * output.width * lanes
     }
 
     private func floatInput(_ activation: ImageActivation) -> ImageInput {
@@ -182,7 +212,7 @@ struct PackedImageBuilder {
         return .planes(ImagePlanes(cells: cells, layout: values.layout), dn_f32)
     }
 
-    private func share(of activation: ImageActivation) -> ChannelShare {
+    private static func share(of activation: ImageActivation, _ engine: Engine) -> ChannelShare {
         ChannelShare(channels: activation.channels, groupWidth: Int(dn_lanes), parts: engine.threads)
     }
 }

@@ -55,7 +55,7 @@ final class PackedImageConvolution {
         self.pieces = NumberBuffer(tiles?.pieces ?? input.pieces(shape))
         self.pieceCells = input.pieceCells
         let lanes = Int(dn_lanes)
-        let vectorCells = (tiles == nil ? 1 : ImageTiles.products) * pieces.count * pieceCells * lanes
+        let vectorCells = (tiles?.filter.products ?? 1) * pieces.count * pieceCells * lanes
         var vectorCount = 0
         self.blocks = share.ranges.map { range in
             Self.split(range.count / lanes, largest: engine.isa.blockVectors).map { vectors in
@@ -70,11 +70,11 @@ final class PackedImageConvolution {
         self.largestBlock = blocks.joined().map(\.vectors).max() ?? 1
         self.weights = WeightMemory(cellCount: vectorCount * vectorCells, isLocked: engine.locksWeights)
         self.scales = FloatBuffer(input.isQuantized ? Self.scales(weight, channels: vectorCount * lanes) : [])
-        if tiles == nil {
-            for block in blocks.joined() { pack(block, weight: weight) }
+        if let filter = tiles?.filter {
+            let products = filter.weights(weight)
+            for block in blocks.joined() { pack(block, products: products, filter) }
         } else {
-            let products = Self.transform(weight)
-            for block in blocks.joined() { packProducts(block, products) }
+            for block in blocks.joined() { pack(block, weight: weight) }
         }
     }
 
@@ -101,7 +101,7 @@ final class PackedImageConvolution {
 
     /// Bytes of packed weights.
     var weightBytes: Int {
-        let products = tiles == nil ? 1 : ImageTiles.products
+        let products = tiles?.filter.products ?? 1
         return blocks.joined().reduce(0) { $0 + $1.vectors } * products * pieces.count * pieceCells
             * Int(dn_lanes) * 4
     }
@@ -109,21 +109,19 @@ final class PackedImageConvolution {
     /// Floats of scratch that a part needs.
     var scratchCount: Int { tiles?.scratchCount(vectors: largestBlock) ?? 0 }
 
-    /// [outChannels, inChannels, products]
-    private static func transform(_ weight: [Float]) -> [Float] {
-        stride(from: 0, to: weight.count, by: 9).flatMap { ImageTiles.transform(Array(weight[$0..<$0 + 9])) }
-    }
+    /// Whether it is computed in tiles.
+    var isTiled: Bool { tiles != nil }
 
     /// - Parameter products: [outChannels, inChannels, products].
-    private func packProducts(_ block: Block, _ products: [Float]) {
+    private func pack(_ block: Block, products: [Float], _ filter: MinimalFilter) {
         let lanes = Int(dn_lanes)
         var cell = weights.pointer + block.offset
-        for product in 0..<ImageTiles.products {
+        for product in 0..<filter.products {
             for channel in 0..<pieces.count * lanes {
                 for lane in 0..<block.vectors * lanes {
                     let out = block.firstVector * lanes + lane
                     let isWeight = out < shape.outChannels && channel < shape.inChannels
-                    let index = (out * shape.inChannels + channel) * ImageTiles.products + product
+                    let index = (out * shape.inChannels + channel) * filter.products + product
                     cell[lane] = isWeight ? products[index].bitPattern : 0
                 }
                 cell += block.vectors * lanes
@@ -152,17 +150,23 @@ final class PackedImageConvolution {
         }
     }
 
-    /// Computes a block's channels for some rows of some frames.
+    /// Does what all blocks of a part share, before any of them is computed for a strip: transforms the inputs of tiles.
+    ///
+    /// - Parameter scratch: `scratchCount` floats.
+    func prepare(_ strip: ImageStrip, scratch: UnsafeMutablePointer<Float>) {
+        tiles?.transform(strip, isa: isa, scratch: scratch)
+    }
+
+    /// Computes a block's channels for a strip that has been prepared.
     ///
     /// - Parameters:
     ///   - inputScales: of integers only: [frames], what an input of 1 stands for in each.
     ///   - width: positions in a row of the output.
-    ///   - scratch: `scratchCount` floats.
+    ///   - scratch: what `prepare` was given.
     ///   - sums: [vectors][frames][rows][width][lanes], vectors `sumStride` apart.
     func callAsFunction(
         _ block: Block,
-        frames: Range<Int>,
-        rows: Range<Int>,
+        _ strip: ImageStrip,
         width: Int,
         inputScales: UnsafePointer<Float>?,
         scratch: UnsafeMutablePointer<Float>,
@@ -170,20 +174,20 @@ final class PackedImageConvolution {
         sumStride: Int
     ) {
         if let tiles {
-            for (index, frame) in frames.enumerated() {
-                tiles.run(
-                    frame: frame,
-                    rows: rows,
-                    vectors: block.vectors,
-                    isa: isa,
-                    scratch: scratch,
-                    sums: sums + index * rows.count * width * Int(dn_lanes),
-                    sumStride: sumStride
-                ) { multiply(block, product: $0, tiles: $1, input: $2, sums: $3, sumStride: $4) }
-            }
+            tiles.sum(
+                strip,
+                vectors: block.vectors,
+                isa: isa,
+                scratch: scratch,
+                sums: sums,
+                sumStride: sumStride
+            ) { multiply(block, product: $0, tiles: $1, input: $2, sums: $3, sumStride: $4) }
             return
         }
-        let source = input.source(frame: frames.lowerBound, row: rows.lowerBound * shape.stride)
+        let source = input.source(
+            frame: strip.frames.lowerBound,
+            row: strip.rows.lowerBound * shape.stride
+        )
         var convolution = dn_image_convolution(
             weights: weights.pointer + block.offset,
             input: source.cells,
@@ -195,13 +199,13 @@ final class PackedImageConvolution {
             frame_stride: Int64(source.frameStride),
             sums: sums,
             sum_stride: Int64(sumStride),
-            sum_frame_stride: Int64(rows.count * width * Int(dn_lanes)),
+            sum_frame_stride: Int64(strip.rows.count * width * Int(dn_lanes)),
             scales: input.isQuantized ? scales.pointer + block.firstVector * Int(dn_lanes) : nil,
-            input_scales: inputScales.map { $0 + frames.lowerBound },
+            input_scales: inputScales.map { $0 + strip.frames.lowerBound },
             vectors: Int32(block.vectors),
             width: Int32(width),
-            rows: Int32(rows.count),
-            frames: Int32(frames.count)
+            rows: Int32(strip.rows.count),
+            frames: Int32(strip.frames.count)
         )
         dn_convolve_image(isa.table, source.format, &convolution)
     }

@@ -12,15 +12,6 @@ final class PackedImageStage {
         case maximumPool(ImagePlanes<Float>)
     }
 
-    /// Some rows of some frames; of several frames all rows.
-    private struct Strip {
-        let frames: Range<Int>
-        let rows: Range<Int>
-    }
-
-    /// Positions in a strip, about: with the sums of 4 vectors 64 KiB.
-    private static let stripPositions = 256
-
     private let work: Work
     private let norm: ImageNorm
     private let residual: ImagePlanes<Float>?
@@ -31,8 +22,7 @@ final class PackedImageStage {
     private let scratch: ImageScratch
     private let share: ChannelShare
     private let isa: InstructionSet
-    private let height: Int
-    private let width: Int
+    private let strips: ImageStrips
 
     init(
         _ layer: ImageLayer,
@@ -43,6 +33,7 @@ final class PackedImageStage {
         inputScales: FrameNumbers?,
         scratch: ImageScratch,
         share: ChannelShare,
+        strips: ImageStrips,
         isa: InstructionSet
     ) {
         self.work = work
@@ -53,29 +44,12 @@ final class PackedImageStage {
         self.inputScales = inputScales
         self.scratch = scratch
         self.share = share
+        self.strips = strips
         self.isa = isa
-        self.height = layer.output.height
-        self.width = layer.output.width
     }
 
-    /// Floats of sums that a part needs at once for a layer.
-    static func sumCount(_ output: ImageActivation, isGrouped: Bool, vectors: Int, maximumFrames: Int) -> Int
-    {
-        let rows =
-            isGrouped
-            ? maximumFrames * output.height : rowsOfStrip(output.width, frames: maximumFrames, output.height)
-        return vectors * rows * output.width * Int(dn_lanes)
-    }
-
-    /// The most rows, of all frames together, that a strip has: an even number, unless there are no more.
-    private static func rowsOfStrip(_ width: Int, frames: Int, _ height: Int) -> Int {
-        min(max(stripPositions / width / 2 * 2, 2), frames * height)
-    }
-
-    /// The most rows of one frame that a strip of an activation has.
-    static func stripRows(of output: ImageActivation) -> Int {
-        rowsOfStrip(output.width, frames: 1, output.height)
-    }
+    private var height: Int { strips.height }
+    private var width: Int { strips.width }
 
     /// Bytes of weights that the stage reads.
     var weightBytes: Int {
@@ -90,77 +64,94 @@ final class PackedImageStage {
         destination.largest.clear(part: part, frames: frames)
         switch work {
         case .convolution(let convolution):
-            for block in convolution.blocks[part] {
-                convolve(convolution, block, part: part, frames: frames)
+            if convolution.isTiled {
+                convolveTiles(convolution, part: part, frames: frames)
+            } else {
+                for block in convolution.blocks[part] {
+                    strips.forEach(frames: frames) {
+                        convolve(convolution, block, $0, part: part, frames: frames)
+                    }
+                    normalize(block, part: part, frames: frames)
+                }
             }
         case .maximumPool(let values):
             let lanes = Int(dn_lanes)
             for vector in share.ranges[part].lowerBound / lanes..<share.ranges[part].upperBound / lanes {
-                forEachStrip(frames: frames) { pool(values, vector: vector, $0, part: part) }
+                strips.forEach(frames: frames) { pool(values, vector: vector, $0, part: part) }
             }
         }
     }
 
-    private func forEachStrip(frames: Int, _ body: (Strip) -> Void) {
-        let rows = Self.rowsOfStrip(width, frames: frames, height)
-        if rows >= height {
-            let together = rows / height
-            for first in stride(from: 0, to: frames, by: together) {
-                body(Strip(frames: first..<min(first + together, frames), rows: 0..<height))
-            }
-        } else {
-            for frame in 0..<frames {
-                for first in stride(from: 0, to: height, by: rows) {
-                    body(Strip(frames: frame..<frame + 1, rows: first..<min(first + rows, height)))
-                }
+    /// Convolves a part's blocks strip by strip, because they share what prepares a strip.
+    private func convolveTiles(_ convolution: PackedImageConvolution, part: Int, frames: Int) {
+        let blocks = convolution.blocks[part]
+        guard let first = blocks.first?.firstVector else { return }
+        // Group normalisation needs all sums of a frame, and so of all blocks.
+        func place(_ block: PackedImageConvolution.Block) -> Int {
+            norm.isGrouped ? (block.firstVector - first) * frames * height * width * Int(dn_lanes) : 0
+        }
+        strips.forEach(frames: frames) { strip in
+            convolution.prepare(strip, scratch: scratch.tiles(part: part))
+            for block in blocks {
+                convolve(convolution, block, strip, place: place(block), part: part, frames: frames)
             }
         }
+        for block in blocks { normalize(block, place: place(block), part: part, frames: frames) }
     }
 
+    /// Convolves a block's strip and, unless its norm needs all sums of a frame, writes what becomes of it.
+    ///
+    /// - Parameter place: where the block's sums begin among the part's.
     private func convolve(
         _ convolution: PackedImageConvolution,
         _ block: PackedImageConvolution.Block,
+        _ strip: ImageStrip,
+        place: Int = 0,
         part: Int,
         frames: Int
     ) {
-        let lanes = Int(dn_lanes)
-        let frameCount = height * width * lanes
-        let sums = scratch.sums(part: part)
-        forEachStrip(frames: frames) { strip in
-            let stripCount = strip.frames.count * strip.rows.count * width * lanes
-            let start =
-                norm.isGrouped
-                ? strip.frames.lowerBound * frameCount + strip.rows.lowerBound * width * lanes : 0
-            let sumStride = norm.isGrouped ? frames * frameCount : stripCount
-            convolution(
-                block,
-                frames: strip.frames,
-                rows: strip.rows,
-                width: width,
-                inputScales: inputScales.map { UnsafePointer($0.found(part: part)) },
-                scratch: scratch.tiles(part: part),
-                sums: sums + start,
-                sumStride: sumStride
+        let row = width * Int(dn_lanes)
+        let sums = scratch.sums(part: part) + place
+        let start =
+            norm.isGrouped ? (strip.frames.lowerBound * height + strip.rows.lowerBound) * row : 0
+        let sumStride = norm.isGrouped ? frames * height * row : strip.frames.count * strip.rows.count * row
+        convolution(
+            block,
+            strip,
+            width: width,
+            inputScales: inputScales.map { UnsafePointer($0.found(part: part)) },
+            scratch: scratch.tiles(part: part),
+            sums: sums + start,
+            sumStride: sumStride
+        )
+        guard !norm.isGrouped else { return }
+        for index in 0..<block.vectors {
+            let vector = block.firstVector + index
+            let numbers = norm.constants(vector: vector)
+            write(
+                sums + index * sumStride,
+                strip,
+                vector: vector,
+                numbers.scale,
+                numbers.shift,
+                part: part
             )
-            guard !norm.isGrouped else { return }
-            for index in 0..<block.vectors {
-                let vector = block.firstVector + index
-                let numbers = norm.constants(vector: vector)
-                write(
-                    sums + index * sumStride,
-                    strip,
-                    vector: vector,
-                    numbers.scale,
-                    numbers.shift,
-                    part: part
-                )
-            }
         }
+    }
+
+    /// Normalises and writes a block's sums, if their norm needs all of a frame.
+    private func normalize(
+        _ block: PackedImageConvolution.Block,
+        place: Int = 0,
+        part: Int,
+        frames: Int
+    ) {
         guard norm.isGrouped else { return }
+        let frameCount = height * width * Int(dn_lanes)
         for index in 0..<block.vectors {
             for frame in 0..<frames {
                 normalize(
-                    sums + (index * frames + frame) * frameCount,
+                    scratch.sums(part: part) + place + (index * frames + frame) * frameCount,
                     frame: frame,
                     vector: block.firstVector + index,
                     part: part
@@ -182,11 +173,11 @@ final class PackedImageStage {
             scale: numbers.scale,
             shift: numbers.shift
         )
-        let whole = Strip(frames: frame..<frame + 1, rows: 0..<height)
+        let whole = ImageStrip(frames: frame..<frame + 1, rows: 0..<height)
         write(sums, whole, vector: vector, numbers.scale, numbers.shift, part: part)
     }
 
-    private func pool(_ values: ImagePlanes<Float>, vector: Int, _ strip: Strip, part: Int) {
+    private func pool(_ values: ImagePlanes<Float>, vector: Int, _ strip: ImageStrip, part: Int) {
         let sums = scratch.sums(part: part)
         for (index, frame) in strip.frames.enumerated() {
             let first = values.row(frame: frame, block: vector, row: 2 * strip.rows.lowerBound - 1)
@@ -206,7 +197,7 @@ final class PackedImageStage {
     /// Writes what a vector's sums of a strip become.
     private func write(
         _ sums: UnsafePointer<Float>,
-        _ strip: Strip,
+        _ strip: ImageStrip,
         vector: Int,
         _ scale: UnsafePointer<Float>,
         _ shift: UnsafePointer<Float>,
@@ -340,8 +331,7 @@ final class KeypointStage {
         for block in convolution.blocks[part] {
             convolution(
                 block,
-                frames: 0..<frames,
-                rows: 0..<map.height,
+                ImageStrip(frames: 0..<frames, rows: 0..<map.height),
                 width: map.width,
                 inputScales: nil,
                 scratch: scratch.tiles(part: part),
