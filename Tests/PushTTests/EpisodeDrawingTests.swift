@@ -48,19 +48,6 @@ private func longEpisode(seed: UInt64 = 3) throws -> (recording: EpisodeRecordin
 }
 
 @Suite struct EpisodeDrawingTests {
-    enum Kind: String, CaseIterable, Sendable {
-        case timeLapse, animation, filmstrip
-
-        func drawing(of recording: EpisodeRecording) -> String {
-            let drawing = EpisodeDrawing(recording)
-            return switch self {
-            case .timeLapse: drawing.timeLapse()
-            case .animation: drawing.animation()
-            case .filmstrip: drawing.filmstrip(panels: 4)
-            }
-        }
-    }
-
     /// Every element's attributes, in document order; nil where the text is not well-formed XML.
     final class Elements: NSObject, XMLParserDelegate {
         private(set) var all: [(name: String, attributes: [String: String])] = []
@@ -88,10 +75,9 @@ private func longEpisode(seed: UInt64 = 3) throws -> (recording: EpisodeRecordin
         }
     }
 
-    @Test(arguments: Kind.allCases)
-    func isSmallSelfContainedAndWellFormed(kind: Kind) throws {
+    @Test func isSmallSelfContainedAndWellFormed() throws {
         let recording = try longEpisode().recording
-        let svg = kind.drawing(of: recording)
+        let svg = EpisodeDrawing(recording).animation()
         let elements = try #require(Elements(svg))
         #expect(svg.utf8.count < 100_000)
         #expect(
@@ -101,20 +87,18 @@ private func longEpisode(seed: UInt64 = 3) throws -> (recording: EpisodeRecordin
         )
         #expect(!elements.all.contains { ["script", "image", "style"].contains($0.name) })
         #expect(elements.text.contains("seed 3: coverage 0."))
-        #expect(kind.drawing(of: recording) == svg)
+        #expect(EpisodeDrawing(recording).animation() == svg)
     }
 
-    @Test(arguments: Kind.allCases)
-    func episodeWithoutStepsCanBeDrawn(kind: Kind) throws {
+    @Test func episodeWithoutStepsCanBeDrawn() throws {
         let recording = EpisodeRecording(of: PushTSimulation(), seed: nil)
-        let svg = kind.drawing(of: recording)
+        let svg = EpisodeDrawing(recording).animation()
         #expect(Elements(svg) != nil)
         #expect(!svg.contains("nan"))
         #expect(svg.contains("a given start"))
     }
 
-    @Test(arguments: Kind.allCases)
-    func nameIsEscaped(kind: Kind) throws {
+    @Test func nameIsEscaped() throws {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().appending(
             path: "../../sim/pusht.json"
         )
@@ -123,7 +107,8 @@ private func longEpisode(seed: UInt64 = 3) throws -> (recording: EpisodeRecordin
             with: #""a<b>&\"c\"""#
         )
         let scenario = try Scenario(json: Data(json.utf8), source: "edited")
-        let svg = kind.drawing(of: EpisodeRecording(of: PushTSimulation(scenario: scenario), seed: 1))
+        let recording = EpisodeRecording(of: PushTSimulation(scenario: scenario), seed: 1)
+        let svg = EpisodeDrawing(recording).animation()
         #expect(try #require(Elements(svg)).text.contains(#"a<b>&"c", seed 1"#))
     }
 
