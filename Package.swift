@@ -74,6 +74,9 @@ let package = Package(
         .systemLibrary(name: "CMessagePack", providers: [.apt(["libmsgpack-dev"])]),
         .systemLibrary(name: "CTurboJPEG", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CSPNG", providers: [.apt(["libspng-dev"])]),
+        .systemLibrary(name: "CCairo", providers: [.apt(["libcairo2-dev"])]),
+        .systemLibrary(name: "CWebP", providers: [.apt(["libwebp-dev"])]),
+        .systemLibrary(name: "CGIF", providers: [.apt(["libgif-dev"])]),
 
         // Small and independent.
         module("Clocks", settings: computing),
@@ -155,6 +158,12 @@ let package = Package(
             settings: computing
         ),
         module(
+            "Rendering",
+            ["CCairo", "CGIF", "CWebP", "Drawing", "Pictures", "PushT", "Robotics"],
+            // It works pixel by pixel.
+            settings: computing
+        ),
+        module(
             "Benchmarking",
             [
                 "Clocks", "Compute", "Daemon", "Networks", "NumPyRandom", "Planning", "Policy", "PushT",
@@ -166,8 +175,9 @@ let package = Package(
             dependencies: [
                 "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Daemon", "Drawing",
                 "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks",
-                "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "RobotDescription",
-                "Robotics", "Safetensors", "Sampling", "Stalls", "StrictJSON", "Transport", "Tuning", "Wire",
+                "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording",
+                "RobotDescription", "Robotics", "Safetensors", "Sampling", "Stalls", "StrictJSON",
+                "Transport", "Tuning", "Wire",
                 argumentParser,
                 logging,
             ],
@@ -240,6 +250,7 @@ let package = Package(
             ["Monitoring", "Robotics", "TestRandom", "TestSupport", "Wire", nioEmbedded] + nio
         ),
         tests("Motion", ["Motion", "Robotics"]),
+        tests("Rendering", ["Drawing", "Pictures", "PushT", "Rendering", "Robotics"]),
         tests("PushT", ["CAllocationCounter", "NumPyRandom", "PushT"], resources: [.copy("Resources")]),
         .testTarget(
             name: "EndToEndTests",
