@@ -175,7 +175,7 @@ let package = Package(
             dependencies: [
                 "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Daemon", "Drawing",
                 "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks",
-                "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording",
+                "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "Rendering",
                 "RobotDescription", "Robotics", "Safetensors", "Sampling", "Stalls", "StrictJSON",
                 "Transport", "Tuning", "Wire",
                 argumentParser,

@@ -3,7 +3,7 @@ import Foundation
 
 /// The file that a drawing is written to.
 enum DrawingFile {
-    /// Checks, before the work, that there is a folder for what is written after it.
+    /// Checks, before the work, that there is a folder for what is written after it, and no folder in its place.
     static func check(_ path: String) throws {
         let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
         var isFolder = false
@@ -14,11 +14,16 @@ enum DrawingFile {
                 "\(path): cannot be written; expected a file name in a folder that can be written to"
             )
         }
+        if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder {
+            throw Failure.run("\(path): cannot be written; it is a folder, expected a file name")
+        }
     }
 
-    static func write(_ drawing: String, to path: String) throws {
+    static func write(_ drawing: String, to path: String) throws { try write(Data(drawing.utf8), to: path) }
+
+    static func write(_ drawing: Data, to path: String) throws {
         do {
-            try Data(drawing.utf8).writeWhole(to: URL(filePath: path))
+            try drawing.writeWhole(to: URL(filePath: path))
         } catch {
             throw Failure.run(
                 "\(path): cannot be written (\(error.systemReason)); "

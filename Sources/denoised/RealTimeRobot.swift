@@ -112,7 +112,9 @@ extension SimulatedRobot {
                         ChunkTrace(
                             chunk: arrival.chunk,
                             coverage: recording.frames[Int(arrival.chunk.sequence)].coverage,
-                            milliseconds: arrival.latency / .milliseconds(1)
+                            milliseconds: arrival.latency / .milliseconds(1),
+                            step: Int(tick.step),
+                            isCarriedOut: arrival.reception == .joined
                         )
                     }
                     result.chunks += traces
@@ -139,6 +141,7 @@ extension SimulatedRobot {
             )
         }
         result.recording = recording
+        result.frames = keptFrames
         result.realTime = figures
         return result
     }

@@ -1,9 +1,11 @@
 import ArgumentParser
 import Drawing
+import ForeignText
 import Foundation
 import Planning
 import PushT
 import Motion
+import Rendering
 
 struct SimCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -50,6 +52,23 @@ struct SimCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Draw the first episode to an SVG file.", valueName: "file"))
     var draw: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Show the first episode in a file: a film at \(fixed(FilmTiming.speed, 0))x speed if it ends with .webp or .gif, its end \
+            if it ends with .png.
+            """,
+            valueName: "file"
+        )
+    )
+    var render: String?
+
+    @Flag(
+        help:
+            "With --render, show the episodes side by side, the first \(EpisodeFilm.mostInGrid) if there are more."
+    )
+    var renderGrid = false
 
     @Flag(
         help: """
@@ -152,6 +171,14 @@ struct SimCommand: ParsableCommand {
                 "\(ignored) is for episodes, expected none beside --replay and --print-reset"
             )
         }
+        if let render, FilmFormat(path: render) == nil {
+            throw ValidationError(
+                "--render is \(printable(render, limit: 256)), expected a name that ends with \(FilmFormat.extensions); SVG is for --draw"
+            )
+        }
+        if renderGrid && render == nil {
+            throw ValidationError("--render-grid is for --render, expected both")
+        }
         try sampler.checkWindowIsGiven()
         let forRealTime = [
             ("--synchronous", synchronous), ("--strategy", strategy != nil), ("--delay-ms", delayMs != nil),
@@ -178,8 +205,9 @@ struct SimCommand: ParsableCommand {
     /// The first option that was given and means something for episodes only.
     private var firstGivenForEpisodes: String? {
         let given = [
-            ("--episodes", episodes != nil), ("--draw", draw != nil), ("--trace", trace), ("--watch", watch),
-            ("--realtime", realtime), ("--synchronous", synchronous), ("--strategy", strategy != nil),
+            ("--episodes", episodes != nil), ("--draw", draw != nil), ("--render", render != nil),
+            ("--render-grid", renderGrid), ("--trace", trace), ("--watch", watch), ("--realtime", realtime),
+            ("--synchronous", synchronous), ("--strategy", strategy != nil),
             ("--delay-ms", delayMs != nil), ("--seed", sampler.seed != nil),
         ]
         return given.first(where: \.1)?.0 ?? camera.firstGiven ?? sampler.firstGiven
@@ -235,8 +263,11 @@ struct SimCommand: ParsableCommand {
 
     private func runEpisodes() throws {
         if let draw { try DrawingFile.check(draw) }
-        let robot = try makeRobot()
         let episodes = episodes ?? 1
+        var film = try render.map {
+            try RenderedFile($0, shows: renderGrid ? min(episodes, EpisodeFilm.mostInGrid) : nil)
+        }
+        let robot = try makeRobot()
         let seeds = (0..<UInt64(episodes)).map { sampler.firstSeed &+ $0 }
         if !json {
             Console.result(
@@ -250,6 +281,7 @@ struct SimCommand: ParsableCommand {
 
         var results: [EpisodeResult] = []
         for seed in seeds {
+            robot.keepsFrames = film?.wantsFrames ?? false
             func show(_ moment: Moment) {
                 view?.show(moment)
                 if isTraced { for chunk in moment.newChunks { Console.result(chunk.line(seed: seed)) } }
@@ -265,6 +297,9 @@ struct SimCommand: ParsableCommand {
             if let draw, results.count == 1 {
                 try DrawingFile.write(EpisodeDrawing(result.recording).animation(), to: draw)
             }
+            try film?.add(result, budget: robot.budgetMs)
+            // It is drawn once.
+            results[results.count - 1].frames = nil
         }
         robot.stop()
 

@@ -10,6 +10,10 @@ struct ChunkTrace {
     let coverage: Double
     /// From making the observation, an added delay included, to the chunk's receipt, on the robot's side.
     let milliseconds: Double
+    /// The control step before which it came.
+    let step: Int
+    /// Whether the robot carried it out from then on.
+    let isCarriedOut: Bool
 
     /// What the columns of ``line(seed:)`` are; times are in milliseconds.
     ///
@@ -59,6 +63,8 @@ struct EpisodeResult {
     let seed: UInt64
     var recording: EpisodeRecording
     var chunks: [ChunkTrace] = []
+    /// What the camera sent at each control step, nil if a frame was lost; nil altogether if that is not kept.
+    var frames: [CameraFrame?]?
     /// What the robot was told to do, step by step.
     var commands = CommandTrace()
     /// Nil in lock-step.

@@ -23,6 +23,12 @@ final class SimulatedRobot {
     let policy: PolicyDescription
     /// What the robot sees through; nil: the policy has no camera.
     let camera: SimulatedCamera?
+    /// The latency that the daemon keeps, in milliseconds; nil: it has no budget.
+    let budgetMs: Double?
+    /// Whether results have what the camera sent. That takes some megabytes an episode.
+    var keepsFrames = false
+    /// What the camera sent in this episode; nil: there is no camera, or that is not kept.
+    private(set) var keptFrames: [CameraFrame?]?
     /// The longest that one of the last chunks took, from publishing the observation to receiving it.
     var roundTrip: LatencyEstimate
     let simulation: PushTSimulation
@@ -125,6 +131,7 @@ final class SimulatedRobot {
             sampler.window > 1 ? ", window \(sampler.window), tolerance \(fixed(sampler.tolerance, 3))" : ""
         title = "\(info.policy.name): \(sampler.solver), \(sampler.steps) steps, \(sampler.method)\(parallel)"
         samplerName = "\(sampler.solver) \(sampler.steps)"
+        budgetMs = sampler.budgetMs > 0 ? sampler.budgetMs : nil
         policy = info.policy
         roundTrip = LatencyEstimate(.milliseconds(milliseconds))
         (self.client, self.daemon, self.camera) = (client, daemon, camera)
@@ -167,6 +174,7 @@ final class SimulatedRobot {
         // To the daemon the same episode could not begin again.
         episode = earlier == 0 ? .number(seed) : .name("\(seed)-\(earlier + 1)")
         camera?.reset(seed: seed)
+        keptFrames = camera == nil || !keepsFrames ? nil : []
         return simulation.reset(seed: seed)
     }
 
@@ -180,7 +188,9 @@ final class SimulatedRobot {
         replan: Bool,
         committed: ActionRows? = nil
     ) throws -> RobotObservation {
-        let observed = features.observation(observation, frame: try camera?.look())
+        let frame = try camera?.look()
+        keptFrames?.append(frame)
+        let observed = features.observation(observation, frame: frame)
         return RobotObservation(
             robot: client.robot,
             episode: episode,
@@ -235,6 +245,7 @@ final class SimulatedRobot {
             show(Moment(seed: seed, recording: recording, newChunks: newChunks))
         }
         result.recording = recording
+        result.frames = keptFrames
         return result
     }
 
@@ -245,7 +256,13 @@ final class SimulatedRobot {
                 try client.chunk(for: message, timeout: .seconds(120), longestInterval: repeatInterval)
             }
         }
-        return ChunkTrace(chunk: chunk, coverage: coverage, milliseconds: latency)
+        return ChunkTrace(
+            chunk: chunk,
+            coverage: coverage,
+            milliseconds: latency,
+            step: Int(message.sequence),
+            isCarriedOut: true
+        )
     }
 
     private static func actions(of chunk: RobotChunk) -> ArraySlice<SIMD2<Double>> {
