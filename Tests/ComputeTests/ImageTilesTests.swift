@@ -41,8 +41,8 @@ struct ImageTilesTests {
         let four = error(.four)
         #expect(taps.mean < 5e-7 && taps.largest < 5e-6)
         #expect(two.mean < 2 * taps.mean && two.largest < 5e-6)
-        // The paper's points lose 5 times as much as taps do.
-        #expect(four.mean < 3 * taps.mean && four.largest < 1e-5)
+        // The paper's points lose more than that.
+        #expect(four.mean < 1e-6 && four.largest < 1e-5, "\(four), by taps \(taps)")
     }
 
     @Test func `The filter suits the map, and the weights that it has for it`() {
