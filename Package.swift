@@ -81,6 +81,7 @@ let package = Package(
         // Small and independent.
         module("Clocks", settings: computing),
         module("NumPyRandom", settings: computing),
+        module("Statistics", ["NumPyRandom"], settings: computing),
         module("Files"),
         module("ForeignText"),
         module("Fields", ["ForeignText"]),
@@ -167,7 +168,7 @@ let package = Package(
             "Benchmarking",
             [
                 "Clocks", "Compute", "Daemon", "Networks", "NumPyRandom", "Planning", "Policy", "PushT",
-                "Robotics", "Sampling", "Transport", "Tuning",
+                "Robotics", "Sampling", "Statistics", "Transport", "Tuning",
             ]
         ),
         .executableTarget(
@@ -176,10 +177,8 @@ let package = Package(
                 "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Daemon", "Drawing",
                 "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks",
                 "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "Rendering",
-                "RobotDescription", "Robotics", "Safetensors", "Sampling", "Stalls", "StrictJSON",
-                "Transport", "Tuning", "Wire",
-                argumentParser,
-                logging,
+                "RobotDescription", "Robotics", "Safetensors", "Sampling", "Stalls", "Statistics",
+                "StrictJSON", "Transport", "Tuning", "Wire", argumentParser, logging,
             ],
             swiftSettings: settings
         ),
@@ -188,6 +187,7 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
         tests("Clocks", ["Clocks"]),
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
+        tests("Statistics", ["Statistics"], resources: [.copy("Resources")]),
         tests("Fields", ["Fields", "StrictJSON"]),
         tests("Files", ["Files"]),
         tests("Logs", ["Logs", logging]),

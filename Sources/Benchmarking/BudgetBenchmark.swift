@@ -2,6 +2,7 @@ import Clocks
 import Daemon
 import Policy
 import Robotics
+import Statistics
 import Transport
 
 /// What `bench budget` measures: whether a daemon's chunks keep a latency budget, and what they are worth under it.

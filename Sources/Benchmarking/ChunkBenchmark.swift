@@ -2,6 +2,7 @@ import Compute
 import Networks
 import Policy
 import Sampling
+import Statistics
 import Tuning
 
 /// What `bench chunk` measures: the time of a chunk by every method in every precision, and by how much it differs from the

@@ -1,6 +1,7 @@
 import Compute
 import Networks
 import NumPyRandom
+import Statistics
 
 /// What `bench encoder` measures: encoding one frame of a camera, by backbone, norm, size and kernel.
 package struct EncoderBenchmark {

@@ -1,6 +1,7 @@
 import Compute
 import Networks
 import NumPyRandom
+import Statistics
 
 /// What `bench network` measures: forward passes of a network's kernels at several batch sizes.
 package struct NetworkBenchmark {

@@ -1,5 +1,6 @@
 import Policy
 import Sampling
+import Statistics
 
 /// What the ParaDiGMS paper (Shih et al. 2023, arXiv 2305.16317) reports of its robot experiments, with window 20.
 package struct PublishedFigures: Encodable {

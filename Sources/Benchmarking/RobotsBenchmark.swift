@@ -4,6 +4,7 @@ import Planning
 import Policy
 import Robotics
 import Sampling
+import Statistics
 import Tuning
 
 /// What `bench robots` measures: the chunks of several robots that ask at once, in turn and planned together.

@@ -1,7 +1,7 @@
-import Benchmarking
-import Planning
 import Motion
+import Planning
 import Robotics
+import Statistics
 
 /// What a robot was told to do in an episode, and with which steps chunks took over.
 struct CommandTrace {

@@ -1,4 +1,4 @@
-import Benchmarking
+import Statistics
 
 /// What `sim --realtime` reports beside scores and latencies.
 struct RealTimeReport: Encodable {

@@ -1,7 +1,7 @@
-import Benchmarking
 import MCAP
 import PushT
 import Robotics
+import Statistics
 
 /// A chunk of an episode and what it cost.
 struct ChunkTrace {
