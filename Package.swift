@@ -188,6 +188,7 @@ let package = Package(
         tests("Clocks", ["Clocks"]),
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
         tests("Statistics", ["Statistics"], resources: [.copy("Resources")]),
+        tests("Drawing", ["Drawing"]),
         tests("Fields", ["Fields", "StrictJSON"]),
         tests("Files", ["Files"]),
         tests("Logs", ["Logs", logging]),

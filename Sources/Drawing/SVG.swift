@@ -11,8 +11,8 @@ package struct SVG {
         text: String = "",
         _ children: [SVG] = []
     ) {
-        let opening = attributes.reduce("<\(name)") { #"\#($0) \#($1.key)="\#(SVG.escaped($1.value))""# }
-        let content = SVG.escaped(text) + children.map(\.text).joined(separator: "\n")
+        let opening = attributes.reduce("<\(name)") { #"\#($0) \#($1.key)="\#($1.value.escapedForMarkup)""# }
+        let content = text.escapedForMarkup + children.map(\.text).joined(separator: "\n")
         self.text = content.isEmpty ? "\(opening)/>" : "\(opening)>\(content)</\(name)>"
     }
 
@@ -61,10 +61,5 @@ package struct SVG {
             ],
             text: text
         )
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
-            .replacing("\"", with: "&quot;")
     }
 }
