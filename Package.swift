@@ -171,12 +171,20 @@ let package = Package(
                 "Robotics", "Sampling", "Statistics", "Transport", "Tuning",
             ]
         ),
+        module(
+            "Reporting",
+            [
+                "Drawing", "Fields", "Files", "ForeignText", "MCAP", "Recording", "Robotics", "Statistics",
+                "StrictJSON",
+            ]
+        ),
         .executableTarget(
             name: "denoised",
             dependencies: [
                 "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Daemon", "Drawing",
                 "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks",
                 "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "Rendering",
+                "Reporting",
                 "RobotDescription", "Robotics", "Safetensors", "Sampling", "Stalls", "Statistics",
                 "StrictJSON", "Transport", "Tuning", "Wire", argumentParser, logging,
             ],
@@ -189,6 +197,7 @@ let package = Package(
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
         tests("Statistics", ["Statistics"], resources: [.copy("Resources")]),
         tests("Drawing", ["Drawing"]),
+        tests("Reporting", ["MCAP", "Recording", "Reporting", "Robotics", "Statistics"]),
         tests("Fields", ["Fields", "StrictJSON"]),
         tests("Files", ["Files"]),
         tests("Logs", ["Logs", logging]),

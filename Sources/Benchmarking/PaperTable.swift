@@ -120,6 +120,8 @@ package struct PaperTable: Encodable {
         package let speedUpEpisode: Double
         /// Of each episode, in the order of the seeds.
         package let rewards: [Double]
+        /// Whether each episode succeeded, in the same order.
+        package let successes: [Bool]
         /// The paper's figures for the same, left out if it has none.
         package let paper: PublishedFigures?
     }
@@ -178,6 +180,7 @@ extension PaperTable.Result {
             speedUpChunk: sequential.chunkMilliseconds.median / median,
             speedUpEpisode: sequential.episodeSeconds / player.episodeSeconds,
             rewards: player.rewards,
+            successes: player.successes,
             paper: settings.method.isParaDiGMS && settings.numInferenceSteps == published.steps
                 ? published : nil
         )

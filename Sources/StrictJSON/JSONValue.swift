@@ -180,7 +180,7 @@ private struct JSONParser {
 
     mutating func value(depth: Int) throws(JSONSyntaxError) -> JSONValue {
         guard depth < Self.maximumDepth else { throw error("nested deeper than \(Self.maximumDepth)") }
-        guard remainingValues > 0 else { throw error("more values than a checkpoint can need") }
+        guard remainingValues > 0 else { throw error("more values than are read") }
         remainingValues -= 1
         switch current {
         case UInt8(ascii: "{"): return .object(try object(depth: depth))

@@ -10,7 +10,7 @@ struct Denoised: ParsableCommand {
         abstract: "Runs a trained diffusion policy as a robot's controller.",
         discussion: """
             A policy is a LeRobot diffusion checkpoint folder. `serve` connects a robot over ZeroMQ, `monitor` watches it, \
-            `sim` runs PushT episodes, `bench` measures latency, `keygen` makes keys for encrypted connections.
+            `sim` runs PushT episodes, `bench` measures latency, `report` makes a page of both, `keygen` makes keys for encrypted connections.
 
             With --json a command prints one JSON object on standard output and nothing else there.
             Exit codes: 0 success, 1 a run that failed, 2 bad usage or input.
@@ -20,7 +20,7 @@ struct Denoised: ParsableCommand {
             InspectCommand.self, PredictCommand.self, SimCommand.self, ServeCommand.self, MonitorCommand.self,
             StopCommand.self, ResumeCommand.self, ReplayCommand.self,
             KeygenCommand.self,
-            BenchCommand.self,
+            BenchCommand.self, ReportCommand.self,
         ]
     )
 

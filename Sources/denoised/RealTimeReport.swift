@@ -16,6 +16,11 @@ struct RealTimeReport: Encodable {
         }
     }
 
+    /// How the robot asked for chunks: `synchronous`, or how one chunk goes over into the next; nil: the
+    /// report has it elsewhere.
+    let schedule: String?
+    /// How much later than it was made the planner saw each observation; nil as for `schedule`.
+    let delayMs: Double?
     let steps: Int
     /// Those in which the robot had no action and held its last target.
     let heldSteps: Int
@@ -33,9 +38,13 @@ struct RealTimeReport: Encodable {
     let otherJump: JumpReport
 
     /// Nil if no episode was in real time.
-    init?(_ episodes: [EpisodeResult]) {
+    ///
+    /// - Parameter settings: how the robot lived in it, if the report is to tell.
+    init?(_ episodes: [EpisodeResult], settings: RealTimeSettings? = nil) {
         let figures = episodes.compactMap(\.realTime)
         guard !figures.isEmpty else { return nil }
+        schedule = settings.map { $0.mode == .synchronous ? $0.mode.rawValue : $0.strategy.rawValue }
+        delayMs = settings.map { $0.delay / .milliseconds(1) }
         steps = episodes.reduce(0) { $0 + $1.recording.stepCount }
         heldSteps = figures.reduce(0) { $0 + $1.heldSteps }
         beyondSteps = figures.reduce(0) { $0 + $1.beyondSteps }

@@ -303,7 +303,7 @@ struct SimCommand: ParsableCommand {
         }
         robot.stop()
 
-        let report = SimReport(results, camera: robot.camera)
+        let report = SimReport(results, of: robot, schedule: realTime)
         if json {
             try Console.json(report)
         } else {

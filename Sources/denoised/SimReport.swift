@@ -1,5 +1,6 @@
 import MCAP
 import PushT
+import Reporting
 import Robotics
 import Statistics
 
@@ -106,6 +107,17 @@ struct SimReport: Encodable {
         let steps: Int
     }
 
+    /// One chunk that is typical, and one that is not, by their time in the daemon.
+    struct ExampleChunks: Encodable {
+        let median: ExampleChunk
+        let slowest: ExampleChunk
+    }
+
+    /// Of the program.
+    let version: String
+    /// The policy's name.
+    let policy: String
+    let sampler: SamplerReport
     let episodes: Int
     let meanScore: Double
     let meanMaxCoverage: Double
@@ -117,6 +129,12 @@ struct SimReport: Encodable {
     let stageLatencyMs: [String: Latency]
     let iterationsMean: Double
     let evaluationsMean: Double
+    /// How many chunks had each quality.
+    let qualities: [String: Int]
+    /// How often each stage, and the round trip, took how long.
+    let latencyHistograms: LatencyHistograms
+    /// Nil: there was no chunk.
+    let exampleChunks: ExampleChunks?
     let perEpisode: [Episode]
     /// Nil in lock-step.
     let realtime: RealTimeReport?
@@ -124,19 +142,24 @@ struct SimReport: Encodable {
     let camera: CameraReport?
     private let stages: [ChunkTrace.Stage]
 
-    /// What `--json` prints; the stages are for people, and `serve --json` counts them itself.
+    /// What `--json` prints.
     private enum CodingKeys: CodingKey {
-        case episodes, meanScore, meanMaxCoverage, successRate, chunkLatencyMs, iterationsMean,
-            evaluationsMean
-        case perEpisode, realtime, camera
+        case version, policy, sampler
+        case episodes, meanScore, meanMaxCoverage, successRate, perEpisode
+        case chunks, chunkLatencyMs, stageLatencyMs, iterationsMean, evaluationsMean, qualities
+        case latencyHistograms, exampleChunks, realtime, camera
     }
 
     /// - Parameters:
     ///   - results: at least one episode.
-    ///   - camera: what the robot saw through.
-    init(_ results: [EpisodeResult], camera: SimulatedCamera?) {
+    ///   - robot: whose they are.
+    ///   - schedule: how the robot lived in real time; nil: the world waited.
+    init(_ results: [EpisodeResult], of robot: SimulatedRobot, schedule: RealTimeSettings?) {
         func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(values.count, 1)) }
         let chunks = results.flatMap(\.chunks)
+        self.version = daemonVersion
+        self.policy = robot.policy.name
+        self.sampler = SamplerReport(robot.sampler)
         self.episodes = results.count
         self.meanScore = mean(results.map(\.recording.score))
         self.meanMaxCoverage = mean(results.map(\.recording.maxCoverage))
@@ -144,17 +167,21 @@ struct SimReport: Encodable {
         self.chunks = chunks.count
         self.chunkLatencyMs = Latency(chunks.map(\.milliseconds))
         self.stages = ChunkTrace.stages(hasVision: chunks.contains(where: \.hasVision))
-        let total: ChunkTrace.Stage = ("total", { $0.total })
-        self.stageLatencyMs = Dictionary(
-            uniqueKeysWithValues: (stages + [total]).map { stage in
-                let times = chunks.compactMap { stage.time($0.chunk.timing.stages) }
-                return (stage.name, Latency(times.map { Double($0) / 1e6 }))
-            }
+        let times = Self.stageTimes(of: chunks, stages)
+        self.stageLatencyMs = times.mapValues(Latency.init)
+        let roundTrips = [Run.Stage.roundTrip.rawValue: chunks.map(\.milliseconds)]
+        self.latencyHistograms = LatencyHistograms(
+            times.merging(roundTrips) { $1 }.mapValues { LatencyHistogram(milliseconds: $0) }
         )
+        self.exampleChunks = ExampleChunks(results)
         self.iterationsMean = mean(chunks.map { Double($0.chunk.sampling.iterations) })
         self.evaluationsMean = mean(chunks.map { Double($0.chunk.sampling.evaluations) })
-        self.realtime = RealTimeReport(results)
-        self.camera = camera.map(CameraReport.init)
+        self.qualities = Dictionary(
+            chunks.map { ($0.chunk.sampling.quality.rawValue, 1) },
+            uniquingKeysWith: +
+        )
+        self.realtime = RealTimeReport(results, settings: schedule)
+        self.camera = robot.camera.map(CameraReport.init)
         self.perEpisode = results.map {
             Episode(
                 seed: $0.seed,
@@ -164,6 +191,20 @@ struct SimReport: Encodable {
                 steps: $0.recording.stepCount
             )
         }
+    }
+
+    /// The milliseconds of each chunk in each stage, and in all of them, by the stage's name.
+    private static func stageTimes(
+        of chunks: [ChunkTrace],
+        _ stages: [ChunkTrace.Stage]
+    ) -> [String: [Double]] {
+        let total: ChunkTrace.Stage = ("total", { $0.total })
+        return Dictionary(
+            uniqueKeysWithValues: (stages + [total]).map { stage in
+                let times = chunks.compactMap { stage.time($0.chunk.timing.stages) }
+                return (stage.name, times.map { Double($0) / 1e6 })
+            }
+        )
     }
 
     func print() {
@@ -208,5 +249,41 @@ struct SimReport: Encodable {
         if let total = stageLatencyMs["total"] { add("daemon: their sum", total) }
         add("robot: round trip", chunkLatencyMs)
         latency.print()
+    }
+}
+
+extension SimReport.ExampleChunks {
+    /// Nil if there was no chunk.
+    fileprivate init?(_ results: [EpisodeResult]) {
+        let chunks = results.flatMap { result in result.chunks.map { (result.seed, $0) } }
+        let totals = chunks.map(\.1.chunk.timing.stages.total)
+        guard let places = ExampleChunk.places(of: totals) else { return nil }
+        func example(_ place: Int) -> ExampleChunk {
+            let (seed, trace) = chunks[place]
+            return ExampleChunk(trace.chunk, episode: String(seed), roundTripMs: trace.milliseconds)
+        }
+        (median, slowest) = (example(places.median), example(places.slowest))
+    }
+}
+
+/// How chunks were sampled, as `--json` prints it.
+struct SamplerReport: Encodable {
+    let solver: String
+    let steps: Int
+    let method: String
+    let window: Int
+    let tolerance: Double
+    let kernel: String
+    /// Nil: no budget was to be kept.
+    let budgetMs: Double?
+
+    init(_ sampler: SamplerDescription) {
+        solver = sampler.solver
+        steps = sampler.steps
+        method = sampler.method.rawValue
+        window = sampler.window
+        tolerance = sampler.tolerance
+        kernel = sampler.kernel
+        budgetMs = sampler.budgetMs > 0 ? sampler.budgetMs : nil
     }
 }

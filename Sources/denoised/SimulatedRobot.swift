@@ -18,6 +18,8 @@ final class SimulatedRobot {
     let title: String
     /// The solver and its steps.
     let samplerName: String
+    /// How the daemon samples.
+    let sampler: SamplerDescription
     let client: RobotClient
     /// The policy whose chunks the robot carries out.
     let policy: PolicyDescription
@@ -132,6 +134,7 @@ final class SimulatedRobot {
         title = "\(info.policy.name): \(sampler.solver), \(sampler.steps) steps, \(sampler.method)\(parallel)"
         samplerName = "\(sampler.solver) \(sampler.steps)"
         budgetMs = sampler.budgetMs > 0 ? sampler.budgetMs : nil
+        self.sampler = sampler
         policy = info.policy
         roundTrip = LatencyEstimate(.milliseconds(milliseconds))
         (self.client, self.daemon, self.camera) = (client, daemon, camera)

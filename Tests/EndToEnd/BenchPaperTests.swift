@@ -9,6 +9,7 @@ extension EndToEnd {
             "chunks", "iterations_mean", "evaluations_mean", "reward_mean", "reward_standard_error",
             "reward_difference_mean", "reward_difference_standard_error", "success_rate",
             "episode_seconds_mean", "ms_p50", "ms_p99", "speed_up_chunk", "speed_up_episode", "rewards",
+            "successes",
         ]
 
         @Test func everyWayOfSamplingPlaysTheSameEpisodes() async throws {
@@ -77,6 +78,9 @@ extension EndToEnd {
             let rewards = try #require(result["rewards"] as? [Double])
             let references = try #require(sequential["rewards"] as? [Double])
             #expect(rewards.count == episodes && rewards.allSatisfy { (0...1).contains($0) })
+            let successes = try #require(result["successes"] as? [Bool])
+            #expect(successes.count == episodes)
+            #expect(try number("success_rate") == Double(successes.count { $0 }) / Double(episodes))
             // Of two values, the mean's standard error is half their distance.
             for (key, values) in [
                 ("reward", rewards), ("reward_difference", zip(rewards, references).map { $0 - $1 }),

@@ -11,8 +11,10 @@ extension EndToEnd {
         {
             #expect(
                 Set(report.keys) == [
-                    "episodes", "mean_score", "mean_max_coverage", "success_rate", "chunk_latency_ms",
-                    "iterations_mean", "evaluations_mean", "per_episode",
+                    "version", "policy", "sampler", "episodes", "mean_score", "mean_max_coverage",
+                    "success_rate",
+                    "chunks", "chunk_latency_ms", "stage_latency_ms", "iterations_mean", "evaluations_mean",
+                    "qualities", "latency_histograms", "example_chunks", "per_episode",
                 ]
             )
             #expect(report["episodes"] as? Int == seeds.count)
@@ -25,6 +27,7 @@ extension EndToEnd {
             #expect(times[0] > 0)
             #expect(times == times.sorted())
 
+            try checkChunks(report)
             let episodes = try #require(report["per_episode"] as? [[String: Any]])
             #expect(episodes.map { $0["seed"] as? Int } == Array(seeds))
             for episode in episodes {
@@ -47,6 +50,46 @@ extension EndToEnd {
                 #expect(try abs(#require(report[key] as? Double) - mean(of)) < 1e-12, "\(key)")
             }
             return episodes
+        }
+
+        /// Checks what the report says of how chunks were sampled and what they took.
+        private static func checkChunks(_ report: [String: Any]) throws {
+            let sampler = try #require(report["sampler"] as? [String: Any])
+            #expect(
+                Set(sampler.keys) == ["solver", "steps", "method", "window", "tolerance", "kernel"],
+                "no budget was asked for"
+            )
+            let chunks = try #require(report["chunks"] as? Int)
+            let stages: Set = ["decode", "queue", "condition", "sample", "encode", "total"]
+            let latency = try #require(report["stage_latency_ms"] as? [String: [String: Double]])
+            #expect(Set(latency.keys) == stages)
+            let histograms = try #require(report["latency_histograms"] as? [String: Any])
+            #expect(histograms["buckets_per_octave"] as? Int == 16)
+            let counted = try #require(histograms["stages"] as? [String: [String: Any]])
+            #expect(Set(counted.keys) == stages.union(["round_trip"]))
+            for (stage, histogram) in counted {
+                let counts = try #require(histogram["counts"] as? [Int])
+                #expect(counts.reduce(0, +) == chunks, "\(stage)")
+                #expect(counts.first ?? 0 > 0 && counts.last ?? 0 > 0, "\(stage)")
+            }
+            let qualities = try #require(report["qualities"] as? [String: Int])
+            #expect(qualities.values.reduce(0, +) == chunks)
+            let examples = try #require(report["example_chunks"] as? [String: [String: Any]])
+            #expect(Set(examples.keys) == ["median", "slowest"])
+            for (name, percentile) in [("median", "p50"), ("slowest", "max")] {
+                let chunk = try #require(examples[name])
+                let times = try #require(chunk["stages_ns"] as? [String: Int])
+                #expect(Set(times.keys) == stages)
+                let total = try #require(times["total"])
+                #expect(
+                    try abs(Double(total) / 1e6 - #require(latency["total"]?[percentile])) < 1e-9,
+                    "\(name)"
+                )
+                let passes = try #require(chunk["passes"] as? [String: [Int]])
+                #expect(Set(passes.keys) == ["first_step", "end_step", "evaluations", "ns"])
+                #expect(passes.values.allSatisfy { $0.count == chunk["iterations"] as? Int })
+                #expect(passes["evaluations"]?.reduce(0, +) == chunk["evaluations"] as? Int)
+            }
         }
 
         @Test func reportHasTheDocumentedKeys() async throws {

@@ -102,6 +102,16 @@ extension EndToEnd {
                     ["sim", "--replay", "\(nowhere).safetensors", "--output", "out.safetensors"],
                     ["\(nowhere).safetensors: cannot be opened"]
                 ),
+                (["report"], ["Missing", "<file>"]),
+                (["report", "-o", "/dev/null", nowhere], ["\(nowhere): No such file or directory"]),
+                (
+                    ["report", "-o", "/dev/null", SourceTree.path("Package.swift")],
+                    ["Package.swift: not the start of a JSON value (byte 0)", "or an MCAP recording"]
+                ),
+                (
+                    ["report", "-o", "/dev/null", SourceTree.path("sim/pusht.json")],
+                    ["pusht.json: found an object with the members", "expected what `denoised sim`"]
+                ),
                 (["bench", "chunk", "--policy", nowhere], ["\(nowhere): config.json"]),
                 (["bench", "chunk", "--policy", policy, "--runs", "0"], ["--runs is 0", "1...1000000"]),
                 (["bench", "budget", "--policy", policy, "--budgets", "20,0"], ["\"0\"", "--budgets"]),

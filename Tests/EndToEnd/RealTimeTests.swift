@@ -16,6 +16,7 @@ extension EndToEnd {
             let figures = try #require(report["realtime"] as? [String: Any])
             #expect(
                 Set(figures.keys) == [
+                    "schedule", "delay_ms",
                     "steps", "held_steps", "beyond_steps", "late_steps", "hand_over_move", "other_move",
                     "velocity_jump", "other_jump",
                 ]

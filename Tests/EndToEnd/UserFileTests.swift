@@ -18,6 +18,7 @@ extension EndToEnd {
             ["predict", "--policy", policy, "--output", "/dev/null", "--input", "FILE"],
             ["sim", "--output", "/dev/null", "--replay", "FILE"],
             ["replay", "--policy", policy, "FILE"],
+            ["report", "--output", "/dev/null", "FILE"],
         ]
 
         private func error(of command: [String], file: String) async throws -> String {
