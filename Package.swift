@@ -164,6 +164,7 @@ let package = Package(
             // It works pixel by pixel.
             settings: computing
         ),
+        module("Explaining", ["Drawing", "Policy", "PushT"]),
         module(
             "Benchmarking",
             [
@@ -182,7 +183,7 @@ let package = Package(
             name: "denoised",
             dependencies: [
                 "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Daemon", "Drawing",
-                "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks",
+                "Explaining", "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks",
                 "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "Rendering",
                 "Reporting",
                 "RobotDescription", "Robotics", "Safetensors", "Sampling", "Stalls", "Statistics",

@@ -17,7 +17,7 @@ struct Denoised: ParsableCommand {
             """,
         version: daemonVersion,
         subcommands: [
-            InspectCommand.self, PredictCommand.self, SimCommand.self, ServeCommand.self, MonitorCommand.self,
+            InspectCommand.self, PredictCommand.self, ExplainCommand.self, SimCommand.self, ServeCommand.self, MonitorCommand.self,
             StopCommand.self, ResumeCommand.self, ReplayCommand.self,
             KeygenCommand.self,
             BenchCommand.self, ReportCommand.self,

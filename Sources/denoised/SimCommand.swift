@@ -280,10 +280,19 @@ struct SimCommand: ParsableCommand {
         if isTraced { Console.result(ChunkTrace.header(hasVision: robot.camera != nil)) }
 
         var results: [EpisodeResult] = []
+        // A picture or a line for each chunk says enough.
+        let bar = view == nil && !isTraced ? ProgressBar("episodes") : nil
         for seed in seeds {
             robot.keepsFrames = film?.wantsFrames ?? false
             func show(_ moment: Moment) {
                 view?.show(moment)
+                let steps = moment.recording.scenario.episode.maxSteps
+                bar?.advance(
+                    to: results.count * steps + min(moment.recording.stepCount, steps - 1),
+                    of: seeds.count * steps,
+                    remark: results.isEmpty
+                        ? "" : "\(results.count { $0.recording.isSuccess }) of \(results.count) succeeded"
+                )
                 if isTraced { for chunk in moment.newChunks { Console.result(chunk.line(seed: seed)) } }
             }
             let result =

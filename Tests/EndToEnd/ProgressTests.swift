@@ -14,8 +14,10 @@ import Testing
     }
 
     @Test func anHourIsTold() {
-        #expect(line(0.5, seconds: 3723).text(columns: 79, isColored: false).hasSuffix("1:02:03, 1:02:03 left"))
-        #expect(line(0, seconds: 3).text(columns: 79, isColored: false).hasSuffix("  0 %  0:03"))
+        let text = line(0.5, seconds: 3723).text(columns: 79, isColored: false)
+        #expect(text.hasSuffix("1:02:03, 1:02:03 left"))
+        let beginning = line(0, seconds: 3).text(columns: 79, isColored: false)
+        #expect(beginning.hasSuffix("  0 %  0:03"))
     }
 
     /// No line is wider than the terminal: the bar goes first, then the remark, then the times.

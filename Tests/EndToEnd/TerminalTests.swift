@@ -76,5 +76,33 @@ extension EndToEnd {
             #expect(text.contains("\u{1b}") == (term == "xterm"))
             #expect(text.contains("1 episode"), "\(text.suffix(2000))")
         }
+
+        /// Work that takes longer than two seconds draws a bar on the terminal, and takes it away at its end.
+        @Test(arguments: ["xterm", "dumb"])
+        func longWorkShowsHowFarItHasCome(term: String) async throws {
+            let terminal = try TestTerminal()
+            let bench = try RunningProgram(
+                [
+                    "bench", "network", "--architecture", "paper", "--batch", "1", "--warm-up", "0", "--runs",
+                    "400",
+                    "--threads", "1",
+                ],
+                environment: ["TERM": term, "NO_COLOR": "1"],
+                error: terminal.writing
+            )
+            try await bench.wait(for: "the end") {
+                _ = terminal.text()
+                return !bench.isRunning
+            }
+            #expect(try await bench.end().exitCode == 0)
+            let text = terminal.text()
+            guard term == "xterm" else {
+                #expect(text == "")
+                return
+            }
+            #expect(text.contains("measuring  ") && text.contains(" left"), "\(text)")
+            #expect(text.hasSuffix("\r\u{1b}[K"), "\(text.suffix(200))")
+            #expect(!text.contains("\u{1b}[32m"))
+        }
     }
 }

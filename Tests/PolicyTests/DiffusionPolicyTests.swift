@@ -149,6 +149,24 @@ struct DiffusionPolicyTests {
         }
     }
 
+    @Test func `A chunk that is explained is the chunk, and its last passes predict it`() throws {
+        var settings = SamplerSettings(solver: .ddim, numInferenceSteps: 20)
+        for method in [SamplerSettings.Method.sequential, .quasiNewton(window: 8, tolerance: 0.01)] {
+            settings.method = method
+            let policy = try DiffusionPolicy(bundle: bundle, settings: settings, threads: 1)
+            let expected = try policy.sample(request(5))
+            let explained = try policy.explain(request(5))
+            #expect(explained.chunk.prediction == expected.prediction)
+            #expect(explained.chunk.actions == expected.actions)
+            #expect(explained.chunk.report == expected.report)
+            #expect(explained.passes.count == expected.passes.count)
+            #expect(explained.passes.map(\.steps.count) == expected.passes.map(\.evaluations))
+            #expect(explained.timesteps.count == 20)
+            let last = try #require(explained.passes.last?.predictions.last)
+            #expect(policy.deviation(of: last, from: expected.prediction) < 0.02)
+        }
+    }
+
     @Test func `What there is of a chunk is in the robot's units, and finite`() throws {
         let policy = try policy()
         let sample = policy.interim.sample

@@ -262,6 +262,51 @@ public final class DiffusionPolicy {
         return earliest
     }
 
+    /// Samples the chunk that a request asks for, without its deadline and its frozen actions, and tells how it came about.
+    ///
+    /// - Throws: `ActionChunkError` as ``sample(_:)`` does, also for a pass whose prediction is not finite.
+    public func explain(_ request: SamplingRequest) throws(ActionChunkError) -> ExplainedChunk {
+        var request = request
+        (request.deadline, request.frozen) = (nil, nil)
+        let start = MonotonicTime.now()
+        try inputs.take(request)
+        inputs.setCondition(of: assembly.predictor.network)
+        let conditionEnd = MonotonicTime.now()
+        var prediction = [Float](repeating: 0, count: predictionCount)
+        var span = prediction.mutableSpan
+        let (report, watched) = inputs.sampleWatching(
+            by: assembly.sampler,
+            with: assembly.predictor,
+            into: &span
+        )
+        assembly.predictor.network.rest()
+        let samplingEnd = MonotonicTime.now()
+        try assembly.normalizer.unnormalize(&span)
+        var passes: [ExplainedChunk.Pass] = []
+        for pass in watched {
+            var predictions: [[Float]] = []
+            for cleanSample in pass.cleanSamples {
+                var actions = cleanSample
+                var span = actions.mutableSpan
+                try assembly.normalizer.unnormalize(&span)
+                predictions.append(actions)
+            }
+            passes.append(.init(steps: pass.steps, samples: pass.samples, predictions: predictions))
+        }
+        let sampling = ChunkSampling(
+            report: report,
+            visionDuration: inputs.visionDuration,
+            conditionDuration: conditionEnd - start - (inputs.visionDuration ?? .zero),
+            samplingDuration: samplingEnd - conditionEnd,
+            place: 0
+        )
+        return ExplainedChunk(
+            chunk: form.chunk(of: prediction, sampling, passes: assembly.sampler.passes()),
+            passes: passes,
+            timesteps: assembly.sampler.timesteps
+        )
+    }
+
     /// The largest difference of two predictions, or of some rows of them, in normalised units.
     ///
     /// - Parameters:

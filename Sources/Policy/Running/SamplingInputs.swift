@@ -112,6 +112,20 @@ struct SamplingInputs {
         )
     }
 
+    /// Samples what was taken up at place 0, and tells what each pass was given and what it predicted. Allocates.
+    func sampleWatching(
+        by sampler: Sampler,
+        with predictor: DenoiserPredictor<UNet1D>,
+        into prediction: inout MutableSpan<Float>
+    ) -> (report: SamplingReport, passes: [WatchedPass]) {
+        sampler.sampleWatching(
+            predictor,
+            noise: noise.span.extracting(first: noiseCount),
+            guess: guesses.span.extracting(first: predictionCount),
+            into: &prediction
+        )
+    }
+
     /// Samples what was taken up at the first places, each under the predictor's condition of that number.
     ///
     /// - Parameters:

@@ -28,7 +28,7 @@ public final class Sampler {
 
     /// Interim result of a sample that has a deadline, or of all samples that are drawn together, in their order.
     public let interim: InterimSample
-    private let steps: [SolverStep]
+    let steps: [SolverStep]
     /// What the predictor's passes take, for deadlines; kept up to date by samples that have one.
     public var forwardTimes: ForwardTimes?
 
