@@ -21,6 +21,7 @@ public final class Daemon: Sendable {
     private let telemetry: Telemetry
     private let wakeUp: WakeUp
     private let mailbox: PlannerMailbox
+    private let orders: OrderBox
     private let admission: ClientAdmission?
     private let startPlanner:
         @Sendable (PlannerMailbox, OneShot<Result<PlannerFacts, any Error>>, OneShot<Void>) -> Void
@@ -50,6 +51,7 @@ public final class Daemon: Sendable {
         telemetry = Telemetry(tap: configuration.tap, lostLogLines: configuration.lostLogLines)
         wakeUp = try WakeUp()
         mailbox = PlannerMailbox(wakeUp: { [wakeUp] in wakeUp.signal() })
+        orders = OrderBox(wakeUp: { [wakeUp] in wakeUp.signal() })
         admission = try ClientAdmission(
             configuration: configuration,
             context: self.context,
@@ -87,6 +89,23 @@ public final class Daemon: Sendable {
     /// Since when the planner has been at one chunk; nil if it is at none.
     var planningSince: MonotonicTime? { mailbox.busySince }
 
+    /// Has an order of a person carried out, as ``RequestDesk`` carries out those of clients: before anything that waits to be read.
+    /// Returns at once. May be called from any thread.
+    ///
+    /// - Parameters:
+    ///   - robot: nil: every robot, those heard of later too; not for `hold`.
+    ///   - origin: who wants it, for the log and for the reason that the robot is stopped for: the way and the address.
+    ///   - answer: gets what has become of it, once, on another thread, and must not wait for anything. A failure is `newer_stop`,
+    ///     `busy`, `forbidden` or `stopping`.
+    public func carryOut(
+        _ order: RobotOrder,
+        of robot: RobotID?,
+        origin: String,
+        answer: @escaping @Sendable (Result<OrderOutcome, MessageError>) -> Void
+    ) {
+        orders.put(PersonalOrder(order: order, robot: robot, origin: origin, answer: answer))
+    }
+
     /// Whether the daemon works; may be asked from any thread and at any time.
     public var health: DaemonHealth {
         DaemonHealth(
@@ -113,6 +132,7 @@ public final class Daemon: Sendable {
             self.facts.withLock { $0 = facts }
         } catch {
             mailbox.close()
+            orders.close()
             socketsEnded.set(nil)
             throw error
         }
@@ -179,11 +199,14 @@ public final class Daemon: Sendable {
     ) {
         // The thread holds the daemon's parts and not the daemon, so that dropping the daemon ends the thread.
         let (configuration, context, mailbox, telemetry) = (configuration, context, mailbox, telemetry)
-        let (wakeUp, ended) = (wakeUp, socketsEnded)
+        let (wakeUp, orders, ended) = (wakeUp, orders, socketsEnded)
         let stopFlag = stopFlag
         let thread = Thread {
             dn_name_this_thread("sockets")
-            defer { mailbox.close() }
+            defer {
+                mailbox.close()
+                orders.close()
+            }
             let loop: SocketLoop
             do {
                 loop = try SocketLoop(
@@ -191,6 +214,7 @@ public final class Daemon: Sendable {
                     context: context,
                     planner: planner,
                     mailbox: mailbox,
+                    orders: orders,
                     telemetry: telemetry
                 )
                 try configuration.priority?.takeOnThisThread()

@@ -14,15 +14,13 @@ private struct UnkeptReply {
     let number: UInt64
     /// When the client is told that the disk has not answered.
     let due: MonotonicTime
-    let client: PlanningJob.Destination
-    let make: (Reply.Keeping) -> Reply
+    let answer: (Reply.Keeping) throws(ZeroMQError) -> Void
 }
 
 /// What outlives the daemon: which robots are stopped. Writing is another thread's work; clients that wait for it are answered here.
 final class DurableStops {
     private let state: StateFile?
     private let robots: Robots
-    private let replies: Replies
     private let logger: Logger
     private var keeper: StateKeeper?
     private var keeperDeadline: DispatchTime?
@@ -33,7 +31,6 @@ final class DurableStops {
         state = context.configuration.state
         logger = context.configuration.logger
         robots = context.robots
-        replies = context.replies
         if let stops = state?.stops { robots.pilots.restore(stops, now: .now()) }
     }
 
@@ -71,18 +68,13 @@ final class DurableStops {
         _ = keeper.keep(robots.pilots.stops)
     }
 
-    /// Replies once it is on the disk which robots are stopped, or it is known that it will not be soon.
+    /// Has an answer given once it is on the disk which robots are stopped, or it is known that it will not be soon.
     func answerOnceKept(
-        _ client: PlanningJob.Destination,
-        _ make: @escaping (Reply.Keeping) -> Reply
+        _ answer: @escaping (Reply.Keeping) throws(ZeroMQError) -> Void
     ) throws(ZeroMQError) {
-        guard let keeper else {
-            try replies.send(make(.forgotten), to: client)
-            return
-        }
+        guard let keeper else { return try answer(.forgotten) }
         guard unkeptReplies.count < Self.mostUnkeptReplies else {
-            try replies.send(make(.failed("too many requests wait for the disk")), to: client)
-            return
+            return try answer(.failed("too many requests wait for the disk"))
         }
         // Also if nothing has changed: an earlier write may have failed.
         let number = keeper.keep(robots.pilots.stops)
@@ -90,8 +82,7 @@ final class DurableStops {
             UnkeptReply(
                 number: number,
                 due: MonotonicTime.now().advanced(byNanoseconds: Self.longestKeepingNs),
-                client: client,
-                make: make
+                answer: answer
             )
         )
     }
@@ -103,13 +94,10 @@ final class DurableStops {
         var waiting: [UnkeptReply] = []
         for unkept in unkeptReplies {
             if let keeping = keeper.keeping(of: unkept.number) {
-                try replies.send(unkept.make(keeping), to: unkept.client)
+                try unkept.answer(keeping)
             } else if now >= unkept.due {
                 let seconds = Self.longestKeepingNs / 1_000_000_000
-                try replies.send(
-                    unkept.make(.failed("the disk has not answered within \(seconds) s")),
-                    to: unkept.client
-                )
+                try unkept.answer(.failed("the disk has not answered within \(seconds) s"))
             } else {
                 waiting.append(unkept)
             }

@@ -104,12 +104,13 @@ final class RequestDesk {
                 try stop(robot, connection: client.connection)
             }
             switch outcome {
-            case .success(var stop):
+            case .success(let stop):
                 // Before anything else is read: the robot's next command may be due already.
                 try commands.sendDue()
-                try stops.answerOnceKept(client) {
-                    stop.keeping = $0
-                    return .stop(stop)
+                try stops.answerOnceKept { [replies] (keeping) throws(ZeroMQError) in
+                    var stop = stop
+                    stop.keeping = keeping
+                    try replies.send(.stop(stop), to: client)
                 }
             case .failure(let error): try refuse(error, to: client)
             }
@@ -118,7 +119,10 @@ final class RequestDesk {
                 try resume(robot, seen: seen, connection: client.connection)
             }
             switch outcome {
-            case .success(let count): try stops.answerOnceKept(client) { .resume(robots: count, keeping: $0) }
+            case .success(let count):
+                try stops.answerOnceKept { [replies] (keeping) throws(ZeroMQError) in
+                    try replies.send(.resume(robots: count, keeping: keeping), to: client)
+                }
             case .failure(let error): try refuse(error, to: client)
             }
         }
@@ -181,13 +185,7 @@ final class RequestDesk {
                 number: robots.pilots.newestStop(of: nil).number
             )
         }
-        guard !robots.pilots.isFull(for: robot) else {
-            throw MessageError(
-                .busy,
-                field: "robot",
-                "\(robot) is not known, and as many robots are as the daemon keeps; expected one of those"
-            )
-        }
+        guard !robots.pilots.isFull(for: robot) else { throw .unknownWhileFull(robot) }
         let isNew = robots.pilots[robot, now: now].stop(reason, connection: connection, now: now)
         let isKnown = names.contains(robot.text)
         return StopReply(

@@ -24,6 +24,7 @@ final class SocketLoop {
     private let robots: Robots
     private let intake: ObservationIntake
     private let requests: RequestDesk
+    private let orders: OrderDesk
     private var gr00t: Gr00tDesk?
     private let chunks: ChunkOutlet
     private let commands: CommandOutlet
@@ -36,6 +37,7 @@ final class SocketLoop {
         context: ZeroMQContext,
         planner: PlannerFacts,
         mailbox: PlannerMailbox,
+        orders box: OrderBox,
         telemetry: Telemetry
     ) throws(ZeroMQError) {
         let configuration = given.withRoomForFrames(of: planner.policy)
@@ -61,6 +63,7 @@ final class SocketLoop {
             stops: stops,
             context: shared
         )
+        orders = OrderDesk(box: box, commands: commands, stops: stops, context: shared)
         gr00t = bound.gr00t.map {
             Gr00tDesk(endpoint: $0, intake: intake, requests: requests, context: shared)
         }
@@ -78,6 +81,7 @@ final class SocketLoop {
             stops.start(wakeUp: wakeUp)
             defer { stops.release() }
             while !isStopping() { try turn(wakeUp) }
+            orders.close()
             try bringToRest()
             commands.countLimitViolations()
             try stops.end()
@@ -94,6 +98,7 @@ final class SocketLoop {
         try chunks.deliverOutcomes { () throws(ZeroMQError) in try commands.sendDue() }
         try chunks.deliverInterim()
         try commands.sendDue()
+        try orders.answer()
         if hasMessage[0] { try requests.answer() }
         if hasMessage[1] { try intake.receive() }
         if hasMessage.count > 2, hasMessage[2] { try gr00t?.answer() }

@@ -23,6 +23,8 @@ public enum RobotEvent: String, Sendable, Hashable, CaseIterable {
     case policyFailed
     /// Somebody asked to stop.
     case stopRequested
+    /// Somebody asked to hold.
+    case holdRequested
     /// Somebody asked to resume.
     case resumeRequested
     /// A new episode began, or the robot's history was forgotten.
@@ -37,17 +39,22 @@ public struct Supervisor: Sendable, Hashable {
     public private(set) var reason = "no chunk yet"
     /// The monotonic clock when it began, in nanoseconds.
     public private(set) var since: MonotonicTime
+    /// Whether the robot is holding because somebody asked for it: no chunk and no new episode ends that, but a resume.
+    public private(set) var isHeld = false
 
     /// A robot that is idle from now on.
     public init(now: MonotonicTime) { since = now }
 
-    /// Where each event leads from each state; an event that is not in a state's row changes nothing there.
+    /// Where each event leads from each state; an event that is not in a state's row changes nothing there. While the
+    /// robot ``isHeld``, a chunk and a new episode change nothing, and a resume leads to idle.
     public static let transitions: [RobotState: [RobotEvent: RobotState]] = [
         .idle: [
             .chunkJoined: .running,
             .limitBroken: .stopped,
             .policyFailed: .faulted,
             .stopRequested: .stopped,
+            // There is no motion to hold, and commands to a robot that is told nothing could move it.
+            .holdRequested: .stopped,
         ],
         .running: [
             .chunkMissing: .holding,
@@ -58,6 +65,7 @@ public struct Supervisor: Sendable, Hashable {
             .feedbackFar: .stopped,
             .policyFailed: .faulted,
             .stopRequested: .stopped,
+            .holdRequested: .holding,
             .episodeEnded: .idle,
         ],
         .holding: [
@@ -67,6 +75,7 @@ public struct Supervisor: Sendable, Hashable {
             .feedbackFar: .stopped,
             .policyFailed: .faulted,
             .stopRequested: .stopped,
+            .holdRequested: .holding,
             .episodeEnded: .idle,
         ],
         .stopped: [
@@ -79,7 +88,7 @@ public struct Supervisor: Sendable, Hashable {
     ]
 
     /// Whether chunks are planned for the robot.
-    public var mayMove: Bool { state != .stopped && state != .faulted }
+    public var mayMove: Bool { state != .stopped && state != .faulted && !isHeld }
 
     /// Takes an event in.
     ///
@@ -87,11 +96,21 @@ public struct Supervisor: Sendable, Hashable {
     ///   - event: one that may change the state.
     ///   - reason: what happened, in words, for people.
     ///   - now: the present time.
-    /// - Returns: whether the state changed.
+    /// - Returns: whether the state changed, or what it is due to.
     @discardableResult
     public mutating func handle(_ event: RobotEvent, reason: String, now: MonotonicTime) -> Bool {
-        guard let next = Self.transitions[state]?[event] else { return false }
+        guard let next = next(event) else { return false }
         (state, self.reason, since) = (next, reason, now)
+        isHeld = event == .holdRequested && next == .holding
         return true
+    }
+
+    /// Where an event leads; nil: nowhere.
+    private func next(_ event: RobotEvent) -> RobotState? {
+        switch event {
+        case .chunkJoined, .episodeEnded, .holdRequested: isHeld ? nil : Self.transitions[state]?[event]
+        case .resumeRequested: isHeld ? .idle : Self.transitions[state]?[event]
+        default: Self.transitions[state]?[event]
+        }
     }
 }

@@ -60,6 +60,9 @@ package struct Pilot: Sendable {
     /// The robot's state.
     package var state: RobotState { supervisor.state }
 
+    /// What led to the state, in words.
+    package var reason: String { supervisor.reason }
+
     /// Whether chunks are planned for it.
     package var mayMove: Bool { supervisor.mayMove }
 
@@ -216,6 +219,13 @@ package struct Pilot: Sendable {
         return isNew
     }
 
+    /// Brings the robot to rest and keeps it there until it is resumed. Returns whether it was not held or stopped before.
+    ///
+    /// - Parameter reason: what led to it, in words.
+    package mutating func hold(_ reason: String, now: MonotonicTime) -> Bool {
+        handle(.holdRequested, reason, now: now)
+    }
+
     /// Puts a robot that is not stopped back into a stop of before the daemon's start.
     package mutating func restore(_ stop: Stop, now: MonotonicTime) {
         let reason = "\(stop.reason) (at \(stop.time), before the daemon's start)"
@@ -223,7 +233,7 @@ package struct Pilot: Sendable {
         (self.stop, hasStopChanged) = (stop, false)
     }
 
-    /// Releases the robot. Returns whether it was stopped.
+    /// Releases the robot. Returns whether it was stopped or held.
     package mutating func resume(now: MonotonicTime) -> Bool {
         handle(.resumeRequested, "resumed; no chunk yet", now: now)
     }

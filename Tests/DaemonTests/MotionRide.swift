@@ -9,7 +9,7 @@ import TestRandom
 
 /// A robot, its pilot and its planner on a clock that only this moves, with whatever can go wrong between them: rates that are
 /// not the robot file's, jitter, losses, delays, a daemon that stops for a while, clocks that are set, new episodes, resets,
-/// stops and resumes.
+/// stops, holds and resumes.
 ///
 /// The robot is where its last command put it, at once, unless somebody moves it while no commands come.
 struct MotionRide {
@@ -288,7 +288,12 @@ struct MotionRide {
         case 4:
             pilot.endEpisode("the robot was reset", now: at(nowNs))
             episodes += 1
-        case 5: _ = pilot.stop("a stop was requested", now: at(nowNs))
+        case 5:
+            if Bool.random(using: &random) {
+                _ = pilot.stop("a stop was requested", now: at(nowNs))
+            } else {
+                _ = pilot.hold("a hold was requested", now: at(nowNs))
+            }
         default: clockAheadNs &-= random.one(of: [60_000_000, 400_000_000, 5_000_000_000])
         }
     }

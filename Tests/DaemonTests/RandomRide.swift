@@ -67,7 +67,11 @@ struct RandomRide {
         case 20..<32: try observe()
         case 32..<44: try plan()
         case 44:
-            if random.below(3) == 0 { _ = ride.pilot.stop("s", now: at(ride.nowNs)) }
+            switch random.below(6) {
+            case 0...1: _ = ride.pilot.stop("s", now: at(ride.nowNs))
+            case 2: _ = ride.pilot.hold("h", now: at(ride.nowNs))
+            default: break
+            }
         case 45:
             if random.below(4) == 0 { ride.pilot.policyFailed("p", now: at(ride.nowNs)) }
         case 46:

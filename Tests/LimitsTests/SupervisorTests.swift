@@ -19,6 +19,7 @@ import TestRandom
         heldTooLong           .        .        stopped  .        .
         policyFailed          faulted  faulted  faulted  .        .
         stopRequested         stopped  stopped  stopped  .        stopped
+        holdRequested         stopped  holding  holding  .        .
         resumeRequested       .        .        .        idle     idle
         episodeEnded          .        idle     idle     .        .
         """
@@ -70,20 +71,52 @@ import TestRandom
         }
     }
 
+    @Test func onlyAResumeReleasesAHeldRobot() {
+        for event in RobotEvent.allCases {
+            var supervisor = Supervisor(now: at(0))
+            supervisor.handle(.chunkJoined, reason: "way", now: at(1))
+            supervisor.handle(.holdRequested, reason: "held", now: at(2))
+            #expect(supervisor.isHeld && supervisor.state == .holding && !supervisor.mayMove)
+            supervisor.handle(event, reason: "here", now: at(3))
+            let expected: RobotState =
+                switch event {
+                case .resumeRequested: .idle
+                case .policyFailed: .faulted
+                case .feedbackFar, .limitBroken, .heldTooLong, .stopRequested: .stopped
+                default: .holding
+                }
+            #expect(supervisor.state == expected, "\(event)")
+            #expect(supervisor.isHeld == (expected == .holding), "\(event)")
+        }
+    }
+
+    @Test func aRobotThatHoldsByItselfMayBeHeld() {
+        var supervisor = Supervisor(now: at(0))
+        for event in [RobotEvent.chunkJoined, .chunkMissing] { supervisor.handle(event, reason: "way", now: at(1)) }
+        #expect(supervisor.mayMove)
+        #expect(supervisor.handle(.holdRequested, reason: "held", now: at(2)))
+        #expect(supervisor.reason == "held" && !supervisor.mayMove)
+        #expect(!supervisor.handle(.chunkJoined, reason: "here", now: at(3)))
+    }
+
     @Test(arguments: 0..<20)
     func randomEventsKeepTheRules(seed: UInt64) {
         var random = SplitMix64(seed: seed)
         var supervisor = Supervisor(now: at(0))
         var (reason, sinceNs) = (supervisor.reason, UInt64(0))
         for nowNs in 1...5000 as ClosedRange<UInt64> {
-            let before = supervisor.state
+            let (before, wasHeld) = (supervisor.state, supervisor.isHeld)
             guard let event = RobotEvent.allCases.randomElement(using: &random) else { return }
             let hasChanged = supervisor.handle(event, reason: "\(event) at \(nowNs)", now: at(nowNs))
             if hasChanged { (reason, sinceNs) = ("\(event) at \(nowNs)", nowNs) }
-            #expect(hasChanged == (supervisor.state != before))
+            #expect(hasChanged == (supervisor.state != before || supervisor.isHeld != wasHeld))
             #expect((supervisor.reason, supervisor.since.unsignedNs) == (reason, sinceNs))
-            #expect(supervisor.mayMove == (supervisor.state != .stopped && supervisor.state != .faulted))
-            if before == .stopped || before == .faulted, supervisor.mayMove {
+            if supervisor.isHeld { #expect(supervisor.state == .holding) }
+            #expect(
+                supervisor.mayMove
+                    == (supervisor.state != .stopped && supervisor.state != .faulted && !supervisor.isHeld)
+            )
+            if before == .stopped || before == .faulted || wasHeld, supervisor.mayMove {
                 #expect(event == .resumeRequested && supervisor.state == .idle)
             }
             if supervisor.state == .running, before != .running { #expect(event == .chunkJoined) }
