@@ -89,7 +89,7 @@ public final class Daemon: Sendable {
     /// Since when the planner has been at one chunk; nil if it is at none.
     var planningSince: MonotonicTime? { mailbox.busySince }
 
-    /// Has an order of a person carried out, as ``RequestDesk`` carries out those of clients: before anything that waits to be read.
+    /// Has an order of a person carried out, as requests of clients are, before anything that waits to be read.
     /// Returns at once. May be called from any thread.
     ///
     /// - Parameters:

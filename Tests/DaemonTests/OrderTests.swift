@@ -81,14 +81,19 @@ import Wire
 
     @Test func everyRobotIsStoppedAndResumed() throws {
         let toy = try ToyDaemon()
-        for robot in ["a", "b/c"] { _ = try toy.client(robot).predict(observation(0, first: 1, robot: robot)) }
+        for robot in ["a", "b/c"] {
+            _ = try toy.client(robot).predict(observation(0, first: 1, robot: robot))
+        }
         let stopped = try Self.give(.stop, nil, to: toy).get()
         #expect(stopped.robots == 2 && stopped.state == nil)
         // Also one that is heard of later.
         #expect(throws: RobotClientError.self) {
             try toy.client("d").predict(observation(0, first: 1, robot: "d"))
         }
-        let resumed = try Self.give(.resume(seen: stopped.stop), nil, to: toy).get()
+        // That one was stopped when it was heard of.
+        let seen = try toy.client().info().stop
+        #expect(seen > stopped.stop)
+        let resumed = try Self.give(.resume(seen: seen), nil, to: toy).get()
         #expect(resumed.robots == 3)
         _ = try toy.client("d").predict(observation(1, first: 1, robot: "d"))
     }
@@ -114,7 +119,10 @@ import Wire
         #expect(Set(commands.suffix(20).map(\.action)).count == 1, "at rest")
         #expect(throws: RobotClientError.self) { try client.predict(RobotDaemonTests.seen(sequence)) }
         _ = try client.reset()
-        #expect(try Self.give(.hold, "arm1", to: toy).get().state == .holding, "a new episode releases nobody")
+        #expect(
+            try Self.give(.hold, "arm1", to: toy).get().state == .holding,
+            "a new episode releases nobody"
+        )
         #expect(try Self.give(.resume(seen: 0), "arm1", to: toy) == .failure(newerStop(held.stop)))
         let seen = try client.info().stop
         #expect(try Self.give(.resume(seen: seen), "arm1", to: toy).get().state == .idle)
@@ -136,8 +144,15 @@ import Wire
         var sequence: UInt64 = 0
         try #require(try RobotDaemonTests.drive(client, listener, from: &sequence, until: Self.isRunning))
         #expect(try Self.give(.hold, "arm1", to: toy).get().state == .holding)
-        eventually(every: .milliseconds(10)) { Self.state(of: "arm1", toy) } is: { $0 == .stopped }
-        #expect(toy.daemon.status?.robots["arm1"]?.reason.hasPrefix("held for 100 ms: a hold was requested") == true)
+        eventually(every: .milliseconds(10)) {
+            Self.state(of: "arm1", toy)
+        } is: {
+            $0 == .stopped
+        }
+        #expect(
+            toy.daemon.status?.robots["arm1"]?.reason.hasPrefix("held for 100 ms: a hold was requested")
+                == true
+        )
     }
 
     @Test func aRobotAtRestIsStoppedInsteadOfHeld() throws {
@@ -165,7 +180,11 @@ import Wire
             #expect(held.isKept && held.problem == nil)
         }
         let toy = try ToyDaemon { $0.state = try? StateFile(folder.file) }
-        eventually(every: .milliseconds(10)) { Self.state(of: "arm1", toy) } is: { $0 == .stopped }
+        eventually(every: .milliseconds(10)) {
+            Self.state(of: "arm1", toy)
+        } is: {
+            $0 == .stopped
+        }
         #expect(toy.daemon.status?.robots["arm1"]?.reason.contains("a hold was requested") == true)
     }
 

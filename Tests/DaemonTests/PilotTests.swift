@@ -352,7 +352,9 @@ import Testing
         var (commands, braking) = ([Int](repeating: 0, count: 10), 0)
         for event in 0..<3000 {
             try random.happen()
-            let (nowNs, isHalted) = (random.ride.nowNs, !random.ride.pilot.mayMove)
+            let (nowNs, state) = (random.ride.nowNs, random.ride.pilot.state)
+            // A robot that a person holds is told to stay, without end.
+            let isHalted = state == .stopped || state == .faulted
             if let nextNs = random.ride.pilot.nextTick(after: at(nowNs))?.unsignedNs {
                 #expect(nextNs > nowNs)
             }

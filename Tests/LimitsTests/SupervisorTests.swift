@@ -92,11 +92,14 @@ import TestRandom
 
     @Test func aRobotThatHoldsByItselfMayBeHeld() {
         var supervisor = Supervisor(now: at(0))
-        for event in [RobotEvent.chunkJoined, .chunkMissing] { supervisor.handle(event, reason: "way", now: at(1)) }
+        for event in [RobotEvent.chunkJoined, .chunkMissing] {
+            supervisor.handle(event, reason: "way", now: at(1))
+        }
         #expect(supervisor.mayMove)
-        #expect(supervisor.handle(.holdRequested, reason: "held", now: at(2)))
-        #expect(supervisor.reason == "held" && !supervisor.mayMove)
-        #expect(!supervisor.handle(.chunkJoined, reason: "here", now: at(3)))
+        let isHeld = supervisor.handle(.holdRequested, reason: "held", now: at(2))
+        #expect(isHeld && supervisor.reason == "held" && !supervisor.mayMove)
+        let isReleased = supervisor.handle(.chunkJoined, reason: "here", now: at(3))
+        #expect(!isReleased && supervisor.isHeld)
     }
 
     @Test(arguments: 0..<20)
