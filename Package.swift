@@ -151,7 +151,11 @@ let package = Package(
                 "RobotDescription", "Robotics", "Stalls", "Transport", "Wire", logging, histogram,
             ]
         ),
-        module("Monitoring", ["CLinux", "Robotics", "Wire"] + nio),
+        module(
+            "Monitoring",
+            ["CLinux", "Pictures", "Robotics", "Wire"] + nio,
+            resources: [.embedInCode("Resources")]
+        ),
         module(
             "PushT",
             ["CChipmunk", "Drawing", "NumPyRandom"],
@@ -258,7 +262,7 @@ let package = Package(
         ),
         tests(
             "Monitoring",
-            ["Monitoring", "Robotics", "TestRandom", "TestSupport", "Wire", nioEmbedded] + nio
+            ["Monitoring", "Pictures", "Robotics", "TestRandom", "TestSupport", "Wire", nioEmbedded] + nio
         ),
         tests("Motion", ["Motion", "Robotics"]),
         tests("Rendering", ["Drawing", "Pictures", "PushT", "Rendering", "Robotics"]),

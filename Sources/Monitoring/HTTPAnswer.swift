@@ -9,6 +9,8 @@ struct HTTPAnswer: Sendable, Hashable {
     var contentType: String
     /// The body.
     var body: String
+    /// The methods that the target has, for an answer that says that another one is none of them.
+    var allowedMethods = "GET, HEAD"
 
     init(_ status: HTTPResponseStatus, _ body: String, contentType: String = "text/plain; charset=utf-8") {
         self.status = status
@@ -16,14 +18,38 @@ struct HTTPAnswer: Sendable, Hashable {
         self.body = body
     }
 
+    /// What a browser may do with what is served: run this server's scripts, and talk to this server.
+    private static let policy = [
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data: blob:",
+        "connect-src 'self'",
+        "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'",
+    ]
+    .joined(separator: "; ")
+
+    /// What every answer says besides its type and length.
+    static let commonHeaders = [
+        ("Cache-Control", "no-store"),
+        ("Content-Security-Policy", policy),
+        ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+        ("Connection", "close"),
+    ]
+
     /// The status line and the headers, with the length of the body also if it is not sent.
     var head: HTTPResponseHead {
         var headers = HTTPHeaders()
         headers.add(name: "Content-Type", value: contentType)
         headers.add(name: "Content-Length", value: "\(body.utf8.count)")
-        if status == .methodNotAllowed { headers.add(name: "Allow", value: "GET, HEAD") }
-        headers.add(name: "Cache-Control", value: "no-store")
-        headers.add(name: "Connection", value: "close")
+        switch status {
+        case .methodNotAllowed: headers.add(name: "Allow", value: allowedMethods)
+        case .unauthorized: headers.add(name: "WWW-Authenticate", value: "Bearer")
+        case .serviceUnavailable: headers.add(name: "Retry-After", value: "5")
+        default: break
+        }
+        headers.add(contentsOf: HTTPHeaders(Self.commonHeaders))
         return HTTPResponseHead(version: .http1_1, status: status, headers: headers)
     }
 
@@ -47,12 +73,34 @@ struct HTTPRefusal: Error, Hashable {
         return HTTPRefusal(answer: HTTPAnswer(.badRequest, (found.map { "found \($0), " } ?? "") + expected))
     }
 
-    static func methodNotAllowed(_ method: String) -> HTTPRefusal {
-        HTTPRefusal(answer: HTTPAnswer(.methodNotAllowed, "found \(method), expected GET or HEAD\n"))
+    /// - Parameter expected: what the target's query must be, in words.
+    static func badQuery(expected: String) -> HTTPRefusal {
+        HTTPRefusal(answer: HTTPAnswer(.badRequest, "expected \(expected)\n"))
+    }
+
+    static func methodNotAllowed(_ method: String, expected: String = "GET or HEAD") -> HTTPRefusal {
+        var answer = HTTPAnswer(.methodNotAllowed, "found \(method), expected \(expected)\n")
+        answer.allowedMethods = expected.replacing(" or ", with: ", ")
+        return HTTPRefusal(answer: answer)
     }
 
     /// - Parameter expected: the limit that was passed, in words.
     static func headersTooLarge(expected: String) -> HTTPRefusal {
         HTTPRefusal(answer: HTTPAnswer(.requestHeaderFieldsTooLarge, "expected \(expected)\n"))
+    }
+
+    /// - Parameter reason: what is missing, in words.
+    static func unauthorized(_ reason: String) -> HTTPRefusal {
+        HTTPRefusal(answer: HTTPAnswer(.unauthorized, "\(reason)\n"))
+    }
+
+    /// - Parameter reason: what is missing, in words.
+    static func forbidden(_ reason: String) -> HTTPRefusal {
+        HTTPRefusal(answer: HTTPAnswer(.forbidden, "\(reason)\n"))
+    }
+
+    /// - Parameter reason: what there is too much of, in words.
+    static func busy(_ reason: String) -> HTTPRefusal {
+        HTTPRefusal(answer: HTTPAnswer(.serviceUnavailable, "\(reason)\n"))
     }
 }

@@ -1,11 +1,11 @@
 import Foundation
 
-/// What is served: `/metrics` and `/healthz`.
+/// What is served besides the live page: `/metrics` and `/healthz`.
 enum MonitoringPages {
     /// The answer to a request.
     static func answer(_ request: HTTPRequest, snapshot: () -> DaemonSnapshot) -> HTTPAnswer {
         guard request.method == "GET" || request.method == "HEAD" else {
-            return HTTPAnswer(.methodNotAllowed, "found \(request.method), expected GET or HEAD\n")
+            return HTTPRefusal.methodNotAllowed(request.method).answer
         }
         switch request.path {
         case "/metrics":
@@ -18,7 +18,7 @@ enum MonitoringPages {
             let snapshot = snapshot()
             return health(failures: snapshot.failures, warnings: snapshot.status?.warnings ?? [])
         default:
-            return HTTPAnswer(.notFound, "expected /metrics or /healthz\n")
+            return HTTPAnswer(.notFound, "expected /, /metrics or /healthz\n")
         }
     }
 

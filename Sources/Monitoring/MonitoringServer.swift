@@ -10,7 +10,7 @@ public struct MonitoringServerError: Error, CustomStringConvertible {
     public let description: String
 }
 
-/// Serves a daemon's metrics and health over HTTP/1.1, on a thread of its own.
+/// Serves a daemon's metrics, its health and the live page over HTTP/1.1, on a thread of its own.
 ///
 /// One request a connection. Everything is bounded: the size of a request, the connections, and the time that each may
 /// take. A client that is slow or sends garbage therefore delays other clients at most, never the daemon.
@@ -23,7 +23,9 @@ public final class MonitoringServer: Sendable {
         public var headers = 100
         /// The most connections at a time; as many again, and at least 16, wait for their turn.
         public var connections = 16
-        /// From a connection's beginning to its end.
+        /// The most event streams of the live page at a time, besides the connections.
+        public var streams = 8
+        /// From a connection's beginning to its end, unless it is an event stream.
         public var time = Duration.seconds(5)
 
         /// The defaults.
@@ -38,6 +40,7 @@ public final class MonitoringServer: Sendable {
     public let address: HTTPAddress
     private let limits: Limits
     private let snapshot: @Sendable () -> DaemonSnapshot
+    private let live: LiveServer?
     private let loop: any EventLoop
     private let listener = Mutex<(any Channel)?>(nil)
     private let isStopping = Atomic(false)
@@ -47,23 +50,26 @@ public final class MonitoringServer: Sendable {
     /// - Parameters:
     ///   - address: where to listen.
     ///   - limits: what a client may take.
-    ///   - snapshot: asked on the server's thread for each request; must not wait.
+    ///   - live: what the live page needs; nil: it is not served.
+    ///   - snapshot: asked on the server's thread for each request, and by event streams; must not wait.
     /// - Throws: ``MonitoringServerError`` if the address cannot be had.
     public init(
         at address: HTTPAddress,
         limits: Limits = Limits(),
+        live page: LivePage? = nil,
         snapshot: @escaping @Sendable () -> DaemonSnapshot
     ) throws(MonitoringServerError) {
         let listener: any Channel
+        let live = page.map { LiveServer($0, mostStreams: limits.streams) }
         do {
             loop = try HTTPThread.loop()
-            listener = try Self.bootstrap(loop, limits, snapshot).bind(to: address.socketAddress).wait()
+            listener = try Self.bootstrap(loop, limits, live, snapshot).bind(to: address.socketAddress).wait()
         } catch {
             throw Self.error(address, error)
         }
         let port = listener.localAddress?.port.flatMap { UInt16(exactly: $0) }
         self.address = HTTPAddress(host: address.host, port: port ?? address.port)
-        (self.limits, self.snapshot) = (limits, snapshot)
+        (self.limits, self.live, self.snapshot) = (limits, live, snapshot)
         keepListening(listener)
     }
 
@@ -86,6 +92,7 @@ extension MonitoringServer {
     private static func bootstrap(
         _ loop: any EventLoop,
         _ limits: Limits,
+        _ live: LiveServer?,
         _ snapshot: @escaping @Sendable () -> DaemonSnapshot
     ) -> ServerBootstrap {
         ServerBootstrap(group: loop)
@@ -95,7 +102,9 @@ extension MonitoringServer {
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let accept = AcceptPauseHandler(pause: pause)
-                    let count = ConnectionCountHandler(most: limits.connections)
+                    let count = ConnectionCountHandler(
+                        most: limits.connections + (live == nil ? 0 : limits.streams)
+                    )
                     try channel.pipeline.syncOperations.addHandlers(accept, count)
                 }
             }
@@ -109,7 +118,9 @@ extension MonitoringServer {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try addHandlers(to: channel, limits)
-                    try channel.pipeline.syncOperations.addHandler(PageHandler(snapshot: snapshot))
+                    try channel.pipeline.syncOperations.addHandler(
+                        PageHandler(live: live, snapshot: snapshot)
+                    )
                 }
             }
     }
@@ -146,7 +157,8 @@ extension MonitoringServer {
         loop.scheduleTask(in: Self.pause) {
             guard !self.isStopping.load(ordering: .acquiring) else { return }
             let address = try self.address.socketAddress
-            Self.bootstrap(self.loop, self.limits, self.snapshot).bind(to: address).whenComplete { result in
+            let bootstrap = Self.bootstrap(self.loop, self.limits, self.live, self.snapshot)
+            bootstrap.bind(to: address).whenComplete { result in
                 switch result {
                 case .success(let channel): self.keepListening(channel)
                 case .failure: self.listenAnew()

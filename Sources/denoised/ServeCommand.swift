@@ -231,15 +231,28 @@ struct ServeCommand: ParsableCommand {
         }
         defer { recorder?.finish() }
 
-        configuration.tap = recorder
+        let board = http.liveBoard()
+        configuration.tap = board.map { LiveTap(board: $0, next: recorder) } ?? recorder
+        let token = http.newToken(hasKeys: configuration.security != nil)
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         ending.take(daemon)
-        let server = try http.start(for: daemon)
+        let server = try http.start(
+            for: daemon,
+            board: board,
+            token: token,
+            robots: configuration.robots,
+            logger: logger
+        )
         defer { server?.stop() }
         let endpoints = try start(daemon, ending)
-        if let server { logger.info("metrics and health at \(server.address)") }
+        if let server { logger.info("live page, metrics and health at \(server.address)") }
         manager?.tell(.ready, .status("serves \(policy.name), observations at \(endpoints.observations)"))
-        if !json { show(policy.name, endpoints, recording: recorder?.path, http: server?.address) }
+        if json {
+            // Standard output is one JSON object.
+            if let token { Console.note("the token of the live page is \(token)") }
+        } else {
+            show(policy.name, endpoints, recording: recorder?.path, http: server?.address, token: token)
+        }
 
         let warning = SecurityOptions.warning(about: unprotected).map { RecurringWarning($0, logger: logger) }
         try withExtendedLifetime((warning, MemoryReturn())) {
@@ -284,7 +297,8 @@ struct ServeCommand: ParsableCommand {
         _ policy: String,
         _ endpoints: InfoMessage.Endpoints,
         recording: String?,
-        http: HTTPAddress?
+        http: HTTPAddress?,
+        token: String?
     ) {
         Console.result("denoised serves \(policy)")
         Console.result("  observations  \(endpoints.observations)")
@@ -293,6 +307,7 @@ struct ServeCommand: ParsableCommand {
         if let gr00t = endpoints.gr00t { Console.result("  gr00t         \(gr00t)") }
         if let recording { Console.result("  recording     \(recording)") }
         if let http { Console.result("  http          \(http)") }
+        if let token { Console.result("  token         \(token)") }
     }
 
     /// The service manager that started the daemon. A daemon that cannot reach it serves all the same.

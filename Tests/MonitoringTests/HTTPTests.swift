@@ -55,6 +55,26 @@ private func request(_ text: String) throws -> HTTPRequest? {
     }
 
     @Test(arguments: [
+        ("/events?robot=a", "a"), ("http://robot/events?robot=a%2fb", "a/b"), ("http://robot?robot=a", "a"),
+        ("/events", nil),
+        ("/events?", nil), ("/events?robot=a&x", nil), ("/events?robots=a", nil), ("/events?x=a", nil),
+        ("/?robot=%C3%A9", "é"),
+        ("/?robot=%C3", nil), ("/?robot=%4", nil), ("/?robot=%", nil), ("/?robot=%+1", nil),
+        ("/?robot==?", "=?"),
+    ])
+    func aParameterIsDecoded(target: String, expected: String?) throws {
+        let request = try #require(try request("GET \(target) HTTP/1.1\r\n\r\n"))
+        #expect(request.parameter("robot") == expected)
+    }
+
+    @Test func theHeadersThatMeanSomethingAreKept() throws {
+        let request = try #require(
+            try request("GET / HTTP/1.1\r\nHOST: x\r\nOrigin: a\r\norigin: b\r\nCookie: c\r\n\r\n")
+        )
+        #expect(request.headers == ["host": "x", "origin": "a, b"])
+    }
+
+    @Test(arguments: [
         "GET http:///metrics HTTP/1.1\r\n", "GET https://robot/ HTTP/1.1\r\n", "GET http: HTTP/1.1\r\n",
         "", "\r\n", "GET\r\n", "GET /\r\n", "GET  / HTTP/1.1\r\n", "GET / HTTP/2\r\n", "get / HTTP/1.1\r\n",
         "GET metrics HTTP/1.1\r\n", "GET / HTTP/1.1 more\r\n", "GET /\u{0} HTTP/1.1\r\n",

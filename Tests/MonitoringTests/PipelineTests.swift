@@ -65,6 +65,35 @@ private final class StreamingPage: ChannelInboundHandler {
         #expect(!channel.isActive)
     }
 
+    private static let bytes =
+        Array("\r\n\r\n \t:,;/?*0123456789\u{0}\u{1}\u{7f}é".utf8) + Array("GETPOSTHTTP/chunked".utf8)
+
+    /// A text with up to six bytes changed, inserted or left out, and a blank line at its end.
+    private func mutated(_ seeds: [String], _ random: inout SplitMix64) -> [UInt8] {
+        var request = Array(random.one(of: seeds).utf8)
+        for _ in 0...random.below(6) {
+            let at = random.below(request.count)
+            switch random.below(3) {
+            case 0: request[at] = random.one(of: Self.bytes)
+            case 1: request.insert(random.one(of: Self.bytes), at: at)
+            default: request.remove(at: at)
+            }
+        }
+        return request + Array("\r\n\r\n".utf8)
+    }
+
+    /// What a page answers to a request that comes in pieces.
+    private func answer(_ request: [UInt8], of page: PageHandler) throws -> String {
+        let channel = try channel(page)
+        var rest = ByteBuffer(bytes: request)
+        while channel.isActive, let piece = rest.readSlice(length: min(rest.readableBytes, 40)),
+            piece.readableBytes > 0
+        {
+            try channel.writeInbound(piece)
+        }
+        return try sent(channel)
+    }
+
     /// Whatever comes with a blank line at its end gets exactly one answer, and ends no program.
     @Test func noBytesAreMetWithSilence() throws {
         var random = SplitMix64(seed: 20_261_129)
@@ -72,30 +101,33 @@ private final class StreamingPage: ChannelInboundHandler {
             "GET /metrics HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody",
             "POST http://x/healthz HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n",
             "GET / HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nA: b\r\n\r\n",
-        ].map { Array($0.utf8) }
-        let bytes =
-            Array("\r\n\r\n \t:,;/?*0123456789\u{0}\u{1}\u{7f}é".utf8) + Array("GETPOSTHTTP/chunked".utf8)
+            "POST /orders/stop?robot=a%2Fb HTTP/1.1\r\nHost: localhost\r\nDenoised-Order: x\r\n\r\n",
+            "GET /events?robot=arm1 HTTP/1.1\r\nHost: 127.0.0.1:9464\r\nAuthorization: Bearer x\r\n\r\n",
+        ]
+        let live = LiveServer(LivePageLog().page(), mostStreams: .max)
         for _ in 0..<3000 {
-            var request = random.one(of: seeds)
-            for _ in 0...random.below(6) {
-                let at = random.below(request.count)
-                switch random.below(3) {
-                case 0: request[at] = random.one(of: bytes)
-                case 1: request.insert(random.one(of: bytes), at: at)
-                default: request.remove(at: at)
-                }
-            }
-            request += Array("\r\n\r\n".utf8)
-            let channel = try channel(PageHandler { snapshot() })
-            var rest = ByteBuffer(bytes: request)
-            while channel.isActive, let piece = rest.readSlice(length: min(rest.readableBytes, 40)),
-                piece.readableBytes > 0
-            {
-                try channel.writeInbound(piece)
-            }
-            let answer = try sent(channel)
+            let request = mutated(seeds, &random)
+            let answer = try answer(request, of: PageHandler(live: live) { snapshot() })
             let count = answer.matches(of: #/HTTP/1\.1 \d{3} /#).count
             #expect(count == 1, "\(String(decoding: request, as: UTF8.self).debugDescription)")
         }
+    }
+
+    /// However a request of another server's page is mutilated, it is no order.
+    @Test func noMutilatedAttackIsAnOrder() throws {
+        var random = SplitMix64(seed: 20_261_130)
+        let target = "/orders/stop?robots=all HTTP/1.1\r\n"
+        let seeds = [
+            "POST \(target)Host: evil.example\r\nOrigin: http://evil.example\r\nDenoised-Order: x\r\n\r\n",
+            "POST \(target)Host: 127.0.0.1:9464\r\nOrigin: http://evil.example\r\n\r\n",
+            "POST \(target)Host: 127.0.0.1:9464\r\nContent-Type: text/plain\r\nContent-Length: 19\r\n\r\nDenoised-Order: x\r\n",
+            "GET \(target)Host: 127.0.0.1:9464\r\nDenoised-Order: x\r\n\r\n",
+        ]
+        let log = LivePageLog()
+        let live = LiveServer(log.page(), mostStreams: .max)
+        for _ in 0..<2000 {
+            _ = try answer(mutated(seeds, &random), of: PageHandler(live: live) { snapshot() })
+        }
+        #expect(log.orders.isEmpty)
     }
 }

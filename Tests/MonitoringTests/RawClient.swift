@@ -7,7 +7,9 @@ import Testing
 final class Client {
     struct NotConnected: Error { let error: Int32 }
 
-    private let descriptor: Int32
+    private var descriptor: Int32
+    /// What has come and was not asked for.
+    private var rest = ""
     /// Whether the server cut the connection off, which may cost a client the answer.
     private(set) var wasReset = false
 
@@ -32,7 +34,14 @@ final class Client {
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     }
 
-    deinit { close(descriptor) }
+    deinit { close() }
+
+    /// Ends the connection; more than once does no harm.
+    func close() {
+        guard descriptor >= 0 else { return }
+        Glibc.close(descriptor)
+        descriptor = -1
+    }
 
     /// Sends as much as the server takes.
     func send(_ text: String) { send(Array(text.utf8)) }
@@ -49,6 +58,20 @@ final class Client {
     func hasAnswer(withinMilliseconds milliseconds: Int32) -> Bool {
         var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
         return poll(&waiting, 1, milliseconds) > 0
+    }
+
+    /// What comes until a text has come, and no more; nil where it does not come.
+    func read(until mark: String) -> String? {
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            if let range = rest.firstRange(of: mark) {
+                defer { rest = String(rest[range.upperBound...]) }
+                return String(rest[..<range.upperBound])
+            }
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            guard count > 0 else { return nil }
+            rest += String(decoding: buffer[..<count], as: UTF8.self)
+        }
     }
 
     /// Everything until the server closes; nil where it does not.
@@ -71,10 +94,19 @@ final class Client {
 final class Server {
     let server: MonitoringServer
 
-    init(_ change: (inout MonitoringServer.Limits) -> Void = { _ in }) throws {
+    init(
+        live: LivePage? = nil,
+        _ change: (inout MonitoringServer.Limits) -> Void = { _ in },
+        snapshot: @escaping @Sendable () -> DaemonSnapshot = { MonitoringTests.snapshot() }
+    ) throws {
         var limits = MonitoringServer.Limits()
         change(&limits)
-        server = try MonitoringServer(at: try #require(HTTPAddress("0")), limits: limits) { snapshot() }
+        server = try MonitoringServer(
+            at: try #require(HTTPAddress("0")),
+            limits: limits,
+            live: live,
+            snapshot: snapshot
+        )
     }
 
     deinit { server.stop() }
