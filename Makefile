@@ -66,13 +66,14 @@ bench-micro: setup ## Time the kernels and layers one by one (FILTER=regex: only
 	@swift package --package-path Benchmarks benchmark --grouping metric --no-progress $(if $(FILTER),--filter '.*($(FILTER)).*')
 
 # MINUTES=15 MESSAGES=4000000 KILLS=200 and, for each flood, FLOOD_SECONDS=60 unless set.
-soak: build ## Run robots for long, floods, uneven rates, cameras, broken messages and kills against the daemon (34 minutes)
+soak: build ## Run robots for long, floods, uneven rates, cameras, watchers, broken messages and kills against the daemon (37 minutes)
 	@scripts/setup --examples
 	@/usr/bin/python3 Tests/Soak/mutate.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MESSAGES),--messages $(MESSAGES))
 	@/usr/bin/python3 Tests/Soak/limits.py --binary "$$($(RELEASE) --show-bin-path)/denoised"
 	@/usr/bin/python3 Tests/Soak/flood.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(FLOOD_SECONDS),--seconds $(FLOOD_SECONDS))
 	@/usr/bin/python3 Tests/Soak/kill.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(KILLS),--kills $(KILLS))
 	@/usr/bin/python3 Tests/Soak/cameras.py --binary "$$($(RELEASE) --show-bin-path)/denoised" --compare
+	@/usr/bin/python3 Tests/Soak/watchers.py --binary "$$($(RELEASE) --show-bin-path)/denoised"
 	@/usr/bin/python3 Tests/Soak/robots.py --binary "$$($(RELEASE) --show-bin-path)/denoised" $(if $(MINUTES),--minutes $(MINUTES))
 
 # Every check runs, so that one run shows all findings.

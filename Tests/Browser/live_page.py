@@ -127,6 +127,21 @@ def shows_many_dimensions(browser, binary):
             page.close()
 
 
+def shows_cameras(browser, binary):
+    """The frames of two cameras, which came as pixels, are pictures that move."""
+    with scenes.cameras(binary) as scene:
+        page = browser.page(width=360, height=780)
+        page.open(scene.url)
+        page.wait("document.querySelectorAll('#cameras figure').length === 2", 60)
+        page.wait("[...document.querySelectorAll('#cameras img')].every((picture) => picture.naturalWidth === 96)")
+        first = page.evaluate("document.querySelector('#cameras img').src")
+        page.wait(f"document.querySelector('#cameras img').src !== {json.dumps(first)}")
+        check(page.evaluate("document.querySelector('#scene-panel').hidden"), "two cameras are no PushT")
+        check_fits(page)
+        check_quiet(page, scene.url)
+        page.close()
+
+
 def shows_many_robots(browser, binary):
     """Of 32 robots each can be found."""
     with scenes.crowd(binary) as scene:
@@ -335,6 +350,7 @@ def another_page_gives_no_orders(browser, binary):
 CHECKS = [
     watches_and_stops,
     shows_many_dimensions,
+    shows_cameras,
     shows_many_robots,
     shows_that_there_is_none,
     shows_text_as_text,

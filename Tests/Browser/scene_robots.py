@@ -14,7 +14,7 @@ import msgpack
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Soak"))
 
-from camera_policy import numbers, read, weights, write
+from camera_policy import CAMERAS, SIDE, numbers, read, weights, write
 from daemon import ROOT, observation
 
 # What the policy of `wide_policy` knows besides the joints.
@@ -144,3 +144,24 @@ class Followers:
                 "observation.environment_state": [math.sin(sequence / (8 + 3 * index)) for index in range(SURROUNDINGS)],
             },
         }
+
+
+def seeing(robot, episode, sequence):
+    """What a robot of the policy of `camera_policy` sees: a square that moves over a floor, from two places."""
+    message = observation(robot, episode, sequence)
+    del message["observation"]["observation.environment_state"]
+    for index, camera in enumerate(CAMERAS):
+        left, top = (3 * sequence + 20 * index) % (SIDE - 24), 30 + 12 * index
+        rows = []
+        for row in range(SIDE):
+            floor = bytes([60 + row, 90 + row // 2, 120 - row // 3]) * SIDE
+            if top <= row < top + 24:
+                floor = floor[: 3 * left] + bytes([220, 80, 40]) * 24 + floor[3 * (left + 24) :]
+            rows.append(floor)
+        message["observation"][camera] = {
+            b"__ndarray__": True,
+            b"data": b"".join(rows),
+            b"dtype": "|u1",
+            b"shape": [SIDE, SIDE, 3],
+        }
+    return message

@@ -10,6 +10,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Soak"))
 
+import camera_policy
 import scene_robots as robots
 from daemon import ROOT, Daemon, Failed, free_ports
 
@@ -95,3 +96,16 @@ def crowd(binary, count=32, *options):
         for name in (names[5], names[18]):
             scene.daemon.request({"type": "stop", "robot": name})
         yield scene
+
+
+@contextlib.contextmanager
+def cameras(binary, *options):
+    """A robot with two cameras."""
+    with tempfile.TemporaryDirectory(prefix="denoised-cameras-") as folder:
+        policy = camera_policy.make(pathlib.Path(folder) / "two-cameras")
+        sampler = ["--solver", "ddim", "--steps", "5"]
+        with (
+            serve(binary, policy, *sampler, *options) as scene,
+            robots.Robots(scene.daemon, ["eyes"], 10, replan=1, see=robots.seeing),
+        ):
+            yield scene

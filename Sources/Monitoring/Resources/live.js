@@ -405,7 +405,8 @@ function onFrame(data) {
     picture.src = `data:${data.url}`;
     picture.alt = `What ${data.camera} saw`;
   }
-  setText(caption, data.problem ? `${data.camera}: ${data.problem}` : `${data.camera}, step ${count(data.sequence)}`);
+  const name = data.camera.replace(/^observation\./, "");
+  setText(caption, data.problem ? `${name}: ${data.problem}` : `${name}, step ${count(data.sequence)}`);
 }
 
 // MARK: Orders
