@@ -1,7 +1,6 @@
 import ArgumentParser
 import Clocks
 import Daemon
-import Limits
 import Logging
 import Monitoring
 import RobotDescription

@@ -247,12 +247,7 @@ struct ServeCommand: ParsableCommand {
         let endpoints = try start(daemon, ending)
         if let server { logger.info("live page, metrics and health at \(server.address)") }
         manager?.tell(.ready, .status("serves \(policy.name), observations at \(endpoints.observations)"))
-        if json {
-            // Standard output is one JSON object.
-            if let token { Console.note("the token of the live page is \(token)") }
-        } else {
-            show(policy.name, endpoints, recording: recorder?.path, http: server?.address, token: token)
-        }
+        show(policy.name, endpoints, recording: recorder?.path, http: server?.address, token: token)
 
         let warning = SecurityOptions.warning(about: unprotected).map { RecurringWarning($0, logger: logger) }
         try withExtendedLifetime((warning, MemoryReturn())) {
@@ -300,6 +295,11 @@ struct ServeCommand: ParsableCommand {
         http: HTTPAddress?,
         token: String?
     ) {
+        if json {
+            // Standard output is one JSON object.
+            if let token { Console.note("the token of the live page is \(token)") }
+            return
+        }
         Console.result("denoised serves \(policy)")
         Console.result("  observations  \(endpoints.observations)")
         Console.result("  chunks        \(endpoints.chunks)")
