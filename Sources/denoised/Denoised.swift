@@ -10,16 +10,16 @@ struct Denoised: ParsableCommand {
         abstract: "Runs a trained diffusion policy as a robot's controller.",
         discussion: """
             A policy is a LeRobot diffusion checkpoint folder. `serve` connects a robot over ZeroMQ, `monitor` watches it, \
-            `sim` runs PushT episodes, `bench` measures latency, `report` makes a page of both, `keygen` makes keys for encrypted connections.
+            `sim` runs PushT episodes, `bench` measures latency, `report` makes a page of both, `explain` shows how a chunk is \
+            sampled, `keygen` makes keys for encrypted connections.
 
             With --json a command prints one JSON object on standard output and nothing else there.
             Exit codes: 0 success, 1 a run that failed, 2 bad usage or input.
             """,
         version: daemonVersion,
         subcommands: [
-            InspectCommand.self, PredictCommand.self, ExplainCommand.self, SimCommand.self, ServeCommand.self, MonitorCommand.self,
-            StopCommand.self, ResumeCommand.self, ReplayCommand.self,
-            KeygenCommand.self,
+            InspectCommand.self, PredictCommand.self, ExplainCommand.self, SimCommand.self, ServeCommand.self,
+            MonitorCommand.self, StopCommand.self, ResumeCommand.self, ReplayCommand.self, KeygenCommand.self,
             BenchCommand.self, ReportCommand.self,
         ]
     )
