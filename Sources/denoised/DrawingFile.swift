@@ -6,10 +6,9 @@ enum DrawingFile {
     /// Checks, before the work, that there is a folder for what is written after it, and no folder in its place.
     static func check(_ path: String) throws {
         let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
-        var (isFolder, isTaken) = (false, false)
-        let isThere = FileManager.default.fileExists(atPath: path, isDirectory: &isTaken)
+        var isFolder = false
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder,
-            FileManager.default.isWritableFile(atPath: folder), !isThere || !isTaken
+            FileManager.default.isWritableFile(atPath: folder)
         else {
             throw Failure.run(
                 "\(path): cannot be written; expected a file name in a folder that can be written to"
