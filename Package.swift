@@ -187,7 +187,8 @@ let package = Package(
             name: "denoised",
             dependencies: [
                 "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Daemon", "Drawing",
-                "Explaining", "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion", "Networks",
+                "Explaining", "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion",
+                "Networks",
                 "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "Rendering",
                 "Reporting",
                 "RobotDescription", "Robotics", "Safetensors", "Sampling", "Stalls", "Statistics",
