@@ -1,6 +1,6 @@
 import Foundation
 
-/// What values an axis shows, and where.
+/// What values an axis shows, and the place of each.
 package struct Axis: Sendable {
     package struct Tick: Sendable, Hashable {
         package let value: Double

@@ -38,7 +38,7 @@ package struct ExplainedMethod {
 struct Residual {
     let pass: Int
     let step: Int
-    /// The root mean square over the sample's numbers, on the network's scale, where actions span 2.
+    /// The root mean square over the sample's numbers, on the network's scale, on which actions span 2.
     let distance: Double
 
     /// Those of all evaluations of a method.

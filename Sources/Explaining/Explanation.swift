@@ -41,8 +41,9 @@ package struct Explanation {
     package var html: String {
         let reference = methods[0].samplesByStep
         let mostPasses = methods.map(\.explained.passes.count).max() ?? 1
+        let drawn = DrawnPlans(methods, drawing: drawing, actionDim: actionDim)
         let panels = methods.enumerated().map { index, method in
-            panel(method, index: index, reference: reference, mostPasses: mostPasses)
+            panel(method, index: index, reference: reference, mostPasses: mostPasses, drawn: drawn)
         }
         return Page(
             title: "How a chunk is sampled",
@@ -80,7 +81,7 @@ package struct Explanation {
             ["class": "legend"],
             names.enumerated().map { level, name in
                 HTML("li", [HTML("span", ["class": "key r\(level)"]), HTML(text: name)])
-            } + [HTML("li", text: "root mean square, where actions span 2")]
+            } + [HTML("li", text: "root mean square; actions span 2")]
         )
     }
 
@@ -104,13 +105,13 @@ package struct Explanation {
         )
     }
 
-    private func panel(_ method: ExplainedMethod, index: Int, reference: [[Float]], mostPasses: Int) -> HTML {
-        let passes = method.explained.passes
-        let plans = passes.indices.map { method.plan(after: $0) }
-        let lines = drawing.lines(
-            of: methods.flatMap { [$0.explained.chunk.prediction] } + plans,
-            actionDim: actionDim
-        )
+    private func panel(
+        _ method: ExplainedMethod,
+        index: Int,
+        reference: [[Float]],
+        mostPasses: Int,
+        drawn: DrawnPlans
+    ) -> HTML {
         let result = method.explained.chunk.prediction
         let exact = methods[0].explained.chunk.prediction
         let map = ResidualMap(
@@ -122,7 +123,7 @@ package struct Explanation {
             "article",
             [
                 "class": "panel \(Page.series(index))",
-                "data-plans": data(of: method, plans: plans.map(lines), exact: exact),
+                "data-plans": data(of: method, drawn: drawn, exact: exact),
             ],
             [
                 HTML("h3", text: method.name),
@@ -134,8 +135,8 @@ package struct Explanation {
                 ),
                 HTML(
                     drawing.svg(
-                        plan: lines(result),
-                        reference: lines(exact),
+                        plan: drawn.lines(result),
+                        reference: drawn.lines(exact),
                         title: "The plan of \(method.name)"
                     )
                 ),
@@ -157,12 +158,13 @@ package struct Explanation {
         /// For each pass its window's first step and the one after its last, its evaluations, the milliseconds since the beginning,
         /// and the plan's deviation.
         let passes: [[Double]]
-        /// For each pass the points of each line.
+        /// The points of each line after every so many passes, from the first on, and after the last.
         let lines: [[String]]
+        let every: Int
         let steps: Int
     }
 
-    private func data(of method: ExplainedMethod, plans: [[String]], exact: [Float]) -> String {
+    private func data(of method: ExplainedMethod, drawn: DrawnPlans, exact: [Float]) -> String {
         var elapsed = 0.0
         let times = method.explained.chunk.passes.map { $0.duration / .milliseconds(1) }
         let passes = method.explained.passes.enumerated().map { index, pass in
@@ -176,7 +178,12 @@ package struct Explanation {
         }
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
-        let part = MovingPart(passes: passes, lines: plans, steps: method.explained.timesteps.count)
+        let part = MovingPart(
+            passes: passes,
+            lines: drawn.lines(of: method),
+            every: drawn.every,
+            steps: method.explained.timesteps.count
+        )
         guard let json = try? encoder.encode(part) else {
             preconditionFailure("numbers and texts can be encoded")
         }

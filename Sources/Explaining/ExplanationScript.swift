@@ -53,8 +53,9 @@ extension Explanation {
             number.textContent = `${pass} of ${last}`;
             for (const panel of panels) {
               const count = panel.passes.length, index = Math.min(pass, count) - 1;
+              const drawn = index === count - 1 ? panel.lines.length - 1 : Math.floor(index / panel.every);
               const [first, end, evaluations, ms, deviation] = panel.passes[index];
-              panel.plans.forEach((line, which) => line.setAttribute('points', panel.lines[index][which]));
+              panel.plans.forEach((line, which) => line.setAttribute('points', panel.lines[drawn][which]));
               panel.mark.setAttribute('x', index * panel.mark.width.baseVal.value);
               const steps = end - first > 1 ? `steps ${first + 1} to ${end}` : `step ${end}`;
               panel.state.textContent = index === count - 1

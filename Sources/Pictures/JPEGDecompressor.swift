@@ -53,7 +53,8 @@ struct JPEGDecompressor: ~Copyable, @unchecked Sendable {
     /// What the library says of its last failure.
     private func error() -> PictureError {
         let text = tjGetErrorStr2(handle).map { String(cString: $0) } ?? "an error without a text"
-        // The library has no codes: these are texts of libjpeg's list of messages (jerror.h).
+        // The library has no codes. These are texts of libjpeg's list of messages (jerror.h); the second ends those of kinds of JPEG
+        // that libjpeg cannot read, such as lossless ones.
         let reason: PictureError.Reason =
             if text.hasPrefix("Insufficient memory") {
                 .memory

@@ -7,7 +7,7 @@ extension RunReader {
         let seed = try unsigned("seed")
         var runs: [Run] = []
         for row in try required("results").elements(1...1000) {
-            let sampler = try row.benchmarkSampler()
+            let sampler = try row.sampler()
             var run = Run(file: source.file, part: sampler.name, origin: .paper)
             run.policy = policy
             run.sampler = sampler
@@ -48,7 +48,7 @@ extension RunReader {
                 DeviationPoint(
                     file: source.file,
                     policy: policy,
-                    sampler: try row.benchmarkSampler(),
+                    sampler: try row.sampler(),
                     precision: try row.string("precision"),
                     iterationsMean: try row.amount("iterations_mean"),
                     evaluationsMean: try row.amount("evaluations_mean"),
@@ -63,17 +63,6 @@ extension RunReader {
             )
         }
         return points
-    }
-
-    private func benchmarkSampler() throws(RunFileError) -> Run.Sampler {
-        Run.Sampler(
-            solver: try string("solver"),
-            steps: try whole("steps"),
-            method: try string("method"),
-            window: try whole("window"),
-            tolerance: try amount("tolerance"),
-            kernel: try string("kernel")
-        )
     }
 }
 

@@ -88,7 +88,8 @@ extension RunReader {
         return episodes
     }
 
-    fileprivate func sampler() throws(RunFileError) -> Run.Sampler {
+    /// How chunks were sampled; a benchmark's have no budget.
+    func sampler() throws(RunFileError) -> Run.Sampler {
         Run.Sampler(
             solver: try string("solver"),
             steps: try whole("steps"),

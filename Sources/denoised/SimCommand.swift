@@ -283,6 +283,7 @@ struct SimCommand: ParsableCommand {
         // A picture or a line for each chunk says enough.
         let bar = view == nil && !isTraced ? ProgressBar("episodes") : nil
         for seed in seeds {
+            let successes = results.count { $0.recording.isSuccess }
             robot.keepsFrames = film?.wantsFrames ?? false
             func show(_ moment: Moment) {
                 view?.show(moment)
@@ -291,7 +292,7 @@ struct SimCommand: ParsableCommand {
                     to: results.count * steps + min(moment.recording.stepCount, steps - 1),
                     of: seeds.count * steps,
                     remark: results.isEmpty
-                        ? "" : "\(results.count { $0.recording.isSuccess }) of \(results.count) succeeded"
+                        ? "" : "\(successes) of \(results.count) succeeded"
                 )
                 if isTraced { for chunk in moment.newChunks { Console.result(chunk.line(seed: seed)) } }
             }

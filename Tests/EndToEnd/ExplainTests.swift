@@ -36,6 +36,7 @@ extension EndToEnd {
             for (index, panel) in panels.enumerated() {
                 let passes = try #require(panel["passes"] as? [[Double]])
                 let lines = try #require(panel["lines"] as? [[String]])
+                #expect(panel["every"] as? Int == 1)
                 #expect(passes.count == lines.count && !passes.isEmpty)
                 // First step, step after the last, evaluations, time, deviation.
                 #expect(passes.allSatisfy { $0.count == 5 && $0[0] < $0[1] && $0[2] >= 1 })

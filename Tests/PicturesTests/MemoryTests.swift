@@ -36,8 +36,8 @@ struct MemoryTests {
             for _ in 0..<20 { try round() }
             growths.append(bytesInUse() - before)
         }
-        // Other tests take and free memory at the same time, so one window says little. If each round lost a picture, every
-        // window would grow by a megabyte. `make asan` and `make fuzz` find losses of any size.
-        #expect(growths.sorted()[growths.count / 2] < 100_000, "\(growths) bytes")
+        // Other tests take and free memory at the same time, so one window says little, and while they start most windows grow. If
+        // each round lost a picture, every window would grow by a megabyte. `make asan` and `make fuzz` find losses of any size.
+        #expect(growths.sorted()[growths.count / 4] < 100_000, "\(growths) bytes")
     }
 }

@@ -34,10 +34,10 @@ struct JSONText {
 
     mutating func value(_ value: some FixedWidthInteger) { raw(String(value)) }
 
-    /// Writes a number, or null where JSON has none for it.
+    /// Writes a number, or null if JSON has no form for it.
     mutating func value(_ value: Float) { raw(value.isFinite ? "\(value)" : "null") }
 
-    /// Writes a number, or null where JSON has none for it.
+    /// Writes a number, or null if JSON has no form for it.
     mutating func value(_ value: Double) { raw(value.isFinite ? "\(value)" : "null") }
 
     mutating func null() { raw("null") }

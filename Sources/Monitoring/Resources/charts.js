@@ -100,7 +100,7 @@ export class Chart {
     this.canvas.setAttribute("aria-label", `${this.name}: ${number(seen)}${limits}`);
   }
 
-  // What the axis spans: all that is drawn, and the limits where they are near.
+  // What the axis spans: all that is drawn, and the limits if they are near.
   bounds(now) {
     let [low, high] = [Infinity, -Infinity];
     const add = (value) => {
