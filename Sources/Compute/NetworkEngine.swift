@@ -61,6 +61,7 @@ package final class NetworkEngine {
     ///   - samples: [batch, length, channels] of the network's input.
     ///   - film: has the numbers of the batch's entries.
     ///   - instant: when to give up, between two layers; nil: it takes the time it takes.
+    ///   - interruption: gives up between two layers when it is asked for.
     ///   - outputs: [batch, length, channels] of the network's output; as it was if the pass was given up.
     /// - Returns: whether there is an output.
     package func forward(
@@ -68,6 +69,7 @@ package final class NetworkEngine {
         batch: Int,
         film: borrowing FiLMConditioning,
         until instant: MonotonicTime?,
+        unless interruption: Interruption? = nil,
         into outputs: inout MutableSpan<Float>
     ) -> Bool {
         let (numbers, stride) = (film.numbers, film.count)
@@ -84,6 +86,7 @@ package final class NetworkEngine {
                         film: numbers,
                         filmStride: stride,
                         until: instant,
+                        unless: interruption,
                         into: outputs
                     )
                 case .blas(let network):

@@ -77,6 +77,7 @@ final class PackedNetwork: @unchecked Sendable {
     ///   - samples: [batch, length, channels] of the network's input.
     ///   - film: [batch, filmStride], readable a vector beyond its end.
     ///   - instant: when to give up; nil: it takes the time it takes.
+    ///   - interruption: gives up when it is asked for.
     ///   - outputs: [batch, length, channels] of the network's output.
     /// - Returns: whether there is an output.
     func forward(
@@ -85,12 +86,13 @@ final class PackedNetwork: @unchecked Sendable {
         film: UnsafePointer<Float>,
         filmStride: Int,
         until instant: MonotonicTime?,
+        unless interruption: Interruption?,
         into outputs: UnsafeMutablePointer<Float>
     ) -> Bool {
         job = Job(batch: batch, film: film, filmStride: filmStride)
         orders.prepare(batch: batch)
         load(samples, batch: batch)
-        guard team?.run(until: instant) ?? false else { return false }
+        guard team?.run(until: instant, unless: interruption) ?? false else { return false }
         store(into: outputs, batch: batch)
         return true
     }

@@ -15,7 +15,8 @@ import Synchronization
 /// moment, unless told to `rest`, and then park. The team allocates nothing after its creation. Within a pass there is no
 /// system call, unless a thread that holds a part has lost its core.
 ///
-/// A pass can be given up between two stages. The remaining parts are then taken and counted as always, but not computed.
+/// A pass can be given up between two stages, when its time is over or when it is interrupted. The remaining parts are then taken
+/// and counted as always, but not computed.
 /// If a thread loses its core within a part, the pass lasts until that thread runs again. The threads that wait for it tell
 /// the `StallWatch`.
 ///
@@ -111,21 +112,29 @@ final class ThreadTeam: @unchecked Sendable {
 
     /// Runs a pass: every part of every stage, each stage after the one before it.
     ///
-    /// - Parameter instant: when to give it up; nil: it takes the time it takes.
+    /// - Parameters:
+    ///   - instant: when to give it up; nil: it takes the time it takes.
+    ///   - interruption: gives it up when it is asked for.
     /// - Returns: whether all the work was done.
     @discardableResult
-    func run(until instant: MonotonicTime? = nil) -> Bool {
+    func run(until instant: MonotonicTime? = nil, unless interruption: Interruption? = nil) -> Bool {
         let current = pass.load(ordering: .relaxed)
         isGivenUp.store(false, ordering: .relaxed)
         stallWatch?.passBegins(due: instant)
         if count > 1 { announce() } else { pass.store(current + 1, ordering: .relaxed) }
-        runStages(pass: current, as: 0, until: instant)
+        runStages(pass: current, as: 0, until: instant, unless: interruption)
         return !isGivenUp.load(ordering: .relaxed)
     }
 
-    private func runStages(pass: Int, as thread: Int, until instant: MonotonicTime? = nil) {
+    private func runStages(
+        pass: Int,
+        as thread: Int,
+        until instant: MonotonicTime? = nil,
+        unless interruption: Interruption? = nil
+    ) {
         for stage in 0..<stageCount {
             if let instant, .now() >= instant { isGivenUp.store(true, ordering: .relaxed) }
+            if let interruption, interruption.isAsked { isGivenUp.store(true, ordering: .relaxed) }
             let number = pass * stageCount + stage
             for offset in 0..<count {
                 let part = (thread + offset) % count

@@ -47,7 +47,7 @@ final class ChunkOutlet {
 
     /// Gives the planner the next chunks to plan, if it is at none.
     func dispatch() {
-        let jobs = robots.agenda.next { planner.grouping?.size(waiting: $0, budgetNs: budgetNs) ?? 1 }
+        let jobs = robots.agenda.next { mailbox.tuning?.grouping?.size(waiting: $0, budgetNs: budgetNs) ?? 1 }
         let now = MonotonicTime.now()
         guard !jobs.isEmpty else {
             guard let preparation = robots.agenda.nextPreparation() else { return }

@@ -79,11 +79,8 @@ public final class Daemon: Sendable {
 
     /// What the daemon runs and how it samples; nil until the planner has been made.
     public var planner: (policy: PolicyDescription, sampler: SamplerDescription)? {
-        facts.withLock { $0 }.map { facts in
-            var sampler = facts.sampler
-            sampler.budgetMs = Double(configuration.budgetNs ?? 0) / 1e6
-            return (facts.policy, sampler)
-        }
+        guard let facts = facts.withLock({ $0 }), let tuning = mailbox.tuning else { return nil }
+        return (facts.policy, configuration.budgeted(tuning.sampler))
     }
 
     /// Since when the planner has been at one chunk; nil if it is at none.

@@ -94,6 +94,13 @@ extension DaemonConfiguration {
     /// The budget in whole nanoseconds.
     var budgetNs: UInt64? { budget.map { UInt64(max($0 / .nanoseconds(1), 0)) } }
 
+    /// A sampler with the budget that is kept.
+    func budgeted(_ sampler: SamplerDescription) -> SamplerDescription {
+        var sampler = sampler
+        sampler.budgetMs = Double(budgetNs ?? 0) / 1e6
+        return sampler
+    }
+
     /// The configuration with room for the frames of a policy's cameras.
     ///
     /// An observation may then hold the pixels of one frame of each camera, and the GR00T socket those of a whole history. Such an

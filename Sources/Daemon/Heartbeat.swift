@@ -1,6 +1,7 @@
 import Clocks
 import Logging
 import Piloting
+import Planning
 import Recording
 import Robotics
 import Transport
@@ -23,6 +24,8 @@ final class Heartbeat {
     private let tap: (any MessageTap)?
     private let logger: Logger
     private let mostRobots: Int
+    private let mailbox: PlannerMailbox
+    private var calibration: CalibrationLog
     private var descriptors = DescriptorWatch()
     private var stateLog = LogBudget()
     /// The warnings about robots that were logged last, and when they are logged again.
@@ -37,6 +40,8 @@ final class Heartbeat {
         logger = context.configuration.logger
         tap = context.configuration.tap
         mostRobots = context.configuration.limits.mapEntries
+        mailbox = context.mailbox
+        calibration = CalibrationLog(logger: logger)
     }
 
     /// Publishes the heartbeat if it is due. That takes longer than anything else that the loop does, so it comes when all else is
@@ -49,12 +54,15 @@ final class Heartbeat {
         logStateChanges(now: now)
         logWarnings(now: now)
         commands.countLimitViolations()
+        let tuning = mailbox.tuning
+        calibration.note(tuning, now: now)
         let status = StatusMessage(
             monotonicNs: now.unsignedNs,
             wallNs: Clock.wallNs(),
             robots: robots.pilots.status(most: mostRobots, now: now),
             stop: robots.pilots.newestStop(of: nil).number,
             statistics: telemetry.heartbeat(now: now),
+            calibrationPercent: UInt64(tuning?.calibratedHundredths ?? 100),
             warnings: warnings(now: now)
         )
         telemetry.keep(status)

@@ -6,15 +6,23 @@ import Robotics
 struct LoopContext {
     let configuration: DaemonConfiguration
     let planner: PlannerFacts
+    let mailbox: PlannerMailbox
     let robots: Robots
     let replies: Replies
     let telemetry: Telemetry
     let rejections: Rejections
 
     /// Without a robot yet.
-    init(configuration: DaemonConfiguration, planner: PlannerFacts, replies: Replies, telemetry: Telemetry) {
+    init(
+        configuration: DaemonConfiguration,
+        planner: PlannerFacts,
+        mailbox: PlannerMailbox,
+        replies: Replies,
+        telemetry: Telemetry
+    ) {
         self.configuration = configuration
         self.planner = planner
+        self.mailbox = mailbox
         self.replies = replies
         self.telemetry = telemetry
         rejections = Rejections(telemetry: telemetry, logger: configuration.logger)
@@ -27,12 +35,5 @@ struct LoopContext {
                 policy: planner.policy
             )
         )
-    }
-
-    /// How chunks are sampled, with the budget that is kept.
-    var sampler: SamplerDescription {
-        var sampler = planner.sampler
-        sampler.budgetMs = Double(configuration.budgetNs ?? 0) / 1e6
-        return sampler
     }
 }

@@ -13,7 +13,8 @@ final class RequestDesk {
     private let sendingLimits: InfoMessage.Limits
     private let endpoints: InfoMessage.Endpoints
     private let policy: PolicyDescription
-    private let sampler: SamplerDescription
+    private let configuration: DaemonConfiguration
+    private let mailbox: PlannerMailbox
     private let robots: Robots
     private let intake: ObservationIntake
     private let commands: CommandOutlet
@@ -35,7 +36,8 @@ final class RequestDesk {
         self.commands = commands
         self.stops = stops
         policy = context.planner.policy
-        sampler = context.sampler
+        configuration = context.configuration
+        mailbox = context.mailbox
         robots = context.robots
         replies = context.replies
         socket = context.replies.requests
@@ -83,7 +85,7 @@ final class RequestDesk {
     ) throws(ZeroMQError) {
         telemetry.count { $0.requests[request.type, default: 0] += 1 }
         switch request {
-        case .info: try replies.send(.info(info), to: client)
+        case .info: if let info { try replies.send(.info(info), to: client) }
         case .ping(let timeNs):
             try replies.send(
                 .pong(timeNs: timeNs, monotonicNs: MonotonicTime.now().unsignedNs, wallNs: Clock.wallNs()),
@@ -128,14 +130,17 @@ final class RequestDesk {
         }
     }
 
-    private var info: InfoMessage {
-        InfoMessage(
+    /// Nil only before the planner has been made, when nothing is answered.
+    private var info: InfoMessage? {
+        guard let tuning = mailbox.tuning else { return nil }
+        return InfoMessage(
             daemonVersion: daemonVersion,
             policy: policy,
-            sampler: sampler,
+            sampler: configuration.budgeted(tuning.sampler),
             endpoints: endpoints,
             limits: sendingLimits,
             stop: robots.pilots.newestStop(of: nil).number,
+            calibrationPercent: UInt64(tuning.calibratedHundredths),
             statistics: telemetry.snapshot()
         )
     }

@@ -49,6 +49,7 @@ final class SocketLoop {
         let shared = LoopContext(
             configuration: configuration,
             planner: planner,
+            mailbox: mailbox,
             replies: Replies(requests: bound.requests, gr00t: bound.gr00t),
             telemetry: telemetry
         )
@@ -70,8 +71,12 @@ final class SocketLoop {
         chunks = ChunkOutlet(socket: bound.chunks, mailbox: mailbox, context: shared)
         heartbeat = Heartbeat(commands: commands, stops: stops, context: shared)
         (self.intake, self.commands, self.stops, self.requests) = (intake, commands, stops, requests)
-        let (tap, policy, sampler) = (configuration.tap, planner.policy, shared.sampler)
-        announce = { tap?.take(TappedMessage(.started(policy: policy, sampler: sampler))) }
+        announce = {
+            guard let sampler = mailbox.tuning?.sampler else { return }
+            configuration.tap?.take(
+                TappedMessage(.started(policy: planner.policy, sampler: configuration.budgeted(sampler)))
+            )
+        }
     }
 
     /// Works until `isStopping` says so, which is asked after each wake-up.

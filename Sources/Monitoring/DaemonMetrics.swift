@@ -37,6 +37,12 @@ enum DaemonMetrics {
             "What is wrong and keeps no robot waiting; /healthz names it.",
             .integer(UInt64(status.warnings.count))
         )
+        text.add(
+            .gauge,
+            "denoised_calibration_ratio",
+            "How far the calibration has come; below 1 chunks are sampled one step after the other.",
+            .real(Double(status.calibrationPercent) / 100)
+        )
         add(status.statistics, to: &text)
         add(status.robots.sorted { $0.key < $1.key }, to: &text)
         return text.text

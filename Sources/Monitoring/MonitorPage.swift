@@ -64,6 +64,16 @@ public struct MonitorPage {
                 )
             ),
         ]
+        if let percent = history.latest?.calibrationPercent, percent < 100 {
+            lines.append(
+                StyledLine(
+                    Piece(
+                        "calibrated to \(percent) %; until it is done chunks are sampled one step after the other",
+                        .warning
+                    )
+                )
+            )
+        }
         if let receivedNs = history.receivedNs {
             let silence = nowNs - min(receivedNs, nowNs)
             if silence > Self.silentNs {

@@ -19,6 +19,8 @@ public final class UNet1D: Denoiser {
     public let kernel: Kernel
     /// Threads a forward pass runs on, the caller's included.
     public let threads: Int
+    /// Predictions are given up, between two layers, while this is asked for; nil: by time alone. On OpenBLAS they always finish.
+    public var interruption: Interruption?
 
     private let film: FiLMConditioning
     /// [maximumBatch]: condition 0 for every entry.
@@ -137,7 +139,14 @@ public final class UNet1D: Denoiser {
             "samples are [batch, horizon, actionDim]"
         )
         precondition(outputs.count == samples.count, "outputs are [batch, horizon, actionDim]")
-        return engine.forward(samples, batch: batch, film: film, until: instant, into: &outputs)
+        return engine.forward(
+            samples,
+            batch: batch,
+            film: film,
+            until: instant,
+            unless: interruption,
+            into: &outputs
+        )
     }
 
     /// The outputs of a batch under condition 0.

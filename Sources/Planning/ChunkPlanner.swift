@@ -7,7 +7,7 @@ import Robotics
 public protocol ChunkPlanner: SendableMetatype {
     /// The features of an observation, and the sizes of a chunk.
     var policy: PolicyDescription { get }
-    /// How chunks are sampled.
+    /// How chunks are sampled. Changes only while the planner is tuned.
     var sampler: SamplerDescription { get }
     /// Features that a robot may send besides those of `policy`, and that are not read.
     var ignoredFeatures: Set<String> { get }
@@ -30,8 +30,20 @@ public protocol ChunkPlanner: SendableMetatype {
     /// - Returns: the frame, if it cannot be decoded and has not been told of before.
     mutating func prepare(_ history: ObservationHistory, camera: Int) -> BadFrame?
 
-    /// When chunks of several robots are planned together; nil: never.
+    /// When chunks of several robots are planned together; nil: never. Changes only while the planner is tuned.
     var grouping: Grouping? { get }
+
+    /// Whether there is nothing to measure that would make chunks faster.
+    var isTuned: Bool { get }
+
+    /// Measures what makes later chunks faster, in the time that is left between chunks. Returns when that is done, or when the
+    /// turns have ended.
+    ///
+    /// - Parameters:
+    ///   - turns: says when there is time.
+    ///   - serve: what `turns` does with the planner while the measurement waits.
+    /// - Throws: what keeps the planner from being tuned. It plans as before then.
+    mutating func tune(_ turns: IdleTurns, serve: (inout Self) -> IdleTurns.Service) throws
 
     /// Samples the chunks of several robots together, as many as ``grouping`` says at most. The chunks are ready when the first
     /// of the deadlines comes.
@@ -56,6 +68,12 @@ extension ChunkPlanner {
 
     /// Chunks are planned one after the other.
     public var grouping: Grouping? { nil }
+
+    /// There is nothing to measure.
+    public var isTuned: Bool { true }
+
+    /// Does nothing.
+    public mutating func tune(_ turns: IdleTurns, serve: (inout Self) -> IdleTurns.Service) {}
 
     /// Plans one after the other.
     public mutating func plan(together requests: [PlanningRequest]) -> [Result<PlannedChunk, any Error>] {

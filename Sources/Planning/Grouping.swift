@@ -1,3 +1,5 @@
+import Sampling
+
 /// When it pays to plan the chunks of several robots together rather than in turn: a pass of the network over several samples
 /// may take little longer than over one, but every chunk then is there only at the end.
 public struct Grouping: Sendable, Hashable {
@@ -14,17 +16,33 @@ public struct Grouping: Sendable, Hashable {
         self.togetherNs = togetherNs
     }
 
-    /// A rule of the times of some numbers of chunks; between two of them a chunk more always takes as much more.
+    /// A rule of what chunks take: pass i of a group evaluates what pass i of each of its chunks would.
     ///
-    /// - Parameter measured: numbers of chunks, ascending from 1, each with what it takes to plan so many together.
-    public init(measured: [(chunks: Int, nanoseconds: Double)]) {
-        precondition(measured.first?.chunks == 1, "the time of a single chunk is missing")
-        var times = [measured[0].nanoseconds]
-        for (before, next) in zip(measured, measured.dropFirst()) {
-            let rise = (next.nanoseconds - before.nanoseconds) / Double(next.chunks - before.chunks)
-            times += (1...next.chunks - before.chunks).map { before.nanoseconds + rise * Double($0) }
+    /// - Parameters:
+    ///   - chunks: the batch size of each pass, for some chunks that were sampled alone, at least one.
+    ///   - times: of passes.
+    ///   - largestBatch: what the network takes at once; a larger batch is cut.
+    ///   - most: the most chunks that are planned together, at least 1.
+    init(chunks: [[Int]], times: ForwardTimes, largestBatch: Int, most: Int) {
+        func nanoseconds(_ batch: Int) -> Double {
+            let (whole, rest) = batch.quotientAndRemainder(dividingBy: largestBatch)
+            return Double(whole) * times.typical(batch: largestBatch)
+                + (rest > 0 ? times.typical(batch: rest) : 0)
         }
-        self.init(togetherNs: times)
+        let together = (1...most).map { size in
+            // Each chunk is the first of a group once.
+            let groups = chunks.indices.map { first in
+                var batches: [Int] = []
+                for chunk in (first..<first + size).map({ chunks[$0 % chunks.count] }) {
+                    for (pass, batch) in chunk.enumerated() {
+                        if pass < batches.count { batches[pass] += batch } else { batches.append(batch) }
+                    }
+                }
+                return batches.reduce(0) { $0 + nanoseconds($1) }
+            }
+            return groups.reduce(0, +) / Double(groups.count)
+        }
+        self.init(togetherNs: together)
     }
 
     /// How many to plan together where so many wait: 1 if they are better planned in turn.

@@ -12,6 +12,13 @@ package final class PlannerMailbox: Sendable {
         case prepare(PreparationJob)
     }
 
+    /// What there is to do at the moment.
+    package enum Waiting: Sendable {
+        case work(Work)
+        case nothing
+        case closed
+    }
+
     private struct State {
         var jobs: [PlanningJob] = []
         var preparation: PreparationJob?
@@ -19,6 +26,7 @@ package final class PlannerMailbox: Sendable {
         var preparationOutcome: PreparationOutcome?
         var isClosed = false
         var busySince: MonotonicTime?
+        var tuning: PlannerTuning?
     }
 
     private let state = Mutex(State())
@@ -26,6 +34,8 @@ package final class PlannerMailbox: Sendable {
     private let wakeUp: @Sendable () -> Void
     /// Watches the planner's passes; its rescuer is the socket thread.
     package let stallWatch: StallWatch
+    /// Asked for while there is work: what the planner does besides is to wait.
+    package let interruption = Interruption()
 
     /// A mailbox that calls `wakeUp` when outcomes are there, on the planner's thread, or when the planner has stalled.
     package init(wakeUp: @escaping @Sendable () -> Void) {
@@ -42,6 +52,7 @@ package final class PlannerMailbox: Sendable {
             state.jobs = jobs
             state.busySince = now
         }
+        interruption.ask()
         news.signal()
     }
 
@@ -53,12 +64,14 @@ package final class PlannerMailbox: Sendable {
             state.preparation = preparation
             state.busySince = now
         }
+        interruption.ask()
         news.signal()
     }
 
     /// Ends the planner thread after the jobs it is at.
     package func close() {
         state.withLock { $0.isClosed = true }
+        interruption.ask()
         news.signal()
     }
 
@@ -66,17 +79,58 @@ package final class PlannerMailbox: Sendable {
     package func takeWork() -> Work? {
         while true {
             news.wait()
-            let (jobs, preparation, isClosed) = state.withLock { state in
-                defer {
-                    state.jobs = []
-                    state.preparation = nil
-                }
-                return (state.jobs, state.preparation, state.isClosed)
+            switch take() {
+            case .work(let work): return work
+            case .nothing: continue
+            case .closed: return nil
             }
-            if isClosed { return nil }
-            if !jobs.isEmpty { return .plan(jobs) }
-            if let preparation { return .prepare(preparation) }
         }
+    }
+
+    /// The work that is there; waits for none.
+    package func takeWaitingWork() -> Waiting {
+        guard news.wait(timeout: .now()) == .success else { return .nothing }
+        let waiting = take()
+        // It stays closed for whoever waits next.
+        if case .closed = waiting { news.signal() }
+        return waiting
+    }
+
+    private func take() -> Waiting {
+        // Nothing else comes before this work is done.
+        interruption.clear()
+        let (jobs, preparation, isClosed) = state.withLock { state in
+            defer {
+                state.jobs = []
+                state.preparation = nil
+            }
+            return (state.jobs, state.preparation, state.isClosed)
+        }
+        if isClosed { return .closed }
+        if !jobs.isEmpty { return .work(.plan(jobs)) }
+        if let preparation { return .work(.prepare(preparation)) }
+        return .nothing
+    }
+
+    /// How the planner samples; nil until it has been made. For any thread.
+    package var tuning: PlannerTuning? { state.withLock { $0.tuning } }
+
+    /// Notes how a planner samples: one that has been made, or tuned.
+    ///
+    /// - Parameter failure: why it could not be tuned.
+    func note(_ planner: some ChunkPlanner, failure: String? = nil) {
+        let tuning = PlannerTuning(
+            sampler: planner.sampler,
+            grouping: planner.grouping,
+            calibratedHundredths: planner.isTuned || failure != nil ? 100 : 0,
+            failure: failure
+        )
+        state.withLock { $0.tuning = tuning }
+    }
+
+    /// Notes how far the calibration has come; its end is told with the planner.
+    func note(calibratedHundredths: Int) {
+        state.withLock { $0.tuning?.calibratedHundredths = min(calibratedHundredths, 99) }
     }
 
     /// Hands outcomes back.

@@ -8,15 +8,24 @@ import Stalls
 /// What the socket thread needs to know of a planner.
 package struct PlannerFacts: Sendable {
     package let policy: PolicyDescription
-    package let sampler: SamplerDescription
     /// What a robot may send besides the policy's features.
     package let ignoredFeatures: Set<String>
     /// What a robot's history begins as.
     package let emptyHistory: ObservationHistory
-    /// When chunks are planned together.
-    package let grouping: Grouping?
     /// What the planner has of a chunk before it is done.
     package let interim: (any InterimChunk)?
+}
+
+/// What a planner samples by, and how far it has come in measuring what makes chunks faster.
+package struct PlannerTuning: Sendable, Hashable {
+    /// How chunks are sampled.
+    package var sampler: SamplerDescription
+    /// When chunks are planned together.
+    package var grouping: Grouping?
+    /// How far the calibration has come, in hundredths; 100: it is done, or there is nothing to measure.
+    package var calibratedHundredths: Int
+    /// Why the calibration failed; nil: it did not.
+    package var failure: String?
 }
 
 /// The thread that makes a planner and gives it one job after the other.
@@ -41,14 +50,16 @@ package enum PlannerThread {
                 var planner = try makePlanner(mailbox.stallWatch)
                 let facts = PlannerFacts(
                     policy: planner.policy,
-                    sampler: planner.sampler,
                     ignoredFeatures: planner.ignoredFeatures,
                     emptyHistory: planner.makeHistory(),
-                    grouping: planner.grouping,
                     interim: planner.interim
                 )
+                mailbox.note(planner)
                 ready.set(.success(facts))
-                work(&planner, mailbox: mailbox, budgetNs: budgetNs)
+                if !planner.isTuned { tune(&planner, mailbox: mailbox, budgetNs: budgetNs) }
+                while let work = mailbox.takeWork() {
+                    carryOut(work, with: &planner, mailbox: mailbox, budgetNs: budgetNs)
+                }
             } catch {
                 ready.set(.failure(error))
             }
@@ -58,18 +69,47 @@ package enum PlannerThread {
         thread.start()
     }
 
-    private static func work(
+    private static func carryOut(
+        _ work: PlannerMailbox.Work,
+        with planner: inout some ChunkPlanner,
+        mailbox: PlannerMailbox,
+        budgetNs: UInt64?
+    ) {
+        switch work {
+        case .plan(let jobs): plan(jobs, with: &planner, mailbox: mailbox, budgetNs: budgetNs)
+        case .prepare(let job):
+            let badFrame = planner.prepare(job.history, camera: job.camera)
+            mailbox.put(PreparationOutcome(job: job, badFrame: badFrame))
+        }
+    }
+
+    /// Tunes the planner, and gives it whatever jobs come meanwhile.
+    private static func tune(
         _ planner: inout some ChunkPlanner,
         mailbox: PlannerMailbox,
         budgetNs: UInt64?
     ) {
-        while let work = mailbox.takeWork() {
-            switch work {
-            case .plan(let jobs): plan(jobs, with: &planner, mailbox: mailbox, budgetNs: budgetNs)
-            case .prepare(let job):
-                let badFrame = planner.prepare(job.history, camera: job.camera)
-                mailbox.put(PreparationOutcome(job: job, badFrame: badFrame))
+        let turns = IdleTurns(
+            interruption: mailbox.interruption,
+            progress: mailbox.note(calibratedHundredths:)
+        )
+        do {
+            try planner.tune(turns) { planner in
+                var nanoseconds = 0.0
+                while true {
+                    switch mailbox.takeWaitingWork() {
+                    case .closed: return .ended
+                    case .nothing: return .served(nanoseconds: nanoseconds)
+                    case .work(let work):
+                        let begun = MonotonicTime.now()
+                        carryOut(work, with: &planner, mailbox: mailbox, budgetNs: budgetNs)
+                        nanoseconds += Double(MonotonicTime.now().nanoseconds(since: begun))
+                    }
+                }
             }
+            mailbox.note(planner)
+        } catch {
+            mailbox.note(planner, failure: "\(error)")
         }
     }
 

@@ -11,18 +11,24 @@ public struct PolicyPlanner: ChunkPlanner {
     /// The policy's features and sizes.
     public let policy: PolicyDescription
     /// How it samples.
-    public let sampler: SamplerDescription
+    public var sampler: SamplerDescription {
+        SamplerDescription(diffusion.settings, kernel: diffusion.kernel)
+    }
     /// Inputs that the policy's configuration names and that its model does not read.
     public let ignoredFeatures: Set<String>
-    /// When chunks are planned together, from times measured when the planner is made; nil: never. That is so if no budget is
+    /// When chunks are planned together, from what passes take and how many a chunk needs; nil: never. That is so if no budget is
     /// kept, chunks are sampled in parallel, and the kernel rounds otherwise in a larger batch: a robot's chunk must not depend
-    /// on who else asks.
+    /// on who else asks. It is so for ParaDiGMS, whose passes are not counted beforehand.
     public private(set) var grouping: Grouping?
     /// What there is of the chunk being planned, if it has a deadline.
     public var interim: (any InterimChunk)? { description }
+    /// Whether it samples as the settings say.
+    public var isTuned: Bool { !tuning.needsCalibration || tuning.known != nil }
     private let diffusion: DiffusionPolicy
+    private let tuning: PolicyTuning
     private let description: ChunkDescription
     private let startsWarm: Bool
+    private let keepsDeadlines: Bool
     private var lastChunks: [RobotID: LastChunk] = [:]
     /// The numbers of frames that were told of as bad; the newest last.
     private var knownBadFrames: [UInt64] = []
@@ -34,7 +40,7 @@ public struct PolicyPlanner: ChunkPlanner {
         let prediction: [Float]
     }
 
-    /// Builds the policy, and samples one chunk so that the first robot does not wait for memory to be touched.
+    /// Builds the policy, and runs the network once so that the first robot does not wait for memory to be touched.
     ///
     /// - Parameters:
     ///   - bundle: the policy.
@@ -48,6 +54,8 @@ public struct PolicyPlanner: ChunkPlanner {
     ///   - maximumRobots: whose frames' features are kept, at least 1.
     ///   - stallWatch: watches for a core that stops while a chunk with a deadline is planned.
     ///   - calibrations: where what the sampler measures is looked up and kept.
+    ///   - tunesLater: does not wait for measurements of more than a second: chunks are sampled one step after the other until
+    ///     ``tune(_:serve:)`` has made them.
     /// - Throws: `PolicyError` for weights or settings that cannot be used.
     public init(
         bundle: PolicyBundle,
@@ -60,10 +68,11 @@ public struct PolicyPlanner: ChunkPlanner {
         maximumGroup: Int = 1,
         maximumRobots: Int = 1,
         stallWatch: StallWatch? = nil,
-        calibrations: CalibrationCache? = nil
+        calibrations: CalibrationCache? = nil,
+        tunesLater: Bool = false
     ) throws(PolicyError) {
         let configuration = bundle.configuration
-        self.diffusion = try DiffusionPolicy(
+        let (diffusion, tuning, times) = try DiffusionPolicy.readyAtOnce(
             bundle: bundle,
             settings: settings,
             threads: threads,
@@ -75,7 +84,10 @@ public struct PolicyPlanner: ChunkPlanner {
             stallWatch: stallWatch,
             calibrations: calibrations
         )
+        self.diffusion = diffusion
+        self.tuning = tuning
         self.startsWarm = startsWarm
+        self.keepsDeadlines = keepsDeadlines
         self.policy = PolicyDescription(
             name: bundle.name,
             features: bundle.observationFeatures.map { FeatureDescription(name: $0.name, count: $0.count) },
@@ -87,42 +99,70 @@ public struct PolicyPlanner: ChunkPlanner {
             nActionSteps: configuration.nActionSteps,
             actionDim: configuration.actionDim
         )
-        self.sampler = SamplerDescription(diffusion.settings, kernel: kernel)
         ignoredFeatures = bundle.ignoredFeatures
-        description = ChunkDescription(policy: policy, sampler: sampler, interim: diffusion.interim)
-        // What comes of these chunks does not matter, not even whether they are finite. The first finds memory untouched.
-        var history = makeHistory()
-        try? history.append(bundle.middleObservation)
-        _ = try? diffusion.sample(SamplingRequest(history: history, noise: .seed(0)))
-        // Sampling in parallel makes more of a rounding error than step by step, up to its tolerance. With a budget a chunk depends
-        // on the moment anyway.
-        let mayGroup =
-            diffusion.settings.method == .sequential || keepsDeadlines || diffusion.groupsChangeNoBit
-        if diffusion.maximumGroup > 1, mayGroup { grouping = measureGrouping(history: history) }
+        description = ChunkDescription(
+            policy: policy,
+            solver: settings.solver.rawValue,
+            steps: settings.numInferenceSteps,
+            interim: diffusion.interim
+        )
+        if !isTuned, !tunesLater, let calibration = try tuning.measure() {
+            try diffusion.adopt(calibration, of: tuning)
+        }
+        group(times: times)
+        touchMemory(bundle.middleObservation)
     }
 
-    /// Times a chunk alone, two together and the most that are sampled together, in turn, so that a spell in which the machine
-    /// is slow meets all alike. The medians of a few times, of fewer if they take long.
-    private func measureGrouping(history: ObservationHistory) -> Grouping {
-        let sizes = Set([1, 2, diffusion.maximumGroup]).sorted()
-        var times = sizes.map { _ in [Double]() }
-        var seed: UInt64 = 0
-        func nanoseconds(of size: Int) -> Double {
-            let requests = (0..<size).map { _ in
-                seed += 1
-                return SamplingRequest(history: history, noise: .seed(seed))
-            }
-            let start = MonotonicTime.now()
-            _ = diffusion.sample(together: requests)
-            return Double(MonotonicTime.now().nanoseconds(since: start))
+    /// Runs the network, and samples a chunk if one does not take long: the first finds memory untouched. What comes of it does not
+    /// matter, not even whether it is finite.
+    private func touchMemory(_ observation: Observation) {
+        var history = makeHistory()
+        try? history.append(observation)
+        let request = SamplingRequest(history: history, noise: .seed(0))
+        let begun = MonotonicTime.now()
+        _ = try? diffusion.firstModelOutput(for: request)
+        let pass = MonotonicTime.now() - begun
+        if pass * diffusion.settings.numInferenceSteps < .seconds(1) { _ = try? diffusion.sample(request) }
+    }
+
+    /// Decides when chunks are planned together.
+    ///
+    /// - Parameter times: what passes take, if no calibration says it.
+    private mutating func group(times: ForwardTimes?) {
+        grouping = nil
+        let method = diffusion.settings.method
+        // Sampling in parallel makes more of a rounding error than step by step, up to its tolerance. With a budget a chunk depends
+        // on the moment anyway.
+        let mayGroup = method == .sequential || keepsDeadlines || diffusion.groupsChangeNoBit
+        guard diffusion.maximumGroup > 1, mayGroup else { return }
+        let chunks: [[Int]]
+        switch method {
+        case .sequential: chunks = [Array(repeating: 1, count: diffusion.settings.numInferenceSteps)]
+        case .quasiNewton(let window, _):
+            chunks = tuning.known?.window(nearest: window ?? 1)?.chunks ?? []
+        case .paradigms: chunks = []
         }
-        // Memory is untouched before.
-        _ = nanoseconds(of: diffusion.maximumGroup)
-        let begin = MonotonicTime.now()
-        repeat {
-            for (index, size) in sizes.enumerated() { times[index].append(nanoseconds(of: size)) }
-        } while times[0].count < 9 && MonotonicTime.now() - begin < .milliseconds(500)
-        return Grouping(measured: zip(sizes, times).map { ($0, $1.sorted()[$1.count / 2]) })
+        guard !chunks.isEmpty, let times = tuning.known?.forwardTimes ?? times else { return }
+        grouping = Grouping(
+            chunks: chunks,
+            times: times,
+            largestBatch: diffusion.maximumBatch,
+            most: diffusion.maximumGroup
+        )
+    }
+
+    /// Calibrates the sampler, and samples by the method that was asked for from then on.
+    ///
+    /// - Throws: `PolicyError` for settings out of range.
+    public mutating func tune(
+        _ turns: IdleTurns,
+        serve: (inout PolicyPlanner) -> IdleTurns.Service
+    ) throws(PolicyError) {
+        let tuning = tuning
+        let calibration = try tuning.measure(serving: { serve(&self) }, turns: turns)
+        guard let calibration else { return }
+        try diffusion.adopt(calibration, of: tuning)
+        group(times: calibration.forwardTimes)
     }
 
     /// An empty history of what the policy observes.
@@ -199,7 +239,8 @@ public struct PolicyPlanner: ChunkPlanner {
 /// Makes what a daemon sends of what a policy samples.
 private struct ChunkDescription: InterimChunk {
     let policy: PolicyDescription
-    let sampler: SamplerDescription
+    let solver: String
+    let steps: Int
     let interim: InterimPrediction
 
     func claim(frozen: [Float]) -> PlannedChunk? {
@@ -214,9 +255,9 @@ private struct ChunkDescription: InterimChunk {
             beyond: Array(chunk.prediction[executed...]),
             frozen: frozen,
             sampling: RobotChunk.Sampling(
-                solver: sampler.solver,
-                steps: sampler.steps,
-                method: sampler.method,
+                solver: solver,
+                steps: steps,
+                method: SamplingMethod(chunk.report.method),
                 window: chunk.report.window,
                 tolerance: Double(chunk.report.tolerance),
                 iterations: chunk.report.parallelIterations,
@@ -263,6 +304,22 @@ extension PolicyPlanner {
             sequence: request.sequence,
             prediction: chunk.prediction
         )
+    }
+}
+
+extension PolicyTuning {
+    /// Measures between what `serve` does, which does not outlive the call.
+    fileprivate func measure(
+        serving serve: () -> IdleTurns.Service,
+        turns: IdleTurns
+    ) throws(PolicyError) -> Calibration? {
+        // Rethrown by hand: `withoutActuallyEscaping` loses the error's type.
+        let result = withoutActuallyEscaping(serve) { serve in
+            Result { () throws(PolicyError) in
+                try measure(turns: ServingTurns(turns: turns, serve: serve))
+            }
+        }
+        return try result.get()
     }
 }
 

@@ -13,10 +13,13 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     public private(set) var report = ReplayReport()
 
     private var planner: Planner
+    private let makePlanner: ((RecordedEvent.RecordedChunk.Sampling) throws -> Planner)?
+    /// How the chunk before was sampled; nil: there was none.
+    private var sampling: RecordedEvent.RecordedChunk.Sampling?
     private let policy: PolicyDescription
     private let startsWarm: Bool
     /// How far a chunk that was planned together with others' may lie from the one computed again.
-    private let groupTolerance: Float
+    private var groupTolerance: Float
     private var agenda: Agenda
     private var robots: [RobotID: Robot] = [:]
     private var frames: ReplayedFrames
@@ -69,8 +72,16 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     ///   - planner: plans the chunks again.
     ///   - seed: the one that noise seeds are derived from.
     ///   - startsWarm: whether the planner starts a chunk from the robot's last one.
-    public init(planner: Planner, seed: UInt64, startsWarm: Bool) {
+    ///   - makePlanner: makes a planner for chunks that were sampled in another way than `planner` samples: a daemon that calibrates
+    ///     itself samples one step after the other first. Nil: `planner` plans every chunk.
+    public init(
+        planner: Planner,
+        seed: UInt64,
+        startsWarm: Bool,
+        makePlanner: ((RecordedEvent.RecordedChunk.Sampling) throws -> Planner)? = nil
+    ) {
         self.planner = planner
+        self.makePlanner = makePlanner
         self.startsWarm = startsWarm
         policy = planner.policy
         frames = ReplayedFrames(cameras: policy.cameras)
@@ -167,8 +178,8 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         guard chunk.quality != .coarse else { return skip(chunk, .coarse) }
         guard candidate.isWhole else { return skip(chunk, .gap) }
         if let obstacle = frames.obstacle(of: candidate.job.history) { return skip(chunk, obstacle) }
-        guard robot.unknownLastChunk != chunk.episode else { return skip(chunk, .warmStart) }
-
+        try takePlanner(for: chunk)
+        guard robots[chunk.robot]?.unknownLastChunk != chunk.episode else { return skip(chunk, .warmStart) }
         let request = request(candidate.job, for: chunk)
         guard chunk.isGrouped else {
             let planned = try planner.plan(request)
@@ -182,6 +193,18 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         }
         // What starts warm from one that differs may differ as well.
         if startsWarm, report.identical == identical { robots[chunk.robot]?.unknownLastChunk = chunk.episode }
+    }
+
+    /// Replaces the planner if the chunk was sampled in another way than the one before. What robots start warm from is not known
+    /// to the new one.
+    private mutating func takePlanner(for chunk: RecordedEvent.RecordedChunk) throws {
+        guard let makePlanner, let wanted = chunk.sampling, wanted != sampling else { return }
+        let isFirst = sampling == nil
+        sampling = wanted
+        if isFirst, wanted == RecordedEvent.RecordedChunk.Sampling(planner.sampler) { return }
+        planner = try makePlanner(wanted)
+        groupTolerance = ReplayReport.groupTolerance(of: planner.sampler)
+        if !isFirst { for robot in robots.keys { forgetLastChunk(of: robot) } }
     }
 
     /// What the planner was asked for: what the observation says from its job, the rest as the chunk says it was.
@@ -207,6 +230,13 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     private mutating func forgetLastChunk(of id: RobotID) {
         guard startsWarm, let job = robots[id]?.jobs.last?.job else { return }
         robots[id]?.unknownLastChunk = job.episode
+    }
+}
+
+extension RecordedEvent.RecordedChunk.Sampling {
+    /// As a planner samples.
+    fileprivate init(_ sampler: SamplerDescription) {
+        self.init(method: sampler.method, window: sampler.window, tolerance: sampler.tolerance)
     }
 }
 

@@ -141,7 +141,7 @@ struct RecordedChunkMessage: Sendable {
     static let replayed: MessageTable<RecordedChunkMessage> = {
         let names: Set = [
             "robot", "episode", "sequence", "action", "beyond", "frozen", "noise_seed", "quality", "grouped",
-            "sampled_action", "sampled_beyond",
+            "sampled_action", "sampled_beyond", "method", "window", "tolerance",
         ]
         let replayed = table.selecting { names.contains($0.name) }
         precondition(replayed.fields.count == names.count, "a name that no field has")

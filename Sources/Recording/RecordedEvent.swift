@@ -54,6 +54,25 @@ public enum RecordedEvent: Sendable {
         public var quality: ChunkQuality
         /// Whether it was sampled together with other robots' chunks.
         public var isGrouped = false
+        /// How its denoising steps were taken, with the window and tolerance in use; nil: as the session says.
+        public var sampling: Sampling?
+
+        /// A method with its window and tolerance.
+        public struct Sampling: Sendable, Hashable {
+            /// How denoising steps are taken.
+            public var method: SamplingMethod
+            /// The window in use; 1 if sequential.
+            public var window: Int
+            /// The tolerance, in the method's own unit; 0 if sequential.
+            public var tolerance: Double
+
+            /// A method with its window and tolerance.
+            public init(method: SamplingMethod, window: Int, tolerance: Double) {
+                self.method = method
+                self.window = window
+                self.tolerance = tolerance
+            }
+        }
     }
 
     /// Reads a message; nil for one that replaying has no use for.
@@ -100,5 +119,10 @@ extension RecordedEvent.RecordedChunk {
         frozen = chunk.frozen
         quality = chunk.sampling.quality
         isGrouped = recorded.isGrouped
+        sampling = Sampling(
+            method: chunk.sampling.method,
+            window: chunk.sampling.window,
+            tolerance: chunk.sampling.tolerance
+        )
     }
 }

@@ -54,7 +54,7 @@ public struct CalibrationCache: Sendable {
     /// What a calibration holds for.
     public struct Key: Codable, Hashable, Sendable {
         /// Of the file's contents and of how they are measured.
-        var version = 10
+        var version = 11
         let policy: String
         let fingerprint: UInt64
         let solver: String
@@ -167,6 +167,12 @@ extension Calibration {
             && forwardTimes.nanoseconds.count >= 1
             && forwardTimes.nanoseconds.allSatisfy { $0.isFinite && $0 > 0 }
             && windows.contains { $0.window >= 1 && $0.milliseconds.isFinite }
-            && windows.allSatisfy { 1...Self.widestWindow ~= $0.window }
+            && windows.allSatisfy { window in
+                1...Self.widestWindow ~= window.window && !window.chunks.isEmpty
+                    && window.chunks.allSatisfy { chunk in
+                        !chunk.isEmpty && chunk.count <= 4 * steps
+                            && chunk.allSatisfy { 1...Self.widestWindow ~= $0 }
+                    }
+            }
     }
 }

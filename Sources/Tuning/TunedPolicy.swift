@@ -73,17 +73,21 @@ extension DiffusionPolicy {
         histories: Int = 1,
         calibrations: CalibrationCache? = nil
     ) throws(PolicyError) {
-        let calibrator = try Calibrator(
-            bundle: bundle,
-            settings: settings,
-            predictor: DenoiserPredictor(network: network)
-        )
         // Of wrong settings the error is the sampler's, before anything is measured.
         let uncalibrated = try bundle.configuration.sampler(settings, network: network)
-        let calibration = try calibrator.calibration(cache: calibrations)
+        let tuning = try PolicyTuning(
+            bundle: bundle,
+            settings: settings,
+            network: network,
+            cache: calibrations
+        )
+        var calibration = tuning.known
+        if tuning.needsCalibration, calibration == nil { calibration = try tuning.measure() }
         var forwardTimes: ForwardTimes?
         if keepsDeadlines {
-            forwardTimes = calibration?.forwardTimes ?? calibrator.forwardTimes(for: uncalibrated)
+            forwardTimes =
+                calibration?.forwardTimes
+                ?? tuning.forwardTimes(for: uncalibrated, maximumBatch: uncalibrated.maximumBatch)
         }
         try self.init(
             bundle: bundle,
@@ -93,5 +97,66 @@ extension DiffusionPolicy {
             forwardTimes: forwardTimes,
             histories: histories
         )
+    }
+
+    /// Reads the weights and builds a policy that samples within a second, and tells what is still to be measured: until
+    /// ``adopt(_:of:)`` it then samples one step after the other.
+    ///
+    /// The parameters are those of ``init(bundle:settings:threads:kernel:locksWeights:keepsDeadlines:maximumGroup:histories:stallWatch:calibrations:)``.
+    ///
+    /// - Parameter calibrations: where calibrations are looked up, and where the one that is still to be measured is to be kept.
+    /// - Returns: the policy; what is known and what is to be measured of it; and what passes take, up to the largest batch in
+    ///   use, if it keeps deadlines or samples chunks together.
+    /// - Throws: `PolicyError` for weights that cannot be read or are not finite, or settings out of range.
+    public static func readyAtOnce(
+        bundle: PolicyBundle,
+        settings: SamplerSettings,
+        threads: Int,
+        kernel: Kernel = .exact,
+        locksWeights: Bool = false,
+        keepsDeadlines: Bool = false,
+        maximumGroup: Int = 1,
+        histories: Int = 1,
+        stallWatch: StallWatch? = nil,
+        calibrations: CalibrationCache? = nil
+    ) throws(PolicyError) -> (policy: DiffusionPolicy, tuning: PolicyTuning, times: ForwardTimes?) {
+        let network = try bundle.network(
+            for: settings,
+            threads: threads,
+            kernel: kernel,
+            locksWeights: locksWeights,
+            maximumGroup: maximumGroup,
+            stallWatch: stallWatch
+        )
+        let tuning = try PolicyTuning(
+            bundle: bundle,
+            settings: settings,
+            network: network,
+            cache: calibrations
+        )
+        var first = settings
+        if tuning.needsCalibration, tuning.known == nil { first.method = .sequential }
+        let sampler = try bundle.configuration.sampler(first, network: network)
+        var times = tuning.known?.forwardTimes
+        if times == nil, keepsDeadlines || maximumGroup > 1 {
+            times = tuning.forwardTimes(for: sampler, maximumBatch: sampler.maximumBatch)
+        }
+        let policy = try DiffusionPolicy(
+            bundle: bundle,
+            settings: first,
+            network: network,
+            calibration: tuning.known,
+            forwardTimes: keepsDeadlines ? times : nil,
+            histories: histories
+        )
+        return (policy, tuning, times)
+    }
+
+    /// Samples as a calibration says from the next chunk on. Allocates.
+    ///
+    /// - Parameter tuning: whose ``PolicyTuning/measure(turns:)`` gave it.
+    /// - Throws: `PolicyError` for settings out of range; the policy samples as before then.
+    public func adopt(_ calibration: Calibration, of tuning: PolicyTuning) throws(PolicyError) {
+        try adopt(calibration, settings: tuning.settings)
     }
 }

@@ -51,6 +51,8 @@ public struct InfoMessage: Sendable, Hashable {
     public var limits: Limits?
     /// The number of the newest stop of any robot; 0 if there was none.
     public var stop: UInt64
+    /// How far the calibration has come, in hundredths; 100: chunks are sampled as was asked for.
+    public var calibrationPercent: UInt64
     /// What it has done.
     public var statistics: DaemonStatistics
 
@@ -62,6 +64,7 @@ public struct InfoMessage: Sendable, Hashable {
         endpoints: Endpoints,
         limits: Limits? = nil,
         stop: UInt64 = 0,
+        calibrationPercent: UInt64 = 100,
         statistics: DaemonStatistics
     ) {
         self.daemonVersion = daemonVersion
@@ -70,6 +73,7 @@ public struct InfoMessage: Sendable, Hashable {
         self.endpoints = endpoints
         self.limits = limits
         self.stop = stop
+        self.calibrationPercent = calibrationPercent
         self.statistics = statistics
     }
 
@@ -113,6 +117,15 @@ public struct InfoMessage: Sendable, Hashable {
                 \.stop,
                 .unsigned,
                 "the number of the newest stop of any robot, 0 if there was none"
+            ),
+            .added(
+                "calibration_percent",
+                \.calibrationPercent,
+                .unsigned,
+                """
+                how far the calibration has come, see [CALIBRATION.md](CALIBRATION.md); below 100 chunks are sampled one step after the \
+                other, and `sampler` says so
+                """
             ),
             .required(
                 "statistics",

@@ -12,6 +12,8 @@ public struct StatusMessage: Sendable, Hashable {
     public var stop: UInt64
     /// What the daemon has done.
     public var statistics: DaemonStatistics
+    /// How far the calibration has come, in hundredths; 100: chunks are sampled as was asked for.
+    public var calibrationPercent: UInt64
     /// What is wrong with the daemon or with a robot and keeps no robot waiting, in words.
     public var warnings: [String] = []
 
@@ -22,6 +24,7 @@ public struct StatusMessage: Sendable, Hashable {
         robots: [String: RobotStatus],
         stop: UInt64 = 0,
         statistics: DaemonStatistics,
+        calibrationPercent: UInt64 = 100,
         warnings: [String] = []
     ) {
         self.monotonicNs = monotonicNs
@@ -29,6 +32,7 @@ public struct StatusMessage: Sendable, Hashable {
         self.robots = robots
         self.stop = stop
         self.statistics = statistics
+        self.calibrationPercent = calibrationPercent
         self.warnings = warnings
     }
 
@@ -55,6 +59,12 @@ public struct StatusMessage: Sendable, Hashable {
                 \.statistics,
                 .map(DaemonStatistics.table),
                 "as in `info`; percentiles are a second old or a little more"
+            ),
+            .added(
+                "calibration_percent",
+                \.calibrationPercent,
+                .unsigned,
+                "how far the calibration has come, as in `info`"
             ),
             .unlessEmpty(
                 "warnings",

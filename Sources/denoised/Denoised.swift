@@ -9,7 +9,7 @@ struct Denoised: ParsableCommand {
         commandName: "denoised",
         abstract: "Runs a trained diffusion policy as a robot's controller.",
         discussion: """
-            A policy is a LeRobot diffusion checkpoint folder. `serve` connects a robot over ZeroMQ, `monitor` watches it, \
+            A policy is a LeRobot diffusion checkpoint folder. `calibrate` prepares the machine for it, `serve` connects a robot over ZeroMQ, `monitor` watches it, \
             `sim` runs PushT episodes, `bench` measures latency, `report` makes a page of both, `explain` shows how a chunk is \
             sampled, `keygen` makes keys for encrypted connections.
 
@@ -18,7 +18,8 @@ struct Denoised: ParsableCommand {
             """,
         version: daemonVersion,
         subcommands: [
-            InspectCommand.self, PredictCommand.self, ExplainCommand.self, SimCommand.self, ServeCommand.self,
+            InspectCommand.self, CalibrateCommand.self, PredictCommand.self, ExplainCommand.self,
+            SimCommand.self, ServeCommand.self,
             MonitorCommand.self, StopCommand.self, ResumeCommand.self, ReplayCommand.self, KeygenCommand.self,
             BenchCommand.self, ReportCommand.self,
         ]

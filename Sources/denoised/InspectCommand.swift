@@ -88,7 +88,7 @@ struct InspectCommand: ParsableCommand {
         let schedule: Schedule
         /// What `config.json` says that has no effect, or was taken differently.
         let notes: [String]
-        /// What `--window auto` takes on this machine, for each kernel that has been calibrated with the policy's own solver.
+        /// What a window of `auto` is on this machine, for each kernel that has been calibrated with the policy's own solver.
         let autoWindows: [CalibratedWindow]
     }
 
@@ -274,7 +274,9 @@ struct InspectCommand: ParsableCommand {
     }
 
     private static func windows(_ windows: [Report.CalibratedWindow]) -> String {
-        guard !windows.isEmpty else { return "not calibrated here yet; --window auto does it" }
+        guard !windows.isEmpty else {
+            return "not calibrated here yet; `denoised calibrate` does it, or serve and sim when they run"
+        }
         return windows.map { window in
             let cost = "\(fixed(window.iterations, 1)) passes, \(fixed(window.ms, 1)) ms"
             return "\(window.window) on \(window.kernel) with \(window.threads) threads (\(cost))"

@@ -106,8 +106,10 @@ struct MonitorCommand: ParsableCommand {
                 screen.show(page(connection, history, columns: screen.columns))
             }
             if let status = try connection.next(until: .now() + .milliseconds(100)) {
-                // Another daemon may run another policy.
-                if history.receive(status, nowNs: MonotonicTime.now().unsignedNs) {
+                // Another daemon may run another policy, and one that is calibrated samples in another way.
+                let wasCalibrated = (history.latest?.calibrationPercent ?? 100) == 100
+                let isAnother = history.receive(status, nowNs: MonotonicTime.now().unsignedNs)
+                if isAnother || !wasCalibrated && status.calibrationPercent == 100 {
                     _ = try connection.refresh(timeout: Self.retry.timeout)
                 }
             } else if isSilent(history), MonotonicTime.now() - asked >= Self.retry.interval {

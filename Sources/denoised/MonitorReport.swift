@@ -42,6 +42,7 @@ struct MonitorReport: Encodable {
     let daemonVersion: String
     let policy: String
     let sampler: Sampler
+    let calibrationPercent: UInt64
     let endpoints: InfoMessage.Endpoints
     let monotonicNs: UInt64
     let wallNs: UInt64
@@ -60,6 +61,7 @@ struct MonitorReport: Encodable {
             kernel: info.sampler.kernel,
             budgetMs: info.sampler.budgetMs
         )
+        calibrationPercent = status.calibrationPercent
         endpoints = info.endpoints
         monotonicNs = status.monotonicNs
         wallNs = status.wallNs

@@ -44,6 +44,7 @@ extension PolicyPlanner {
     /// - Parameters:
     ///   - maximumGroup: the most chunks of several robots that are planned together.
     ///   - maximumRobots: whose frames' features are kept.
+    ///   - tunesLater: whether robots are served while the planner is calibrated, which shows no progress by itself then.
     ///   - warn: gets what the user should know and keeps nothing from working.
     static func factory(
         bundle: PolicyBundle,
@@ -51,6 +52,7 @@ extension PolicyPlanner {
         locksWeights: Bool = false,
         maximumGroup: Int = 1,
         maximumRobots: Int = DaemonConfiguration().maximumRobots,
+        tunesLater: Bool = false,
         warn: @escaping @Sendable (String) -> Void = Console.warn
     ) throws -> @Sendable (StallWatch?) throws -> PolicyPlanner {
         let settings = sampler.settings(for: bundle.configuration)
@@ -68,7 +70,8 @@ extension PolicyPlanner {
                 maximumGroup: maximumGroup,
                 maximumRobots: maximumRobots,
                 stallWatch: stallWatch,
-                calibrations: .shown(warn: warn)
+                calibrations: tunesLater ? .standard(warn: warn) : .shown(warn: warn),
+                tunesLater: tunesLater
             )
         }
     }

@@ -65,15 +65,17 @@ extension SamplerOptions {
             options.solver = solver
         }
         if options.steps == nil { options.steps = sampler.steps }
-        if options.window == nil, sampler.method != .sequential {
-            guard let method = ParallelMethod(rawValue: sampler.method.rawValue) else {
-                throw unknown("method", sampler.method.rawValue)
-            }
-            options.window = .steps(sampler.window)
-            options.method = options.method ?? method
-            options.tolerance = options.tolerance ?? Float(sampler.tolerance)
-            options.warmStart = options.warmStart || session.setup.startsWarm
+        if options.window == nil, options.method == nil {
+            try options.take(
+                RecordedEvent.RecordedChunk.Sampling(
+                    method: sampler.method,
+                    window: sampler.window,
+                    tolerance: sampler.tolerance
+                )
+            )
         }
+        // Chunks that are sampled one step after the other start from nothing in any case.
+        options.warmStart = options.warmStart || session.setup.startsWarm
         if options.precision == nil {
             let name = sampler.kernel.prefix { $0 != " " }
             guard let precision = PrecisionChoice(rawValue: String(name)) else {
@@ -89,5 +91,20 @@ extension SamplerOptions {
         }
         options.seed = options.seed ?? session.setup.seed
         return options
+    }
+
+    /// Samples as a recorded chunk was sampled, with the tolerance that was given if there is one.
+    mutating func take(_ sampling: RecordedEvent.RecordedChunk.Sampling) throws {
+        guard sampling.method != .sequential else {
+            (window, method) = (.steps(1), nil)
+            return
+        }
+        guard let recorded = ParallelMethod(rawValue: sampling.method.rawValue) else {
+            throw Failure.input(
+                "the recording's method is \"\(sampling.method.rawValue)\", which is not known here"
+            )
+        }
+        (window, method) = (.steps(sampling.window), recorded)
+        tolerance = tolerance ?? Float(sampling.tolerance)
     }
 }

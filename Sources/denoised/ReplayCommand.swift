@@ -69,7 +69,18 @@ struct ReplayCommand: ParsableCommand {
         let planner = try Failure.asInput {
             try PolicyPlanner.factory(bundle: bundle, sampler: options, maximumGroup: 2)(nil)
         }
-        var replay = ChunkReplay(planner: planner, seed: options.firstSeed, startsWarm: options.warmStart)
+        var replay = ChunkReplay(
+            planner: planner,
+            seed: options.firstSeed,
+            startsWarm: options.warmStart,
+            makePlanner: sampler.window != nil || sampler.method != nil
+                ? nil
+                : { sampling in
+                    var options = options
+                    try options.take(sampling)
+                    return try PolicyPlanner.factory(bundle: bundle, sampler: options, maximumGroup: 2)(nil)
+                }
+        )
         let bar = ProgressBar("replaying")
         try Failure.asInput {
             while let message = try reader.next() {

@@ -15,8 +15,9 @@ struct SamplerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Sample in parallel over a sliding window of so many steps, or of `auto`, the number that is fastest here. \
-            Default: one step after the other.
+            Sample in parallel over a sliding window of so many steps, or of `auto`, the number that is fastest here; 1: \
+            one step after the other. Default: auto in serve and sim, which measure the machine once and keep what they find; \
+            1 elsewhere.
             """,
             valueName: "w|auto"
         )
@@ -123,18 +124,33 @@ struct SamplerOptions: ParsableArguments {
         }
     }
 
-    /// Refuses options that nothing would read, if a command samples in parallel only with --window.
+    /// Refuses options that nothing would read, in a command that samples in parallel only with --window.
     func checkWindowIsGiven() throws {
-        guard window == nil else { return }
-        if tolerance != nil {
-            throw ValidationError("--tolerance is for sampling in parallel, expected --window with it")
+        guard window == nil, let option = firstForParallelSampling else { return try checkWindow() }
+        throw ValidationError("\(option) is for sampling in parallel, expected --window with it")
+    }
+
+    /// Refuses options that nothing would read, in a command that samples in parallel by default.
+    func checkWindow() throws {
+        if method == .paradigms, window == nil {
+            throw ValidationError("--method is paradigms, expected --window and a number with it")
         }
-        if warmStart {
-            throw ValidationError("--warm-start is for sampling in parallel, expected --window with it")
-        }
-        if method != nil {
-            throw ValidationError("--method is for sampling in parallel, expected --window with it")
-        }
+        guard window == .steps(1), method == nil, let option = firstForParallelSampling else { return }
+        throw ValidationError(
+            "\(option) is for sampling in parallel, which --window 1 is not; expected a wider window"
+        )
+    }
+
+    private var firstForParallelSampling: String? {
+        [("--tolerance", tolerance != nil), ("--warm-start", warmStart), ("--method", method != nil)]
+            .first(where: \.1)?.0
+    }
+
+    /// These options, in parallel over the fastest window if none was given.
+    var parallelByDefault: SamplerOptions {
+        var options = self
+        options.window = window ?? .auto
+        return options
     }
 
     /// The settings for a policy: its own if no option was given.
@@ -142,7 +158,7 @@ struct SamplerOptions: ParsableArguments {
         var settings = configuration.defaultSettings
         if let solver { settings.solver = solver }
         if let steps { settings.numInferenceSteps = steps }
-        if let window {
+        if let window, window != .steps(1) || method != nil {
             settings.method = (method ?? .quasiNewton).settings(window: window, tolerance: tolerance)
         }
         return settings

@@ -163,7 +163,7 @@ struct ServeCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
-        try sampler.checkWindowIsGiven()
+        try sampler.checkWindow()
         if observations != nil && observationsFrom != nil {
             throw ValidationError("--observations and --observations-from exclude each other")
         }
@@ -218,9 +218,10 @@ struct ServeCommand: ParsableCommand {
         configuration.gr00t?.mapping = try RobotOptions.gr00tMapping(configuration.robots, for: policy)
         let planner = try PolicyPlanner.factory(
             bundle: policy,
-            sampler: sampler,
+            sampler: sampler.parallelByDefault,
             locksWeights: lockWeights,
             maximumGroup: Grouping.largest,
+            tunesLater: true,
             warn: { logger.warning("\($0)") }
         )
 

@@ -179,7 +179,7 @@ struct SimCommand: ParsableCommand {
         if renderGrid && render == nil {
             throw ValidationError("--render-grid is for --render, expected both")
         }
-        try sampler.checkWindowIsGiven()
+        try sampler.checkWindow()
         let forRealTime = [
             ("--synchronous", synchronous), ("--strategy", strategy != nil), ("--delay-ms", delayMs != nil),
         ]
@@ -258,7 +258,12 @@ struct SimCommand: ParsableCommand {
             threads: sampler.threads,
             in: .embeddedDaemon
         )
-        return try SimulatedRobot(policy: bundle, sampler: sampler, camera: camera, worldWaits: !realtime)
+        return try SimulatedRobot(
+            policy: bundle,
+            sampler: sampler.parallelByDefault,
+            camera: camera,
+            worldWaits: !realtime
+        )
     }
 
     private func runEpisodes() throws {

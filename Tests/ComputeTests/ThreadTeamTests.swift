@@ -58,6 +58,24 @@ struct ThreadTeamTests {
         team.stop()
     }
 
+    @Test func `An interrupted pass is given up between two stages, and so are those after it`() {
+        let interruption = Interruption()
+        let parts = Atomic<Int>(0)
+        let team = ThreadTeam(count: 2, stageCount: 50) { stage, part in
+            parts.add(1, ordering: .relaxed)
+            if stage == 3, part == 0 { interruption.ask() }
+        }
+        #expect(team.run(), "a pass that is not told of the interruption takes no notice")
+        #expect(parts.exchange(0, ordering: .relaxed) == 100)
+        interruption.clear()
+        #expect(!team.run(unless: interruption))
+        // Stages 0 to 3, and the other thread's part of the next at most.
+        #expect((8...10).contains(parts.exchange(0, ordering: .relaxed)))
+        #expect(!team.run(unless: interruption))
+        #expect(parts.exchange(0, ordering: .relaxed) == 0)
+        team.stop()
+    }
+
     @Test func `Without a time, or within it, nobody says anything`() {
         let stopped = StoppedWork()
         let watch = StallWatch { stopped.report() }

@@ -1,4 +1,5 @@
 import Robotics
+import Sampling
 import RobotDescription
 import Testing
 
@@ -257,10 +258,19 @@ import Testing
         #expect(grouping.size(waiting: waiting, budgetNs: budgetMs.map { $0 * 1_000_000 }) == size)
     }
 
-    @Test func timesBetweenThoseMeasuredLieOnALine() {
-        let grouping = Grouping(measured: [(1, 10), (2, 14), (5, 20), (6, 21)])
-        #expect(grouping.togetherNs == [10, 14, 16, 18, 20, 21])
-        #expect(Grouping(measured: [(1, 10)]).togetherNs == [10])
+    /// A pass takes 10, and 1 for each sample.
+    @Test func aGroupTakesWhatThePassesOfItsChunksTakeTogether() {
+        let times = ForwardTimes(nanoseconds: (1...6).map { 10 + Double($0) })
+        func grouping(_ chunks: [[Int]]) -> [Double] {
+            Grouping(chunks: chunks, times: times, largestBatch: 6, most: 3).togetherNs
+        }
+        #expect(grouping([[1, 1, 1, 1]]) == [44, 48, 52])
+        // Two samples in each of two passes, then one; and three in one pass.
+        let alone = (12 + 12 + 11 + 13.0) / 2
+        let two = 15 + 12 + 11.0
+        // Both that are alike, or the other one twice. A batch of 7 or 8 is cut: 6, and what is left.
+        let three = ((16 + 11) + 14 + 12.0 + (16 + 12) + 12 + 11.0) / 2
+        #expect(grouping([[2, 2, 1], [3]]) == [alone, two, three])
     }
 
     @Test func oneRobotsPredictionsDoNotHoldUpAnother() throws {

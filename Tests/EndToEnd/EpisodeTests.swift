@@ -114,7 +114,7 @@ extension EndToEnd {
 
         @Test func tableIsForPeople() async throws {
             let policy = try pushTPolicy()
-            let text = try await succeed(["sim", "--policy", policy.path, "--trace"]).output
+            let text = try await succeed(["sim", "--policy", policy.path, "--window", "1", "--trace"]).output
             for part in [
                 "ddpm, 5 steps, sequential, 1 episode", "0 of 1 episode succeeded", "mean score",
                 "mean largest coverage", "75 chunks", "5.0 iterations", "5.0 model evaluations", "decode",

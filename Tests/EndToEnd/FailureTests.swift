@@ -77,8 +77,18 @@ extension EndToEnd {
                     ["--episodes", "--replay"]
                 ),
                 (["sim", "--print-reset", "1", "--precision", "f32"], ["--precision", "--print-reset"]),
-                (["sim", "--policy", policy, "--tolerance", "0.2"], ["--tolerance", "expected --window"]),
-                (["serve", "--policy", policy, "--tolerance", "0.2"], ["--tolerance", "expected --window"]),
+                (
+                    ["bench", "budget", "--policy", policy, "--tolerance", "0.2"],
+                    ["--tolerance", "expected --window"]
+                ),
+                (
+                    ["sim", "--policy", policy, "--window", "1", "--tolerance", "0.2"],
+                    ["--tolerance", "expected a wider window"]
+                ),
+                (
+                    ["serve", "--policy", policy, "--window", "1", "--tolerance", "0.2"],
+                    ["--tolerance", "expected a wider window"]
+                ),
                 (["serve", "--policy", policy, "--method", "paradigms"], ["--method", "expected --window"]),
                 (
                     ["sim", "--policy", policy, "--window", "auto", "--method", "paradigms"],

@@ -20,7 +20,7 @@ extension EndToEnd {
         @Test func pushesTheTIntoItsGoal() async throws {
             let report = try await succeed([
                 "sim", "--policy", Self.policy, "--episodes", "2", "--seed", "100000", "--solver", "ddim",
-                "--steps", "10", "--json",
+                "--steps", "10", "--window", "1", "--json",
             ]).json()
             try EpisodeTests.check(report, seeds: 100_000...100_001, evaluations: 10)
             #expect(try #require(report["mean_score"] as? Double) > 0.8, "\(report)")

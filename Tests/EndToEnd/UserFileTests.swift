@@ -97,8 +97,11 @@ extension EndToEnd {
             let folder = try TemporaryFolder()
             try Data().write(to: folder.file("file"))
             let caches = ["XDG_CACHE_HOME": folder.path("file")]
-            let daemon = try LocalDaemon(["--window", "auto"], environment: caches)
-            _ = try await daemon.client()
+            let daemon = try LocalDaemon(environment: caches)
+            let client = try await daemon.client()
+            try await daemon.program.wait(for: "the calibration") {
+                try client.info(timeout: .seconds(10)).calibrationPercent == 100
+            }
             daemon.program.send(SIGTERM)
             let ended = try await daemon.program.end()
             let warnings = ended.error.split(separator: "\n").filter { $0.contains(" warning denoised: ") }

@@ -181,8 +181,8 @@ struct DiffusionPolicyTests {
                     SamplingReport(
                         parallelIterations: 5,
                         modelEvaluations: 5,
+                        method: .sequential,
                         window: 1,
-                        tolerance: 0,
                         residual: 0,
                         quality: .coarse(steps: 2)
                     )

@@ -61,8 +61,8 @@ import Testing
                 == SamplingReport(
                     parallelIterations: steps,
                     modelEvaluations: steps,
+                    method: .sequential,
                     window: 1,
-                    tolerance: 0,
                     residual: 0,
                     quality: .exact
                 )

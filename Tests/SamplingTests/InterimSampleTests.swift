@@ -28,8 +28,8 @@ import Testing
                     SamplingReport(
                         parallelIterations: 6,
                         modelEvaluations: 23,
+                        method: .quasiNewton(window: 8, tolerance: 0.01),
                         window: 8,
-                        tolerance: 0.01,
                         residual: 0.002,
                         quality: .coarse(steps: 3)
                     )
@@ -211,8 +211,8 @@ extension InterimSample {
                 SamplingReport(
                     parallelIterations: 3 + coarseSteps,
                     modelEvaluations: 20 + coarseSteps,
+                    method: .quasiNewton(window: 8, tolerance: 0.01),
                     window: 8,
-                    tolerance: 0.01,
                     residual: 0.002,
                     quality: .coarse(steps: coarseSteps)
                 )

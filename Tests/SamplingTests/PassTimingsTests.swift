@@ -43,8 +43,9 @@ import Testing
             )
             #expect(outputs.allSatisfy { $0 == 3 })
         }
-        #expect(meter.takePasses() == [3, 0, 0, 1])
-        #expect(meter.takePasses() == [0, 0, 0, 0])
+        #expect(meter.takePasses() == [1, 1, 1, 4])
+        #expect(meter.takePasses() == [])
+        #expect(meter.totalNanoseconds == 3 * 1_010 + 1_040)
         #expect(meter.timings.undisturbed == [1_010, 1_020, 1_030, 1_040])
     }
 
@@ -54,10 +55,63 @@ import Testing
         model.coldPasses = 2 * 4
         let meter = PassMeter(model, maximumBatch: 4, now: { clock.now })
         meter.measure(timestep: 0, sampleSize: 2, rounds: 3)
-        #expect(meter.takePasses() == [0, 0, 0, 0])
+        #expect(meter.takePasses() == [])
         #expect(meter.timings.undisturbed == [1_010, 1_020, 1_030, 1_040])
         #expect(meter.timings.median(batch: 4) == 1_040)
     }
+
+    /// Time for two rounds of all sizes, of some, or of the ends alone; and a pass of each end in any case.
+    @Test(arguments: [(1e9, 17), (20e3, 7), (6e3, 2), (0, 2)])
+    func aMeasurementEndsInTime(limit: (nanoseconds: Double, sizes: Int)) {
+        let clock = SteppingClock()
+        let meter = PassMeter(ClockedModel(clock: clock), maximumBatch: 80, now: { clock.now })
+        meter.measure(timestep: 0, sampleSize: 2, rounds: 1_000) { single in
+            #expect(single == 1_010)
+            return limit.nanoseconds * 10
+        }
+        // A round more than the limit at most, and the first pass.
+        let round = 80 * 1_010.0
+        #expect(meter.totalNanoseconds <= limit.nanoseconds * 10 + 3 * round)
+        #expect(meter.timings.undisturbed.first == 1_010)
+        #expect(meter.timings.undisturbed.last == 1_800)
+    }
+
+    @Test func aPassThatIsGivenUpBeginsAgainAndOneThatIsNotRunIsZeros() {
+        let clock = SteppingClock()
+        let model = ClockedModel(clock: clock)
+        model.givenUp = 2
+        let turns = CountingTurns(most: 4)
+        let meter = PassMeter(model, maximumBatch: 4, turns: turns, now: { clock.now })
+        func outputs() -> [Float] {
+            var outputs: [Float] = [7, 7]
+            var span = outputs.mutableSpan
+            meter.predict(samples: ([3, 3] as [Float]).span, timesteps: [0].span, into: &span)
+            return outputs
+        }
+        #expect(outputs() == [3, 3])
+        #expect(turns.begun == 3 && turns.ends == [false, false, true])
+        #expect(meter.totalNanoseconds == 3 * 1_010)
+        #expect(outputs() == [3, 3])
+        #expect(outputs() == [0, 0], "there were as many passes as were to be run")
+        #expect(meter.takePasses() == [1, 1])
+    }
+}
+
+/// Lets so many passes begin.
+private final class CountingTurns: PassTurns {
+    private(set) var begun = 0
+    private(set) var ends: [Bool] = []
+    private let most: Int
+
+    init(most: Int) { self.most = most }
+
+    func passBegins(batch: Int) -> Bool {
+        guard begun < most else { return false }
+        begun += 1
+        return true
+    }
+
+    func passEnds(batch: Int, nanoseconds: Double, isDone: Bool) { ends.append(isDone) }
 }
 
 /// A time that passes only as it is told.
@@ -70,6 +124,8 @@ private final class SteppingClock {
 /// Outputs its samples, in 1,000 nanoseconds and 10 for each sample; the first passes take ten times as long.
 private final class ClockedModel: NoisePredictor {
     var coldPasses = 0
+    /// How many passes are given up first.
+    var givenUp = 0
     private let clock: SteppingClock
 
     init(clock: SteppingClock) { self.clock = clock }
@@ -78,5 +134,16 @@ private final class ClockedModel: NoisePredictor {
         for index in samples.indices { outputs[index] = samples[index] }
         clock.advance(nanoseconds: (1_000 + 10 * timesteps.count) * (coldPasses > 0 ? 10 : 1))
         coldPasses -= 1
+    }
+
+    func predict(
+        samples: Span<Float>,
+        timesteps: Span<Int>,
+        until instant: MonotonicTime?,
+        into outputs: inout MutableSpan<Float>
+    ) -> Bool {
+        predict(samples: samples, timesteps: timesteps, into: &outputs)
+        givenUp -= 1
+        return givenUp < 0
     }
 }

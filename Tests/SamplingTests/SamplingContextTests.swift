@@ -9,8 +9,8 @@ import Testing
     private let blankReport = SamplingReport(
         parallelIterations: 0,
         modelEvaluations: 0,
+        method: .paradigms(window: 3, tolerance: 0.5),
         window: 3,
-        tolerance: 0.5,
         residual: 0,
         quality: .converged
     )

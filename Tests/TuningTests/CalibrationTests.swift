@@ -74,7 +74,8 @@ struct CalibrationTests {
                     window: window,
                     iterations: 10,
                     evaluations: 30,
-                    milliseconds: window == fastest ? 1 : 2
+                    milliseconds: window == fastest ? 1 : 2,
+                    chunks: [[window, window, 1]]
                 )
             }
         )
@@ -92,7 +93,9 @@ struct CalibrationTests {
         #expect(kept.linearization.volatility.count == 20)
         #expect(kept.firstGuess != nil)
         #expect(kept.forwardTimes.nanoseconds.count == 20)
-        #expect(!kept.windows.isEmpty && Set(kept.windows.map(\.window)).isSubset(of: WindowTrial.windows))
+        #expect(
+            !kept.windows.isEmpty && Set(kept.windows.map(\.window)).isSubset(of: WindowSearchRule.windows)
+        )
         #expect(kept.windows.allSatisfy { (1...20).contains($0.iterations) && $0.evaluations >= 20 })
         #expect(kept.windows.allSatisfy { $0.milliseconds > 0 })
         #expect(first.settings.method.window == kept.fastestWindow)
@@ -250,7 +253,7 @@ struct CalibrationTests {
     /// Files that can be read, but not relied on.
     @Test(arguments: [
         // Of another version, and of another policy under the same name.
-        (#""version":10"#, #""version":0"#),
+        (#""version":11"#, #""version":0"#),
         (#""policy":"processors""#, #""policy":"other""#),
         (#""threads":1"#, #""threads":2"#),
         (#""errors":[0.125"#, #""errors":[0"#),
@@ -269,6 +272,10 @@ struct CalibrationTests {
         (#""nanoseconds":[1000,2000]"#, #""nanoseconds":[]"#),
         (#""nanoseconds":[1000,2000]"#, #""nanoseconds":[0,2000]"#),
         (#""window":8"#, #""window":0"#),
+        (#""chunks":[[8,8,1]]"#, #""chunks":[]"#),
+        (#""chunks":[[8,8,1]]"#, #""chunks":[[]]"#),
+        (#""chunks":[[8,8,1]]"#, #""chunks":[[8,0,1]]"#),
+        (#""chunks":[[8,8,1]]"#, #""chunks":[[8,33,1]]"#),
         (#""window":8"#, #""window":33"#),
         (#""window":8"#, #""window":1000000"#),
     ])

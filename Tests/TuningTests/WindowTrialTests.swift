@@ -12,7 +12,9 @@ struct WindowTrialTests {
 
     /// The windows left, fastest first, with a model whose passes take so long.
     private func compare(
+        only windows: [Int]? = nil,
         passNanoseconds: @escaping (_ batch: Int, _ pass: Int) -> Int,
+        isOver: @escaping () -> Bool = { false },
         beforeChunk: (_ chunk: Int, _ sampleSize: Int) -> [Float]? = { _, _ in nil }
     ) throws -> [Calibration.Window] {
         let configuration = try PolicyBundle(directory: fixture("processors")).configuration
@@ -28,15 +30,13 @@ struct WindowTrialTests {
         let meter = PassMeter(model, maximumBatch: steps, now: { model.now })
         let widest = try sampler(steps, nil)
         let linearization = widest.calibrate(with: model)
-        let trials = try WindowTrial.windows.filter { $0 <= steps }.map { window in
-            WindowTrial(
-                window: window,
-                sampler: try sampler(window, linearization),
-                maximumBatch: steps
-            )
-        }
         meter.measure(timestep: widest.timesteps[0], sampleSize: widest.sampleSize, rounds: 20)
-        return WindowTrial.compare(trials, meter: meter) { beforeChunk($0, widest.sampleSize) }
+        var samplers: [Int: Sampler] = [:]
+        for window in windows ?? WindowSearchRule.windows where window <= steps {
+            samplers[window] = try sampler(window, linearization)
+        }
+        var search = WindowSearch(samplers: samplers, steps: steps, meter: meter, isOver: isOver)
+        return search.fastest { beforeChunk($0, widest.sampleSize) }
             .sorted { $0.milliseconds < $1.milliseconds }
     }
 
@@ -68,20 +68,59 @@ struct WindowTrialTests {
         #expect(disturbed == expected)
     }
 
-    @Test func `Every window samples the same chunks, each from the guess given for it`() throws {
+    @Test func `Windows sample the same chunks, each from the guess given for it`() throws {
         let times = { (_: Int, _: Int) in 1_000 }
         var chunks: [Int: Int] = [:]
-        let guessed = try compare(passNanoseconds: times) { chunk, sampleSize in
-            chunks[chunk, default: 0] += 1
-            return [Float](repeating: 0.5, count: sampleSize)
-        }
+        let guessed = try compare(
+            passNanoseconds: times,
+            beforeChunk: { chunk, sampleSize in
+                chunks[chunk, default: 0] += 1
+                return [Float](repeating: 0.5, count: sampleSize)
+            }
+        )
         #expect(chunks.keys.sorted() == Array(1...6))
-        #expect(chunks[1] == WindowTrial.windows.count { $0 <= steps })
+        #expect(guessed.allSatisfy { $0.chunks.count == 6 })
         let unguessed = try compare(passNanoseconds: times)
-        func evaluations(_ windows: [Calibration.Window]) -> Double? {
-            windows.first { $0.window == steps }?.evaluations
+        #expect(guessed[0].chunks != unguessed[0].chunks)
+    }
+
+    /// What is found must not depend on where the search begins: the times of passes tell it another place.
+    @Test(arguments: [0, 20, 60, 150, 400, 1_000, 5_000])
+    func `The window found takes hardly longer than the fastest of all`(perSample: Int) throws {
+        let times = { (batch: Int, _: Int) in 1_000 + perSample * batch }
+        var all: [Int: Double] = [:]
+        for window in WindowSearchRule.windows where window <= steps {
+            all[window] = try compare(only: [window], passNanoseconds: times)[0].milliseconds
         }
-        #expect(try #require(evaluations(guessed)) != #require(evaluations(unguessed)))
+        let found = try #require(compare(passNanoseconds: times).first)
+        let best = try #require(all.values.min())
+        #expect(found.milliseconds <= 1.1 * best, "window \(found.window), of \(all)")
+    }
+
+    @Test func `A window that cannot be the fastest is not sampled`() throws {
+        var sampled = 0
+        _ = try compare(
+            passNanoseconds: { batch, _ in 1_000 * batch },
+            beforeChunk: { chunk, _ in
+                sampled += chunk == 1 ? 1 : 0
+                return nil
+            }
+        )
+        #expect((1...4).contains(sampled))
+    }
+
+    @Test func `Without time one window is sampled once`() throws {
+        var sampled = 0
+        let windows = try compare(
+            passNanoseconds: { _, _ in 1_000 },
+            isOver: { true },
+            beforeChunk: { _, _ in
+                sampled += 1
+                return nil
+            }
+        )
+        #expect(sampled == 1)
+        #expect(windows.count == 1 && windows[0].chunks.count == 1)
     }
 }
 

@@ -22,6 +22,7 @@ struct EventStream {
     private let takesOrders: Bool
     /// What was told last.
     private var toldPolicy: PolicyDescription?
+    private var toldSampler: SamplerDescription?
     private var toldHello = false
     private var toldRobot = false
     private var statusAt: UInt64?
@@ -83,8 +84,8 @@ struct EventStream {
 
     private mutating func status(_ snapshot: DaemonSnapshot, nowNs: UInt64) -> String {
         var events = ""
-        if !toldHello || snapshot.policy != toldPolicy {
-            (toldHello, toldPolicy) = (true, snapshot.policy)
+        if !toldHello || snapshot.policy != toldPolicy || snapshot.sampler != toldSampler {
+            (toldHello, toldPolicy, toldSampler) = (true, snapshot.policy, snapshot.sampler)
             events += Self.event("hello", LiveEvents.hello(snapshot, takesOrders: takesOrders))
         }
         let isNew = snapshot.status?.monotonicNs != heartbeat

@@ -63,6 +63,7 @@ enum LiveEvents {
             json.microseconds("age", snapshot.nowNs - min(status.monotonicNs, snapshot.nowNs))
             json.member("stop", "\(status.stop)")
             json.member("warnings", status.warnings)
+            json.member("calibrationPercent", status.calibrationPercent)
             json.name("statistics")
             json.object { add(status.statistics, to: &$0) }
             json.name("robots")

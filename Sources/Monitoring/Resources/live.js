@@ -82,19 +82,28 @@ function select(id) {
 function onHello(data) {
   const wasKnown = JSON.stringify(hello?.policy);
   hello = data;
-  const { policy, sampler } = data;
+  const { policy } = data;
   document.title = policy ? `${policy.name} – denoised` : "denoised";
-  const method = sampler && sampler.method !== "sequential" ? `, ${sampler.method}, window ${sampler.window}` : ", sequential";
-  const budget = sampler?.budgetMs > 0 ? ` · budget ${sampler.budgetMs} ms` : "";
-  setText(
-    byId("runs"),
-    policy ? `${policy.name} · ${sampler.solver} in ${sampler.steps} steps${method} · ${sampler.kernel}${budget} · ${data.version}` : `${data.version}, loading its policy`,
-  );
+  showRuns();
   show(byId("columns"), true);
   show(byId("orders"), data.takesOrders);
   show(byId("stop-all"), data.takesOrders);
   show(byId("scene-panel"), Boolean(policy) && isPushT(policy));
   if (wasKnown !== JSON.stringify(policy)) makeCharts();
+}
+
+function showRuns() {
+  const { policy, sampler, version } = hello;
+  const method = sampler && sampler.method !== "sequential" ? `, ${sampler.method}, window ${sampler.window}` : ", sequential";
+  const percent = status?.calibrationPercent ?? 100;
+  const calibration = percent < 100 ? ` until it is calibrated, ${percent} % done` : "";
+  const budget = sampler?.budgetMs > 0 ? ` · budget ${sampler.budgetMs} ms` : "";
+  setText(
+    byId("runs"),
+    policy
+      ? `${policy.name} · ${sampler.solver} in ${sampler.steps} steps${method}${calibration} · ${sampler.kernel}${budget} · ${version}`
+      : `${version}, loading its policy`,
+  );
 }
 
 function showKey(list, entries) {
@@ -135,6 +144,7 @@ function showStatus() {
     link.dataset.state = isFailing ? "failing" : "live";
     setText(link, isFailing ? "failing" : "live");
     showAlerts(status.failures, status.warnings);
+    if (hello) showRuns();
   }
   showRobots(robots);
   showWho(robots.find((one) => one.id === selected));

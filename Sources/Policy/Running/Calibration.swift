@@ -12,12 +12,21 @@ public struct Calibration: Codable, Hashable, Sendable {
         public let evaluations: Double
         /// The time of those passes when nothing disturbs them.
         public let milliseconds: Double
+        /// The chunks that were sampled: the batch size of each of their passes, in their order.
+        public let chunks: [[Int]]
 
-        package init(window: Int, iterations: Double, evaluations: Double, milliseconds: Double) {
+        package init(
+            window: Int,
+            iterations: Double,
+            evaluations: Double,
+            milliseconds: Double,
+            chunks: [[Int]] = []
+        ) {
             self.window = window
             self.iterations = iterations
             self.evaluations = evaluations
             self.milliseconds = milliseconds
+            self.chunks = chunks
         }
     }
 
@@ -45,6 +54,11 @@ public struct Calibration: Codable, Hashable, Sendable {
     /// The window with which a chunk takes the least time.
     public var fastestWindow: Int {
         windows.min { $0.milliseconds < $1.milliseconds }?.window ?? 1
+    }
+
+    /// What was measured of the window that is nearest to one; nil if nothing was.
+    public func window(nearest wanted: Int) -> Window? {
+        windows.min { abs($0.window - wanted) < abs($1.window - wanted) }
     }
 
     /// Wider windows evaluate more than they save, on any machine whose passes cost more for larger batches.

@@ -24,6 +24,8 @@ public final class DiffusionPolicy {
     public var noiseCount: Int { assembly.sampler.noiseCount }
     /// Numbers of a prediction: those of [horizon, actionDim].
     public var predictionCount: Int { assembly.sampler.sampleSize }
+    /// What the network takes at once.
+    public var maximumBatch: Int { assembly.predictor.network.maximumBatch }
     /// The most chunks that are sampled together.
     public var maximumGroup: Int { assembly.sampler.maximumSamples }
     /// Whether a chunk that is sampled together with others is the one that is sampled alone, bit for bit. It is if nothing of an
@@ -35,7 +37,7 @@ public final class DiffusionPolicy {
         InterimPrediction(sample: assembly.sampler.interim, normalizer: assembly.normalizer, form: form)
     }
 
-    private let assembly: PolicyAssembly
+    private var assembly: PolicyAssembly
     private let form: ChunkForm
     private var inputs: SamplingInputs
     /// Those of chunks that are sampled together, [maximumGroup].
@@ -79,11 +81,26 @@ public final class DiffusionPolicy {
             nObsSteps: assembly.configuration.nObsSteps,
             nActionSteps: assembly.configuration.nActionSteps,
             actionDim: assembly.configuration.actionDim,
-            settings: assembly.sampler.settings
+            solver: assembly.sampler.settings.solver,
+            numInferenceSteps: assembly.sampler.settings.numInferenceSteps
         )
         inputs = SamplingInputs(for: assembly)
         reports = Array(repeating: SamplingReport.nothing, count: assembly.sampler.maximumSamples)
     }
+
+    /// Samples by quasi-Newton from the next chunk on, as a calibration says. Allocates.
+    ///
+    /// - Parameters:
+    ///   - calibration: of this policy and its network.
+    ///   - settings: of the calibration; without a window, it takes the one that was found to be fastest.
+    /// - Throws: `PolicyError` for settings out of range; the policy samples as before then.
+    package func adopt(_ calibration: Calibration, settings: SamplerSettings) throws(PolicyError) {
+        try assembly.adopt(calibration, method: settings.with(calibration).method)
+        inputs.firstGuess = assembly.firstGuess
+    }
+
+    /// What passes take, for chunks with a deadline; nil: chunks have none.
+    package var forwardTimes: ForwardTimes? { assembly.sampler.forwardTimes }
 
     /// A history that is empty, for a robot that this policy is to drive.
     public func makeHistory() -> ObservationHistory {

@@ -38,7 +38,8 @@ struct ChunkForm: Sendable {
     let nObsSteps: Int
     let nActionSteps: Int
     let actionDim: Int
-    let settings: SamplerSettings
+    let solver: Solver
+    let numInferenceSteps: Int
 
     /// - Parameter prediction: [horizon, actionDim].
     func chunk(of prediction: [Float], _ sampling: ChunkSampling, passes: [NetworkPass]) -> ActionChunk {
@@ -47,7 +48,11 @@ struct ChunkForm: Sendable {
             actions: Array(prediction[first..<first + nActionSteps * actionDim]),
             prediction: prediction,
             actionDim: actionDim,
-            settings: settings,
+            settings: SamplerSettings(
+                solver: solver,
+                numInferenceSteps: numInferenceSteps,
+                method: sampling.report.method
+            ),
             report: sampling.report,
             passes: passes,
             visionDuration: sampling.visionDuration,

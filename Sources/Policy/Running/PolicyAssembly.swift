@@ -20,7 +20,7 @@ struct PolicyAssembly {
     /// Samples chunks, several together if the network keeps several conditions; its settings have the window in use.
     let sampler: Sampler
     /// Says what a chunk starts from that no other guess is given for; nil: 0.
-    let firstGuess: FirstGuess?
+    private(set) var firstGuess: FirstGuess?
 
     /// Makes what is around a network; the parameters are those of `DiffusionPolicy`.
     init(
@@ -43,7 +43,7 @@ struct PolicyAssembly {
         predictor = DenoiserPredictor(network: network)
         if let calibration {
             sampler = try configuration.sampler(
-                settings.with(window: settings.method.window ?? calibration.fastestWindow),
+                settings.with(calibration),
                 network: network,
                 linearization: calibration.linearization
             )
@@ -52,6 +52,22 @@ struct PolicyAssembly {
         }
         sampler.forwardTimes = forwardTimes
         firstGuess = calibration?.firstGuess
+    }
+
+    /// Samples by quasi-Newton from now on, as a calibration says.
+    ///
+    /// - Throws: `PolicyError` for a method out of range.
+    mutating func adopt(
+        _ calibration: Calibration,
+        method: SamplerSettings.Method
+    ) throws(PolicyError) {
+        do throws(SamplerError) {
+            try sampler.use(method, linearization: calibration.linearization)
+        } catch {
+            throw PolicyError("sampler settings", found: error.description, expected: "")
+        }
+        if sampler.forwardTimes != nil { sampler.forwardTimes = calibration.forwardTimes }
+        firstGuess = calibration.firstGuess
     }
 }
 
@@ -121,5 +137,10 @@ extension SamplerSettings {
             settings.method = .quasiNewton(window: window, tolerance: tolerance)
         }
         return settings
+    }
+
+    /// The same with the window that was found to be fastest, if none was asked for.
+    package func with(_ calibration: Calibration) -> SamplerSettings {
+        with(window: method.window ?? calibration.fastestWindow)
     }
 }

@@ -9,7 +9,8 @@ import Sampling
 /// network or the sampler is a method of this struct: the whole struct stays borrowed until it returns.
 struct SamplingInputs {
     private let normalizer: Normalizer
-    private let firstGuess: FirstGuess?
+    /// Says what a chunk starts from that no other guess is given for; nil: 0.
+    var firstGuess: FirstGuess?
     private let features: [ObservationFeature]
     private let cameras: [CameraFeature]
     private let vision: FrameEncoder?

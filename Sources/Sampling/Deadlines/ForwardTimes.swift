@@ -42,14 +42,16 @@ public struct ForwardTimes: Hashable, Sendable, Codable {
     ///   - timestep: one that the predictor takes.
     ///   - sampleSize: elements of a sample.
     ///   - maximumBatch: the largest batch, at least 1.
+    ///   - limit: nanoseconds that it may take, about; a pass of 1 and one of the largest batch are timed in any case.
     public static func measure(
         of predictor: some NoisePredictor,
         timestep: Int,
         sampleSize: Int,
-        maximumBatch: Int
+        maximumBatch: Int,
+        limit: Double = .infinity
     ) -> ForwardTimes {
         let meter = PassMeter(predictor, maximumBatch: maximumBatch)
-        meter.measure(timestep: timestep, sampleSize: sampleSize, rounds: 20)
+        meter.measure(timestep: timestep, sampleSize: sampleSize, rounds: 20) { _ in limit }
         return ForwardTimes(of: meter.timings)
     }
 

@@ -3,8 +3,10 @@ public struct PassTimings {
     /// Element i for batches of i + 1.
     private var nanoseconds: [[Double]]
 
-    /// Smallest number of passes that counts. Of fewer, all may have been disturbed.
+    /// Smallest number of passes that counts, unless they took `longestDisturbance` together. Of fewer, all may have been disturbed.
     private static let fewestPasses = 8
+    /// Other work hardly holds up a pass for longer, in nanoseconds.
+    private static let longestDisturbance = 50e6
 
     /// None yet.
     ///
@@ -32,7 +34,7 @@ public struct PassTimings {
         var times: [Double] = []
         for batch in 1...nanoseconds.count {
             let isEnd = batch == 1 || batch == nanoseconds.count
-            guard isEnd || nanoseconds[batch - 1].count >= Self.fewestPasses else { continue }
+            guard isEnd || isEnough(nanoseconds[batch - 1]) else { continue }
             let time = quantile(0.1, batch: batch)
             let smaller = times.count
             let smallerTime = times.last ?? time
@@ -42,6 +44,10 @@ public struct PassTimings {
             }
         }
         return times
+    }
+
+    private func isEnough(_ times: [Double]) -> Bool {
+        times.count >= Self.fewestPasses || times.reduce(0, +) >= Self.longestDisturbance
     }
 
     private func quantile(_ part: Double, batch: Int) -> Double {

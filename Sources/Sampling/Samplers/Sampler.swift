@@ -11,8 +11,8 @@ public final class Sampler {
 
     private static let defaultWindow = 8
 
-    /// The settings it was made from.
-    public let settings: SamplerSettings
+    /// The settings in use: those it was made from, or the method that it was given since.
+    public private(set) var settings: SamplerSettings
     /// The number of elements of a sample.
     public let sampleSize: Int
     /// The training timesteps in the order they are visited; shape [numInferenceSteps].
@@ -126,7 +126,11 @@ public final class Sampler {
                 limit: maximumNoiseCount / maximumSamples
             )
         }
-        switch settings.method {
+        try check(settings.method)
+    }
+
+    private static func check(_ method: SamplerSettings.Method) throws(SamplerError) {
+        switch method {
         case .sequential: break
         case .paradigms(let window, let tolerance):
             try check(window: window, tolerance: tolerance)
@@ -181,27 +185,49 @@ public final class Sampler {
         }
     }
 
+    /// Carries the solver's steps out by another method from the next sample on. Allocates.
+    ///
+    /// - Parameter linearization: as for the initialiser.
+    /// - Throws: `SamplerError` for a window or tolerance out of range; the method is as before then.
+    public func use(
+        _ method: SamplerSettings.Method,
+        linearization: OutputLinearization? = nil
+    ) throws(SamplerError) {
+        try Self.check(method)
+        algorithm = Self.algorithm(
+            method,
+            steps: steps,
+            sampleSize: sampleSize,
+            maximumSamples: maximumSamples,
+            clipSampleRange: clipSampleRange,
+            linearization: linearization ?? .unknown(steps: steps.count)
+        )
+        settings.method = method
+    }
+
     /// Whether there are fewer than 24 steps: too few and too long to leave any out.
     public var hasFewSteps: Bool { !NodeLayout.hasBridges(steps: steps.count) }
 
     /// Measures how the network's output follows its sample, under the predictor's present condition. The quasi-Newton
     /// sampler uses the result from then on.
     ///
-    /// Draws `samples` samples in sequence, and evaluates each step a few times more. Allocates.
+    /// Draws up to `samples` samples in sequence, and evaluates each step a few times more. Allocates.
     ///
     /// - Parameters:
     ///   - predictor: as for `sample`.
-    ///   - samples: at least 1; the noise of each comes from a seed of its own, so the result is always the same.
+    ///   - samples: the most samples, at least 1; the noise of each comes from a seed of its own, so the result is always the same.
     ///   - horizon: for matrices over the rows of a sample, [horizon, sampleSize / horizon]; nil: for gains alone.
     ///   - beforeSample: called with the index of each sample before it is drawn, to give the predictor another condition.
     ///   - afterSample: called with the index of each sample and its result, [sampleSize].
+    ///   - suffices: whether so many samples are enough, asked after each.
     @discardableResult
     public func calibrate(
         with predictor: borrowing some NoisePredictor,
         samples: Int = 8,
         horizon: Int? = nil,
         beforeSample: (Int) -> Void = { _ in },
-        afterSample: (Int, [Float]) -> Void = { _, _ in }
+        afterSample: (Int, [Float]) -> Void = { _, _ in },
+        suffices: (_ samples: Int) -> Bool = { _ in false }
     ) -> OutputLinearization {
         precondition(
             horizon.map { $0 > 0 && sampleSize.isMultiple(of: $0) } ?? true,
@@ -227,6 +253,7 @@ public final class Sampler {
             )
             afterSample(sample, Array(reference.trajectory.suffix(sampleSize)))
             fit.observe(reference, predictor: predictor)
+            if suffices(sample + 1) { break }
         }
         let linearization = fit.linearization
         if case .quasiNewton = settings.method {
@@ -389,13 +416,10 @@ public final class Sampler {
         SamplingReport(
             parallelIterations: 0,
             modelEvaluations: 0,
+            method: settings.method,
             window: window,
-            tolerance: tolerance,
             residual: 0,
-            quality: tolerance > 0 ? .converged : .exact
+            quality: settings.method.tolerance > 0 ? .converged : .exact
         )
     }
-
-    /// The method's; 0 for the sequential sampler.
-    private var tolerance: Float { settings.method.tolerance }
 }

@@ -15,10 +15,12 @@ public struct SamplingReport: Hashable, Sendable {
     public internal(set) var parallelIterations: Int
     /// (sample, timestep) pairs evaluated, over all iterations.
     public internal(set) var modelEvaluations: Int
+    /// How the solver's steps were carried out.
+    public let method: SamplerSettings.Method
     /// The largest batch: 1 for the sequential sampler, else the window in use, at most the number of steps.
     public let window: Int
     /// The tolerance asked for, in the method's own units; 0 for the sequential sampler.
-    public let tolerance: Float
+    public var tolerance: Float { method.tolerance }
     /// Size of what was neglected; 0 for the sequential sampler.
     ///
     /// ParaDiGMS: the largest change of a sample in a sweep that accepted the next sample from the older guess; at most
@@ -33,15 +35,15 @@ public struct SamplingReport: Hashable, Sendable {
     public init(
         parallelIterations: Int,
         modelEvaluations: Int,
+        method: SamplerSettings.Method,
         window: Int,
-        tolerance: Float,
         residual: Float,
         quality: SamplingQuality
     ) {
         self.parallelIterations = parallelIterations
         self.modelEvaluations = modelEvaluations
+        self.method = method
         self.window = window
-        self.tolerance = tolerance
         self.residual = residual
         self.quality = quality
     }
@@ -52,8 +54,8 @@ extension SamplingReport {
     package static let nothing = SamplingReport(
         parallelIterations: 0,
         modelEvaluations: 0,
+        method: .sequential,
         window: 1,
-        tolerance: 0,
         residual: 0,
         quality: .exact
     )
