@@ -354,7 +354,7 @@ enum SchemaCheck {
             .command,
             "action episode episode_type limited published_ns robot sequence state step tick time_ns"
         ),
-        (.status, "monotonic_ns robots statistics stop wall_ns warnings"),
+        (.status, "calibration_percent monotonic_ns robots statistics stop wall_ns warnings"),
     ])
     func aSchemaHasTheMembersOfItsFormat(kind: RecordedKind, members: String) throws {
         let schema = try PlainJSON(kind.schema(for: nil))

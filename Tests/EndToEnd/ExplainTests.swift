@@ -2,7 +2,7 @@ import Foundation
 import FoundationXML
 import Testing
 
-extension EndToEnd {
+extension EndToEndToSee {
     /// `explain`: a page of how a chunk is sampled.
     @Suite struct ExplainTests {
         private func page(_ policy: String, _ options: [String] = []) async throws -> String {

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-extension EndToEnd {
+extension EndToEndToSee {
     /// `serve --http` as a part of the program: its thread, and what it does without file descriptors.
     @Suite struct HTTPTests {
         private func daemon() async throws -> (RunningDaemon, port: UInt16) {

@@ -4,7 +4,7 @@ import Robotics
 import Testing
 import Transport
 
-extension EndToEnd {
+extension EndToEndToSee {
     /// The live page of `serve --http`, with a robot that moves.
     @Suite struct LivePageTests {
         /// A daemon and the port of its page.

@@ -4,7 +4,7 @@ import Robotics
 import Testing
 import Transport
 
-extension EndToEnd {
+extension EndToEndToSee {
     @Suite struct MonitorTests {
         /// A daemon that has published a chunk for a robot and rejected a request.
         private func daemon() async throws -> RunningDaemon {

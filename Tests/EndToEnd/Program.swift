@@ -13,6 +13,10 @@ let program: URL = {
 /// the tests beside them.
 @Suite(.serialized) struct EndToEnd {}
 
+/// Tests of what people look at: pages, pictures, terminals, worlds that go by the clock. They wait for most of their time, so they
+/// run beside the others.
+@Suite(.serialized) struct EndToEndToSee {}
+
 /// A running program whose output goes to files, so that no full pipe can hold it up.
 final class RunningProgram {
     /// What a program that has ended left behind.

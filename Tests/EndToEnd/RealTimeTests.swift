@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension EndToEndToSee {
     /// Episodes whose world does not wait. No time is asserted: the machine may be busy.
     @Suite struct RealTimeTests {
         /// By the wall clock, with a policy and a seed that are done within seconds.

@@ -2,7 +2,7 @@ import Foundation
 import PolicyFixtures
 import Testing
 
-extension EndToEnd {
+extension EndToEndToSee {
     /// `sim --render`. What it writes is opened with Pillow, if DENOISED_TEST_PYTHON names an interpreter that has it, as
     /// `make test` sees to.
     @Suite struct RenderTests {
@@ -47,7 +47,7 @@ extension EndToEnd {
                 let ended = try await succeed([
                     "sim", "--policy", policy.path, "--seed", "3", "--render", file, "--json",
                 ])
-                try EpisodeTests.check(ended.json(), seeds: 3...3, evaluations: 5)
+                try EndToEnd.EpisodeTests.check(ended.json(), seeds: 3...3, evaluations: 5)
                 #expect(ended.error == "")
             }
             let films = try await Self.opened(files)

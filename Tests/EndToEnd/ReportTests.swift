@@ -2,7 +2,7 @@ import Foundation
 import FoundationXML
 import Testing
 
-extension EndToEnd {
+extension EndToEndToSee {
     /// `report`: from what the other commands write to a page.
     @Suite struct ReportTests {
         private static func page(_ arguments: [String], to file: URL) async throws -> String {

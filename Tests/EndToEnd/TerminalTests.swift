@@ -36,7 +36,7 @@ private final class TestTerminal {
     }
 }
 
-extension EndToEnd {
+extension EndToEndToSee {
     /// Terminals that can move their cursor, and those that cannot.
     @Suite struct TerminalTests {
         @Test(arguments: ["xterm", "dumb", ""])
