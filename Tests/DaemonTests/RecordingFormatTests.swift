@@ -29,7 +29,8 @@ import Testing
 
     private static func chunk(_ fields: String) throws -> RecordedEvent.RecordedChunk? {
         let json = """
-            {"robot":"arm1","sequence":4,"noise_seed":18446744073709551615,"quality":"exact","grouped":false,\(fields)}
+            {"robot":"arm1","sequence":4,"noise_seed":18446744073709551615,"quality":"exact","grouped":false,
+            "method":"quasi-newton","window":8,"tolerance":0.005,\(fields)}
             """
         guard case .chunk(let chunk)? = try RecordedEvent(message(.chunk, json)) else { return nil }
         return chunk
@@ -62,6 +63,7 @@ import Testing
         )
         #expect(old == new)
         #expect(old?.episode == episode)
+        #expect(old?.sampling == .init(method: .quasiNewton, window: 8, tolerance: 0.005))
         #expect(old?.actions == [5, 6, 7, 8, 9, 10] && old?.frozen == [1, 2])
         let unchanged = try Self.chunk(format1 + #","action":[[1,2],[3,4]],"beyond":[]"#)
         #expect(unchanged?.actions == [1, 2, 3, 4] && unchanged?.frozen == [])

@@ -45,7 +45,8 @@ extension EndToEndToSee {
             let files = ["end.png", "film.webp", "film.GIF"].map(folder.path)
             for file in files {
                 let ended = try await succeed([
-                    "sim", "--policy", policy.path, "--seed", "3", "--render", file, "--json",
+                    "sim", "--policy", policy.path, "--window", "1", "--seed", "3", "--render", file,
+                    "--json",
                 ])
                 try EndToEnd.EpisodeTests.check(ended.json(), seeds: 3...3, evaluations: 5)
                 #expect(ended.error == "")
