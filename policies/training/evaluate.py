@@ -21,6 +21,7 @@ import torch
 from gym_pusht.envs.pusht import PushTEnv
 
 from policy import Policy
+from progress import ProgressBar, progress_bar
 
 SUCCESS_COVERAGE = 0.95
 
@@ -75,6 +76,13 @@ def replan(policy: Policy, episodes: list[Episode]) -> np.ndarray:
     return chunk.action.double().numpy()
 
 
+def show(bar: ProgressBar, episodes: list[Episode], max_steps: int) -> None:
+    ended = [episode for episode in episodes if episode.done]
+    succeeded = sum(episode.max_coverage > SUCCESS_COVERAGE for episode in ended)
+    remark = f"{succeeded} of {len(ended)} succeeded" if ended else ""
+    bar.show(sum(max_steps if episode.done else episode.steps for episode in episodes), remark)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Scores a policy bundle in gym-pusht.")
     parser.add_argument("--policy", type=Path, required=True, help="the bundle's folder")
@@ -90,12 +98,12 @@ def main() -> None:
     episodes = [Episode(seed, policy.shape.n_obs_steps, observation_type) for seed in seeds]
 
     started = time.monotonic()
-    while running := [episode for episode in episodes if not episode.done]:
-        for episode, actions in zip(running, replan(policy, running), strict=True):
-            episode.execute(actions, arguments.max_steps)
-        print(f"\rstep {max(episode.steps for episode in episodes)}, {len(running)} running  ",
-              end="", file=sys.stderr, flush=True)  # fmt: skip
-    print(file=sys.stderr)
+    # An episode that ends early is done with all its steps, so that the bar may jump.
+    with progress_bar("episodes", arguments.max_steps * len(episodes), stream=sys.stderr, log_interval=10) as bar:
+        while running := [episode for episode in episodes if not episode.done]:
+            for episode, actions in zip(running, replan(policy, running), strict=True):
+                episode.execute(actions, arguments.max_steps)
+            show(bar, episodes, arguments.max_steps)
     results = [episode.result() for episode in episodes]
 
     def mean(key: str) -> float:

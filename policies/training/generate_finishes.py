@@ -16,6 +16,7 @@ import numpy as np
 
 from episode_files import SimulatedEpisode, missing_groups, save_episodes
 from finishing_expert import FinishingExpert
+from progress import progress_bar
 from pusht_data import GOAL_POSE, Demonstrations, aligned_to_goal, distance_to_goal, load_demonstrations, with_mirror_images
 from world import SUCCESS_COVERAGE, World
 
@@ -72,14 +73,20 @@ def main() -> None:
     parser.add_argument("--max-steps", type=int, default=150)
     arguments = parser.parse_args()
     moments = near_moments(load_demonstrations(arguments.data))
-    for path, seeds in missing_groups(arguments.output, arguments.seed, arguments.starts):
-        started = time.monotonic()
-        episodes = [run(seed, moments, arguments.max_steps) for seed in seeds]
-        save_episodes(path, episodes)
-        succeeded = sum(episode.success_step >= 0 for episode in episodes)
-        steps = sum(len(episode.state) for episode in episodes)
-        seconds = time.monotonic() - started
-        print(f"{path.name}: {succeeded} of {len(episodes)} succeeded, {steps} steps, {seconds:.0f} s", flush=True)
+    groups = list(missing_groups(arguments.output, arguments.seed, arguments.starts))
+    done = 0
+    with progress_bar("starts", sum(len(seeds) for _, seeds in groups)) as bar:
+        for path, seeds in groups:
+            started, episodes = time.monotonic(), []
+            for seed in seeds:
+                episodes.append(run(seed, moments, arguments.max_steps))
+                done += 1
+                bar.show(done)
+            save_episodes(path, episodes)
+            succeeded = sum(episode.success_step >= 0 for episode in episodes)
+            steps = sum(len(episode.state) for episode in episodes)
+            seconds = time.monotonic() - started
+            bar.note(f"{path.name}: {succeeded} of {len(episodes)} succeeded, {steps} steps, {seconds:.0f} s")
 
 
 if __name__ == "__main__":

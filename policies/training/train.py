@@ -10,16 +10,12 @@ The output folder gets `checkpoint.pt`, from which --resume goes on exactly wher
 
 import argparse
 import copy
-import json
 import math
-import os
-import sys
-import time
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from checkpoint import FixedEncoder, read_origin
 from episode_files import load_episodes, successful
@@ -27,13 +23,8 @@ from network import DiffusionNetwork
 from noise_schedule import NoiseSchedule
 from pusht_data import Demonstrations, aligned_to_goal, load_demonstrations, with_mirror_images
 from recipe import PolicyShape, TrainingRecipe
+from training_run import descend, load_checkpoint, refuse_to_overwrite, run_training, save_checkpoint, update_average
 from windows import Source, Windows, statistics_of, training_windows
-
-
-@torch.no_grad()
-def lerp_towards(average: nn.Module, network: nn.Module, weight: float) -> None:
-    """average += weight (network - average), parameter by parameter."""
-    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
 
 
 class Trainer:
@@ -75,12 +66,10 @@ class Trainer:
             predicted = self.network(noisy, timesteps, conditions)
         errors = (predicted.float() - noise).square().mean(dim=(1, 2))
         loss = (errors * self.weights[timesteps]).mean()
-        self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.gradient_norm)
-        self.optimizer.step()
+        descend(loss, self.network, self.optimizer, self.recipe.gradient_norm)
         self.step_count += 1
-        self.update_average()
+        recipe = self.recipe
+        update_average(self.average, self.network, self.step_count, recipe.ema_power, recipe.ema_maximum)
         return loss.item()
 
     def batch(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -99,13 +88,7 @@ class Trainer:
         progress = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
         return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
-    def update_average(self) -> None:
-        """Exponential moving average whose decay rises as 1 - (1 + step)^-power."""
-        decay = min(self.recipe.ema_maximum, 1 - (1 + self.step_count) ** -self.recipe.ema_power)
-        lerp_towards(self.average, self.network, 1 - decay)
-
     def save(self, path: Path) -> None:
-        """Replaces the checkpoint in one move: a run that is cut off leaves the one before whole."""
         checkpoint = {
             "shape": asdict(self.shape),
             "recipe": asdict(self.recipe),
@@ -122,18 +105,10 @@ class Trainer:
             frames = self.encoder.frames
             checkpoint["encoder"] = self.encoder.weights
             checkpoint["frames"] = {"mean": frames.mean, "std": frames.deviation}
-        partial = path.with_suffix(".partial")
-        torch.save(checkpoint, partial)
-        os.replace(partial, path)
+        save_checkpoint(checkpoint, path)
 
     def load(self, path: Path) -> None:
-        checkpoint = torch.load(path, map_location=self.device, weights_only=True)
-        for name, found, expected in (
-            ("shape", checkpoint["shape"], asdict(self.shape)),
-            ("recipe", checkpoint["recipe"], asdict(self.recipe)),
-        ):
-            if found != expected:
-                raise SystemExit(f"{path}: its {name} is {found}, but this run asks for {expected}")
+        checkpoint = load_checkpoint(path, self.device, shape=asdict(self.shape), recipe=asdict(self.recipe))
         self.step_count = checkpoint["step_count"]
         self.network.load_state_dict(checkpoint["network"])
         self.average.load_state_dict(checkpoint["average"])
@@ -144,34 +119,6 @@ class Trainer:
         """Begins with the averaged weights of another run, everything else new."""
         self.network.load_state_dict(weights)
         self.average.load_state_dict(weights)
-
-
-class Progress:
-    """A line every `every` steps: the step, the mean loss since the last line, the pace, the time left."""
-
-    def __init__(self, log: Path, first_step: int, last_step: int, every: int = 50):
-        self.log, self.last_step, self.every = log, last_step, every
-        self.losses: list[float] = []
-        self.first_step, self.started = first_step, time.monotonic()
-
-    def report(self, step: int, loss: float, learning_rate: float) -> None:
-        self.losses.append(loss)
-        if step % self.every != 0 and step != self.last_step:
-            return
-        mean = sum(self.losses) / len(self.losses)
-        self.losses.clear()
-        elapsed = time.monotonic() - self.started
-        pace = elapsed / (step - self.first_step)
-        left = pace * (self.last_step - step)
-        line = f"step {step}/{self.last_step}  loss {mean:.4f}  lr {learning_rate:.2e}  "
-        line += f"{pace:.3f} s/step  {elapsed / 60:.1f} min  {left / 60:.1f} min left"
-        if sys.stdout.isatty():
-            print(f"\r\x1b[K{line}", end="" if step < self.last_step else "\n", flush=True)
-        else:
-            print(line, flush=True)
-        with self.log.open("a") as file:
-            record = {"step": step, "loss": mean, "learning_rate": learning_rate, "seconds": elapsed}
-            file.write(json.dumps(record) + "\n")
 
 
 def add_training_options(parser: argparse.ArgumentParser, recipe: TrainingRecipe) -> None:
@@ -232,25 +179,11 @@ def load_training_data(data: Path, finishes: list[Path], recipe: TrainingRecipe)
     return TrainingData(demonstrations, near)
 
 
-def run_training(trainer: Trainer, arguments: argparse.Namespace) -> None:
-    """From where the trainer stands to the recipe's last step, with checkpoints."""
-    checkpoint = arguments.output / "checkpoint.pt"
+def train(trainer: Trainer, arguments: argparse.Namespace) -> None:
+    """From where the trainer stands to the recipe's last step."""
     parameters = sum(p.numel() for p in trainer.network.parameters())
     print(f"{len(trainer.windows)} windows, {parameters} parameters, from step {trainer.step_count}", flush=True)
-    steps = trainer.recipe.steps
-    progress = Progress(arguments.output / "loss.jsonl", trainer.step_count, steps)
-    while trainer.step_count < steps:
-        loss = trainer.step()
-        progress.report(trainer.step_count, loss, trainer.learning_rate())
-        if trainer.step_count % arguments.checkpoint_every == 0 or trainer.step_count == steps:
-            trainer.save(checkpoint)
-    if not checkpoint.exists():
-        trainer.save(checkpoint)
-
-
-def refuse_to_overwrite(checkpoint: Path) -> None:
-    if checkpoint.exists():
-        raise SystemExit(f"{checkpoint} exists: give --resume to go on from it, or another --output")
+    run_training(trainer, arguments.output, trainer.recipe.steps, 50, arguments.checkpoint_every)
 
 
 def main() -> None:
@@ -281,7 +214,7 @@ def main() -> None:
         trainer.load(checkpoint)
     elif origin:
         trainer.start_from(origin.average)
-    run_training(trainer, arguments)
+    train(trainer, arguments)
 
 
 if __name__ == "__main__":

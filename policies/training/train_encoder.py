@@ -13,7 +13,6 @@ import argparse
 import copy
 import json
 import math
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from bundle import read_bundle
 from frame_source import FrameSource, LabelledFrames, moments_of
 from image_encoder import EncoderShape, ImageEncoder
 from normalization import ENVIRONMENT_STATE, FrameNormalization, Range
-from train import Progress, lerp_towards
+from training_run import descend, load_checkpoint, refuse_to_overwrite, run_training, save_checkpoint, update_average
 
 # Mean and standard deviation of a frame's channels (red, green, blue; 0 to 1), over the demonstrations.
 FRAME_NORMALIZATION = FrameNormalization(torch.tensor([0.973, 0.982, 0.979]), torch.tensor([0.101, 0.072, 0.077]))
@@ -68,13 +67,10 @@ class EncoderTrainer:
         batch = self.source.batch(self.recipe.batch, [self.recipe.seed, self.step_count])
         errors = self.keypoints(self.encoder, batch.frames) - torch.from_numpy(batch.keypoints)
         loss = nn.functional.huber_loss(errors, torch.zeros_like(errors), delta=self.recipe.huber_pixels)
-        self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.encoder.parameters(), self.recipe.gradient_norm)
-        self.optimizer.step()
+        descend(loss, self.encoder, self.optimizer, self.recipe.gradient_norm)
         self.step_count += 1
-        decay = min(self.recipe.ema_maximum, 1 - (1 + self.step_count) ** -self.recipe.ema_power)
-        lerp_towards(self.average, self.encoder, 1 - decay)
+        recipe = self.recipe
+        update_average(self.average, self.encoder, self.step_count, recipe.ema_power, recipe.ema_maximum)
         return errors.detach().abs().mean().item()
 
     def keypoints(self, encoder: ImageEncoder, frames: np.ndarray) -> Tensor:
@@ -108,18 +104,10 @@ class EncoderTrainer:
             "optimizer": self.optimizer.state_dict(),
             "keypoint_range": {"min": self.keypoint_range.minimum, "max": self.keypoint_range.maximum},
         }
-        partial = path.with_suffix(".partial")
-        torch.save(checkpoint, partial)
-        os.replace(partial, path)
+        save_checkpoint(checkpoint, path)
 
     def load(self, path: Path) -> None:
-        checkpoint = torch.load(path, weights_only=True)
-        for name, found, expected in (
-            ("shape", checkpoint["shape"], asdict(self.shape)),
-            ("recipe", checkpoint["recipe"], asdict(self.recipe)),
-        ):
-            if found != expected:
-                raise SystemExit(f"{path}: its {name} is {found}, but this run asks for {expected}")
+        checkpoint = load_checkpoint(path, shape=asdict(self.shape), recipe=asdict(self.recipe))
         self.step_count = checkpoint["step_count"]
         self.encoder.load_state_dict(checkpoint["encoder"])
         self.average.load_state_dict(checkpoint["average"])
@@ -149,17 +137,15 @@ def main() -> None:
     arguments.output.mkdir(parents=True, exist_ok=True)
     if arguments.resume:
         trainer.load(checkpoint)
-    elif checkpoint.exists():
-        raise SystemExit(f"{checkpoint} exists: give --resume to go on from it, or another --output")
+    else:
+        refuse_to_overwrite(checkpoint)
     held_out = {"all": source.batch(256, [HELD_OUT_SEED, 0]), "near goal": source.near_goal(256, [HELD_OUT_SEED, 1])}
-    progress = Progress(arguments.output / "loss.jsonl", trainer.step_count, arguments.steps, every=20)
-    while trainer.step_count < arguments.steps:
-        error = trainer.step()
-        progress.report(trainer.step_count, error, trainer.learning_rate())
-        if trainer.step_count % arguments.checkpoint_every == 0 or trainer.step_count == arguments.steps:
-            trainer.save(checkpoint)
-            errors = {name: trainer.error(frames) for name, frames in held_out.items()}
-            print(json.dumps({"step": trainer.step_count, "pixels": errors}), flush=True)
+
+    def errors() -> str:
+        found = {name: trainer.error(frames) for name, frames in held_out.items()}
+        return json.dumps({"step": trainer.step_count, "pixels": found})
+
+    run_training(trainer, arguments.output, arguments.steps, 20, arguments.checkpoint_every, remark=errors)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ With `--steps 0` the policy is only put together. `export.py` makes a policy bun
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,9 +24,11 @@ from checkpoint import FixedEncoder
 from image_encoder import ImageEncoder
 from image_policy import encoder_shape, with_lines, with_spread_condition
 from normalization import ACTION, STATE
+from progress import progress_bar
 from recipe import PolicyShape, TrainingRecipe
-from train import Trainer, add_training_options, load_training_data, recipe_of, refuse_to_overwrite, run_training
+from train import Trainer, add_training_options, load_training_data, recipe_of, train
 from train_encoder import FRAME_NORMALIZATION
+from training_run import refuse_to_overwrite
 from windows import training_windows
 from world import World
 
@@ -52,8 +55,8 @@ def unet_weights(keypoint_policy: Bundle) -> dict[str, Tensor]:
 
 
 @torch.inference_mode()
-def features_of_states(encoder: ImageEncoder, states: np.ndarray) -> Tensor:
-    """Draws each state [n, 5] and encodes its frame: [n, feature_count]."""
+def features_of_states(encoder: ImageEncoder, states: np.ndarray, show: Callable[[int], None]) -> Tensor:
+    """Draws each state [n, 5] and encodes its frame: [n, feature_count]. `show` is told of every few frames."""
     world, features = World(), []
     for begin in range(0, len(states), FRAMES_AT_ONCE):
         frames = []
@@ -61,26 +64,32 @@ def features_of_states(encoder: ImageEncoder, states: np.ndarray) -> Tensor:
             world.place(state)
             frames.append(world.frame)
         features.append(encoder(FRAME_NORMALIZATION.normalize(torch.from_numpy(np.stack(frames)))))
-        print(f"\r{begin + len(frames)} of {len(states)} frames  ", end="", flush=True)
-    print(flush=True)
+        show(len(frames))
     return torch.cat(features)
 
 
 def cached_features(path: Path, encoder: ImageEncoder, data: list[np.ndarray]) -> list[Tensor]:
     """The features of each array of states; computed in parts, so that a run that is cut off loses little."""
     path.mkdir(parents=True, exist_ok=True)
-    found = []
-    for i, all_states in enumerate(data):
-        parts = []
-        for begin in range(0, len(all_states), STATES_A_PART):
-            file = path / f"{i}-{begin}.pt"
-            if not file.exists():
-                states = all_states[begin : begin + STATES_A_PART].astype(np.float64)
-                torch.save(features_of_states(encoder, states), file.with_suffix(".partial"))
-                os.replace(file.with_suffix(".partial"), file)
-            parts.append(torch.load(file, weights_only=True))
-        found.append(torch.cat(parts))
-    return found
+    files = [[path / f"{i}-{begin}.pt" for begin in range(0, len(s), STATES_A_PART)] for i, s in enumerate(data)]
+    parts = [
+        (file, states[begin : begin + STATES_A_PART].astype(np.float64))
+        for states, row in zip(data, files)
+        for file, begin in zip(row, range(0, len(states), STATES_A_PART))
+        if not file.exists()
+    ]
+    done, total = 0, sum(len(states) for _, states in parts)
+    with progress_bar("encoding frames", total, log_interval=10) as bar:
+
+        def show(count: int) -> None:
+            nonlocal done
+            done += count
+            bar.show(done)
+
+        for file, states in parts:
+            torch.save(features_of_states(encoder, states, show), file.with_suffix(".partial"))
+            os.replace(file.with_suffix(".partial"), file)
+    return [torch.cat([torch.load(file, weights_only=True) for file in row]) for row in files]
 
 
 def main() -> None:
@@ -113,7 +122,7 @@ def main() -> None:
         trainer.load(checkpoint)
     else:
         trainer.start_from(unet_weights(keypoint_policy))
-    run_training(trainer, arguments)
+    train(trainer, arguments)
 
 
 if __name__ == "__main__":
