@@ -203,6 +203,7 @@ let package = Package(
         tests("NumPyRandom", ["NumPyRandom"], resources: [.copy("Resources")]),
         tests("Statistics", ["Statistics"], resources: [.copy("Resources")]),
         tests("Drawing", ["Drawing"]),
+        tests("Explaining", ["Explaining", "Policy", "PushT", "Sampling"]),
         tests("Reporting", ["MCAP", "Recording", "Reporting", "Robotics", "Statistics"]),
         tests("Fields", ["Fields", "StrictJSON"]),
         tests("Files", ["Files"]),
