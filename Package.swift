@@ -53,6 +53,7 @@ let package = Package(
         .library(name: "Policy", targets: ["Policy"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
         .library(name: "Limits", targets: ["Limits"]),
+        .library(name: "Reporting", targets: ["Reporting"]),
         .library(name: "RobotDescription", targets: ["RobotDescription"]),
         .library(name: "StrictJSON", targets: ["StrictJSON"]),
         .library(name: "Sampling", targets: ["Sampling"]),

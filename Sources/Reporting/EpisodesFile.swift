@@ -7,8 +7,11 @@ extension Run {
     private static let known: Set = [
         "episodes", "mean_score", "mean_max_coverage", "success_rate", "chunk_latency_ms", "iterations_mean",
         "evaluations_mean", "per_episode", "realtime", "camera", "policy", "sampler", "chunks", "version",
-        "qualities", "stage_latency_ms", "latency_histograms", "example_chunks", "seconds",
+        "qualities", "stage_latency_ms", "latency_histograms", "example_chunks", "seconds", "shard", "joined",
     ]
+
+    static let withoutEpisodes = "It has no episode."
+    static let withoutChunks = "It has no chunk."
 
     /// Reads what `denoised sim --json` prints, or the evaluation that ends a training, which knows less.
     init(episodes root: RunReader) throws(RunFileError) {
@@ -36,12 +39,20 @@ extension Run {
         slowest = try root.optional("example_chunks")?.optional("slowest")?.exampleChunk()
         realTime = try root.optional("realtime")?.realTime()
         camera = try root.optional("camera")?.camera()
+        if let reader = try root.optional("shard") {
+            let sharded = try reader.shardedRun()
+            try root.required("per_episode").checkSeeds(of: sharded)
+            self.sharded = sharded
+        } else {
+            joining = try root.optional("joined")?.joining()
+            noteJoining()
+        }
         noteWhatIsMissing(from: root)
     }
 
     private mutating func noteWhatIsMissing(from root: RunReader) {
-        if episodes.isEmpty { notes.append("It has no episode.") }
-        if chunks == 0 { notes.append("It has no chunk.") }
+        if episodes.isEmpty { notes.append(Self.withoutEpisodes) }
+        if chunks == 0 { notes.append(Self.withoutChunks) }
         let parts: [(lacks: Bool, String)] = [
             (latency[.roundTrip] == nil, "times of chunks"),
             (sampler == nil, "how chunks were sampled"),
@@ -81,11 +92,25 @@ extension RunReader {
                     seed: seed,
                     score: try reader.share("score"),
                     isSuccess: try reader.optional("success")?.bool(),
-                    steps: try reader.optionalWhole("steps")
+                    steps: try reader.optionalWhole("steps"),
+                    maxCoverage: try reader.optional("max_coverage")?.share()
                 )
             )
         }
         return episodes
+    }
+
+    /// Checks that each episode of a shard is one of its own.
+    fileprivate func checkSeeds(of sharded: ShardedRun) throws(RunFileError) {
+        for reader in try elements() {
+            let seed = try reader.required("seed")
+            guard try !sharded.has(seed.unsigned()) else { continue }
+            throw seed.error(
+                .outOfRange,
+                expected:
+                    "a seed of shard \(sharded.shard) of the \(sharded.episodes) from \(sharded.firstSeed) on"
+            )
+        }
     }
 
     /// How chunks were sampled; a benchmark's have no budget.
@@ -182,7 +207,9 @@ extension RunReader {
             beyondSteps: try whole("beyond_steps"),
             lateSteps: try whole("late_steps"),
             jumpMean: try required("velocity_jump").amount("mean"),
-            otherJumpMean: try required("other_jump").amount("mean")
+            otherJumpMean: try required("other_jump").amount("mean"),
+            jumps: try required("velocity_jump").optionalWhole("count"),
+            otherJumps: try required("other_jump").optionalWhole("count")
         )
     }
 

@@ -35,6 +35,36 @@ package struct LatencyHistogram: Sendable, Hashable, Encodable {
         }
     }
 
+    /// The upper end, in milliseconds, of the range that has the percentile (nearest rank); 0 if there are no times.
+    ///
+    /// - Parameter percent: 0 to 100.
+    package func percentile(_ percent: Double) -> Double {
+        let total = counts.reduce(0) { $0 + Double($1) }
+        let rank = max((percent / 100 * total).rounded(.up), 1)
+        var below = 0.0
+        for (range, count) in bins {
+            below += count
+            if below >= rank { return range.upperBound }
+        }
+        return bins.last?.range.upperBound ?? 0
+    }
+
+    /// The times of both.
+    package static func + (one: LatencyHistogram, other: LatencyHistogram) -> LatencyHistogram {
+        guard !one.counts.isEmpty else { return other }
+        guard !other.counts.isEmpty else { return one }
+        var sum = one
+        sum.firstBucket = min(one.firstBucket, other.firstBucket)
+        let end = max(one.firstBucket + one.counts.count, other.firstBucket + other.counts.count)
+        sum.counts = [Int](repeating: 0, count: end - sum.firstBucket)
+        for histogram in [one, other] {
+            for (index, count) in histogram.counts.enumerated() {
+                sum.counts[histogram.firstBucket - sum.firstBucket + index] += count
+            }
+        }
+        return sum
+    }
+
     /// How many times there are.
     package var total: Int { counts.reduce(0, +) }
 

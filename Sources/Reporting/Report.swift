@@ -81,6 +81,41 @@ package struct Report {
         ).text
     }
 
+    /// A run's scores, for a terminal.
+    package struct Score: Sendable, Hashable {
+        package let run: String
+        package let episodes: String
+        package let mean: String
+        package let meanInterval: String
+        /// `-` as the other one if the file does not tell who succeeded.
+        package let success: String
+        package let successInterval: String
+    }
+
+    /// Those of the runs that have episodes.
+    package var scores: [Score] {
+        runs.compactMap { labelled in
+            let run = labelled.run
+            guard let mean = run.meanScore else { return nil }
+            func interval(_ estimate: Estimate?, _ text: (Double) -> String) -> String {
+                estimate.flatMap { $0.interval == nil ? nil : $0.range(text) } ?? "-"
+            }
+            return Score(
+                run: labelled.label,
+                episodes: Self.episodes(of: run),
+                mean: ReportText.score(mean.estimate),
+                meanInterval: interval(mean, ReportText.score),
+                success: run.success.map { ReportText.percent($0.estimate) } ?? "-",
+                successInterval: interval(run.success, ReportText.percent)
+            )
+        }
+    }
+
+    /// What the runs are called that lack episodes.
+    package var incompleteRuns: [String] {
+        runs.filter { $0.run.joining?.isComplete == false }.map(\.label)
+    }
+
     // MARK: What is in the files
 
     /// The figures of a single run at a glance.
@@ -141,7 +176,7 @@ package struct Report {
                 (
                     run.origin == .recording
                         ? "\u{2013}"
-                        : String(run.episodes.count)
+                        : Self.episodes(of: run)
                             + (range.map { ", seeds \($0.0) to \($0.1)" } ?? ""), false
                 ),
                 (run.chunks.map(String.init) ?? "\u{2013}", false),
@@ -162,6 +197,11 @@ package struct Report {
             about: "Passes and evaluations are those of a chunk, in the mean.",
             [.table(head.map { HTML("th", ["class": texts.contains($0) ? "text" : ""], text: $0) }, rows)]
         )
+    }
+
+    private static func episodes(of run: Run) -> String {
+        let wanted = run.joining.flatMap { $0.isComplete ? nil : " of \($0.episodes)" } ?? ""
+        return String(run.episodes.count) + wanted
     }
 
     private static func words(_ sampler: Run.Sampler) -> String {
@@ -197,7 +237,7 @@ package struct Report {
     }
 
     private var footer: [HTML] {
-        let files = Set(runs.map(\.run.file) + deviations.flatMap(\.points).map(\.file)).sorted()
+        let files = Set(runs.flatMap(\.run.files) + deviations.flatMap(\.points).map(\.file)).sorted()
         return [
             HTML("h2", text: "How it is computed"),
             HTML(

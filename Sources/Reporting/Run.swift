@@ -17,6 +17,8 @@ package struct Run: Sendable {
         /// Nil: the file does not say it of each episode.
         package let isSuccess: Bool?
         package let steps: Int?
+        /// 0 to 1; nil: the file does not say.
+        package var maxCoverage: Double?
     }
 
     /// How chunks were sampled.
@@ -64,6 +66,9 @@ package struct Run: Sendable {
         /// How abruptly the target's velocity changed where chunks took over, in the mean, and elsewhere.
         package var jumpMean: Double
         package var otherJumpMean: Double
+        /// How many jumps the means are of; nil: the file does not say.
+        package var jumps: Int?
+        package var otherJumps: Int?
     }
 
     /// What became of a camera's frames.
@@ -76,7 +81,7 @@ package struct Run: Sendable {
         package var blindSteps: Int?
     }
 
-    /// The file, as it was given.
+    /// The file, as it was given; of a joined run, the first.
     package let file: String
     /// Which of the file's runs it is; empty: the file has one.
     package let part: String
@@ -100,8 +105,15 @@ package struct Run: Sendable {
     package var slowest: ExampleChunk?
     package var realTime: RealTime?
     package var camera: Camera?
+    /// Which share of a run the file has; of a joined run, its first shard. Nil: a whole run.
+    package var sharded: ShardedRun?
+    /// How it was joined from shards; nil: it was not.
+    package var joining: Joining?
     /// What the file lacks or what is strange about it, a sentence each.
     package var notes: [String] = []
+
+    /// The files that it was made from, as they were given.
+    package var files: [String] { joining.flatMap { $0.files.isEmpty ? nil : $0.files } ?? [file] }
 
     package init(file: String, part: String = "", origin: Origin) {
         (self.file, self.part, self.origin) = (file, part, origin)

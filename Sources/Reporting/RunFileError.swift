@@ -48,9 +48,11 @@ extension FieldReader<RunSource> {
     func amount(_ name: String) throws(RunFileError) -> Double { try required(name).amount() }
 
     /// A number from 0 to 1.
-    func share(_ name: String) throws(RunFileError) -> Double {
-        try required(name).number(expected: "a number from 0 to 1") { (0...1).contains($0) }
+    func share() throws(RunFileError) -> Double {
+        try number(expected: "a number from 0 to 1") { (0...1).contains($0) }
     }
+
+    func share(_ name: String) throws(RunFileError) -> Double { try required(name).share() }
 
     /// A whole number from 0 up.
     func whole(_ name: String) throws(RunFileError) -> Int { try required(name).whole() }

@@ -118,12 +118,15 @@ enum Console {
     }
 
     /// Prints a result as one JSON object with snake_case keys.
-    static func json(_ value: some Encodable) throws {
+    static func json(_ value: some Encodable) throws { result(try encoded(value)) }
+
+    /// A result as one JSON object with snake_case keys.
+    static func encoded(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         encoder.nonConformingFloatEncodingStrategy = .throw
-        result(String(decoding: try encoder.encode(value), as: UTF8.self))
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
     /// Runs `body`, which prints a daemon's results, and waits until they are written, for as long as that takes.

@@ -6,6 +6,7 @@ import Planning
 import PushT
 import Motion
 import Rendering
+import Reporting
 
 struct SimCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -22,6 +23,9 @@ struct SimCommand: ParsableCommand {
             A policy may see through one camera of 96 x 96 pixels: each observation then carries the frame that gym-pusht gives \
             of its state. A frame that --disturb loses is left out. The daemon lets the newest one stand in for it, up to half \
             a second; after that it takes no observation, and the robot holds its last target when its actions have run out.
+
+            Several machines, or several processes, share the episodes of a run with --shard: each plays every N-th seed, with the \
+            numbers that one process would get, and `denoised report` joins what they print with --json. docs/CLUSTERS.md says more.
 
             --replay and --print-reset need no policy: they run the simulator alone.
             """
@@ -49,6 +53,18 @@ struct SimCommand: ParsableCommand {
 
     @Option(help: ArgumentHelp("Episodes to run. Default: 1.", valueName: "n"))
     var episodes: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Run this share of the episodes: shard K of N plays seed S + K - 1 and each N-th after it. --episodes and --seed are those \
+            of the whole run.
+            """,
+            valueName: "k/n"
+        ),
+        transform: Shard.read
+    )
+    var shard: Shard?
 
     @Option(help: ArgumentHelp("Draw the first episode to an SVG file.", valueName: "file"))
     var draw: String?
@@ -197,6 +213,13 @@ struct SimCommand: ParsableCommand {
         if let episodes, !(1...1_000_000).contains(episodes) {
             throw ValidationError("--episodes is \(episodes), expected 1...1000000")
         }
+        if let shard, shard.number > (episodes ?? 1) {
+            let count = episodes ?? 1
+            throw ValidationError(
+                "--shard is \(shard), and of \(count) episode\(count == 1 ? "" : "s") that shard has none; expected --episodes of "
+                    + "\(shard.number) at least"
+            )
+        }
         if json && watch {
             throw ValidationError("--json and --watch exclude each other")
         }
@@ -205,7 +228,8 @@ struct SimCommand: ParsableCommand {
     /// The first option that was given and means something for episodes only.
     private var firstGivenForEpisodes: String? {
         let given = [
-            ("--episodes", episodes != nil), ("--draw", draw != nil), ("--render", render != nil),
+            ("--episodes", episodes != nil), ("--shard", shard != nil), ("--draw", draw != nil),
+            ("--render", render != nil),
             ("--render-grid", renderGrid), ("--trace", trace), ("--watch", watch), ("--realtime", realtime),
             ("--synchronous", synchronous), ("--strategy", strategy != nil),
             ("--delay-ms", delayMs != nil), ("--seed", sampler.seed != nil),
@@ -248,16 +272,34 @@ struct SimCommand: ParsableCommand {
         )
     }
 
-    private func makeRobot() throws -> SimulatedRobot {
+    /// - Parameter settings: what the run is asked for beyond what its report tells, if it is shared out.
+    private func makeRobot(noting settings: inout [String: String]) throws -> SimulatedRobot {
         let camera = try camera.load()
+        if shard != nil {
+            if sampler.warmStart { settings["warm_start"] = "true" }
+            if let quality = camera.jpegQuality { settings["jpeg_quality"] = String(quality) }
+            if let disturbances = camera.disturbances {
+                let encoder = JSONEncoder()
+                encoder.outputFormatting = .sortedKeys
+                settings["disturbances"] = String(decoding: try encoder.encode(disturbances), as: UTF8.self)
+            }
+        }
         if let connect {
-            return try SimulatedRobot(connectingTo: connect, keys: keys.load(), camera: camera)
+            return try SimulatedRobot(
+                connectingTo: connect,
+                keys: keys.load(),
+                camera: camera,
+                shard: shard
+            )
         }
         let bundle = try PolicyOptions.loadToRun(
             policy ?? "",
             threads: sampler.threads,
             in: .embeddedDaemon
         )
+        if shard != nil {
+            settings["policy_fingerprint"] = try Failure.asInput { try bundle.fileFingerprint() }
+        }
         return try SimulatedRobot(
             policy: bundle,
             sampler: sampler.parallelByDefault,
@@ -266,20 +308,24 @@ struct SimCommand: ParsableCommand {
         )
     }
 
+    private func printTitle(of robot: SimulatedRobot, playing count: Int, of episodes: Int) {
+        let part = shard.map { ", shard \($0.number) of \($0.count): \(count) of" } ?? ","
+        Console.result(
+            "\(robot.title)\(realTime?.title ?? "")\(part) \(episodes) episode\(episodes == 1 ? "" : "s")"
+                + (robot.camera.map { "\n\($0.title)" } ?? "") + "\n"
+        )
+    }
+
     private func runEpisodes() throws {
         if let draw { try DrawingFile.check(draw) }
         let episodes = episodes ?? 1
+        let seeds = (shard ?? .whole).seeds(from: sampler.firstSeed, episodes: episodes)
         var film = try render.map {
-            try RenderedFile($0, shows: renderGrid ? min(episodes, EpisodeFilm.mostInGrid) : nil)
+            try RenderedFile($0, shows: renderGrid ? min(seeds.count, EpisodeFilm.mostInGrid) : nil)
         }
-        let robot = try makeRobot()
-        let seeds = (0..<UInt64(episodes)).map { sampler.firstSeed &+ $0 }
-        if !json {
-            Console.result(
-                "\(robot.title)\(realTime?.title ?? ""), \(episodes) episode\(episodes == 1 ? "" : "s")"
-                    + (robot.camera.map { "\n\($0.title)" } ?? "") + "\n"
-            )
-        }
+        var settings: [String: String] = [:]
+        let robot = try makeRobot(noting: &settings)
+        if !json { printTitle(of: robot, playing: seeds.count, of: episodes) }
         var view = watch ? TerminalView() : nil
         let isTraced = trace && !json && view == nil
         if isTraced { Console.result(ChunkTrace.header(hasVision: robot.camera != nil)) }
@@ -318,11 +364,26 @@ struct SimCommand: ParsableCommand {
         }
         robot.stop()
 
-        let report = SimReport(results, of: robot, schedule: realTime)
+        let sharded = shard.map {
+            ShardedRun(shard: $0, firstSeed: sampler.firstSeed, episodes: episodes, settings: settings)
+        }
+        let report = SimReport(results, of: robot, schedule: realTime, shard: sharded)
         if json {
             try Console.json(report)
         } else {
             report.print()
         }
+    }
+}
+
+extension Shard {
+    /// A shard as the command line takes it.
+    static func read(_ text: String) throws -> Shard {
+        guard let shard = Shard(text) else {
+            throw ValidationError(
+                "expected K/N: two whole numbers, K from 1 to N, N up to \(Shard.mostShards), such as 2/4"
+            )
+        }
+        return shard
     }
 }

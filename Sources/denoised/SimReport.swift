@@ -140,6 +140,8 @@ struct SimReport: Encodable {
     let realtime: RealTimeReport?
     /// Nil: the policy has no camera.
     let camera: CameraReport?
+    /// Nil: every episode of the run is here.
+    let shard: ShardedRun?
     private let stages: [ChunkTrace.Stage]
 
     /// What `--json` prints.
@@ -147,14 +149,20 @@ struct SimReport: Encodable {
         case version, policy, sampler
         case episodes, meanScore, meanMaxCoverage, successRate, perEpisode
         case chunks, chunkLatencyMs, stageLatencyMs, iterationsMean, evaluationsMean, qualities
-        case latencyHistograms, exampleChunks, realtime, camera
+        case latencyHistograms, exampleChunks, realtime, camera, shard
     }
 
     /// - Parameters:
     ///   - results: at least one episode.
     ///   - robot: whose they are.
     ///   - schedule: how the robot lived in real time; nil: the world waited.
-    init(_ results: [EpisodeResult], of robot: SimulatedRobot, schedule: RealTimeSettings?) {
+    ///   - shard: which share of a run the episodes are; nil: all of it.
+    init(
+        _ results: [EpisodeResult],
+        of robot: SimulatedRobot,
+        schedule: RealTimeSettings?,
+        shard: ShardedRun? = nil
+    ) {
         func mean(_ values: [Double]) -> Double { values.reduce(0, +) / Double(max(values.count, 1)) }
         let chunks = results.flatMap(\.chunks)
         self.version = daemonVersion
@@ -182,6 +190,7 @@ struct SimReport: Encodable {
         )
         self.realtime = RealTimeReport(results, settings: schedule)
         self.camera = robot.camera.map(CameraReport.init)
+        self.shard = shard
         self.perEpisode = results.map {
             Episode(
                 seed: $0.seed,

@@ -7,6 +7,7 @@ import Planning
 import Policy
 import PushT
 import Motion
+import Reporting
 import Robotics
 import Transport
 
@@ -66,7 +67,7 @@ final class SimulatedRobot {
         let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
         let endpoints = try Failure.asRun { try daemon.start() }
         let client = try Failure.asRun {
-            try RobotClient(robot: Self.robot, endpoints: endpoints, context: daemon.context)
+            try RobotClient(robot: Self.robot(nil), endpoints: endpoints, context: daemon.context)
         }
         try self.init(client, of: daemon, camera: camera)
     }
@@ -77,15 +78,17 @@ final class SimulatedRobot {
     ///   - endpoint: where the daemon answers requests.
     ///   - keys: for a daemon that asks for them.
     ///   - camera: how the camera is, if the policy has one.
+    ///   - shard: which share of a run the robot plays: robots on several machines may have the same process id.
     convenience init(
         connectingTo endpoint: String,
         keys: CurveClientKeys? = nil,
-        camera: CameraSettings = CameraSettings()
+        camera: CameraSettings = CameraSettings(),
+        shard: Shard? = nil
     ) throws {
         let client: RobotClient
         do {
             client = try RobotClient.connecting(
-                robot: Self.robot,
+                robot: Self.robot(shard),
                 requests: endpoint,
                 context: ZeroMQContext(),
                 security: keys
@@ -147,8 +150,9 @@ final class SimulatedRobot {
         daemon?.stop()
     }
 
-    private static var robot: RobotID {
-        guard let robot = RobotID("pusht-\(ProcessInfo.processInfo.processIdentifier)") else {
+    private static func robot(_ shard: Shard?) -> RobotID {
+        let part = shard.map { "\($0.number)-" } ?? ""
+        guard let robot = RobotID("pusht-\(part)\(ProcessInfo.processInfo.processIdentifier)") else {
             preconditionFailure("the process's id makes a valid robot id")
         }
         return robot
