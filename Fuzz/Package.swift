@@ -27,5 +27,6 @@ let package = Package(
         fuzz("gr00t", "Gr00t", "Robotics", "Wire"),
         fuzz("robotfile", "Limits", "RobotDescription"),
         fuzz("pictures", "Pictures"),
+        fuzz("reports", "Reporting"),
     ]
 )

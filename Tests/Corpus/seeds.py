@@ -396,6 +396,128 @@ def pictures():
     }
 
 
+def simulated(scores=(1, 0.5), first=7, **changes):
+    """What `denoised sim --json` prints, shortened; a change to None leaves a member out."""
+    latency = {"p50": 5.25, "p90": 6.5, "p99": 9.75, "max": 12.5}
+    stages = ["decode", "queue", "vision", "condition", "sample", "encode", "total"]
+    times = {stage: 1000 * (index + 1) for index, stage in enumerate(stages)}
+    passes = {"first_step": [0, 4], "end_step": [6, 10], "evaluations": [6, 6], "ns": [3000, 2000]}
+    chunk = {"episode": "7", "step": 16, "stages_ns": times, "round_trip_ms": 5.4, "window": 6, "steps": 10, "iterations": 2}
+    chunk |= {"evaluations": 12, "quality": "converged", "passes": passes}
+    histogram = {"first_bucket": 190, "counts": [3, 0, 9]}
+    run = {
+        "version": "1.0.0",
+        "policy": "pusht",
+        "sampler": {"solver": "ddpm", "steps": 10, "method": "quasi-newton", "window": 6, "tolerance": 0.005, "kernel": "f32"},
+        "chunks": 12,
+        "chunk_latency_ms": latency,
+        "stage_latency_ms": {"total": latency, "sample": latency},
+        "iterations_mean": 2,
+        "evaluations_mean": 12,
+        "qualities": {"converged": 12},
+        "latency_histograms": {"buckets_per_octave": 16, "stages": {"total": histogram, "round_trip": histogram}},
+        "example_chunks": {"median": chunk, "slowest": chunk},
+        "per_episode": [
+            {"seed": first + i, "score": score, "max_coverage": score, "success": score == 1, "steps": 200}
+            for i, score in enumerate(scores)
+        ],
+    } | changes
+    run = {name: value for name, value in run.items() if value is not None}
+    return json.dumps(run, separators=(",", ":")).encode()
+
+
+def recording(*messages):
+    """An MCAP file without a summary: each message is its schema's name, its topic and its JSON."""
+
+    def record(opcode, content):
+        return bytes([opcode]) + struct.pack("<Q", len(content)) + content
+
+    def prefixed(string):
+        return struct.pack("<I", len(string)) + string.encode()
+
+    file = b"\x89MCAP0\r\n" + record(1, prefixed("") + prefixed("seeds.py"))
+    for number, (schema, topic, content) in enumerate(messages, start=1):
+        file += record(3, struct.pack("<H", number) + prefixed(schema) + prefixed("jsonschema") + prefixed("{}"))
+        file += record(4, struct.pack("<HH", number, number) + prefixed(topic) + prefixed("json") + struct.pack("<I", 0))
+        data = json.dumps(content, separators=(",", ":")).encode()
+        file += record(5, struct.pack("<HIQQ", number, 0, 1, 1) + data)
+    return file + record(0x0F, bytes(4)) + record(2, bytes(20)) + b"\x89MCAP0\r\n"
+
+
+def recordings():
+    policy = {"name": "toy", "features": [{"name": "s", "count": 1}], "horizon": 4, "n_obs_steps": 1, "n_action_steps": 1}
+    sampler = {"solver": "ddim", "steps": 5, "method": "sequential", "window": 1, "tolerance": 0, "kernel": "f32", "budget_ms": 0}
+    session = {"format": 2, "daemon_version": "1", "policy": policy | {"action_dim": 1}, "fingerprint": "0", "sampler": sampler}
+    session = ("denoised.session", "/session", session | {"seed": 3, "threads": 1, "warm_start": False})
+    chunk = {"robot": "arm1", "episode": "1", "sequence": 3, "first_step": 3, "solver": "ddim", "steps": 5, "window": 1}
+    chunk |= {"method": "sequential", "tolerance": 0, "iterations": 5, "evaluations": 5, "quality": "exact", "coarse_steps": 0}
+    chunk |= {"passes": {"first_step": [0], "end_step": [1], "evaluations": [1], "ns": [1000]}}
+    chunk = ("denoised.chunk", "/arm1/chunk", chunk)
+    times = {"sequence": 3, "decode_ms": 0.07, "queue_ms": 0.03, "condition_ms": 0.01, "sample_ms": 0.2, "encode_ms": 0.05}
+    times = ("denoised.latency", "/arm1/latency", times | {"total_ms": 0.36})
+    whole = recording(session, chunk, times)
+    return {
+        "recording": whole,
+        "recording-cut": whole[:-60],
+        "recording-of-nothing": recording(session),
+        "recording-without-session": recording(chunk, times),
+        "recording-gap": recording(session, ("denoised.gap", "/gap", {"lost": 7}), chunk, times),
+        "recording-times": recording(session, chunk, times[:2] + (times[2] | {"decode_ms": 1e9, "total_ms": 0},)),
+    }
+
+
+def reports():
+    sampler = {"solver": "ddpm", "steps": 100, "method": "quasi-newton", "window": 8, "tolerance": 0.005}
+    means = {"kernel": "f32", "precision": "f32", "iterations_mean": 17.5, "evaluations_mean": 129, "ms_p50": 5, "ms_p90": 6}
+    means |= {"ms_p99": 7}
+    paper = sampler | means | {"rewards": [1, 0.5], "successes": [True, False], "success_rate": 0.5, "chunks": 20}
+    chunk = sampler | means | {"deviation_mean": 0.0005, "deviation_max": 0.0027, "ms_p10": 4}
+    real = {"schedule": "blend", "delay_ms": 20, "steps": 10, "held_steps": 1, "beyond_steps": 2, "late_steps": 3}
+    real |= {"velocity_jump": {"mean": 4}, "other_jump": {"mean": 5}}
+    camera = {"name": "observation.image", "encoding": "jpeg", "disturbances": "noise 1", "lost_frames": 1}
+
+    def small(value):
+        return json.dumps(value, separators=(",", ":")).encode()
+
+    def shard(number, scores, of=2, settings=None, **changes):
+        """Each `of`-th of four episodes."""
+        run = json.loads(simulated(scores, **changes))
+        for i, episode in enumerate(run["per_episode"]):
+            episode["seed"] = 7 + number - 1 + i * of
+        whole = {"number": number, "of": of, "first_seed": 7, "episodes": 4, "settings": settings or {}}
+        return small(run | {"shard": whole})
+
+    joined = {"shards": 2, "missing_shards": [2], "episodes": 4, "missing_seeds": [8, 10], "doubled_episodes": 1, "files": ["a"]}
+    evaluation = small(
+        {"per_episode": [{"seed": 7, "score": 1, "success": True, "steps": 30, "max_coverage": 1}], "seconds": 3.5}
+    )
+    return recordings() | {
+        "run": simulated(),
+        "two-runs": simulated() + b"\0" + simulated((0.25, 1), 8, sampler=None),
+        "real-time": simulated(realtime=real, camera=camera),
+        "no-episode": simulated((), chunks=0, example_chunks=None),
+        "evaluation": evaluation + b"\0" + evaluation,
+        "paper": small({"policy": "pusht", "seed": (1 << 64) - 1, "results": [paper, paper]}),
+        "chunks": small({"policy": "pusht", "results": [chunk, chunk | {"deviation_max": 0, "deviation_mean": 0}]}),
+        "everything": simulated() + b"\0" + evaluation + b"\0" + small({"policy": "pusht", "seed": 7, "results": [paper]}),
+        "markup": simulated(policy="<script>&\u202e", **{"</td>": 1}),
+        "huge": simulated(chunk_latency_ms={"p50": 1e12, "p90": 0, "p99": 1e-300, "max": 1e12}),
+        "last-bucket": simulated(
+            latency_histograms={"buckets_per_octave": 16, "stages": {"total": {"first_bucket": 640, "counts": [1]}}}
+        ),
+        "shards": shard(1, (1, 0.5)) + b"\0" + shard(2, (0.25, 1)),
+        "shard-missing": shard(3, (1,), of=4),
+        "shard-doubled": shard(1, (1, 0.5)) + b"\0" + shard(1, (1, 0.5), chunks=13) + b"\0" + shard(2, (0, 0)),
+        "shard-unequal": shard(1, (1, 0.5)) + b"\0" + shard(1, (1, 0.25)),
+        "shard-other-settings": shard(1, (1,)) + b"\0" + shard(2, (1,), settings={"warm_start": "true"}),
+        "shard-real-time": shard(1, (1, 0), realtime=real, camera=camera) + b"\0" + shard(2, (1,), realtime=real, camera=camera),
+        "shard-of-other-seeds": shard(1, (1, 1, 1)),
+        "joined": simulated((1, 0.5), joined=joined),
+        "no-object": b"[]",
+        "nothing": b"",
+    }
+
+
 def dictionaries():
     """Words that a fuzzer would hardly hit upon."""
     keys = re.findall(rb"[\xa1-\xbf]([a-z_]{2,})", b"".join(dumps().values()))
@@ -427,6 +549,7 @@ def dictionaries():
         b"linear", b"cubic", b"monotonic", b"stop", b"never", b"observation_ms: ", b"stop_after_ms: ", b"&a ", b"*a", b"!!",
     ]
     # fmt: on
+    results = re.findall(rb'"([a-z_]{4,})"', b"".join(reports().values()))
     chunks = [b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"sBIT", b"iCCP", b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"acTL"]
     markers = [bytes([0xFF, code]) for code in [*range(0xC0, 0xD0), *range(0xD0, 0xDE), 0xE0, 0xEE, 0xFE, 0x00]]
     frames = chunks + markers + [b"JFIF\0", b"Adobe", b"\x89PNG\r\n\x1a\n", b"\x78\x9c", b"\xff\xd8\xff"]
@@ -439,6 +562,9 @@ def dictionaries():
         "checkpoint": syntax + tensors + files,
         "policy": syntax + policy,
         "json": syntax,
+        "reports": syntax
+        + sorted(set(results))
+        + [b"\x89MCAP0\r\n", b"denoised.session", b"denoised.chunk", b"denoised.latency"],
     }
 
 
@@ -456,6 +582,7 @@ def main():
         "json": documents(),
         "robotfile": robot_files(),
         "pictures": pictures(),
+        "reports": reports(),
     }.items():
         for name, seed in seeds.items():
             wanted[CORPUS / target / name] = seed
