@@ -220,6 +220,11 @@ struct SimCommand: ParsableCommand {
                     + "\(shard.number) at least"
             )
         }
+        if shard != nil, connect == nil, (sampler.window ?? .auto) == .auto {
+            throw ValidationError(
+                "--window is auto, expected a number with --shard: another machine may find another window"
+            )
+        }
         if json && watch {
             throw ValidationError("--json and --watch exclude each other")
         }

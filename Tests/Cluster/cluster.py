@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = ROOT / "examples/cluster"
 SHARDS = 4
 # Episodes take long enough to be hit, and not much longer.
-OPTIONS = ["--policy", str(ROOT / "policies/pusht"), "--episodes", "7", "--seed", "100000"]
-WRONG_OPTIONS = ["--policy", "/nowhere", "--episodes", "7"]
+OPTIONS = ["--policy", str(ROOT / "policies/pusht"), "--window", "8", "--episodes", "7", "--seed", "100000"]
+WRONG_OPTIONS = ["--policy", "/nowhere", "--window", "8", "--episodes", "7"]
 
 
 class Failed(Exception):

@@ -4,7 +4,7 @@ import Testing
 extension EndToEnd {
     /// `sim --shard` on what may be several machines, and `report`, which joins what they print.
     @Suite struct ShardTests {
-        private static let run = ["--episodes", "3", "--seed", "42", "--json"]
+        private static let run = ["--episodes", "3", "--seed", "42", "--window", "1", "--json"]
 
         /// The files of a policy's run, in a folder.
         private struct Files {
@@ -109,7 +109,10 @@ extension EndToEnd {
         @Test func shardsOfOtherSettingsAreNotJoined() async throws {
             let files = try Files()
             try await files.sim("a.json", Self.run + ["--shard", "1/2"])
-            try await files.sim("b.json", Self.run + ["--shard", "2/2", "--window", "4", "--warm-start"])
+            try await files.sim(
+                "b.json",
+                Self.run.dropLast(3) + ["--json", "--shard", "2/2", "--window", "4", "--warm-start"]
+            )
             let joined = files.folder.path("joined.json")
             let ended = try await files.report(["a.json", "b.json"], ["--joined", joined])
             #expect(ended.exitCode == 2, "\(ended)")
@@ -133,7 +136,10 @@ extension EndToEnd {
         @Test func peopleAreToldWhichShardItIs() async throws {
             let policy = try pushTPolicy()
             let text = try await succeed(
-                ["sim", "--policy", policy.path, "--episodes", "3", "--seed", "42", "--shard", "2/2"]
+                [
+                    "sim", "--policy", policy.path, "--episodes", "3", "--seed", "42", "--window", "1",
+                    "--shard", "2/2",
+                ]
             ).output
             #expect(text.contains("sequential, shard 2 of 2: 1 of 3 episodes\n"), "\(text)")
         }
@@ -146,6 +152,7 @@ extension EndToEnd {
             (["--shard", "2/2"], "of 1 episode that shard has none"),
             (["--shard", "0/2", "--episodes", "2"], "expected K/N: two whole numbers"),
             (["--shard", "half"], "expected K/N"),
+            (["--shard", "1/2", "--episodes", "2"], "--window is auto, expected a number with --shard"),
         ])
         func badShardsAreRefused(options: [String], message: String) async throws {
             let ended = try await RunningProgram(["sim", "--policy", "/nowhere"] + options).end()

@@ -3,7 +3,7 @@
 
     pip install ray
     python3 examples/cluster/ray_shards.py --results runs/base --shards 8 -- \\
-        --policy policies/pusht --episodes 500 --seed 100000
+        --policy policies/pusht --window 8 --episodes 500 --seed 100000
 
 What follows `--` are options of `denoised sim`. Each node needs `denoised` and the policy under the same path. The results
 come back to this program, which writes `shard-K-of-N.json` for each shard, whole or not at all: the nodes need no common
