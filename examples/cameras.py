@@ -1,23 +1,20 @@
 """The cameras of robot.py: where frames come from, and how they go into an observation.
 
-A frame is sent in one of two forms, which docs/PROTOCOL.md describes: a compressed picture as it is, or an array of pixels
-[height, width, 3] in red, green and blue. Either must have the size that the policy was trained with.
+A frame is sent in one of two forms: the bytes of a compressed picture as they are, or an array of pixels [height, width, 3] in
+red, green and blue. Either must have the size that the policy was trained with.
 """
 
 import itertools
 import pathlib
-import struct
+
+import numpy as np
+from denoised import picture_header
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 class CameraError(Exception):
     """A camera that gives no frames, or none that fit."""
-
-
-def pixels(data, height, width):
-    """A frame of pixels, packed as NumPy users pack arrays; with NumPy `data` is picture.tobytes()."""
-    return {b"__ndarray__": True, b"data": data, b"dtype": "|u1", b"shape": [height, width, 3]}
 
 
 def check_size(source, found, expected):
@@ -29,23 +26,6 @@ def check_size(source, found, expected):
         )
 
 
-def header(data):
-    """The format of a picture and [height, width]; None for anything but PNG and JPEG."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n") and len(data) >= 24:
-        width, height = struct.unpack(">II", data[16:24])
-        return "png", [height, width]
-    at = 2
-    while data.startswith(b"\xff\xd8") and at + 9 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # padding
-            at += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # the start of a frame
-            return "jpeg", list(struct.unpack(">HH", data[at + 5 : at + 9]))
-        else:
-            at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
-    return None
-
-
 class MadeUp:
     """A white bar that moves over grey, one pixel a frame."""
 
@@ -54,11 +34,11 @@ class MadeUp:
 
     def frame(self):
         height, width = self.size
-        row = bytearray(b"\x60" * (3 * width))
-        start = 3 * (self.shown % width)
-        row[start : start + 24] = b"\xff" * len(row[start : start + 24])
+        start = self.shown % width
+        picture = np.full((height, width, 3), 0x60, np.uint8)
+        picture[:, start : start + 8] = 0xFF
         self.shown += 1
-        return pixels(bytes(row) * height, height, width)
+        return picture
 
 
 class Pictures:
@@ -78,13 +58,14 @@ class Pictures:
 
     def read(self, path):
         data = path.read_bytes()
-        found = header(data)
+        found = picture_header(data)
         if found is None:
             raise CameraError(f"{path}: neither PNG nor JPEG")
-        if found[1] != self.size and self.resize:
-            return pixels(resized(path, *self.size), *self.size)
-        check_size(path, found[1], self.size)
-        return {"format": found[0], "data": data}
+        size = list(found[1:])
+        if size != self.size and self.resize:
+            return resized(path, *self.size)
+        check_size(path, size, self.size)
+        return data
 
 
 def resized(path, height, width):
@@ -97,13 +78,13 @@ def resized(path, height, width):
         except ImportError:
             raise CameraError("--resize needs OpenCV (apt install python3-opencv) or Pillow (python3-pil)") from None
         try:
-            return Image.open(path).convert("RGB").resize((width, height)).tobytes()
+            return np.asarray(Image.open(path).convert("RGB").resize((width, height)))
         except OSError as error:
             raise CameraError(f"{path}: {error}") from None
     picture = cv2.imread(str(path))
     if picture is None:
         raise CameraError(f"{path}: OpenCV cannot read it")
-    return cv2.cvtColor(cv2.resize(picture, (width, height)), cv2.COLOR_BGR2RGB).tobytes()
+    return cv2.cvtColor(cv2.resize(picture, (width, height)), cv2.COLOR_BGR2RGB)
 
 
 class Video:
@@ -128,7 +109,7 @@ class Video:
         if self.resize:
             picture = self.cv2.resize(picture, self.size[::-1])
         check_size(self.source, list(picture.shape[:2]), self.size)
-        return pixels(self.cv2.cvtColor(picture, self.cv2.COLOR_BGR2RGB).tobytes(), *self.size)
+        return self.cv2.cvtColor(picture, self.cv2.COLOR_BGR2RGB)
 
 
 def camera(source, size, resize):
@@ -146,11 +127,11 @@ def camera(source, size, resize):
 def open_cameras(described, given, resize):
     """The cameras of a policy by name.
 
-    `described` is `cameras` of the policy in the daemon's info. Each of `given` is NAME=SOURCE, or SOURCE for all others. If
+    `described` is `cameras` of the client's policy. Each of `given` is NAME=SOURCE, or SOURCE for all others. If
     none is given, all frames are made up; a robot that sees something does not also see what is made up.
     """
     sources = {}
-    names = [camera["name"] for camera in described]
+    names = [camera.name for camera in described]
     for text in given:
         name, _, source = text.partition("=")
         key, source = (name, source) if name in names else (None, text)
@@ -163,7 +144,4 @@ def open_cameras(described, given, resize):
     for name in names:
         if sources and name not in sources and None not in sources:
             raise CameraError(f"camera {name}: no source; expected --camera {name}=SOURCE")
-    return {
-        one["name"]: camera(sources.get(one["name"], sources.get(None)), [one["height"], one["width"]], resize)
-        for one in described
-    }
+    return {one.name: camera(sources.get(one.name, sources.get(None)), [one.height, one.width], resize) for one in described}

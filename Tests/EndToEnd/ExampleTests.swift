@@ -11,8 +11,8 @@ enum ExampleRobot: String, CaseIterable {
     case python
     case cpp
 
-    /// Those that this machine can run: Python where DENOISED_TEST_PYTHON names an interpreter that has pyzmq and msgpack, as
-    /// `make test` sees to.
+    /// Those that this machine can run: Python where DENOISED_TEST_PYTHON names an interpreter that has pyzmq, msgpack and NumPy,
+    /// as `make test` sees to.
     static var here: [ExampleRobot] { pythonPath == nil ? [.cpp] : allCases }
 
     static let pythonPath = ProcessInfo.processInfo.environment["DENOISED_TEST_PYTHON"]
@@ -43,6 +43,7 @@ enum ExampleRobot: String, CaseIterable {
         case .python:
             try RunningProgram(
                 [SourceTree.path("examples/robot.py")] + arguments,
+                environment: ["PYTHONPATH": SourceTree.path("clients/python/src")],
                 executable: URL(filePath: try #require(Self.pythonPath))
             )
         case .cpp:

@@ -37,6 +37,7 @@ from .messages import (
     Timing,
 )
 from .observation import Observation
+from .packing import picture_header
 from .plan import Plan
 from .robot import Robot
 
@@ -75,4 +76,5 @@ __all__ = [
     "Status",
     "Stopped",
     "Timing",
+    "picture_header",
 ]

@@ -116,7 +116,7 @@ class AsyncRobot(RobotBase):
 
     async def end_episode(self, timeout: float = 1) -> None:
         """Tells the daemon that the episode is over; see `Robot.end_episode`."""
-        if self._core.step is None or not self.connected:
+        if not self._core.is_open or not self.connected:
             return
         try:
             await self.reset(timeout)

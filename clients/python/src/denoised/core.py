@@ -148,6 +148,7 @@ class Core:
         self.episode = time.time_ns() if episode is None else check_episode(episode)
         self.plan, self.chunk, self.command = Plan(), None, None
         self.step: int | None = None  # that of the newest observation
+        self.is_open = False  # whether the daemon has heard of the episode, and not of its end
         self.next_step = 0
         self._asked: int | None = None
         self._unanswered_since: float | None = None
@@ -176,7 +177,7 @@ class Core:
         if replan is None and not self.commands:
             extra["replan"] = self._needs_chunk(at)
         self.wires.publish([f"observation.{self.name}".encode(), self._packed(message | extra)])
-        self.step, self.next_step = at, at + 1
+        self.step, self.next_step, self.is_open = at, at + 1, True
         if (self.commands or extra.get("replan")) and self._unanswered_since is None:
             self._unanswered_since = time.monotonic()
             self._rejected = self._rejections()
@@ -198,7 +199,7 @@ class Core:
 
         message = self._observation("predict", observation, at, committed, noise_seed, time_ns)
         request = self._request("predict", message, read)
-        self.step, self.next_step = at, at + 1
+        self.step, self.next_step, self.is_open = at, at + 1, True
         return request
 
     def _step(self, step: int | None) -> int:
@@ -301,7 +302,12 @@ class Core:
     def reset(self) -> Request[bool]:
         """Makes the daemon forget the episode."""
         message = {"type": "reset", "robot": self.name, "episode": self.episode}
-        return self._request("reset", message, lambda reply: reply.flag("forgotten"))
+
+        def read(reply: Fields) -> bool:
+            self.is_open = self.is_open and reply.value("episode") != message["episode"]
+            return reply.flag("forgotten")
+
+        return self._request("reset", message, read)
 
     def stop(self, *, everyone: bool) -> Request[Stopped]:
         """Stops this robot or every one. This one holds from here on, whatever becomes of the request."""

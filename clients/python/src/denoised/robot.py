@@ -133,7 +133,7 @@ class Robot(RobotBase):
 
         Does nothing if nothing was published in the episode. A daemon that does not answer is logged, not raised.
         """
-        if self._core.step is None or not self.connected:
+        if not self._core.is_open or not self.connected:
             return
         try:
             self.reset(timeout)
