@@ -8,6 +8,7 @@ import itertools
 import pathlib
 
 import numpy as np
+
 from denoised import picture_header
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
