@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import math
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any
@@ -63,7 +64,17 @@ class AsyncRobot(RobotBase):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._waiters: set[asyncio.Future[None]] = set()
-        self._sockets.on_open, self._sockets.on_close = self._read, self._end_read
+        me = weakref.ref(self)  # the sockets do not keep the robot
+
+        def read(socket: zmq.Socket[bytes]) -> None:
+            if (robot := me()) is not None:
+                robot._read(socket)
+
+        def end_read(socket: zmq.Socket[bytes]) -> None:
+            if (robot := me()) is not None:
+                robot._end_read(socket)
+
+        self._sockets.on_open, self._sockets.on_close = read, end_read
 
     __init__.__doc__ = RobotBase.__init__.__doc__
 

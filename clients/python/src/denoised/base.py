@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -57,27 +58,21 @@ class RobotBase:
             raise InvalidValue("timeout", repr(timeout), "seconds above 0")
         self.timeout = timeout
         self._guard = guard
-        self._sockets = Sockets(
+        self._sockets = Sockets(endpoint, keys, binds=bind)
+        # A robot that is not closed is closed with its last reference. Left to pyzmq, its context would wait for ever for sockets
+        # of the same garbage. At the end of the process nothing need be closed.
+        self._finalizer = weakref.finalize(self, Sockets.close, self._sockets)
+        self._finalizer.atexit = False
+        self._core = Core(
+            self._sockets,
             endpoint,
-            keys,
-            binds=bind,
-            take_reply=lambda frames: self._core.take_reply(frames),
-            take_published=lambda frames: self._core.take_published(frames),
+            name,
+            hz=hz,
+            commands=commands,
+            observations=observations,
+            chunks=chunks,
+            clock=clock,
         )
-        try:
-            self._core = Core(
-                self._sockets,
-                endpoint,
-                name,
-                hz=hz,
-                commands=commands,
-                observations=observations,
-                chunks=chunks,
-                clock=clock,
-            )
-        except BaseException:
-            self._sockets.close()
-            raise
         self._is_closed = False
         self._step_end = self._commanded = 0.0  # by time.monotonic()
 
@@ -158,12 +153,16 @@ class RobotBase:
     @property
     def reconnects(self) -> int:
         """How many times the daemon was gone and came back."""
-        return self._core.reconnects
+        with self._guard:
+            self._take_in()
+            return self._core.reconnects
 
     @property
     def malformed(self) -> int:
         """How many messages could not be read, and were passed over."""
-        return self._core.malformed
+        with self._guard:
+            self._take_in()
+            return self._core.malformed
 
     # What is done
 
@@ -231,7 +230,7 @@ class RobotBase:
 
     def _take_in(self) -> None:
         if not self._is_closed:
-            self._sockets.drain()
+            self._sockets.drain(self._core.take_reply, self._core.take_published)
             self._core.watch()
 
     def _sent(self, send: Callable[[], Request[Result]]) -> Request[Result]:
@@ -295,4 +294,4 @@ class RobotBase:
         with self._guard:
             self._is_closed = True
             self._core.close()
-            self._sockets.close()
+            self._finalizer()

@@ -52,7 +52,7 @@ class Fields:
 
     def __init__(self, message: object, path: str) -> None:
         if not isinstance(message, dict):
-            raise ProtocolError(f"found {type(message).__name__}, expected a map", path or None)
+            raise ProtocolError(f"found {type(message).__name__}, expected a map", path.removesuffix(".") or None)
         self.message: dict[Any, Any] = message
         self.path = path
 

@@ -194,11 +194,10 @@ class Robot(RobotBase):
     def status(self, timeout: float | None = None) -> Status:
         """The newest heartbeat: the states of all robots. Waits for the next one if the newest is older than 0.5 s."""
         seconds = self.timeout if timeout is None else timeout
-        until = time.monotonic() + seconds
-        while (status := self._fresh_status()) is None:
-            if time.monotonic() >= until:
-                raise self._no_heartbeat(seconds)
-            self._wait(until, lambda: self._fresh_status() is not None)
+        self._wait(time.monotonic() + seconds, lambda: self._fresh_status() is not None)
+        status = self._fresh_status()
+        if status is None:
+            raise self._no_heartbeat(seconds)
         return status
 
     def reset(self, timeout: float | None = None) -> bool:

@@ -22,21 +22,14 @@ WAITING_OBSERVATIONS = 8
 # Requests and replies that wait.
 WAITING_REQUESTS = 64
 
+Take = Callable[[list[bytes]], None]
+
 
 class Sockets:
     """The three sockets. Whoever has messages taken in calls `drain`."""
 
-    def __init__(
-        self,
-        endpoint: str,
-        keys: Keys | None,
-        *,
-        binds: bool,
-        take_reply: Callable[[list[bytes]], None],
-        take_published: Callable[[list[bytes]], None],
-    ) -> None:
+    def __init__(self, endpoint: str, keys: Keys | None, *, binds: bool) -> None:
         self._endpoint, self._keys, self._binds = endpoint, keys, binds
-        self._take_reply, self._take_published = take_reply, take_published
         self._context = zmq.Context()
         self._requests: zmq.Socket[bytes] | None = None
         self._observations: zmq.Socket[bytes] | None = None
@@ -86,12 +79,12 @@ class Sockets:
 
     # Messages
 
-    def drain(self) -> None:
-        """Takes in what has arrived."""
+    def drain(self, take_reply: Take, take_published: Take) -> None:
+        """Hands over what has arrived: replies, and what is published for the robot."""
         for frames in self._received(lambda: self._requests):
-            self._take_reply(frames)
+            take_reply(frames)
         for frames in self._received(lambda: self._chunks):
-            self._take_published(frames)
+            take_published(frames)
         for frames in self._received(lambda: self._observations):
             self.is_subscribed = frames[0][:1] == b"\x01"
         self._drain_monitor()

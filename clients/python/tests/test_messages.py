@@ -1,0 +1,247 @@
+"""The messages, against the examples of docs/PROTOCOL.md."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+from support import ROOT, chunk_for, pack
+
+from denoised import Camera, Chunk, Command, Feature, Policy, ProtocolError, ProtocolVersion, picture_header
+from denoised.core import Core
+from denoised.endpoints import Endpoints, needs_ipv6, reachable
+from denoised.messages import Info, Limits, Pong, Sampler, Stopped
+from denoised.observation import pack_observation
+from denoised.packing import unpack
+
+
+def example(name: str) -> bytes:
+    """The bytes of an example of docs/PROTOCOL.md."""
+    text = (ROOT / "docs/PROTOCOL.md").read_text()
+    found = re.search(rf"```hex {name}\n(.*?)```", text, re.DOTALL)
+    assert found, f"docs/PROTOCOL.md has no example {name}"
+    return bytes.fromhex("".join(line[6:54] for line in found[1].splitlines()))
+
+
+class NoWires:
+    """Keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+
+    def open_requests(self) -> None:
+        pass
+
+    def join(self, endpoints: Endpoints, topics: list[str], longest_message: int) -> None:
+        pass
+
+    def request(self, data: bytes) -> None:
+        self.sent.append(data)
+
+    def publish(self, frames: list[bytes]) -> None:
+        self.sent += frames
+
+
+def policy(features: tuple[Feature, ...], cameras: tuple[Camera, ...] = ()) -> Policy:
+    return Policy("test", features, cameras, horizon=16, n_obs_steps=2, n_action_steps=8, action_dim=2)
+
+
+def core_of(what: Policy) -> tuple[Core, NoWires]:
+    wires = NoWires()
+    core = Core(wires, "tcp://h:1", "arm1", hz=10, commands=False, observations=None, chunks=None, clock=lambda: 1_000_000_000)
+    core.info = Info("0", what, Sampler("ddpm", 1, "sequential", 1, 0, "none", 0), Endpoints("", "", ""), None, 0, {})
+    core.begin_episode(7)
+    return core, wires
+
+
+def sent(data: bytes, *left_out: str) -> dict[str, Any]:
+    return {key: value for key, value in msgpack.unpackb(data).items() if key not in left_out}
+
+
+def test_an_observation_is_the_documented_one() -> None:
+    core, wires = core_of(policy((Feature("observation.state", 2),)))
+    core.publish({"observation.state": np.array([0.5, -2])}, step=8, replan=True, committed=None, noise_seed=None, time_ns=None)
+    assert wires.sent[0] == b"observation.arm1"
+    assert sent(wires.sent[1], "session") == msgpack.unpackb(example("observation"))
+
+
+def test_a_prediction_is_the_documented_one() -> None:
+    core, wires = core_of(policy((Feature("observation.state", 2),)))
+    core.predict({"observation.state": (0.5, -2)}, step=8, committed=None, noise_seed=None, time_ns=None)
+    documented = sent(example("predict"), "replan")  # which a prediction ignores
+    assert sent(wires.sent[0], "session") == {**documented, "request": 1}
+
+
+def test_frames_are_the_documented_ones() -> None:
+    pixels = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    packed = pack_observation({"observation.images.front": pixels}, policy((), (Camera("observation.images.front", 2, 2),)))
+    documented = msgpack.unpackb(example("frames"))["observation"]
+    assert packed["observation.images.front"] == documented["observation.images.front"]
+
+
+@pytest.mark.parametrize("name", ["ping", "reset", "stop", "resume"])
+def test_a_request_is_the_documented_one(name: str) -> None:
+    core, wires = core_of(policy(()))
+    if name == "ping":
+        core.ping()
+    elif name == "reset":
+        core.reset()
+    elif name == "stop":
+        core.stop(everyone=False)
+    else:
+        core.resume(everyone=False, seen=msgpack.unpackb(example("resume"))["stop"])
+    varies = ("request", "time_ns")
+    assert sent(wires.sent[0], *varies) == sent(example(name), *varies)
+
+
+def test_a_chunk_is_read() -> None:
+    chunk = Chunk.read(unpack(example("chunk")), 2)
+    assert (chunk.robot, chunk.episode, chunk.step, chunk.first_step) == ("arm1", 7, 8, 8)
+    assert chunk.action.tolist() == [[1, 2], [3, 4]]
+    assert chunk.beyond.tolist() == [[5, 6]]
+    assert chunk.frozen.tolist() == [[1, 2]]
+    assert chunk.quality == "converged"
+    assert (chunk.sampling.method, chunk.sampling.iterations, chunk.sampling.evaluations) == ("paradigms", 25, 390)
+    assert chunk.timing.total_ms == pytest.approx(50.15, abs=0.01)
+    assert chunk.timing.stages_ns["decode"] == 20000
+    rows = [chunk.at(step) for step in range(7, 12)]
+    assert [None if row is None else row.tolist() for row in rows] == [None, [1, 2], [3, 4], [5, 6], None]
+
+
+def test_a_command_is_read() -> None:
+    command = Command.read(unpack(example("command")), 2)
+    assert (command.tick, command.step, command.answers, command.state, command.limited) == (85, 8.5, 8, "running", False)
+    assert command.action.tolist() == [1.5, 2.5]
+
+
+def test_replies_are_read() -> None:
+    pong, stopped = Pong.read(unpack(example("pong"))), Stopped.read(unpack(example("stopped")))
+    assert pong.monotonic_ns == 5_000_000_000
+    assert (stopped.robots, stopped.known, stopped.kept, stopped.problem) == (1, 1, True, None)
+
+
+OBSERVED = dict(robot="arm1", episode=1, sequence=0, time_ns=0)
+
+
+@pytest.mark.parametrize(
+    "changes, field",
+    [
+        ({"action": None}, "action"),
+        ({"action": [[1, 2]]}, "action"),
+        ({"action": {"dtype": "<f4", "shape": [1, 2], "data": b"1234"}}, "action"),
+        ({"action": {"dtype": "<f8", "shape": [1, 2], "data": bytes(16)}}, "action"),
+        ({"action": {"dtype": "<f4", "shape": [1, 3], "data": bytes(12)}}, "action"),
+        ({"action": {"dtype": "<f4", "shape": [-1, -2], "data": bytes(8)}}, "action"),
+        ({"action": {"dtype": "<f4", "shape": [1, 2], "data": np.array([1, np.nan], "<f4").tobytes()}}, "action"),
+        ({"action": {b"\xff": 1}}, "action"),
+        ({"beyond": 1}, "beyond"),
+        ({"first_step": -1}, "first_step"),
+        ({"first_step": "0"}, "first_step"),
+        ({"first_step": True}, "first_step"),
+        ({"residual": float("nan")}, "residual"),
+        ({"stages_ns": {"total": -1}}, "stages_ns.total"),
+        ({"passes": {"first_step": 1}}, "passes.first_step"),
+        ({"episode": 1.5}, "episode"),
+    ],
+)
+def test_a_malformed_chunk_is_an_error_that_names_the_field(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(ProtocolError) as error:
+        Chunk.read(unpack(pack(chunk_for(OBSERVED, **changes))), 2)
+    assert error.value.field == field
+
+
+def test_bytes_that_are_no_message_are_errors() -> None:
+    chunk = pack(chunk_for(OBSERVED))
+    for data in (b"", b"\xc1", b"\x01", b"\xdd\xff\xff\xff\xff", b"\x91" * 100_000, chunk[:-1], chunk + b"\0", b"\x81\x90\x01"):
+        with pytest.raises(ProtocolError):
+            unpack(data)
+    with pytest.raises(ProtocolVersion) as error:
+        unpack(pack({"v": 2}))
+    assert error.value.found == 2
+
+
+@pytest.mark.parametrize(
+    "endpoint, reached, expected",
+    [
+        ("tcp://0.0.0.0:5555", "tcp://10.0.0.1:5557", "tcp://10.0.0.1:5555"),
+        ("tcp://[::]:5555", "tcp://[fe80::1]:5557", "tcp://[fe80::1]:5555"),
+        ("tcp://[::ffff:0.0.0.0]:5555", "tcp://robot.local:5557", "tcp://robot.local:5555"),
+        ("tcp://*:5555", "tcp://localhost:5557", "tcp://localhost:5555"),
+        ("tcp://10.0.0.2:5555", "tcp://10.0.0.1:5557", "tcp://10.0.0.2:5555"),
+        ("tcp://0.0.0.0:5555", "ipc:///run/requests", "tcp://0.0.0.0:5555"),
+        ("ipc:///run/chunks", "tcp://10.0.0.1:5557", "ipc:///run/chunks"),
+    ],
+)
+def test_a_wildcard_takes_the_host_that_was_called(endpoint: str, reached: str, expected: str) -> None:
+    assert reachable(endpoint, reached) == expected
+
+
+def test_ipv6_is_for_addresses_in_brackets() -> None:
+    endpoints = ["tcp://[::1]:1", "tcp://127.0.0.1:1", "tcp://localhost:1", "ipc:///a", "tcp://*:1", "tcp://no.invalid:1"]
+    assert [needs_ipv6(each) for each in endpoints] == [True, False, False, False, False, False]
+
+
+def test_headers_of_pictures() -> None:
+    folder = ROOT / "Tests/PicturesTests/Resources"
+    assert picture_header((folder / "jpeg-420.jpeg").read_bytes()) == ("jpeg", 29, 37)
+    jpeg = (folder / "jpeg-420.jpeg").read_bytes()
+    assert all(picture_header(jpeg[:length]) in (None, ("jpeg", 29, 37)) for length in range(len(jpeg)))
+    assert picture_header(b"") is None
+    assert picture_header(b"GIF89a" + bytes(50)) is None
+    assert picture_header(b"\xff\xd8" + b"\xff" * 100) is None
+
+
+def test_limits_bound_what_is_sent() -> None:
+    core, wires = core_of(policy((), (Camera("camera", 200, 200),)))
+    assert core.info
+    core.info = Info("0", core.info.policy, core.info.sampler, core.info.endpoints, Limits(100_000, 1000, 4096), 0, {})
+    with pytest.raises(ValueError, match="at most 100000 in a message"):
+        core.publish(
+            {"camera": np.zeros((200, 200, 3), np.uint8)},
+            step=None,
+            replan=None,
+            committed=None,
+            noise_seed=None,
+            time_ns=None,
+        )
+    assert not wires.sent and core.step is None
+
+
+def test_the_plan_goes_over_to_newer_chunks() -> None:
+    core, _ = core_of(policy((Feature("observation.state", 2),)))
+
+    def take(step: int, **changes: Any) -> None:
+        observed = dict(robot="arm1", episode=7, sequence=step, time_ns=1_000_000_000)
+        core.take_published([b"chunk.arm1", pack(chunk_for(observed, **changes))])
+
+    def planned() -> list[float | None]:
+        rows = [core.plan.at(step) for step in range(10)]
+        return [None if row is None else float(row[0]) for row in rows]
+
+    def publish(step: int) -> None:
+        core.publish({"observation.state": [0, 0]}, step=step, replan=None, committed=None, noise_seed=None, time_ns=None)
+
+    publish(0)
+    take(0)
+    # Step 0 has begun: its action comes too late. Step 3 is beyond the chunk.
+    nothing = itertools.repeat(None)
+    assert planned() == [None, 3, 5, 7, *itertools.islice(nothing, 6)]
+    assert (core.plan.left(1), core.plan.meant_end, core.plan.end) == (3, 3, 4)
+    publish(2)
+    take(2)
+    assert planned() == [None, None, None, 3, 5, 7, None, None, None, None]
+    publish(3)
+    for stale in (1, 2):
+        take(stale)
+    take(3, robot="arm10")
+    take(3, episode=8)
+    take(3, time_ns=10**18)
+    assert planned() == [None, None, None, 3, 5, 7, None, None, None, None]
+    assert core.malformed == 0
+    publish(9)
+    take(3)
+    assert core.plan.at(9) is None  # a chunk that is over by the time it comes
