@@ -106,7 +106,8 @@ class Fake:
         for socket in (self._observations, self._chunks, self._requests):
             socket.linger = 0
             socket.bind(requests if socket is self._requests else FREE)
-        names = [socket.last_endpoint.decode().rstrip("\0") for socket in (self._observations, self._chunks, self._requests)]
+        sockets = (self._observations, self._chunks, self._requests)
+        names = [socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0") for socket in sockets]
         self.address = names[2]
         self.info: dict[str, Any] = {
             "v": 1,

@@ -200,7 +200,11 @@ class AsyncRobot(RobotBase):
     async def _ask(self, send: Callable[[], Request[Result]], timeout: float | None) -> Result:
         seconds = self.timeout if timeout is None else timeout
         request = self._sent(send)
-        await self._wait(time.monotonic() + seconds, lambda: request.is_done)
+        try:
+            await self._wait(time.monotonic() + seconds, lambda: request.is_done)
+        except BaseException:  # CancelledError
+            self._core.forget(request)
+            raise
         if not request.is_done:
             raise self._given_up(request, seconds)
         return request.result()

@@ -283,7 +283,11 @@ class Core:
         return self.info.policy
 
     def close(self) -> None:
+        """Fails what waits, and everything that is asked for from here on."""
         self.failure, self._heard = NotConnected(f"robot {self.name} is closed"), None
+        for request in self._outstanding.values():
+            request.fail(self.failure)
+        self._outstanding.clear()
 
     # Requests
 
@@ -346,10 +350,14 @@ class Core:
         self.wires.request(data)
         return request
 
+    def forget(self, request: Request[Any]) -> None:
+        """Gives up a request. It will not be sent any more, if it was not."""
+        if self._outstanding.pop(request.number, None) is not None:
+            self._open_requests()
+
     def give_up(self, request: Request[Any], seconds: float, hint: str | None) -> NoReply:
-        """What to raise for a request without a reply. It will not be sent any more, if it was not."""
-        self._outstanding.pop(request.number, None)
-        self._open_requests()
+        """Gives up a request without a reply. Returns what to raise."""
+        self.forget(request)
         if hint is None:
             since = self._gone_since
             hint = (

@@ -45,14 +45,16 @@ class Keys:
 
 def _load(path: str | os.PathLike[str]) -> tuple[bytes, bytes | None]:
     name = os.fspath(path)
+    expected = "a certificate as denoised keygen writes it"
     try:
-        if (size := pathlib.Path(path).stat().st_size) > LARGEST_CERTIFICATE:
-            raise InvalidKeys(name, f"{size} bytes", f"a certificate of at most {LARGEST_CERTIFICATE}")
-        public, secret = zmq.auth.load_certificate(path)
+        size = pathlib.Path(path).stat().st_size
+        public, secret = zmq.auth.load_certificate(path) if size <= LARGEST_CERTIFICATE else (b"", None)
     except OSError as error:
-        raise InvalidKeys(name, error.strerror or str(error), "a certificate as denoised keygen writes it") from None
+        raise InvalidKeys(name, error.strerror or str(error), expected) from None
     except ValueError:
-        raise InvalidKeys(name, "no public key in it", "a certificate as denoised keygen writes it") from None
+        raise InvalidKeys(name, "no public key in it", expected) from None
+    if size > LARGEST_CERTIFICATE:
+        raise InvalidKeys(name, f"{size} bytes", f"a certificate of at most {LARGEST_CERTIFICATE}")
     for key in filter(None, (public, secret)):
         if len(key) != 40:
             raise InvalidKeys(name, f"a key of {len(key)} characters", "40 characters of Z85")

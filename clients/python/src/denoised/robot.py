@@ -225,11 +225,15 @@ class Robot(RobotBase):
         until = time.monotonic() + seconds
         with self._guard:
             request = self._sent(send)
-        while not request.is_done:
-            if time.monotonic() >= until:
-                with self._guard:
-                    raise self._given_up(request, seconds)
+        try:
             self._wait(until, lambda: request.is_done)
+        except BaseException:  # KeyboardInterrupt
+            with self._guard:
+                self._core.forget(request)
+            raise
+        with self._guard:
+            if not request.is_done:
+                raise self._given_up(request, seconds)
         return request.result()
 
     # Waiting
