@@ -11,7 +11,7 @@ SECONDS ?= 60
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test test-cluster example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
+.PHONY: help setup build install demo test test-clients wheel test-cluster example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,6 +35,14 @@ test: ## Run every test
 	@DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" \
 	 DENOISED_TEST_PYTHON=/usr/bin/python3 \
 	 swift test
+	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
+
+test-clients: build ## Run the tests of the Python client (in .venv-clients, or with Debian's packages)
+	@scripts/setup --examples
+	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
+
+wheel: ## Build a wheel of the Python client, in dist/
+	@scripts/wheel
 
 # Apart from `test`: it needs Slurm and Ray.
 test-cluster: ## Try examples/cluster: Slurm and Ray, with workers that are killed (ONLY=slurm or ONLY=ray)
@@ -107,4 +115,4 @@ docs: setup ## Make the documentation of the modules with DocC (MODULE=name: onl
 	@scripts/docs $(MODULE)
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-* .venv-peers .venv-lint .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build
+	rm -rf .build .build-* .venv-peers .venv-lint .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist
