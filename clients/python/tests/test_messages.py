@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from random import Random
 from typing import Any
 
 import msgpack
@@ -144,6 +145,7 @@ OBSERVED = dict(robot="arm1", episode=1, sequence=0, time_ns=0)
         ({"first_step": True}, "first_step"),
         ({"residual": float("nan")}, "residual"),
         ({"stages_ns": {"total": -1}}, "stages_ns.total"),
+        ({"stages_ns": {b"total": -1}}, "stages_ns.b'total'"),
         ({"passes": {"first_step": 1}}, "passes.first_step"),
         ({"episode": 1.5}, "episode"),
     ],
@@ -162,6 +164,30 @@ def test_bytes_that_are_no_message_are_errors() -> None:
     with pytest.raises(ProtocolVersion) as error:
         unpack(pack({"v": 2}))
     assert error.value.found == 2
+
+
+def test_broken_messages_are_counted_and_nothing_else() -> None:
+    """Bytes of the documented messages, changed, cut and repeated at random."""
+    random = Random(0)
+    core, _ = core_of(policy((Feature("observation.state", 2),)))
+    core.publish({"observation.state": [0, 0]}, step=8, replan=True, committed=None, noise_seed=None, time_ns=None)
+    status = pack(dict(v=1, type="status", monotonic_ns=9, wall_ns=1, robots={}, stop=0, statistics={"uptime_ns": 1}))
+    replies = [example(name) for name in ("pong", "stopped", "error", "chunk")]
+    published = [example("chunk"), example("command"), status]
+    tries = 3000
+    for _ in range(tries):
+        is_reply = random.random() < 0.3
+        message = bytearray(random.choice(replies if is_reply else published))
+        for _ in range(random.randint(1, 3)):
+            at = random.randrange(len(message))
+            message[at : at + random.choice((0, 1, 1, 1, 4))] = random.randbytes(random.choice((0, 1, 1, 1, 4)))
+        if is_reply:
+            request = random.choice((core.ping, core.ask_info))()
+            core.take_reply([bytes(message)])
+            core._outstanding.pop(request.number, None)
+        else:
+            core.take_published([random.choice((b"chunk.arm1", b"status")), bytes(message)])
+    assert 100 < core.malformed < tries
 
 
 @pytest.mark.parametrize(

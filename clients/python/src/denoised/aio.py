@@ -85,7 +85,10 @@ class AsyncRobot(RobotBase):
         if self._loop is None:
             self._loop = asyncio.get_running_loop()
             self._look()
-        info = await self._ask(self._connect, timeout)
+        try:
+            info = await self._ask(self._connect, timeout)
+        finally:
+            self._end_watch()
         await self._wait(time.monotonic() + JOIN_SECONDS, self._has_joined)
         self._warn_of_endpoints()
         return info

@@ -241,15 +241,18 @@ class RobotBase:
         return request
 
     def _connect(self) -> Request[Info]:
-        self._sockets.is_watched = True
+        self._sockets.begin_watch()
         return self._core.connect()
 
     def _has_joined(self) -> bool:
         return self._core.has_heard and self._sockets.is_subscribed
 
-    def _warn_of_endpoints(self) -> None:
+    def _end_watch(self) -> None:
         with self._guard:
             self._sockets.end_watch()
+
+    def _warn_of_endpoints(self) -> None:
+        with self._guard:
             endpoints = self._core.endpoints
             if endpoints is not None and not self._core.has_heard:
                 log.warning("no heartbeat from %s within %g s: chunks may not come either", endpoints.chunks, JOIN_SECONDS)

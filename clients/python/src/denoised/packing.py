@@ -60,7 +60,7 @@ class Fields:
         """What to raise for a field."""
         text = repr(found)
         shown = text if len(text) <= 60 else text[:60] + "..."
-        return ProtocolError(f"found {shown}, expected {expected}", self.path + name)
+        return ProtocolError(f"found {shown}, expected {expected}", f"{self.path}{name}")
 
     def value(self, name: str) -> Any:
         """A field as it is; None if it is missing."""

@@ -85,7 +85,10 @@ class Robot(RobotBase):
 
         Raises `NoReply` if no daemon answers, `ProtocolVersion` if it is one of another version.
         """
-        info = self._ask(self._connect, timeout)
+        try:
+            info = self._ask(self._connect, timeout)
+        finally:
+            self._end_watch()
         until = time.monotonic() + JOIN_SECONDS
         while not self._has_joined() and time.monotonic() < until:
             self._wait(until, self._has_joined)

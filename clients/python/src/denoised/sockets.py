@@ -37,10 +37,11 @@ class Sockets:
         self._monitor: zmq.Socket[bytes] | None = None
         self._seen: set[int] = set()
         self._largest_message = LARGEST_MESSAGE
+        self._needs_ipv6: dict[str, bool] = {}
         #: Whether the daemon has subscribed to observations. What is published before is lost.
         self.is_subscribed = False
-        #: Whether the connection of requests is watched, for `hint`. To be ended soon: what is not read waits.
-        self.is_watched = True
+        #: Whether the connection of requests is watched, for `hint`. Not for long: events that nobody reads stop the socket.
+        self.is_watched = False
         #: Called with a socket that begins or ends to be read.
         self.on_open: Callable[[zmq.Socket[bytes]], None] = lambda _: None
         self.on_close: Callable[[zmq.Socket[bytes]], None] = lambda _: None
@@ -120,7 +121,7 @@ class Sockets:
         for topic in topics or []:
             socket.subscribe(topic)  # before connecting, so that nothing that is sent after it is missed
         try:
-            socket.ipv6 = needs_ipv6(endpoint)
+            socket.ipv6 = self._is_ipv6(endpoint)
             if self._binds and kind != zmq.DEALER:
                 socket.bind(endpoint)
             else:
@@ -130,6 +131,12 @@ class Sockets:
             raise InvalidValue("endpoint", f"{endpoint!r} ({error.strerror})", "one like tcp://127.0.0.1:5557") from None
         self.on_open(socket)
         return socket
+
+    def _is_ipv6(self, endpoint: str) -> bool:
+        """Asked once: a name server that is gone with the network must not hold up a control loop."""
+        if endpoint not in self._needs_ipv6:
+            self._needs_ipv6[endpoint] = needs_ipv6(endpoint)
+        return self._needs_ipv6[endpoint]
 
     def _close(self, socket: zmq.Socket[bytes] | None) -> None:
         if socket is None:
@@ -163,9 +170,13 @@ class Sockets:
             self._requests.disable_monitor()
             self._monitor = None
 
+    def begin_watch(self) -> None:
+        """Watches the connections of requests that are opened from here on."""
+        self.is_watched = True
+        self._needs_ipv6.clear()
+
     def end_watch(self) -> None:
         """Ends to watch the connection of requests."""
-        self._drain_monitor()
         self._end_watch()
         self.is_watched = False
 
