@@ -67,7 +67,7 @@ class Daemon:
             assert self.process.poll() is None, self.log
             return re.search(line + r"[\n,]", self.log)
 
-        wait_until(found, "the daemon's endpoints")
+        wait_until(found, "the daemon's endpoints", 60)
         match = found()
         assert match is not None
         observations, chunks, requests = (re.sub(r"0\.0\.0\.0|\[::\]", reach, each) for each in match.groups())

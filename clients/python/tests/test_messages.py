@@ -51,9 +51,9 @@ def policy(features: tuple[Feature, ...], cameras: tuple[Camera, ...] = ()) -> P
     return Policy("test", features, cameras, horizon=16, n_obs_steps=2, n_action_steps=8, action_dim=2)
 
 
-def core_of(what: Policy) -> tuple[Core, NoWires]:
+def core_of(what: Policy, commands: bool = False) -> tuple[Core, NoWires]:
     wires = NoWires()
-    core = Core(wires, "tcp://h:1", "arm1", hz=10, commands=False, observations=None, chunks=None, clock=lambda: 1_000_000_000)
+    core = Core(wires, "tcp://h:1", "arm1", hz=10, commands=commands, observations=None, chunks=None, clock=lambda: 1_000_000_000)
     core.info = Info("0", what, Sampler("ddpm", 1, "sequential", 1, 0, "none", 0), Endpoints("", "", ""), None, 0, {})
     core.begin_episode(7)
     return core, wires
@@ -235,6 +235,26 @@ def test_limits_bound_what_is_sent() -> None:
             time_ns=None,
         )
     assert not wires.sent and core.step is None
+
+
+def test_a_stopped_robot_follows_the_way_to_rest_and_nothing_else() -> None:
+    core, _ = core_of(policy((Feature("observation.state", 2),)), commands=True)
+    documented = msgpack.unpackb(example("command"))
+
+    def given(**changes: Any) -> tuple[list[float] | None, str | None]:
+        core.take_published([b"command.arm1", pack({**documented, "time_ns": 1_000_000_000, **changes})])
+        action, command = core.action(None), core.take_command()
+        assert core.take_command() is None, "once"
+        return None if action is None else action.tolist(), None if command is None else command.state
+
+    assert given() == ([1.5, 2.5], "running")
+    assert given(time_ns=700_000_000) == (None, None), "a command that was held up"
+    assert given(robot="arm10") == (None, None)
+    core.stop(everyone=False)
+    assert given() == (None, None)
+    assert given(state="holding") == ([1.5, 2.5], "holding")
+    assert given(state="gliding") == ([1.5, 2.5], None), "the one before"
+    assert core.malformed == 1
 
 
 def test_the_plan_goes_over_to_newer_chunks() -> None:
