@@ -11,7 +11,7 @@ SECONDS ?= 60
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test test-clients wheel test-cluster example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
+.PHONY: help setup build install demo test test-clients wheel test-cluster test-ros example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ test-cluster: ## Try examples/cluster: Slurm and Ray, with workers that are kill
 	@$(RELEASE) --product denoised
 	@/usr/bin/python3 Tests/Cluster/cluster.py --binary "$$($(RELEASE) --show-bin-path)/denoised" \
 	 --python .venv-cluster/bin/python $(ONLY)
+
+test-ros: build ## Play PushT through the ROS 2 node; the first time downloads ROS (75 MB) into .venv-ros
+	@DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" scripts/test-ros
 
 fuzz: setup ## Fuzz the readers, SECONDS=60 for each (TARGET=name: only that one)
 	@scripts/fuzz "$(SECONDS)" $(TARGET)
@@ -115,4 +118,4 @@ docs: setup ## Make the documentation of the modules with DocC (MODULE=name: onl
 	@scripts/docs $(MODULE)
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-* .venv-peers .venv-lint .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist
+	rm -rf .build .build-* .venv-peers .venv-ros .venv-lint .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist

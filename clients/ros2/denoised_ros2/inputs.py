@@ -135,7 +135,9 @@ class Inputs:
             age_ns = self.age_ns(name, now_ns)
             if age_ns is None:
                 counts = self.counts[name]
-                why = f"none of {counts.refused} messages can be used: {counts.last_fault}" if counts.refused else "no message yet"
+                why = (
+                    f"none of {counts.refused} messages can be used: {counts.last_fault}" if counts.refused else "no message yet"
+                )
                 problems.append(f"{name}: {why} ({source.topic})")
             elif age_ns > source.max_age * 1e9:
                 problems.append(f"{name}: {age_ns / 1e9:.2f} s old, expected {source.max_age:g} s at most ({source.topic})")

@@ -59,6 +59,10 @@ class Plan:
         """When the last point is reached; 0 without a plan."""
         return 0 if self._times_ns is None else int(self._times_ns[-1])
 
+    def has_run_out(self, now_ns):
+        """Whether the robot was told velocities, and none for now: it would go on with the last."""
+        return self.is_velocity and self._times_ns is not None and now_ns >= self._times_ns[-1]
+
     def join(self, rows, sequence, step_ns, now_ns):
         """Goes over to a chunk: returns its Trajectory from the first control step on that has not begun, or None.
 
@@ -74,11 +78,13 @@ class Plan:
         self._times_ns = step_ns + self.period_ns * np.arange(skipped, len(rows), dtype=np.int64)
         return self._trajectory(self._times_ns, self._rows, step_ns, now_ns)
 
-    def brake(self, now_ns, stop_time_ns):
+    def brake(self, now_ns, stop_time_ns, sequence=-1):
         """A Trajectory that brings the robot to rest within `stop_time_ns`, and forgets the plan; None if it is at rest.
 
         Positions go on for half the way that their speed covers meanwhile, which is braking evenly. Velocities become 0.
+        Chunks that answer observations up to `sequence` do not move the robot any more.
         """
+        self._answers = max(self._answers, sequence)
         times_ns, rows = self._times_ns, self._rows
         self._times_ns = self._rows = None
         if times_ns is None or (now_ns >= times_ns[-1] and not self.is_velocity):

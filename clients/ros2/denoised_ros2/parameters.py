@@ -131,8 +131,27 @@ NODE_PARAMETERS = [
         choices=("observation", "arrival"),
     ),
     Parameter("output.include_beyond", "bool", True, "trajectories go on with what is predicted beyond the chunk", False),
-    Parameter("output.stop_time", "number", 0.2, "seconds in which a trajectory brings the robot to rest", False, above=0, most=10),
-    Parameter("output.max_age", "number", 0.25, "seconds; a command that comes later than this is dropped", False, above=0, most=10),
+    Parameter(
+        "output.stop_time", "number", 0.2, "seconds in which a trajectory brings the robot to rest", False, above=0, most=10
+    ),
+    Parameter(
+        "output.commit_steps",
+        "integer",
+        0,
+        "actions of the plan in force that the next chunk begins with, so that it takes over smoothly; for trajectories",
+        False,
+        least=0,
+        most=64,
+    ),
+    Parameter(
+        "output.max_age",
+        "number",
+        0.25,
+        "seconds; a command that is late by more is dropped, and after a silence of that length velocities become 0",
+        False,
+        above=0,
+        most=0.25,
+    ),
     *quality_of_service("output.", "reliable", 1),
 ]
 
@@ -153,7 +172,9 @@ def input_parameters(name):
             above=0,
             most=3600,
         ),
-        Parameter(f"{prefix}joints", "strings", (), "for joint_state: the joints in the policy's order; empty: the node's joints"),
+        Parameter(
+            f"{prefix}joints", "strings", (), "for joint_state: the joints in the policy's order; empty: the node's joints"
+        ),
         Parameter(f"{prefix}fields", "strings", ("position",), "for joint_state: what is read of each joint", choices=FIELDS),
         Parameter(f"{prefix}frame_id", "string", "", "refuse messages of another frame; empty: any frame"),
         Parameter(
@@ -207,6 +228,7 @@ class OutputSettings:
     stamp: str
     include_beyond: bool
     stop_time: float
+    commit_steps: int
     max_age: float
     qos: QualityOfService
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from denoised import picture_header
+
 from .faults import MessageFault
 
 # For each encoding the bytes of a pixel, and which of them are red, green and blue.
@@ -14,11 +16,6 @@ ENCODINGS = {
     "bgra8": (4, (2, 1, 0)),
     "mono8": (1, (0, 0, 0)),
 }
-PNG_START = b"\x89PNG\r\n\x1a\n"
-JPEG_START = b"\xff\xd8\xff"
-# The markers of a JPEG's frame header, which has its size.
-JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-JPEG_WITHOUT_LENGTH = frozenset([0x01, *range(0xD0, 0xD9)])
 
 
 @dataclass(frozen=True)
@@ -66,19 +63,16 @@ def picture_from_compressed(message):
     named = message.format.lower()
     if "compresseddepth" in named:
         raise MessageFault(f"format: found {message.format!r}, expected a colour picture, JPEG or PNG")
-    if data.startswith(JPEG_START):
-        kind, (height, width) = "jpeg", _jpeg_size(data)
-    elif data.startswith(PNG_START):
-        kind, (height, width) = "png", _png_size(data)
-    else:
+    header = picture_header(data)
+    if header is None:
         start = data[:8].hex(" ") or "nothing"
-        raise MessageFault(f"data: found {start} at the start, expected a JPEG (ff d8 ff) or a PNG (89 50 4e 47)")
+        raise MessageFault(f"data: found {len(data)} bytes ({start} ...), expected a whole JPEG or PNG")
+    kind, height, width = header
     others = {"jpeg": ("png",), "png": ("jpeg", "jpg")}[kind]
-    # `png` may also be part of a longer name; what counts is that the other kind is named and this one is not.
-    if any(other in named for other in others) and kind not in named:
+    if kind not in named and any(other in named for other in others):
         raise MessageFault(f"format: found {message.format!r}, expected {kind}, which the data is")
     if height < 1 or width < 1:
-        raise MessageFault(f"data: found a {kind} of {width} x {height} pixels, expected 1 x 1 or more")
+        raise MessageFault(f"data: found a {kind} of {height} x {width} pixels, expected 1 x 1 or more")
     return Picture(kind, data, height, width)
 
 
@@ -89,27 +83,3 @@ def check_size(height, width, expected_height, expected_width):
             f"height and width: found {height} and {width}, expected {expected_height} and {expected_width}, with which the "
             "policy was trained; image_proc's ResizeNode and CropDecimateNode make other sizes"
         )
-
-
-def _png_size(data):
-    if len(data) < 24 or data[12:16] != b"IHDR":
-        raise MessageFault("data: found a PNG without its header, expected IHDR as the first chunk")
-    return int.from_bytes(data[20:24], "big"), int.from_bytes(data[16:20], "big")
-
-
-def _jpeg_size(data):
-    """Height and width from the frame header: segments follow one another until it, each with its length."""
-    at = 2
-    while at + 4 <= len(data) and data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xFF:  # a fill byte
-            at += 1
-        elif marker in JPEG_WITHOUT_LENGTH:
-            at += 2
-        elif marker in JPEG_FRAMES:
-            if at + 9 > len(data):
-                break
-            return int.from_bytes(data[at + 5 : at + 7], "big"), int.from_bytes(data[at + 7 : at + 9], "big")
-        else:
-            at += 2 + max(int.from_bytes(data[at + 2 : at + 4], "big"), 2)
-    raise MessageFault("data: found a JPEG without a frame header, expected a whole file")

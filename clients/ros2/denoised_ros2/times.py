@@ -24,12 +24,20 @@ def split_ns(nanoseconds):
 class RobotClock:
     """What `time_ns` of observations counts: `monotonic`, this machine's clock since it was started, or `ros`.
 
-    A moment of the ROS clock becomes one of the monotonic clock by the difference that the two have at the time.
+    A moment of the ROS clock becomes one of the monotonic clock by the difference that the two have at the time. Within an
+    episode the result never goes back, although that difference varies a little: the daemon refuses a clock that does.
     """
 
     def __init__(self, kind):
         self.is_monotonic = kind == "monotonic"
+        self._latest_ns = 0
+
+    def begin_episode(self):
+        """Lets the clock go back."""
+        self._latest_ns = 0
 
     def time_ns(self, moment_ns, ros_now_ns, monotonic_now_ns):
         """The robot's time of a moment that the ROS clock calls `moment_ns`."""
-        return moment_ns - ros_now_ns + monotonic_now_ns if self.is_monotonic else moment_ns
+        time_ns = moment_ns - ros_now_ns + monotonic_now_ns if self.is_monotonic else moment_ns
+        self._latest_ns = max(self._latest_ns, time_ns)
+        return self._latest_ns

@@ -1,9 +1,9 @@
 import math
 
-import messages
 import numpy as np
 import pytest
 
+import messages
 from denoised_ros2.faults import MessageFault
 from denoised_ros2.inputs import Inputs
 from denoised_ros2.parameters import read_settings

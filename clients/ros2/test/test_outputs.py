@@ -1,7 +1,7 @@
-import messages
 import numpy as np
 import pytest
 
+import messages
 from denoised_ros2.outputs import Plan, Trajectory, fill_command
 from denoised_ros2.times import stamp_ns
 
@@ -98,6 +98,9 @@ def test_an_old_chunk_does_not_move_a_robot_that_was_braked():
     plan.join(ROWS, 5, START, START)
     plan.brake(START, SECOND)
     assert plan.join(ROWS, 5, START, START) is None
+    plan.brake(START, SECOND, 8)
+    assert plan.join(ROWS, 8, START, START) is None
+    assert plan.join(ROWS, 9, START, START) is not None
 
 
 def test_a_trajectory_fills_a_message():

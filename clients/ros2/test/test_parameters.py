@@ -1,3 +1,4 @@
+import pathlib
 import re
 
 import pytest
@@ -55,17 +56,26 @@ def test_what_is_not_given_has_its_default():
         ({"arm.topic": None}, "parameter arm.topic: found None, expected a string: it must be given"),
         ({"arm.topic": ""}, "parameter arm.topic: found '', expected the name of a topic"),
         ({"arm.type": "joint_states"}, "parameter arm.type: found 'joint_states', expected 'joint_state', 'image'"),
-        ({"arm.fields": ["positions"]}, "parameter arm.fields: found ['positions'], expected a list of 'position', 'velocity' or"),
+        (
+            {"arm.fields": ["positions"]},
+            "parameter arm.fields: found ['positions'], expected a list of 'position', 'velocity' or",
+        ),
         ({"arm.fields": []}, "parameter arm.fields: found [], expected one or more of position"),
         ({"arm.max_age": 0}, "parameter arm.max_age: found 0, expected a number above 0 up to 3600"),
         ({"arm.joints": ["a", "a"]}, "parameter arm.joints: found ['a', 'a'], expected names, each once"),
         ({"front.feature": "observation.state"}, "parameter front.feature: found 'observation.state', expected a camera of its"),
         ({"front.qos.depth": 0}, "parameter front.qos.depth: found 0, expected a whole number from 1 up to 1000"),
         ({"front.qos.depth": 1.5}, "parameter front.qos.depth: found 1.5"),
-        ({"front.qos.reliability": "best"}, "parameter front.qos.reliability: found 'best', expected 'best_effort', 'reliable' or"),
+        (
+            {"front.qos.reliability": "best"},
+            "parameter front.qos.reliability: found 'best', expected 'best_effort', 'reliable' or",
+        ),
         ({"output.mode": "chunks"}, "parameter output.mode: found 'chunks', expected 'trajectory' or 'commands'"),
         ({"output.topic": ""}, "parameter output.topic: found '', expected the name of a topic"),
-        ({"joints": [], "arm.joints": ["a"]}, "parameter joints: found [], expected the names of the joints, because output.mode"),
+        (
+            {"joints": [], "arm.joints": ["a"]},
+            "parameter joints: found [], expected the names of the joints, because output.mode",
+        ),
         ({"joints": [], "output.mode": "commands"}, "parameter arm.joints: found [], expected names of joints"),
         ({"timed_by": "wrist"}, "parameter timed_by: found 'wrist', expected one of the inputs: arm, front"),
         ({"curve_key": "k"}, "parameter curve_server: found '', expected a file"),
@@ -96,3 +106,22 @@ def test_every_parameter_has_a_description_and_one_name():
     settings = read_settings(GIVEN)
     assert all(parameter.description for parameter in settings.parameters.values())
     assert set(settings.values) == set(settings.parameters)
+
+
+@pytest.mark.parametrize("name", ["arm6", "pusht"])
+def test_the_examples_are_parameters_of_the_node(name):
+    yaml = pytest.importorskip("yaml")
+    path = pathlib.Path(__file__).resolve().parents[1] / f"config/{name}.yaml"
+    given = {}
+
+    def flatten(prefix, values):
+        for key, value in values.items():
+            if isinstance(value, dict):
+                flatten(f"{prefix}{key}.", value)
+            else:
+                given[prefix + key] = value
+
+    flatten("", yaml.safe_load(path.read_text())["/**"]["ros__parameters"])
+    settings = read_settings(given)
+    assert set(given) <= set(settings.values)
+    assert len(settings.joints) == {"arm6": 6, "pusht": 2}[name]

@@ -1,6 +1,6 @@
-import messages
 import pytest
 
+import messages
 from denoised_ros2.faults import MessageFault
 from denoised_ros2.times import RobotClock, split_ns, stamp_ns
 
@@ -25,8 +25,17 @@ def test_splitting_keeps_every_nanosecond(moment):
 def test_the_monotonic_clock_has_the_same_age_of_a_moment_as_the_ros_clock():
     ros_now, monotonic_now = 1_764_492_340_000_000_000, 5_000_000_000
     clock = RobotClock("monotonic")
-    assert clock.time_ns(ros_now, ros_now, monotonic_now) == monotonic_now
     assert clock.time_ns(ros_now - 20_000_000, ros_now, monotonic_now) == monotonic_now - 20_000_000
+    assert clock.time_ns(ros_now, ros_now, monotonic_now) == monotonic_now
+
+
+def test_the_robots_clock_goes_back_with_a_new_episode_alone():
+    clock = RobotClock("monotonic")
+    assert clock.time_ns(1000, 2000, 5000) == 4000
+    # The same moment again, after the ROS clock was set by a nanosecond.
+    assert clock.time_ns(1000, 2001, 5000) == 4000
+    clock.begin_episode()
+    assert clock.time_ns(1000, 2001, 5000) == 3999
 
 
 def test_the_ros_clock_is_passed_on():

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from pusht_world import ROOT, SUCCESS_COVERAGE, World
 
 ORACLE = json.loads((ROOT / "Tests/PushTTests/Resources/gym_pusht.json").read_text())
