@@ -22,6 +22,7 @@ from .times import NANOSECONDS, RobotClock
 REMEMBERED_STEPS = 1024
 # After so long without an observation what was seen before says nothing about how the robot moves: an episode begins.
 LONGEST_GAP = 1.0  # seconds
+LONGEST_STANDSTILL = 2.0  # seconds in which ROS time may stand still
 # A clock that is set back by less stands still for that long.
 SMALLEST_JUMP_NS = NANOSECONDS // 10
 SAY_EVERY = 5.0  # seconds between two lines about the same
@@ -71,8 +72,8 @@ class Bridge:
         self.waits = []  # why no observation is sent
         self.counts = dict(observations=0, trajectories=0, late_chunks=0, commands=0, late_commands=0, clock_jumps=0)
         self.latency_ms = None
-        self._last_ns = 0
-        self._was_moving = None
+        self._last_ns, self._advanced = 0, time.monotonic()
+        self._told, self._looked = None, -math.inf
         self._reconnects = 0
         self._commanded = -math.inf  # monotonic; when the newest command was passed on
         self._has_velocity = False  # whether the robot goes on at a velocity unless it is told otherwise
@@ -109,8 +110,11 @@ class Bridge:
     def take_message(self, name, message):
         """Takes in a message of an input."""
         with self._lock:
+            now_ns = self._now_ns()
+            if now_ns == 0:  # there is no /clock yet, by which to tell its age
+                return
             try:
-                self.inputs.put(name, message, self._now_ns())
+                self.inputs.put(name, message, now_ns)
             except MessageFault as fault:
                 source = self.settings.inputs[name]
                 self._say_once_in_a_while("error", f"fault {name}", f"{name} ({source.topic}): {fault}")
@@ -146,12 +150,18 @@ class Bridge:
             if now_ns < self._last_ns - SMALLEST_JUMP_NS:
                 self._clock_went_back(now_ns)
                 self._last_ns = now_ns
+            if now_ns > self._last_ns:
+                self._advanced = time.monotonic()
+                if self._last_ns == 0:
+                    self._begin_episode(now_ns)
             self._last_ns = now_ns = max(now_ns, self._last_ns)
             self._follow_daemon(now_ns)
-            if now_ns >= self._next_ns and self.is_ready and not self.is_ending:
+            if now_ns == 0 or time.monotonic() - self._advanced > LONGEST_STANDSTILL:
+                self._tell_standstill(now_ns)
+            elif now_ns >= self._next_ns and self.is_ready and not self.is_ending:
                 self._next_step = (now_ns - self._start_ns) // self.period_ns + 1
                 self._observe(self._next_step - 1, now_ns)
-            self._tell_of_moves(now_ns)
+            self._tell_state(now_ns)
             return min(max((self._next_ns - now_ns) / NANOSECONDS, 0.001), 0.005)
 
     @property
@@ -166,14 +176,20 @@ class Bridge:
         self.inputs.forget()
         self._begin_episode(now_ns)
 
+    def _tell_standstill(self, now_ns):
+        """With simulated time: no control step comes, so nothing else would tell."""
+        since = f"for {time.monotonic() - self._advanced:.0f} s: is the simulation paused?"
+        self.waits = [f"ROS time has stood still {since}" if now_ns else "no /clock yet, which use_sim_time needs"]
+        self._say_once_in_a_while("warn", "clock", f"the robot holds; nothing is sent to the daemon: {self.waits[0]}")
+
     def _observe(self, step, now_ns):
         """Publishes what the robot sees at a control step, or holds it if that is not known."""
         if self.failure is not None:
             self._brake(now_ns)
             return
-        self.waits = ["no /clock yet, which use_sim_time needs"] if now_ns == 0 else self.inputs.waits_for(now_ns)
+        self.waits = self.inputs.waits_for(now_ns)
         if self.waits:
-            self._say_once_in_a_while("warn", "waits", "nothing is sent to the daemon: " + "; ".join(self.waits))
+            self._say_once_in_a_while("warn", "waits", "the robot holds; nothing is sent to the daemon: " + "; ".join(self.waits))
             self._brake(now_ns)
             return
         self._say_once_in_a_while.over("waits")
@@ -185,7 +201,7 @@ class Bridge:
             self._publish(step, observation, now_ns)
         except (MessageFault, InvalidObservation) as fault:
             self.waits = [str(fault)]
-            self._say_once_in_a_while("error", "observation", f"nothing is sent to the daemon: {fault}")
+            self._say_once_in_a_while("error", "observation", f"the robot holds; nothing is sent to the daemon: {fault}")
             self._brake(now_ns)
         except PolicyChanged as change:
             self._take_change(change)
@@ -348,7 +364,7 @@ class Bridge:
 
     def _say_goodbye(self):
         timeout = min(self.settings.request_timeout, 1.0)
-        if not self.is_ready or self.robot.step is None:
+        if self.counts["observations"] == 0:
             return "the robot was told nothing"
         try:
             if self.settings.shutdown == "stop":
@@ -389,7 +405,7 @@ class Bridge:
         if (reason := self.robot.stopped) is not None:
             return "stopped", reason
         if not self.robot.connected:
-            return "gone", "the daemon is not heard"
+            return "gone", "the daemon is not heard; the robot goes on with what it has, then holds"
         if self.waits:
             return "waiting", "; ".join(self.waits)
         if self.settings.output.mode == "trajectory":
@@ -401,18 +417,21 @@ class Bridge:
                 return "holding", said.reason
         return ("moving", "") if is_moving else ("holding", "there is nothing to carry out")
 
-    def _tell_of_moves(self, now_ns):
-        """A line when the robot begins or ends to move."""
-        if not self.is_ready:
+    def _tell_state(self, now_ns):
+        """A line when the state is another one; it is looked at ten times a second."""
+        now = time.monotonic()
+        if not self.is_ready or now - self._looked < 0.1:
             return
+        self._looked = now
         state, reason = self._state(now_ns)
-        is_moving = state == "moving"
-        if is_moving != self._was_moving:
-            self._was_moving = is_moving
-            if is_moving:
-                self._say("info", "moving")
-            else:
-                self._say("info" if state == "holding" else "warn", f"holding: {reason}")
+        if state == self._told:
+            return
+        self._told = state
+        # A robot whose chunks come late begins and ends to move again and again.
+        if state in ("moving", "holding"):
+            self._say_once_in_a_while("info", state, f"{state}: {reason}" if reason else state)
+        elif state != "waiting":  # of which `_observe` tells
+            self._say("warn", f"{state}: {reason}")
 
     def ages(self):
         """For each input the age of its newest message in seconds, or None."""

@@ -13,9 +13,9 @@ import time
 import pytest
 import yaml
 
-# Before rclpy is loaded: nothing leaves this machine, and two runs at once do not meet.
+# Before rclpy is loaded: nothing leaves this machine, and processes that test at the same time do not meet.
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [
         *(str(pathlib.Path(__file__).resolve().parents[3] / name) for name in ("ros2", "python/src")),
@@ -82,7 +82,7 @@ class Setting:
 
     def __init__(self, folder):
         self.folder = folder
-        self.endings = []
+        self.endings, self.processes = [], []
         self.endpoint = None
         self.watcher = rclpy.create_node("watcher")
         self.diagnostics = []
@@ -98,6 +98,7 @@ class Setting:
             sockets += [name, f"tcp://127.0.0.1:{ports[index] if ports else '*'}"]
         daemon = Process(BINARY, "serve", "--policy", str(ROOT / "policies" / policy), *FAST, *sockets, *options)
         self.endings.append(lambda: daemon.end(signal.SIGKILL))
+        self.processes.append(daemon)
         self.endpoint = daemon.wait_for(r"^\s*requests\s+(\S+)")[1]
         return daemon
 
@@ -118,6 +119,7 @@ class Setting:
         path.write_text(json.dumps({"/**": {"ros__parameters": parameters}}))
         node = Process(sys.executable, "-m", "denoised_ros2.node", "--ros-args", "--params-file", str(path))
         self.endings.append(lambda: node.end(signal.SIGKILL))
+        self.processes.append(node)
         return node
 
     def robot(self, seed, **options):
@@ -154,6 +156,8 @@ class Setting:
         for end in reversed(self.endings):
             end()
         self.watcher.destroy_node()
+        for process in self.processes:  # pytest shows it if the test failed
+            print(" ".join(process.process.args[:3]), process.output, "", sep="\n")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -74,6 +74,11 @@ class SimulatedRobot(Node):
     def now(self):
         return self.start + self.elapsed
 
+    def miss(self, seconds):
+        """Leaves out so much time: stamps are those of the machine's clock, unless time is simulated."""
+        if self.clock is None:
+            self.start += seconds
+
     def _take_trajectory(self, message):
         self.trajectories.append((self.now, message))
         self.follower.take(message, self.now)
@@ -171,6 +176,7 @@ class Running:
                 time.sleep(-late)
             elif late > 0.2:
                 start += late
+                robot.miss(late)
 
     def wait(self, condition, seconds, what):
         """Waits until `condition` holds; an AssertionError that names `what` if it does not."""
