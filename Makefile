@@ -52,7 +52,7 @@ test-cluster: ## Try examples/cluster: Slurm and Ray, with workers that are kill
 	 --python .venv-cluster/bin/python $(ONLY)
 
 test-ros: build ## Play PushT through the ROS 2 node; the first time downloads ROS (75 MB) into .venv-ros
-	@DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" scripts/test-ros
+	@scripts/test-ros "$$($(RELEASE) --show-bin-path)/denoised"
 
 fuzz: setup ## Fuzz the readers, SECONDS=60 for each (TARGET=name: only that one)
 	@scripts/fuzz "$(SECONDS)" $(TARGET)
