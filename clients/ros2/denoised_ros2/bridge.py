@@ -22,6 +22,7 @@ from .times import NANOSECONDS, RobotClock
 REMEMBERED_STEPS = 1024
 # After so long without an observation what was seen before says nothing about how the robot moves: an episode begins.
 LONGEST_GAP = 1.0  # seconds
+LONGEST_BRAKING = 2.0  # seconds that the daemon may take to bring a robot to rest
 LONGEST_STANDSTILL = 2.0  # seconds in which ROS time may stand still
 # A clock that is set back by less stands still for that long.
 SMALLEST_JUMP_NS = NANOSECONDS // 10
@@ -77,7 +78,7 @@ class Bridge:
         self._reconnects = 0
         self._commanded = -math.inf  # monotonic; when the newest command was passed on
         self._has_velocity = False  # whether the robot goes on at a velocity unless it is told otherwise
-        self._is_over = False
+        self._is_over = self._is_paused = False
         self._begin_episode(0)
 
     # Beginning
@@ -158,7 +159,7 @@ class Bridge:
             self._follow_daemon(now_ns)
             if now_ns == 0 or time.monotonic() - self._advanced > LONGEST_STANDSTILL:
                 self._tell_standstill(now_ns)
-            elif now_ns >= self._next_ns and self.is_ready and not self.is_ending:
+            elif now_ns >= self._next_ns and self.is_ready and not self.is_ending and not self._is_paused:
                 self._next_step = (now_ns - self._start_ns) // self.period_ns + 1
                 self._observe(self._next_step - 1, now_ns)
             self._tell_state(now_ns)
@@ -211,7 +212,9 @@ class Bridge:
         self.robot.publish(
             features,
             step=step,
-            committed=self._committed(step),
+            # The client counts on a plan that braking has ended.
+            replan=True if self.settings.output.mode == "trajectory" and now_ns >= self.plan.ends_ns else None,
+            committed=self._committed(step, now_ns),
             time_ns=self.clock.time_ns(observation.made_ns, now_ns, time.monotonic_ns()),
         )
         self.counts["observations"] += 1
@@ -220,10 +223,10 @@ class Bridge:
         if len(self._step_times) > REMEMBERED_STEPS:
             self._step_times.popitem(last=False)
 
-    def _committed(self, step):
+    def _committed(self, step, now_ns):
         """What the robot carries out from a control step on in any case, [k, D], as `output.commit_steps` says; None: nothing."""
         output = self.settings.output
-        if output.mode != "trajectory" or not output.commit_steps:
+        if output.mode != "trajectory" or not output.commit_steps or now_ns >= self.plan.ends_ns:
             return None
         rows, plan = [], self.robot.plan
         for index in range(min(output.commit_steps, self.robot.policy.most_committed)):
@@ -337,7 +340,7 @@ class Bridge:
         """Begins an episode, and accepts another policy. Returns whether that was done, and what happened."""
         timeout = self.settings.request_timeout
         with self._lock:
-            self.is_ready = False
+            self._is_paused = True
             self._brake(self._now_ns())
         try:
             if self.failure is not None or not self.robot.connected:
@@ -345,11 +348,13 @@ class Bridge:
             else:
                 policy = self.robot.policy
             self.robot.reset(timeout)
+            # Commands on the way to rest are of the episode before, and would be taken for old ones in the next.
+            self._await_rest(time.monotonic() + LONGEST_BRAKING)
+            problems = self.prepare(policy)
         except DenoisedError as error:
-            with self._lock:
-                self.is_ready = self.failure is None
             return False, str(error)
-        problems = self.prepare(policy)
+        finally:
+            self._is_paused = False
         return not problems, "; ".join(problems) or "an episode begins"
 
     def end(self):
@@ -361,6 +366,9 @@ class Bridge:
             return self._say_goodbye()
         finally:
             self._is_over = True
+            with self._lock:
+                if self._has_velocity:
+                    self._send_command(np.zeros(self.robot.policy.action_dim))
 
     def _say_goodbye(self):
         timeout = min(self.settings.request_timeout, 1.0)
@@ -373,7 +381,7 @@ class Bridge:
                 self.robot.reset(timeout)
         except DenoisedError as error:
             return f"the daemon was not told of the end: {error}"
-        self._await_rest(time.monotonic() + 2)
+        self._await_rest(time.monotonic() + LONGEST_BRAKING)
         if self.settings.shutdown == "stop":
             return "the robot is stopped; ~/resume, resume_at_start or `denoised resume` releases it"
         return "the episode is over"

@@ -292,10 +292,7 @@ def main(arguments=None):
         rclpy.logging.get_logger("denoised").fatal(str(fault))
         rclpy.try_shutdown()
         return 1
-    executor = MultiThreadedExecutor(num_threads=4)
-    executor.add_node(node)
-    spinning = threading.Thread(target=spin, args=(executor,), name="executor", daemon=True)
-    spinning.start()
+    spinner = Spinner(node)
     node.start()
     while not is_asked_to_end.wait(0.1) and node.failure is None and node.bridge.defect is None and rclpy.ok():
         pass
@@ -304,16 +301,32 @@ def main(arguments=None):
     failure = node.failure or node.bridge.defect
     if failure is not None:
         node.log.say("fatal", failure)
-    executor.shutdown()
+    spinner.end()
+    node.destroy_node()
     rclpy.try_shutdown()
-    spinning.join(2)
     return 0 if failure is None else 1
 
 
-def spin(executor):
-    """Serves callbacks until the executor is shut down."""
-    with contextlib.suppress(ExternalShutdownException):
-        executor.spin()
+class Spinner:
+    """Serves a node's callbacks in threads of its own, until `end`."""
+
+    def __init__(self, node):
+        self._executor = MultiThreadedExecutor(num_threads=4)
+        self._executor.add_node(node)
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._spin, name="executor", daemon=True)
+        self._thread.start()
+
+    def _spin(self):
+        with contextlib.suppress(ExternalShutdownException):
+            while not self._is_over.is_set():
+                self._executor.spin_once(timeout_sec=0.1)
+
+    def end(self):
+        """Ends serving. An executor that is shut down while it spins fails, and loses what its callbacks publish."""
+        self._is_over.set()
+        self._thread.join(2)
+        self._executor.shutdown()
 
 
 if __name__ == "__main__":

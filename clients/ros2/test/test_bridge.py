@@ -395,11 +395,36 @@ def test_a_policy_that_does_not_fit_is_told_before_anything_moves(stage):
 
 def test_the_next_chunk_begins_with_what_is_carried_out_meanwhile(stage):
     made = stage(output__commit_steps=2)
+    made.robot.plan = SimpleNamespace(at=lambda step: np.array([step, step], np.float32) if step < 3 else None)
+    made.step(0.01)
+    made.plan()
+    made.bridge.turn()
+    made.pass_time(0.09)
     made.step()
-    assert made.robot.published[0][1]["committed"] is None
-    made.robot.plan = SimpleNamespace(at=lambda step: np.array([step, step], np.float32) if step < 2 else None)
     made.step()
-    np.testing.assert_array_equal(made.robot.published[1][1]["committed"], [[1, 1]])
+    committed = [options["committed"] for _, options in made.robot.published]
+    assert committed[0] is None, "there is no plan yet"
+    np.testing.assert_array_equal(committed[1], [[1, 1], [2, 2]])
+    np.testing.assert_array_equal(committed[2], [[2, 2]])
+    made.bridge.stop()
+    made.step()
+    assert made.robot.published[3][1]["committed"] is None, "braking has ended the plan"
+
+
+def test_a_chunk_is_asked_for_if_none_is_in_force(stage):
+    made = stage()
+    made.step(0.01)
+    made.plan()
+    made.bridge.turn()
+    made.pass_time(0.09)
+    made.step()
+    made.bridge.stop()
+    made.bridge.resume()
+    made.step()
+    assert [options["replan"] for _, options in made.robot.published] == [True, None, True]
+    made = stage(output__mode="commands")
+    made.step()
+    assert made.robot.published[0][1]["replan"] is None, "the daemon decides"
 
 
 def test_velocities_end_when_the_plan_does(stage):
@@ -439,6 +464,37 @@ def test_a_robot_told_positions_keeps_the_last_and_one_told_velocities_gets_zero
         for _ in range(5):
             made.step()
         assert made.sent == expected
+
+
+def test_the_end_leaves_no_robot_at_a_velocity(stage):
+    made = stage(output__mode="commands", output__kind="velocity")
+    made.step()
+    made.bridge._pass_on(command(made))
+    made.robot.error = NoReply("answer to stop", "tcp://127.0.0.1:5557", 1, "is the daemon running?")
+    made.bridge.end()
+    assert made.sent == [[1, 2], [0, 0]]
+
+
+def test_a_reset_passes_on_the_way_to_rest_before_the_episode_ends(stage):
+    made = stage(output__mode="commands")
+    made.step()
+    episodes = made.robot.episodes
+    made.robot.state = SimpleNamespace(state="holding", reason="")
+    passed = []
+
+    def sleep(seconds):
+        made.pass_time(seconds)
+        made.robot.next_command = lambda seconds: command(made) if len(passed) < 5 else None
+        made.bridge._wait(0.001)
+        assert made.robot.episodes == episodes and len(made.robot.published) == 1
+        made.bridge.turn()
+        passed.append(made.monotonic)
+        if len(passed) == 10:
+            made.robot.state = SimpleNamespace(state="idle", reason="")
+
+    bridge_module.time.sleep = sleep
+    assert made.bridge.reset() == (True, "an episode begins")
+    assert len(made.sent) == 5 and made.robot.episodes == episodes + 1
 
 
 def test_a_chunk_does_not_move_a_robot_with_commands(stage):
