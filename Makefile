@@ -118,4 +118,5 @@ docs: setup ## Make the documentation of the modules with DocC (MODULE=name: onl
 	@scripts/docs $(MODULE)
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-* .venv-peers .venv-ros .venv-lint .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist
+	rm -rf .build .build-* .venv-peers .venv-ros .venv-lint .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist \
+		clients/python/build clients/python/src/denoised.egg-info clients/python/.mypy_cache clients/python/.pytest_cache

@@ -45,6 +45,10 @@ def wait_until(condition: Callable[[], Any], what: str, seconds: float = 20) -> 
         time.sleep(0.01)
 
 
+# Nothing has to be calibrated.
+SAMPLING = ["--threads", "1", "--window", "1"]
+
+
 class Daemon:
     """`denoised serve`, on free ports or those of another one."""
 
@@ -57,7 +61,7 @@ class Daemon:
         if "--observations-from" in options:
             sockets = {"--requests": where.requests}
         self.process = subprocess.Popen(
-            [binary(), "serve", "--policy", str(policy), "--threads", "1", *itertools.chain(*sockets.items()), *options],
+            [binary(), "serve", "--policy", str(policy), *SAMPLING, *itertools.chain(*sockets.items()), *options],
             stdout=subprocess.DEVNULL,
             stderr=self._log,
         )
