@@ -33,7 +33,7 @@ from simulated_robot import Running, SimulatedRobot
 BINARY = os.environ.get("DENOISED_BINARY")
 CONFIG = ROOT / "clients/ros2/config"
 # Ten steps of DPM-Solver++ take a few milliseconds here, so that a machine that does other things keeps up.
-FAST = ["--solver", "dpmsolver++", "--steps", "10", "--precision", "auto"]
+FAST = ["--solver", "dpmsolver++", "--steps", "10", "--window", "1", "--precision", "auto"]
 
 
 class Process:
