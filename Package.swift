@@ -87,6 +87,7 @@ let package = Package(
         module("ForeignText"),
         module("Fields", ["ForeignText"]),
         module("StrictJSON", ["Fields"]),
+        module("StrictYAML", ["Fields", "Files", "ForeignText", yams]),
         module("Drawing"),
         module("Pictures", ["CSPNG", "CTurboJPEG"]),
         module("MCAP", ["Files"]),
@@ -118,7 +119,7 @@ let package = Package(
         // Robots, and how they move.
         module("Robotics"),
         module("Limits", ["Clocks", "Robotics"], settings: computing),
-        module("RobotDescription", ["Fields", "Files", "ForeignText", "Limits", yams], settings: computing),
+        module("RobotDescription", ["Fields", "Limits", "StrictYAML"], settings: computing),
         module("Motion", ["Robotics"], settings: computing),
         module(
             "Piloting",
@@ -251,6 +252,7 @@ let package = Package(
         tests("Gr00t", ["Gr00t", "Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("MCAP", ["MCAP", "StrictJSON"], resources: [.copy("Resources")]),
         tests("StrictJSON", ["StrictJSON"]),
+        tests("StrictYAML", ["StrictYAML"]),
         tests("Pictures", ["CLinux", "Pictures"], resources: [.copy("Resources")]),
         tests("Limits", ["Clocks", "Limits", "Robotics", "TestRandom"], resources: [.copy("Resources")]),
         tests("RobotDescription", ["Limits", "RobotDescription", "TestRandom"]),

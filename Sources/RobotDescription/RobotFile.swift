@@ -1,8 +1,6 @@
-import Files
-import ForeignText
 import Foundation
 import Limits
-import Yams
+import StrictYAML
 
 /// What the daemon knows of a robot besides its policy: its limits, its rates, and what to do when something fails. Read
 /// from a YAML file that docs/ROBOTS.md describes.
@@ -90,9 +88,8 @@ public struct RobotFile: Sendable, Hashable {
     public var gr00t: Gr00tNames?
 
     /// The longest file that is read, in bytes.
-    public static let longestFile = 1 << 16
+    public static let longestFile = StrictYAML.longestFile
     private static let mostDimensions = 64
-    private static let deepest = 16
     private static let fields = [
         "robot", "control_hz", "command_hz", "interpolation", "clock", "strategy", "actions", "workspace",
         "on_violation", "feedback", "watchdogs", "gr00t",
@@ -101,20 +98,11 @@ public struct RobotFile: Sendable, Hashable {
     /// Reads and checks a file.
     /// - Throws: ``RobotFileError`` that names the field, the value found and what was expected.
     public init(contentsOf url: URL) throws(RobotFileError) {
-        let data: [UInt8]
-        do throws(FileRefusal) {
-            data = try RegularFile(url.path(percentEncoded: false)).read(upTo: Self.longestFile + 1)
+        let text: String
+        do throws(YAMLRefusal) {
+            text = try StrictYAML.text(ofFile: url.path(percentEncoded: false))
         } catch {
-            throw RobotFileError(nil, error.description)
-        }
-        guard data.count <= Self.longestFile else {
-            throw RobotFileError(
-                nil,
-                "longer than \(Self.longestFile) bytes, which is the longest that is read"
-            )
-        }
-        guard let text = String(validating: data, as: UTF8.self) else {
-            throw RobotFileError(nil, "not UTF-8 text")
+            throw RobotFileError(error)
         }
         try self.init(text)
     }
@@ -122,22 +110,13 @@ public struct RobotFile: Sendable, Hashable {
     /// Reads and checks a file's text.
     /// - Throws: ``RobotFileError`` that names the field, the value found and what was expected.
     public init(_ text: String) throws(RobotFileError) {
-        let top: Node
-        do {
-            // A byte order mark is no part of the text.
-            let text =
-                text.unicodeScalars.first == "\u{FEFF}" ? String(text.unicodeScalars.dropFirst()) : text
-            try Self.checkForm(of: text)
-            guard let node = try Yams.compose(yaml: text) else {
-                throw RobotFileError(nil, "the file is empty")
-            }
-            top = node
-        } catch let error as RobotFileError {
-            throw error
+        let node: YAMLValue?
+        do throws(YAMLRefusal) {
+            node = try StrictYAML.value(of: text)
         } catch {
-            // The parser repeats the line where it stopped, however long that is.
-            throw RobotFileError(nil, "not YAML: \(printable("\(error)", limit: 300))")
+            throw RobotFileError(error)
         }
+        guard let top = node else { throw RobotFileError(nil, "the file is empty") }
         let reader = YAMLReader(top, of: RobotFileText())
         try reader.checkNames(Self.fields)
 
@@ -193,37 +172,6 @@ public struct RobotFile: Sendable, Hashable {
                     && ($0.properties.isAlphabetic || ("0"..."9").contains($0)
                         || "_-.:/".unicodeScalars.contains($0))
             }
-    }
-
-    /// Turns away what a robot file has no use for and what is costly to read: anchors and aliases, by which a small text
-    /// stands for a huge one, and deep nesting.
-    private static func checkForm(of text: String) throws(RobotFileError) {
-        var depth = 0
-        var previous: Unicode.Scalar = " "
-        var (isComment, isQuoted) = (false, false)
-        for scalar in text.unicodeScalars {
-            let isBreak = scalar.properties.isWhitespace && scalar != " " && scalar != "\t"
-            let begins = previous.properties.isWhitespace || "[{,:".unicodeScalars.contains(previous)
-            defer { previous = scalar }
-            if isBreak { (isComment, isQuoted) = (false, false) }
-            if scalar == "\"" || scalar == "'" { isQuoted = true }
-            // After a quote in its line, a # may be text.
-            if scalar == "#", previous.properties.isWhitespace, !isQuoted { isComment = true }
-            guard !isComment else { continue }
-            switch scalar {
-            case "&" where begins, "*" where begins:
-                throw RobotFileError(nil, "found \(scalar), expected a file without anchors and aliases")
-            case "[", "{": depth += 1
-            case "]", "}": depth -= 1
-            default: break
-            }
-            guard depth <= deepest else {
-                throw RobotFileError(
-                    nil,
-                    "found brackets nested deeper than \(deepest), which is the deepest that is read"
-                )
-            }
-        }
     }
 
     /// Checks that every control step has a command.

@@ -1,3 +1,5 @@
+import StrictYAML
+
 /// Why a robot file was not accepted.
 public struct RobotFileError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The field, as a path from the file's top (`actions[2].velocity`); nil for the whole file.
@@ -8,6 +10,10 @@ public struct RobotFileError: Error, Sendable, Hashable, CustomStringConvertible
     init(_ field: String?, _ message: String) {
         self.field = field
         self.message = message
+    }
+
+    init(_ refusal: YAMLRefusal) {
+        self.init(nil, (refusal.line.map { "line \($0): " } ?? "") + refusal.message)
     }
 
     /// The field, what was found and what was expected.
