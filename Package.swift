@@ -47,6 +47,7 @@ let package = Package(
         .library(name: "BenchmarkNetworks", targets: ["BenchmarkNetworks"]),
         .library(name: "CKernels", targets: ["CKernels"]),
         .library(name: "Compute", targets: ["Compute"]),
+        .library(name: "Configuration", targets: ["Configuration"]),
         .library(name: "Networks", targets: ["Networks"]),
         .library(name: "Gr00t", targets: ["Gr00t"]),
         .library(name: "Pictures", targets: ["Pictures"]),
@@ -88,6 +89,7 @@ let package = Package(
         module("Fields", ["ForeignText"]),
         module("StrictJSON", ["Fields"]),
         module("StrictYAML", ["Fields", "Files", "ForeignText", yams]),
+        module("Configuration", ["Fields", "ForeignText", "StrictYAML"]),
         module("Drawing"),
         module("Pictures", ["CSPNG", "CTurboJPEG"]),
         module("MCAP", ["Files"]),
@@ -188,8 +190,9 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Daemon", "Drawing",
-                "Explaining", "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring", "Motion",
+                "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Configuration", "Daemon",
+                "Drawing", "Explaining", "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring",
+                "Motion",
                 "Networks",
                 "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "Rendering",
                 "Reporting",
@@ -253,6 +256,7 @@ let package = Package(
         tests("MCAP", ["MCAP", "StrictJSON"], resources: [.copy("Resources")]),
         tests("StrictJSON", ["StrictJSON"]),
         tests("StrictYAML", ["StrictYAML"]),
+        tests("Configuration", ["Configuration", "TestRandom"]),
         tests("Pictures", ["CLinux", "Pictures"], resources: [.copy("Resources")]),
         tests("Limits", ["Clocks", "Limits", "Robotics", "TestRandom"], resources: [.copy("Resources")]),
         tests("RobotDescription", ["Limits", "RobotDescription", "TestRandom"]),
@@ -275,7 +279,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "Benchmarking", "Compute", "Daemon", "denoised", "MCAP", "Pictures", "Planning", "Policy",
+                "Benchmarking", "Compute", "Configuration", "Daemon", "denoised", "MCAP", "Pictures",
+                "Planning", "Policy",
                 "PolicyFixtures", "PushT", "Recording", "Robotics", "Safetensors", "Sampling", "StrictJSON",
                 "Transport", "Tuning", "Wire",
             ],

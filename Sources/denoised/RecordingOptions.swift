@@ -30,13 +30,16 @@ enum RecordingOptions {
     ) throws -> Recorder {
         try Failure.asInput {
             try Recorder(
-                path: path.replacing("{time}", with: timeStamp),
+                path: name(path),
                 setup: setup,
                 pixelFormat: keepsPixels ? .png : .jpeg,
                 logger: logger
             )
         }
     }
+
+    /// The file's name if the recording starts now.
+    static func name(_ path: String) -> String { path.replacing("{time}", with: timeStamp) }
 
     /// Now in UTC, to the millisecond, in a form that sorts and that any file name may hold.
     private static var timeStamp: String {

@@ -24,8 +24,13 @@ struct ServeCommand: ParsableCommand {
 
             Endpoints that other machines reach need keys: --curve-key and --curve-clients; docs/SECURITY.md has the \
             steps.
+
+            --config takes options from a file, for which docs/CONFIGURATION.md has the keys; `denoised config` checks it.
             """
     )
+
+    @OptionGroup
+    var configurationFile: ConfigurationOptions
 
     @Option(
         help: ArgumentHelp(
@@ -197,6 +202,7 @@ struct ServeCommand: ParsableCommand {
         signal(SIGTTOU, SIG_IGN)
         let log = Console.writeInBackground()
         let logger = Logger(level: logLevel, writer: log)
+        if let file = ServeLine.inForce?.configured?.file { logger.info("options from \(file)") }
         ProcessLimits.prepareToServe(logger: logger)
         let manager = serviceManager(logger: logger)
         let ending = try Failure.asRun {
@@ -250,7 +256,9 @@ struct ServeCommand: ParsableCommand {
         manager?.tell(.ready, .status("serves \(policy.name), observations at \(endpoints.observations)"))
         show(policy.name, endpoints, recording: recorder?.path, http: server?.address, token: token)
 
-        let warning = SecurityOptions.warning(about: unprotected).map { RecurringWarning($0, logger: logger) }
+        let warning = SecurityOptions.warning(about: unprotected).map { text in
+            RecurringWarning(ServeLine.explained(text), logger: logger)
+        }
         try withExtendedLifetime((warning, MemoryReturn())) {
             try Failure.asRun { try daemon.waitUntilStopped() }
         }
@@ -270,7 +278,8 @@ struct ServeCommand: ParsableCommand {
         logger: Logger
     ) throws -> Recorder {
         if recordRawImages, policy.cameras.isEmpty {
-            logger.warning("--record-raw-images changes nothing: \(policy.name) has no cameras")
+            let option = ServeLine.explained("--record-raw-images changes nothing")
+            logger.warning("\(option): \(policy.name) has no cameras")
         }
         let setup = try RecordingOptions.setup(policy: policy, sampler: sampler)
         return try ending.open {
@@ -309,6 +318,15 @@ struct ServeCommand: ParsableCommand {
         if let recording { Console.result("  recording     \(recording)") }
         if let http { Console.result("  http          \(http)") }
         if let token { Console.result("  token         \(token)") }
+    }
+
+    /// What a running daemon would warn of again and again; nil: nothing.
+    ///
+    /// - Throws: `Failure` for keys, a token or a priority that cannot be used, and for endpoints that need keys.
+    func unprotectedWarning() throws -> String? {
+        let logger = Logger(label: "denoised") { _ in SwiftLogNoOpLogHandler() }
+        let endpoints = try configuration(logger: logger, manager: nil).endpoints
+        return SecurityOptions.warning(about: try security.unprotected(endpoints)).map(ServeLine.explained)
     }
 
     /// The service manager that started the daemon. A daemon that cannot reach it serves all the same.

@@ -1,19 +1,24 @@
 import Foundation
 import Planning
 
-/// Rows of text in aligned columns: the first column to the left, numbers to the right. On a terminal that is too narrow the columns
-/// come in blocks, one below the other, each with the columns that say which row it is.
+/// Rows of text in aligned columns: the first column to the left, numbers to the right, or all columns to the left. On a terminal that
+/// is too narrow the columns come in blocks, one below the other, each with the columns that say which row it is.
 struct Table {
     private let header: [String]
     /// How many of the first columns say which row it is.
     private let keys: Int
+    /// Whether every column is one of words.
+    private let isText: Bool
     private var rows: [[String]] = []
 
-    init(_ header: String..., keys: Int = 1) { self.init(header, keys: keys) }
+    init(_ header: String..., keys: Int = 1, isText: Bool = false) {
+        self.init(header, keys: keys, isText: isText)
+    }
 
-    init(_ header: [String], keys: Int = 1) {
+    init(_ header: [String], keys: Int = 1, isText: Bool = false) {
         self.header = header
         self.keys = keys
+        self.isText = isText
     }
 
     mutating func add(_ cells: String...) { add(cells) }
@@ -61,9 +66,10 @@ struct Table {
             let padded = columns.map { column in
                 let cell = column < cells.count ? cells[column] : ""
                 let space = String(repeating: " ", count: widths[column] - cell.count)
-                return column == 0 ? cell + space : space + cell
+                return column == 0 || isText ? cell + space : space + cell
             }
-            return "  " + padded.joined(separator: "  ")
+            let line = "  " + padded.joined(separator: "  ")
+            return isText ? String(line.reversed().drop { $0 == " " }.reversed()) : line
         }
         let rule = "  " + columns.map { String(repeating: "-", count: widths[$0]) }.joined(separator: "  ")
         return [line(header), rule] + rows.map(line)
