@@ -74,9 +74,18 @@ package enum StrictYAML {
         var depth = 0
         var line = 1
         var previous: Unicode.Scalar = " "
+        // An anchor or alias, if a name follows.
+        var indicator: Unicode.Scalar?
         var (isComment, isQuoted) = (false, false)
         for scalar in text.unicodeScalars {
             let isBreak = scalar.properties.isWhitespace && scalar != " " && scalar != "\t"
+            if let indicator, !isBreak, !" \t\"',]}".unicodeScalars.contains(scalar) {
+                throw YAMLRefusal(
+                    line: line,
+                    "found \(indicator), expected a file without anchors and aliases"
+                )
+            }
+            indicator = nil
             let begins = previous.properties.isWhitespace || "[{,:".unicodeScalars.contains(previous)
             defer { previous = scalar }
             if isBreak { (isComment, isQuoted) = (false, false) }
@@ -88,7 +97,7 @@ package enum StrictYAML {
             guard !isComment else { continue }
             switch scalar {
             case "&" where begins, "*" where begins:
-                throw YAMLRefusal(line: line, "found \(scalar), expected a file without anchors and aliases")
+                indicator = scalar
             case "[", "{": depth += 1
             case "]", "}": depth -= 1
             default: break

@@ -37,7 +37,7 @@ import Testing
         ("a:\n  - " + String(repeating: "[", count: 20), 2, "nested deeper than 16"),
         ("a: 1\n\tb: 2", 2, "not YAML"),
         ("a: 1\nb: c: d", 2, "not YAML: mapping values are not allowed in this context"),
-        ("a: [1,\nb: 2", 2, "not YAML"),
+        ("a: [1,\nb: 2", 3, "not YAML"),
         ("s:\n  b: 1\n  b: 2", 2, "b: given twice in one mapping, expected once"),
         ("a: 1\n---\na: 2", 2, "not YAML"),
     ])
@@ -49,6 +49,21 @@ import Testing
             $0.properties.generalCategory != .control
         }
         #expect(isOneLine, "\(refusal)")
+    }
+
+    /// A wildcard port is no alias: no name follows.
+    @Test(arguments: [
+        "tcp://127.0.0.1:*", "tcp://[::1]:*", "\"tcp://[::1]:*\"", "[tcp://a:*, b]", "{c: tcp://a:*}",
+    ])
+    func anAsteriskMayEndAText(text: String) throws {
+        let value = try #require(try StrictYAML.value(of: "a: \(text)\n")?.members?["a"])
+        let part = value.text ?? value.elements?.first?.text ?? value.members?["c"]?.text
+        #expect(part.map(text.contains) == true, "\(value.summary)")
+    }
+
+    @Test(arguments: ["*x", "[*x]", "{\"a\":*x}", "{[a]:&x 1}", "{a: b,*x}", "*é"])
+    func anAliasIsRefusedWhereverItIs(text: String) {
+        #expect(Self.refusal("a: \(text)")?.message.contains("anchors and aliases") == true)
     }
 
     @Test func aLongLineIsCutInTheError() throws {
