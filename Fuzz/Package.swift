@@ -26,6 +26,7 @@ let package = Package(
         fuzz("messages", "Robotics", "Wire"),
         fuzz("gr00t", "Gr00t", "Robotics", "Wire"),
         fuzz("robotfile", "Limits", "RobotDescription"),
+        fuzz("configuration", "Configuration"),
         fuzz("pictures", "Pictures"),
         fuzz("reports", "Reporting"),
     ]

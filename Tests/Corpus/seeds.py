@@ -370,6 +370,32 @@ def robot_files():
     }
 
 
+def configuration_files():
+    """Keys of every kind, as they are right and as they are not."""
+    return {
+        "all": b"""# a daemon
+policy: ../policies/pusht
+robots: [arm1.yaml, /etc/arm2.yaml]
+cameras: {front: "tcp://127.0.0.1:6000", wrist: ipc:///run/wrist}
+sampler:
+  solver: ddim
+  window: auto
+  tolerance: 5e-3
+http: {token: true}
+""",
+        "unknown": b"polcy: a\nsampler: {treads: 2}\nwindow: 3\nsampler.window: 4\n",
+        "types": b"policy: [a]\nrobots: {}\nsampler: {window: 1:30, tolerance: .nan}\nhttp: {token: 1}\n",
+        "nothing-given": b"policy:\nsampler:\ncameras: {front: }\n",
+        "twice": b'policy: a\n"policy": b\n',
+        "names": b"cameras: {a=b: c, ~: d, [e]: f}\n? {g: h}\n: i\n",
+        "lines": b"policy:\r\n  a\rrobots:\n - b\n\n -\n   c\n",
+        "escapes": b'policy: "\\0\\n\\u2028"\n',
+        "anchors": b"policy: &a b\nrobots: [*a]\n",
+        "tag": b"policy: !!binary aGk=\nsampler: !!set {}\nhttp: {<<: {token: true}}\n",
+        "nothing": b"",
+    }
+
+
 def pictures():
     """Golden pictures of every kind, and some that lie about their size or end early."""
     folder = ROOT / "Tests/PicturesTests/Resources"
@@ -550,12 +576,15 @@ def dictionaries():
     ]
     # fmt: on
     results = re.findall(rb'"([a-z_]{4,})"', b"".join(reports().values()))
+    configuration = [b"policy: ", b"robots: ", b"cameras: ", b"sampler: ", b"solver: ", b"window: auto", b"tolerance: "]
+    configuration += [b"token: ", b"true", b"ddim", b"? ", b"!!str ", b"---\n", b"<<: "]
     chunks = [b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"sBIT", b"iCCP", b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"acTL"]
     markers = [bytes([0xFF, code]) for code in [*range(0xC0, 0xD0), *range(0xD0, 0xDE), 0xE0, 0xEE, 0xFE, 0x00]]
     frames = chunks + markers + [b"JFIF\0", b"Adobe", b"\x89PNG\r\n\x1a\n", b"\x78\x9c", b"\xff\xd8\xff"]
     return {
         "pictures": frames,
         "robotfile": robots,
+        "configuration": configuration,
         "messages": [text(key.decode()) for key in sorted(set(keys))] + dtypes,
         "gr00t": [text(key) for key in gr00t] + [text(key.decode()) for key in (b"robot", b"noise_seed")] + dtypes + npy,
         "safetensors": syntax + tensors,
@@ -581,6 +610,7 @@ def main():
         "policy": policies(),
         "json": documents(),
         "robotfile": robot_files(),
+        "configuration": configuration_files(),
         "pictures": pictures(),
         "reports": reports(),
     }.items():
