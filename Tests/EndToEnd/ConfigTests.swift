@@ -254,7 +254,8 @@ extension EndToEnd {
             ),
             (["config", "a", "--config", "b"], "config takes one file"),
             (["config", "a", "--polcy", "b"], "--polcy is no option of serve, did you mean --policy?"),
-            (["serve", "--config="], "--config is empty"),
+            (["serve", "--config="], "Missing value for '--config"),
+            (["serve", "--config", "", "--policy", "a"], "--config is empty"),
             (["config"], "Missing expected argument '--policy"),
         ])
         func aCommandLineThatIsWrongIsRefused(arguments: [String], text: String) async throws {
