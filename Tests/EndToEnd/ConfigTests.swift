@@ -91,6 +91,20 @@ extension EndToEnd {
             )
         }
 
+        @Test func thePackagedFileIsRight() throws {
+            let path = SourceTree.path("packaging/denoised.yaml")
+            let file = try ConfigurationFile(path, table: ServeKeys.table)
+            #expect(Set(["policy", "state"]).isSubset(of: file.settings.map(\.key.path)))
+            // What is commented out is right as well: `#key:`, not `# text`.
+            let lines = try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map { line in
+                line.hasPrefix("#") && (!line.hasPrefix("# ") || line.hasPrefix("#  "))
+                    ? line.dropFirst() : line
+            }
+            let all = lines.joined(separator: "\n")
+            let whole = try ConfigurationFile(text: all, path: path, table: ServeKeys.table)
+            #expect(whole.settings.count > file.settings.count + 3)
+        }
+
         // MARK: config
 
         @Test func aGoodFileIsShownWithWhereEachValueComesFrom() async throws {
