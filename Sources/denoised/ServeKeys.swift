@@ -80,7 +80,7 @@ enum ServeKeys {
             "sampler.window",
             "--window",
             .one(.whole(or: "auto")),
-            standard: "one step after the other"
+            standard: "auto"
         ),
         ConfigurationKey(
             "sampler.method",
