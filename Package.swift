@@ -32,10 +32,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Reso
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
-let nio = ["NIOCore", "NIOHTTP1", "NIOPosix"].map {
-    Target.Dependency.product(name: $0, package: "swift-nio")
+func nio(_ modules: String...) -> [Target.Dependency] {
+    modules.map { .product(name: "NIO\($0)", package: "swift-nio") }
 }
-let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let histogram = Target.Dependency.product(name: "Histogram", package: "hdrhistogram-swift")
 
 let package = Package(
@@ -49,6 +48,7 @@ let package = Package(
         .library(name: "Compute", targets: ["Compute"]),
         .library(name: "Configuration", targets: ["Configuration"]),
         .library(name: "Networks", targets: ["Networks"]),
+        .library(name: "ForeignClients", targets: ["ForeignClients"]),
         .library(name: "Gr00t", targets: ["Gr00t"]),
         .library(name: "Pictures", targets: ["Pictures"]),
         .library(name: "Policy", targets: ["Policy"]),
@@ -131,7 +131,9 @@ let package = Package(
         // What is said, and how it gets there.
         module("Wire", ["CMessagePack", "ForeignText", "Robotics"]),
         module("Transport", ["Clocks", "CLinux", "CZeroMQ", "Files", "ForeignText", "Robotics", "Wire"]),
-        module("Gr00t", ["ForeignText", "Robotics", "Wire"]),
+        module("ForeignClients", ["Robotics"]),
+        module("Gr00t", ["ForeignClients", "ForeignText", "Robotics", "Wire"]),
+        module("HTTP", ["CLinux", "Wire"] + nio("Core", "HTTP1", "Posix")),
 
         // The daemon.
         module(
@@ -151,13 +153,14 @@ let package = Package(
         module(
             "Daemon",
             [
-                "CLinux", "Clocks", "ForeignText", "Gr00t", "Motion", "Piloting", "Planning", "Recording",
-                "RobotDescription", "Robotics", "Stalls", "Transport", "Wire", logging, histogram,
+                "CLinux", "Clocks", "ForeignClients", "ForeignText", "Gr00t", "Motion",
+                "Piloting", "Planning", "Recording", "RobotDescription", "Robotics", "Stalls", "Transport",
+                "Wire", logging, histogram,
             ]
         ),
         module(
             "Monitoring",
-            ["CLinux", "Pictures", "Robotics", "Wire"] + nio,
+            ["ForeignText", "HTTP", "Pictures", "Robotics", "Wire"] + nio("Core", "HTTP1"),
             resources: [.embedInCode("Resources")]
         ),
         module(
@@ -191,9 +194,8 @@ let package = Package(
             name: "denoised",
             dependencies: [
                 "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Configuration", "Daemon",
-                "Drawing", "Explaining", "Files", "ForeignText", "Gr00t", "Logs", "MCAP", "Monitoring",
-                "Motion",
-                "Networks",
+                "Drawing", "Explaining", "Files", "ForeignText", "Gr00t", "HTTP", "Logs", "MCAP",
+                "Monitoring", "Motion", "Networks",
                 "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "Rendering",
                 "Reporting",
                 "RobotDescription", "Robotics", "Safetensors", "Sampling", "Stalls", "Statistics",
@@ -252,7 +254,11 @@ let package = Package(
         ),
         tests("Wire", ["Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("Transport", ["Robotics", "TestSupport", "Transport", "Wire"], resources: [.copy("Fixtures")]),
-        tests("Gr00t", ["Gr00t", "Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
+        tests(
+            "Gr00t",
+            ["ForeignClients", "Gr00t", "Robotics", "TestRandom", "Wire"],
+            resources: [.copy("Resources")]
+        ),
         tests("MCAP", ["MCAP", "StrictJSON"], resources: [.copy("Resources")]),
         tests("StrictJSON", ["StrictJSON"]),
         tests("StrictYAML", ["StrictYAML"]),
@@ -263,15 +269,20 @@ let package = Package(
         tests(
             "Daemon",
             [
-                "Clocks", "Compute", "Daemon", "Gr00t", "Limits", "MCAP", "Motion", "Piloting", "Planning",
-                "Pictures", "Policy", "PolicyFixtures", "Recording", "RobotDescription", "Robotics",
+                "Clocks", "Compute", "Daemon", "ForeignClients", "Gr00t", "Limits", "MCAP", "Motion",
+                "Piloting", "Planning", "Pictures", "Policy", "PolicyFixtures", "Recording",
+                "RobotDescription", "Robotics",
                 "Sampling", "Stalls", "StrictJSON", "TestRandom", "TestSupport", "Transport", "Tuning",
                 "Wire",
             ]
         ),
         tests(
             "Monitoring",
-            ["Monitoring", "Pictures", "Robotics", "TestRandom", "TestSupport", "Wire", nioEmbedded] + nio
+            [
+                "ForeignText", "HTTP", "Monitoring", "Pictures", "Robotics", "TestRandom", "TestSupport",
+                "Wire",
+            ]
+                + nio("Core", "Embedded", "HTTP1", "Posix")
         ),
         tests("Motion", ["Motion", "Robotics"]),
         tests("Rendering", ["Drawing", "Pictures", "PushT", "Rendering", "Robotics"]),

@@ -1,4 +1,5 @@
 import Clocks
+import ForeignClients
 import Gr00t
 import Planning
 import Robotics
@@ -37,7 +38,7 @@ struct Gr00tEndpoint {
     private let configuration: Gr00tConfiguration
     private let mapping: Gr00tMapping
     private let policy: PolicyDescription
-    private var sessions: Gr00tSessions
+    private var sessions: ClientSessions
 
     /// Binds the socket that the daemon's configuration asks for; nil if it asks for none.
     ///
@@ -58,7 +59,7 @@ struct Gr00tEndpoint {
         self.configuration = configuration
         mapping = configuration.mapping ?? Gr00tMapping(standardFor: policy)
         self.policy = policy
-        sessions = Gr00tSessions(maximumRobots: daemon.maximumRobots)
+        sessions = ClientSessions(maximumRobots: daemon.maximumRobots, prefix: "gr00t")
     }
 
     /// Reads a message; nil if there is none.
@@ -131,7 +132,7 @@ struct Gr00tEndpoint {
         connection: [UInt8]
     ) throws(MessageError) -> RobotID {
         if let robot = options.robot { return robot }
-        return try Gr00tSessions.robot(ofConnection: connection)
+        return try Gr00tRobot.robot(ofConnection: connection)
     }
 
     /// Sends a reply; a client that is gone gets nothing, and holds nobody up.

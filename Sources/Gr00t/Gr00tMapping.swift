@@ -1,16 +1,10 @@
+import ForeignClients
 import Robotics
 
 /// How the names of a client of a GR00T policy server relate to those of the policy.
 public struct Gr00tMapping: Sendable, Hashable {
     /// Where the policy's earlier observations come from when a client sends fewer time steps than the policy looks back on.
-    public enum Lookback: String, Sendable, Hashable, CaseIterable {
-        /// From nowhere: every request must hold them all, as `get_modality_config` says, and others are refused.
-        case request
-        /// The first time step of the request stands in for those before it, as at the start of an episode.
-        case repeated
-        /// From the client's requests before. Right only for a client that asks at every control step.
-        case calls
-    }
+    public typealias Lookback = ForeignClients.Lookback
 
     /// For each feature of the policy the keys whose arrays, one after the other, are its numbers.
     public var observations: [String: [String]]
@@ -43,10 +37,7 @@ public struct Gr00tMapping: Sendable, Hashable {
     /// `action`.
     public init(standardFor policy: PolicyDescription) {
         self.init(
-            observations: Dictionary(
-                policy.features.map { ($0.name, [$0.name]) },
-                uniquingKeysWith: { first, _ in first }
-            ),
+            observations: ClientNames.ownNames(ofFeaturesOf: policy),
             cameras: Self.standardKeys(of: policy.cameras.map(\.name)),
             actions: [.init(key: "action", dimensions: Array(0..<policy.actionDim))]
         )
@@ -70,72 +61,14 @@ public struct Gr00tMapping: Sendable, Hashable {
     ///   key of a camera or an action comes twice (`video.` or `action.` in front makes no difference), if a key of an action
     ///   has no dimensions, and if a dimension is beyond the action, comes twice or is left out.
     package func check(_ policy: PolicyDescription) throws(Gr00tMappingError) {
-        try checkFeatures(of: policy)
-        try checkCameras(of: policy)
-        try checkActions(of: policy)
-    }
-
-    private func checkFeatures(of policy: PolicyDescription) throws(Gr00tMappingError) {
-        let features = policy.features.map(\.name)
-        for feature in features where observations[feature]?.isEmpty ?? true {
-            throw Gr00tMappingError(
-                "observations.\(feature)",
-                "no keys, expected those that hold its numbers"
+        try ClientNames(observations: observations, cameras: cameras, actions: actions).check(
+            policy,
+            section: "gr00t",
+            sameCamera: { Gr00tVersion.n16.name(of: $0, in: "video") },
+            sameAction: (
+                { Gr00tVersion.n16.name(of: $0, in: "action") }, ", with or without action. in front"
             )
-        }
-        if let unknown = observations.keys.filter({ !features.contains($0) }).min() {
-            throw Gr00tMappingError(
-                "observations.\(unknown)",
-                "the policy observes \(features.joined(separator: " and ")) only"
-            )
-        }
-    }
-
-    private func checkCameras(of policy: PolicyDescription) throws(Gr00tMappingError) {
-        var cameraOf: [String: String] = [:]
-        for camera in policy.cameras.map(\.name) {
-            let field = "cameras.\(camera)"
-            guard let key = cameras[camera], !key.isEmpty else {
-                throw Gr00tMappingError(field, "no key, expected that of its frames")
-            }
-            if let other = cameraOf.updateValue(camera, forKey: Gr00tVersion.n16.name(of: key, in: "video")) {
-                throw Gr00tMappingError(field, "found \(key), which is the key of \(other) already")
-            }
-        }
-        if let unknown = cameras.keys.filter({ name in !policy.cameras.contains { $0.name == name } }).min() {
-            let names = policy.cameras.map(\.name).joined(separator: " and ")
-            throw Gr00tMappingError(
-                "cameras.\(unknown)",
-                policy.cameras.isEmpty
-                    ? "the policy has no cameras" : "the policy has the cameras \(names) only"
-            )
-        }
-    }
-
-    private func checkActions(of policy: PolicyDescription) throws(Gr00tMappingError) {
-        var keyOf: [Int: String] = [:]
-        var keys: Set<String> = []
-        for array in actions {
-            let field = "actions.\(array.key)"
-            guard keys.insert(Gr00tVersion.n16.name(of: array.key, in: "action")).inserted else {
-                throw Gr00tMappingError(field, "the key comes twice, with or without action. in front")
-            }
-            guard !array.dimensions.isEmpty else { throw Gr00tMappingError(field, "no dimensions") }
-            for dimension in array.dimensions {
-                guard (0..<policy.actionDim).contains(dimension) else {
-                    throw Gr00tMappingError(
-                        field,
-                        "dimension \(dimension), expected 0 to \(policy.actionDim - 1): an action has \(policy.actionDim)"
-                    )
-                }
-                if let other = keyOf.updateValue(array.key, forKey: dimension) {
-                    throw Gr00tMappingError(field, "dimension \(dimension) is in \(other) already")
-                }
-            }
-        }
-        if let missing = (0..<policy.actionDim).first(where: { keyOf[$0] == nil }) {
-            throw Gr00tMappingError("actions", "dimension \(missing) is in none of \(keys.count) keys")
-        }
+        )
     }
 
     /// What `get_modality_config` answers.
@@ -159,17 +92,4 @@ public struct Gr00tMapping: Sendable, Hashable {
 }
 
 /// A ``Gr00tMapping`` that does not go with the policy.
-public struct Gr00tMappingError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The entry: `observations.<feature>`, `cameras.<camera>` or `actions.<key>`.
-    public let field: String
-    /// What was found and what was expected.
-    public let message: String
-
-    package init(_ field: String, _ message: String) {
-        self.field = field
-        self.message = message
-    }
-
-    /// The entry, what was found and what was expected.
-    public var description: String { "gr00t: \(field): \(message)" }
-}
+public typealias Gr00tMappingError = ClientNamesError

@@ -1,3 +1,4 @@
+import ForeignClients
 import Robotics
 
 /// A client's observation in the policy's terms.
@@ -88,18 +89,13 @@ package struct Gr00tObservationRows {
         steps: Int,
         in observation: Gr00tObservation
     ) throws(MessageError) {
-        guard rows.count < steps else { return }
-        switch lookback {
-        case .calls: break
-        case .repeated: rows = Array(repeating: rows[0], count: steps - rows.count) + rows
-        case .request:
-            throw MessageError(
-                .badArray,
-                field: observation.field(first?.key ?? ""),
-                "time steps: \(rows.count), expected at least \(steps), one for each control step that the policy "
-                    + "looks back on, as get_modality_config says; for a client that sends one step at a time, set gr00t.lookback "
-                    + "in the robot file to repeated or calls"
-            )
-        }
+        guard !lookback.complete(&rows, steps: steps) else { return }
+        throw MessageError(
+            .badArray,
+            field: observation.field(first?.key ?? ""),
+            "time steps: \(rows.count), expected at least \(steps), one for each control step that the policy "
+                + "looks back on, as get_modality_config says; for a client that sends one step at a time, set gr00t.lookback "
+                + "in the robot file to repeated or calls"
+        )
     }
 }

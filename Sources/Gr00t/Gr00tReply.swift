@@ -1,3 +1,4 @@
+import ForeignClients
 import Robotics
 import Wire
 
@@ -110,18 +111,7 @@ public enum Gr00tReply: Sendable, Hashable {
 /// by key.
 public struct Gr00tActions: Sendable, Hashable {
     /// Some dimensions of an action, which go out as one array.
-    public struct ArrayLayout: Sendable, Hashable {
-        /// The array's key.
-        public var key: String
-        /// Which numbers of an action it holds, in order; each from 0 and below the action's size.
-        public var dimensions: [Int]
-
-        /// An array of these dimensions.
-        public init(key: String, dimensions: [Int]) {
-            self.key = key
-            self.dimensions = dimensions
-        }
-    }
+    public typealias ArrayLayout = ClientNames.ActionArray
 
     /// How a client gets its actions: as it sent its observation.
     public struct Form: Sendable, Hashable {

@@ -81,7 +81,7 @@ public enum Gr00tRequest: Sendable, Hashable {
         }
         let fields = FieldReader(map)
         if let token {
-            guard case .string(let given)? = map["api_token"], isSame(given, token) else {
+            guard case .string(let given)? = map["api_token"], equalsInConstantTime(given, token) else {
                 throw MessageError(.unauthorized, "Unauthorized: Invalid API token")
             }
         }
@@ -113,16 +113,6 @@ public enum Gr00tRequest: Sendable, Hashable {
     private static func data(of fields: FieldReader) throws(MessageError) -> MessagePackMap {
         guard fields.optional("data") != nil else { return MessagePackMap() }
         return try fields.map("data")
-    }
-
-    /// Compares in a time that depends on the length of what was given alone, so that it tells nothing of the token.
-    private static func isSame(_ given: String, _ token: String) -> Bool {
-        let (given, token) = (Array(given.utf8), Array(token.utf8))
-        var difference: UInt8 = given.count == token.count ? 0 : 1
-        for index in given.indices {
-            difference |= given[index] ^ (token.isEmpty ? 1 : token[index % token.count])
-        }
-        return difference == 0
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import HTTP
 
 /// What is served besides the live page: `/metrics` and `/healthz`.
 enum MonitoringPages {

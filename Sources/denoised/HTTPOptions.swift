@@ -1,6 +1,7 @@
 import ArgumentParser
 import Clocks
 import Daemon
+import HTTP
 import Logging
 import Monitoring
 import RobotDescription

@@ -2,6 +2,7 @@ import ArgumentParser
 import Daemon
 import Foundation
 import Glibc
+import HTTP
 import Logging
 import Logs
 import MCAP

@@ -1,3 +1,4 @@
+import ForeignClients
 import Foundation
 import Gr00t
 import Robotics
@@ -337,7 +338,7 @@ import Transport
     }
 
     @Test func sessionsAreBounded() throws {
-        var sessions = Gr00tSessions(maximumRobots: 2)
+        var sessions = ClientSessions(maximumRobots: 2, prefix: "gr00t")
         let first = try sessions.next(id("a")).episode
         #expect(try sessions.next(id("b")).sequence == 0)
         #expect(try sessions.next(id("a")).sequence == 1)
@@ -350,11 +351,11 @@ import Transport
     }
 
     @Test func connectionsAreNamed() throws {
-        #expect(try Gr00tSessions.robot(ofConnection: [0, 0x01, 0xab, 0, 0xff]).text == "gr00t.01ab00ff")
-        #expect(try Gr00tSessions.robot(ofConnection: Array("arm".utf8)).text == "gr00t.61726d")
-        #expect(try Gr00tSessions.robot(ofConnection: [UInt8](repeating: 1, count: 29)).text.count == 64)
+        #expect(try Gr00tRobot.robot(ofConnection: [0, 0x01, 0xab, 0, 0xff]).text == "gr00t.01ab00ff")
+        #expect(try Gr00tRobot.robot(ofConnection: Array("arm".utf8)).text == "gr00t.61726d")
+        #expect(try Gr00tRobot.robot(ofConnection: [UInt8](repeating: 1, count: 29)).text.count == 64)
         #expect(throws: MessageError.self) {
-            try Gr00tSessions.robot(ofConnection: [UInt8](repeating: 1, count: 30))
+            try Gr00tRobot.robot(ofConnection: [UInt8](repeating: 1, count: 30))
         }
     }
 }

@@ -2,6 +2,7 @@ import NIOCore
 import NIOHTTP1
 import Testing
 
+@testable import HTTP
 @testable import Monitoring
 
 /// `#expect` takes no call that changes its receiver.

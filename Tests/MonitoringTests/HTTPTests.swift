@@ -3,6 +3,7 @@ import NIOEmbedded
 import NIOHTTP1
 import Testing
 
+@testable import HTTP
 @testable import Monitoring
 
 /// The request that a page gets of these bytes; nil if it gets none.

@@ -4,6 +4,7 @@ import NIOHTTP1
 import TestRandom
 import Testing
 
+@testable import HTTP
 @testable import Monitoring
 
 /// A page that goes on until its client has seen enough.

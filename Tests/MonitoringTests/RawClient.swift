@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 
+@testable import HTTP
 @testable import Monitoring
 
 /// A client that writes bytes to a TCP port and reads what comes back.

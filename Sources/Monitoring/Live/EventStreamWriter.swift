@@ -1,4 +1,5 @@
 import Glibc
+import HTTP
 import NIOCore
 import NIOHTTP1
 import Robotics

@@ -1,3 +1,5 @@
+import ForeignText
+import HTTP
 import NIOCore
 import Wire
 
@@ -48,7 +50,7 @@ extension LiveAccess {
     func checkReader(_ request: HTTPRequest, from peer: SocketAddress?) throws(HTTPRefusal) {
         switch audience {
         case .token(let token):
-            guard Self.equalsInConstantTime(request.headers["authorization"] ?? "", "Bearer \(token)") else {
+            guard equalsInConstantTime(request.headers["authorization"] ?? "", "Bearer \(token)") else {
                 throw .unauthorized("expected the token that `serve` printed when it started")
             }
         case .local:
@@ -115,15 +117,5 @@ extension LiveAccess {
         }
         if name.hasPrefix("["), name.hasSuffix("]") { return isLocal(String(name.dropFirst().dropLast())) }
         return !name.contains(":") && (name.lowercased() == "localhost" || isLocal(String(name)))
-    }
-
-    /// Whether two texts are equal; how long that takes depends on the length of the first one alone.
-    static func equalsInConstantTime(_ found: String, _ expected: String) -> Bool {
-        let expected = Array(expected.utf8)
-        var difference = found.utf8.count ^ expected.count
-        for (index, byte) in found.utf8.enumerated() {
-            difference |= Int(byte ^ expected[index % expected.count])
-        }
-        return difference == 0
     }
 }

@@ -1,3 +1,5 @@
+import HTTP
+
 /// The files of the live page, which are part of the program.
 enum LiveFiles {
     /// The answer with the file at a path; nil if there is none.

@@ -4,21 +4,21 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// The thread `http`, which runs an event loop as long as the program lives.
+/// Threads that each run an event loop as long as the program lives.
 ///
-/// It is started with the first server. No loop is ever shut down: NIO needs a Dispatch queue for that, and Dispatch ends a
+/// One is started with the first server that names it. No loop is ever shut down: NIO needs a Dispatch queue for that, and Dispatch ends a
 /// program that has no descriptors left. The thread has the priority of the one that starts it.
-enum HTTPThread {
-    private static let running = Mutex<(any EventLoop)?>(nil)
+package enum HTTPThread {
+    private static let running = Mutex<[String: any EventLoop]>([:])
 
-    /// The thread's loop.
+    /// The loop of the thread with this name, of at most 15 bytes.
     ///
     /// - Throws: `IOError` if the system has no descriptors for one.
-    static func loop() throws -> any EventLoop {
+    package static func loop(named name: String) throws -> any EventLoop {
         try running.withLock { running in
-            if let running { return running }
-            let loop = try start()
-            running = loop
+            if let loop = running[name] { return loop }
+            let loop = try start(name)
+            running[name] = loop
             return loop
         }
     }
@@ -29,11 +29,11 @@ enum HTTPThread {
         let isDone = DispatchSemaphore(value: 0)
     }
 
-    private static func start() throws -> any EventLoop {
+    private static func start(_ name: String) throws -> any EventLoop {
         try checkDescriptors()
         let handover = Handover()
         let thread = Thread {
-            dn_name_this_thread("http")
+            dn_name_this_thread(name)
             MultiThreadedEventLoopGroup.withCurrentThreadAsEventLoop { loop in
                 handover.loop.withLock { $0 = loop }
                 handover.isDone.signal()

@@ -1,23 +1,23 @@
 /// How many connections there are, and whether another may be accepted. Does no I/O.
-struct ConnectionCount {
+package struct ConnectionCount {
     private let most: Int
     private var open = 0
     private var isAcceptWanted = false
 
     /// - Parameter most: connections at a time.
-    init(most: Int) { self.most = most }
+    package init(most: Int) { self.most = most }
 
     /// The next connection is wanted. Returns whether it may be accepted at once; else ``end()`` says when.
-    mutating func wantAccept() -> Bool {
+    package mutating func wantAccept() -> Bool {
         isAcceptWanted = open >= most
         return !isAcceptWanted
     }
 
     /// A connection has begun.
-    mutating func begin() { open += 1 }
+    package mutating func begin() { open += 1 }
 
     /// A connection has ended. Returns whether the next one is to be accepted.
-    mutating func end() -> Bool {
+    package mutating func end() -> Bool {
         open -= 1
         guard isAcceptWanted, open < most else { return false }
         isAcceptWanted = false

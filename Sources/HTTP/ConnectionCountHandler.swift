@@ -4,22 +4,22 @@ import NIOCore
 /// Closes its connections when the channel ends.
 ///
 /// The channel must accept one connection a read.
-final class ConnectionCountHandler: ChannelDuplexHandler {
-    typealias InboundIn = any Channel
-    typealias InboundOut = any Channel
-    typealias OutboundIn = any Channel
+package final class ConnectionCountHandler: ChannelDuplexHandler {
+    package typealias InboundIn = any Channel
+    package typealias InboundOut = any Channel
+    package typealias OutboundIn = any Channel
 
     private var count: ConnectionCount
     private var connections: [ObjectIdentifier: any Channel] = [:]
 
     /// - Parameter most: connections at a time.
-    init(most: Int) { count = ConnectionCount(most: most) }
+    package init(most: Int) { count = ConnectionCount(most: most) }
 
-    func read(context: ChannelHandlerContext) {
+    package func read(context: ChannelHandlerContext) {
         if count.wantAccept() { context.read() }
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let connection = unwrapInboundIn(data)
         let id = ObjectIdentifier(connection)
         count.begin()
@@ -31,7 +31,7 @@ final class ConnectionCountHandler: ChannelDuplexHandler {
         context.fireChannelRead(data)
     }
 
-    func channelInactive(context: ChannelHandlerContext) {
+    package func channelInactive(context: ChannelHandlerContext) {
         for connection in connections.values { connection.close(promise: nil) }
         context.fireChannelInactive()
     }

@@ -2,19 +2,19 @@ import NIOCore
 import NIOHTTP1
 
 /// Gives a request to its page, sends the answers to requests that are refused, and ends the connection after the answer.
-final class ExchangeHandler: ChannelDuplexHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias InboundOut = HTTPRequest
-    typealias OutboundIn = HTTPServerResponsePart
-    typealias OutboundOut = HTTPServerResponsePart
+package final class ExchangeHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    package typealias InboundIn = HTTPServerRequestPart
+    package typealias InboundOut = HTTPRequest
+    package typealias OutboundIn = HTTPServerResponsePart
+    package typealias OutboundOut = HTTPServerResponsePart
 
     private let mostHeaders: Int
     private var exchange = Exchange()
 
     /// - Parameter mostHeaders: what the decoder accepts, to be told.
-    init(mostHeaders: Int) { self.mostHeaders = mostHeaders }
+    package init(mostHeaders: Int) { self.mostHeaders = mostHeaders }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         // The body of a request means nothing to what is served.
         guard case .head(let head) = unwrapInboundIn(data) else { return }
         guard let request = HTTPRequest(head) else {
@@ -26,7 +26,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
         exchange.decode(request, hasBody: head.announcesBody)
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {
         case let event as RequestHeadHandler.Event:
             switch event {
@@ -39,7 +39,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
         context.fireUserInboundEventTriggered(event)
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
         case let refusal as HTTPRefusal: carryOut(exchange.refuse(refusal), context)
         case let error as HTTPParserError: carryOut(exchange.refuse(refusal(for: error)), context)
@@ -47,7 +47,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
         }
     }
 
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         guard case .end = unwrapOutboundIn(data) else { return context.write(data, promise: promise) }
         let promise = promise ?? context.eventLoop.makePromise()
         endAnswer(when: promise.futureResult, context)

@@ -4,12 +4,12 @@ import NIOCore
 ///
 /// What a client sends besides, the body of its request or another request, is passed over: the connection ends with the
 /// answer, so nothing of it can be taken for a request.
-final class RequestHeadHandler: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias InboundOut = ByteBuffer
+package final class RequestHeadHandler: ChannelInboundHandler, RemovableChannelHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias InboundOut = ByteBuffer
 
     /// What the handlers after it are told.
-    enum Event: Equatable {
+    package enum Event: Equatable {
         /// So many bytes came that are not of the request's head.
         case passedOver(bytes: Int)
         /// The decoder has the whole head.
@@ -19,9 +19,9 @@ final class RequestHeadHandler: ChannelInboundHandler {
     private var head: RequestHead
 
     /// - Parameter mostBytes: the longest request line and headers that are accepted.
-    init(mostBytes: Int) { head = RequestHead(mostBytes: mostBytes) }
+    package init(mostBytes: Int) { head = RequestHead(mostBytes: mostBytes) }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = unwrapInboundIn(data)
         let progress = head.take(from: &buffer)
         if buffer.readableBytes > 0 {
@@ -36,7 +36,7 @@ final class RequestHeadHandler: ChannelInboundHandler {
         }
     }
 
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .inputClosed? = event as? ChannelEvent, head.isUnderWay {
             context.fireErrorCaught(HTTPRefusal.badRequest("the end of the connection"))
         }

@@ -2,7 +2,7 @@ import Robotics
 
 /// The episodes of the robots whose clients count none: each request of a client is the next observation of its robot's
 /// episode, and `reset` begins another.
-package struct Gr00tSessions {
+package struct ClientSessions {
     private struct Session {
         var episode: EpisodeID
         var nextSequence: UInt64 = 0
@@ -10,12 +10,15 @@ package struct Gr00tSessions {
     }
 
     private let maximumRobots: Int
+    private let prefix: String
     private var sessions: [RobotID: Session] = [:]
     private var episodes: UInt64 = 0
     private var heard: UInt64 = 0
 
-    package init(maximumRobots: Int) {
+    /// - Parameter prefix: what the names of its episodes begin with.
+    package init(maximumRobots: Int, prefix: String) {
         self.maximumRobots = maximumRobots
+        self.prefix = prefix
     }
 
     /// The episode and the sequence number of the robot's next observation.
@@ -40,24 +43,16 @@ package struct Gr00tSessions {
         sessions.removeValue(forKey: robot)?.episode
     }
 
+    /// Ends the robot's episode if it is this one. Returns whether it was.
+    package mutating func end(_ robot: RobotID, ifIn episode: EpisodeID) -> Bool {
+        guard sessions[robot]?.episode == episode else { return false }
+        sessions[robot] = nil
+        return true
+    }
+
     /// No two episodes have the same name, so that a robot that was forgotten and comes back starts afresh.
     private mutating func newEpisode() -> EpisodeID {
         defer { episodes += 1 }
-        return .name("gr00t-\(episodes)")
-    }
-
-    /// The robot of a client that names none, from the routing id of its connection.
-    /// - Throws: `MessageError` `out_of_range` for an id that was set by the client and is too long.
-    package static func robot(ofConnection routingID: [UInt8]) throws(MessageError) -> RobotID {
-        // libzmq's own ids are a zero and 4 bytes.
-        let id = routingID.first == 0 ? routingID.dropFirst() : routingID[...]
-        let digits = id.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        guard let robot = RobotID("gr00t.\(digits)") else {
-            throw MessageError(
-                .outOfRange,
-                "the client's ZeroMQ routing id has \(routingID.count) bytes; expected at most 29, or a robot in options.robot"
-            )
-        }
-        return robot
+        return .name("\(prefix)-\(episodes)")
     }
 }

@@ -4,15 +4,15 @@ import NIOCore
 ///
 /// The connection still waits then, so that the channel would try again at once, without end. NIO's `AcceptBackoffHandler`
 /// holds back the next read, but not the one that has failed: the channel goes on with that one.
-final class AcceptPauseHandler: ChannelInboundHandler {
-    typealias InboundIn = any Channel
+package final class AcceptPauseHandler: ChannelInboundHandler {
+    package typealias InboundIn = any Channel
 
     private let pause: TimeAmount
 
     /// - Parameter pause: until the channel tries again.
-    init(pause: TimeAmount) { self.pause = pause }
+    package init(pause: TimeAmount) { self.pause = pause }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard error is IOError else { return context.fireErrorCaught(error) }
         read(false, context)
         context.eventLoop.assumeIsolated().scheduleTask(in: pause) { self.read(true, context) }

@@ -2,17 +2,23 @@ import NIOCore
 import NIOHTTP1
 
 /// A whole answer to a request.
-struct HTTPAnswer: Sendable, Hashable {
+package struct HTTPAnswer: Sendable, Hashable {
     /// The status code and its phrase.
-    var status: HTTPResponseStatus
+    package var status: HTTPResponseStatus
     /// The body's type.
-    var contentType: String
+    package var contentType: String
     /// The body.
-    var body: String
+    package var body: String
     /// The methods that the target has, for an answer that says that another one is none of them.
-    var allowedMethods = "GET, HEAD"
+    package var allowedMethods = "GET, HEAD"
+    /// How who is not known could be, for an answer that says so: the scheme of `Authorization`.
+    package var authenticationScheme = "Bearer"
 
-    init(_ status: HTTPResponseStatus, _ body: String, contentType: String = "text/plain; charset=utf-8") {
+    package init(
+        _ status: HTTPResponseStatus,
+        _ body: String,
+        contentType: String = "text/plain; charset=utf-8"
+    ) {
         self.status = status
         self.contentType = contentType
         self.body = body
@@ -27,7 +33,7 @@ struct HTTPAnswer: Sendable, Hashable {
     .joined(separator: "; ")
 
     /// What every answer says besides its type and length.
-    static let commonHeaders = [
+    package static let commonHeaders = [
         ("Cache-Control", "no-store"),
         ("Content-Security-Policy", policy),
         ("Cross-Origin-Opener-Policy", "same-origin"),
@@ -39,13 +45,13 @@ struct HTTPAnswer: Sendable, Hashable {
     ]
 
     /// The status line and the headers, with the length of the body also if it is not sent.
-    var head: HTTPResponseHead {
+    package var head: HTTPResponseHead {
         var headers = HTTPHeaders()
         headers.add(name: "Content-Type", value: contentType)
         headers.add(name: "Content-Length", value: "\(body.utf8.count)")
         switch status {
         case .methodNotAllowed: headers.add(name: "Allow", value: allowedMethods)
-        case .unauthorized: headers.add(name: "WWW-Authenticate", value: "Bearer")
+        case .unauthorized: headers.add(name: "WWW-Authenticate", value: authenticationScheme)
         case .serviceUnavailable: headers.add(name: "Retry-After", value: "5")
         default: break
         }
@@ -56,51 +62,53 @@ struct HTTPAnswer: Sendable, Hashable {
     /// The answer as a channel sends it.
     ///
     /// - Parameter hasBody: false for HEAD, whose answer tells the length of a body that it does not have.
-    func parts(hasBody: Bool, allocator: ByteBufferAllocator) -> [HTTPServerResponsePart] {
+    package func parts(hasBody: Bool, allocator: ByteBufferAllocator) -> [HTTPServerResponsePart] {
         guard hasBody, !body.isEmpty else { return [.head(head), .end(nil)] }
         return [.head(head), .body(.byteBuffer(allocator.buffer(string: body))), .end(nil)]
     }
 }
 
 /// Why a request gets no page. Any handler of a connection may report it as an error; ``ExchangeHandler`` sends the answer.
-struct HTTPRefusal: Error, Hashable {
+package struct HTTPRefusal: Error, Hashable {
     /// What the client is told.
-    let answer: HTTPAnswer
+    package let answer: HTTPAnswer
+
+    package init(answer: HTTPAnswer) { self.answer = answer }
 
     /// - Parameter found: what was wrong, in words.
-    static func badRequest(_ found: String? = nil) -> HTTPRefusal {
+    package static func badRequest(_ found: String? = nil) -> HTTPRefusal {
         let expected = "expected an HTTP/1.1 request\n"
         return HTTPRefusal(answer: HTTPAnswer(.badRequest, (found.map { "found \($0), " } ?? "") + expected))
     }
 
     /// - Parameter expected: what the target's query must be, in words.
-    static func badQuery(expected: String) -> HTTPRefusal {
+    package static func badQuery(expected: String) -> HTTPRefusal {
         HTTPRefusal(answer: HTTPAnswer(.badRequest, "expected \(expected)\n"))
     }
 
-    static func methodNotAllowed(_ method: String, expected: String = "GET or HEAD") -> HTTPRefusal {
+    package static func methodNotAllowed(_ method: String, expected: String = "GET or HEAD") -> HTTPRefusal {
         var answer = HTTPAnswer(.methodNotAllowed, "found \(method), expected \(expected)\n")
         answer.allowedMethods = expected.replacing(" or ", with: ", ")
         return HTTPRefusal(answer: answer)
     }
 
     /// - Parameter expected: the limit that was passed, in words.
-    static func headersTooLarge(expected: String) -> HTTPRefusal {
+    package static func headersTooLarge(expected: String) -> HTTPRefusal {
         HTTPRefusal(answer: HTTPAnswer(.requestHeaderFieldsTooLarge, "expected \(expected)\n"))
     }
 
     /// - Parameter reason: what is missing, in words.
-    static func unauthorized(_ reason: String) -> HTTPRefusal {
+    package static func unauthorized(_ reason: String) -> HTTPRefusal {
         HTTPRefusal(answer: HTTPAnswer(.unauthorized, "\(reason)\n"))
     }
 
     /// - Parameter reason: what is missing, in words.
-    static func forbidden(_ reason: String) -> HTTPRefusal {
+    package static func forbidden(_ reason: String) -> HTTPRefusal {
         HTTPRefusal(answer: HTTPAnswer(.forbidden, "\(reason)\n"))
     }
 
     /// - Parameter reason: what there is too much of, in words.
-    static func busy(_ reason: String) -> HTTPRefusal {
+    package static func busy(_ reason: String) -> HTTPRefusal {
         HTTPRefusal(answer: HTTPAnswer(.serviceUnavailable, "\(reason)\n"))
     }
 }

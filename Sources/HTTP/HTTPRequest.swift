@@ -1,18 +1,18 @@
 import NIOHTTP1
 
 /// What a page is asked for. The server answers one request a connection and has no use for bodies.
-struct HTTPRequest: Sendable, Hashable {
+package struct HTTPRequest: Sendable, Hashable {
     /// `GET`, `HEAD` or another.
-    var method: String
+    package var method: String
     /// The target without its query.
-    var path: String
+    package var path: String
     /// What follows the question mark; empty if nothing does.
-    var query: String
+    package var query: String
     /// Those of ``headerNames`` that are there, by name; one that is there more than once, its values after commas.
-    var headers: [String: String]
+    package var headers: [String: String]
 
     /// The headers that mean something to a page, in lower case.
-    static let headerNames: Set<String> = [
+    package static let headerNames: Set<String> = [
         "authorization", "denoised-order", "denoised-stop", "forwarded", "host", "origin", "sec-fetch-site",
         "via",
         "x-forwarded-for", "x-real-ip",
@@ -52,7 +52,7 @@ extension HTTPRequest {
     /// The value of a query that is one parameter alone, its percent-encoding undone.
     ///
     /// - Returns: nil if the query is another parameter, or more than one, or no UTF-8 text.
-    func parameter(_ name: String) -> String? {
+    package func parameter(_ name: String) -> String? {
         guard query.hasPrefix("\(name)="), !query.contains("&") else { return nil }
         return Self.decoded(query.utf8.dropFirst(name.utf8.count + 1))
     }

@@ -4,9 +4,9 @@ import NIOHTTP1
 /// Collects the head of a connection's only request: its request line and headers, up to the blank line.
 ///
 /// Bounds its length, and refuses at once what no decoder has to see. Does no I/O.
-struct RequestHead {
+package struct RequestHead {
     /// What bytes amount to.
-    enum Progress: Equatable {
+    package enum Progress: Equatable {
         /// The head goes on.
         case incomplete
         /// The head, its lines ended as the decoder wants them.
@@ -23,13 +23,13 @@ struct RequestHead {
     private var isOver = false
 
     /// - Parameter mostBytes: the longest head that is accepted.
-    init(mostBytes: Int) { self.mostBytes = mostBytes }
+    package init(mostBytes: Int) { self.mostBytes = mostBytes }
 
     /// Whether a request has begun and not ended.
-    var isUnderWay: Bool { !isOver && bytes.readableBytes > 0 }
+    package var isUnderWay: Bool { !isOver && bytes.readableBytes > 0 }
 
     /// Takes from `buffer` what belongs to the head. The rest stays there.
-    mutating func take(from buffer: inout ByteBuffer) -> Progress {
+    package mutating func take(from buffer: inout ByteBuffer) -> Progress {
         guard !isOver else { return .passedOver }
         for (index, byte) in buffer.readableBytesView.enumerated() {
             if bytes.readableBytes + index == mostBytes {

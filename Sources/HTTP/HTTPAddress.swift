@@ -31,7 +31,7 @@ public struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    init(host: String, port: UInt16) {
+    package init(host: String, port: UInt16) {
         (self.host, self.port) = (host, port)
     }
 
@@ -45,11 +45,14 @@ public struct HTTPAddress: Sendable, Hashable, CustomStringConvertible {
     /// Whether only this machine reaches it: 127.0.0.0/8, also as IPv6 writes it, or ::1.
     public var isLoopback: Bool { EndpointScope.isLocal("tcp://\(isIPv6 ? "[\(host)]" : host):\(port)") }
 
+    /// The address and the port as a URL has them.
+    public var authority: String { isIPv6 ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
     /// The address as a URL.
-    public var description: String { isIPv6 ? "http://[\(host)]:\(port)" : "http://\(host):\(port)" }
+    public var description: String { "http://\(authority)" }
 
     /// The address as a socket takes it.
-    var socketAddress: SocketAddress {
+    package var socketAddress: SocketAddress {
         get throws { try SocketAddress(ipAddress: host, port: Int(port)) }
     }
 }

@@ -2,9 +2,9 @@
 ///
 /// A connection that is closed while something is unread takes the answer back. So if the client sent more than the head
 /// of a request, or has said that it will, so much of it is read and passed over.
-struct Exchange {
+package struct Exchange {
     /// What is to be done next.
-    enum Step: Equatable {
+    package enum Step: Equatable {
         case nothing
         /// Send the request to its page.
         case answer(HTTPRequest)
@@ -28,7 +28,7 @@ struct Exchange {
     }
 
     /// How much of what comes after a request is read.
-    static let mostPassedOverBytes = 1 << 16
+    package static let mostPassedOverBytes = 1 << 16
 
     private var phase = Phase.reading
     private var passedOverBytes = 0
@@ -38,14 +38,14 @@ struct Exchange {
     /// The head of a request was decoded.
     ///
     /// - Parameter hasBody: whether the head says that a body comes.
-    mutating func decode(_ request: HTTPRequest, hasBody: Bool) {
+    package mutating func decode(_ request: HTTPRequest, hasBody: Bool) {
         guard phase == .reading else { return }
         phase = .decoded(request)
         expectsMore = expectsMore || hasBody
     }
 
     /// The decoder has read all of the head.
-    mutating func endHead() -> Step {
+    package mutating func endHead() -> Step {
         switch phase {
         case .decoded(let request):
             phase = .answering
@@ -57,7 +57,7 @@ struct Exchange {
 
     /// The request is no good. After the answer has begun that is too late to be told, and does not matter: what follows the
     /// head means nothing.
-    mutating func refuse(_ refusal: HTTPRefusal) -> Step {
+    package mutating func refuse(_ refusal: HTTPRefusal) -> Step {
         switch phase {
         case .reading, .decoded:
             phase = .answering
@@ -68,7 +68,7 @@ struct Exchange {
     }
 
     /// Bytes came that are not of the request's head.
-    mutating func passOver(_ bytes: Int) -> Step {
+    package mutating func passOver(_ bytes: Int) -> Step {
         passedOverBytes += min(bytes, Self.mostPassedOverBytes + 1)
         expectsMore = true
         guard passedOverBytes > Self.mostPassedOverBytes else { return .nothing }
@@ -80,7 +80,7 @@ struct Exchange {
     }
 
     /// The client sends nothing more.
-    mutating func endInput() -> Step {
+    package mutating func endInput() -> Step {
         hasInputEnded = true
         switch phase {
         case .reading, .decoded, .draining: return close()
@@ -89,7 +89,7 @@ struct Exchange {
     }
 
     /// The whole answer was given to the system.
-    mutating func endAnswer() -> Step {
+    package mutating func endAnswer() -> Step {
         guard phase == .answering else { return .nothing }
         guard expectsMore, !hasInputEnded, passedOverBytes <= Self.mostPassedOverBytes else { return close() }
         phase = .draining
@@ -97,7 +97,7 @@ struct Exchange {
     }
 
     /// The connection has failed, or cannot be used.
-    mutating func close() -> Step {
+    package mutating func close() -> Step {
         guard phase != .over else { return .nothing }
         phase = .over
         return .close
