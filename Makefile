@@ -29,10 +29,14 @@ install: setup ## Install binary, service and shipped policy (PREFIX=/usr/local,
 demo: build ## Watch a trained policy push the T, through the daemon
 	@scripts/demo "$$($(RELEASE) --show-bin-path)/denoised"
 
+# Without the Python package index, the tests that need openpi-client are left out.
 test: ## Run every test
 	@scripts/setup --examples
+	@scripts/setup --openpi || echo "test: the tests with openpi-client are skipped" >&2
 	@$(RELEASE) --product denoised
-	@DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" \
+	@openpi="$$PWD/.venv-openpi"; \
+	 if [[ -e "$$openpi/installed" ]]; then export DENOISED_OPENPI_PYTHON="$$openpi/bin/python"; fi; \
+	 DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" \
 	 DENOISED_TEST_PYTHON=/usr/bin/python3 \
 	 swift test
 	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
@@ -118,5 +122,5 @@ docs: setup ## Make the documentation of the modules with DocC (MODULE=name: onl
 	@scripts/docs $(MODULE)
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-* .venv-peers .venv-ros .venv-lint .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist \
+	rm -rf .build .build-* .venv-peers .venv-ros .venv-lint .venv-openpi .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist \
 		clients/python/build clients/python/src/denoised.egg-info clients/python/.mypy_cache clients/python/.pytest_cache

@@ -50,6 +50,7 @@ let package = Package(
         .library(name: "Networks", targets: ["Networks"]),
         .library(name: "ForeignClients", targets: ["ForeignClients"]),
         .library(name: "Gr00t", targets: ["Gr00t"]),
+        .library(name: "OpenPI", targets: ["OpenPI"]),
         .library(name: "Pictures", targets: ["Pictures"]),
         .library(name: "Policy", targets: ["Policy"]),
         .library(name: "Safetensors", targets: ["Safetensors"]),
@@ -133,7 +134,10 @@ let package = Package(
         module("Transport", ["Clocks", "CLinux", "CZeroMQ", "Files", "ForeignText", "Robotics", "Wire"]),
         module("ForeignClients", ["Robotics"]),
         module("Gr00t", ["ForeignClients", "ForeignText", "Robotics", "Wire"]),
+        module("OpenPI", ["ForeignClients", "ForeignText", "Robotics", "Wire"]),
         module("HTTP", ["CLinux", "Wire"] + nio("Core", "HTTP1", "Posix")),
+        // It works byte by byte.
+        module("WebSockets", ["HTTP"] + nio("Core", "HTTP1", "WebSocket"), settings: computing),
 
         // The daemon.
         module(
@@ -153,10 +157,10 @@ let package = Package(
         module(
             "Daemon",
             [
-                "CLinux", "Clocks", "ForeignClients", "ForeignText", "Gr00t", "Motion",
+                "CLinux", "Clocks", "ForeignClients", "ForeignText", "Gr00t", "HTTP", "Motion", "OpenPI",
                 "Piloting", "Planning", "Recording", "RobotDescription", "Robotics", "Stalls", "Transport",
-                "Wire", logging, histogram,
-            ]
+                "WebSockets", "Wire", logging, histogram,
+            ] + nio("HTTP1")
         ),
         module(
             "Monitoring",
@@ -194,8 +198,8 @@ let package = Package(
             name: "denoised",
             dependencies: [
                 "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Configuration", "Daemon",
-                "Drawing", "Explaining", "Files", "ForeignText", "Gr00t", "HTTP", "Logs", "MCAP",
-                "Monitoring", "Motion", "Networks",
+                "Drawing", "Explaining", "Files", "ForeignClients", "ForeignText", "Gr00t", "HTTP", "Logs",
+                "MCAP", "Monitoring", "Motion", "Networks", "OpenPI",
                 "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "Rendering",
                 "Reporting",
                 "RobotDescription", "Robotics", "Safetensors", "Sampling", "Stalls", "Statistics",
@@ -255,6 +259,12 @@ let package = Package(
         tests("Wire", ["Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("Transport", ["Robotics", "TestSupport", "Transport", "Wire"], resources: [.copy("Fixtures")]),
         tests(
+            "OpenPI",
+            ["ForeignClients", "OpenPI", "Robotics", "TestRandom", "Wire"],
+            resources: [.copy("Resources")]
+        ),
+        tests("WebSockets", ["HTTP", "TestSupport", "WebSockets"] + nio("Core", "HTTP1")),
+        tests(
             "Gr00t",
             ["ForeignClients", "Gr00t", "Robotics", "TestRandom", "Wire"],
             resources: [.copy("Resources")]
@@ -269,11 +279,11 @@ let package = Package(
         tests(
             "Daemon",
             [
-                "Clocks", "Compute", "Daemon", "ForeignClients", "Gr00t", "Limits", "MCAP", "Motion",
-                "Piloting", "Planning", "Pictures", "Policy", "PolicyFixtures", "Recording",
+                "Clocks", "Compute", "Daemon", "ForeignClients", "Gr00t", "HTTP", "Limits", "MCAP", "Motion",
+                "OpenPI", "Piloting", "Planning", "Pictures", "Policy", "PolicyFixtures", "Recording",
                 "RobotDescription", "Robotics",
                 "Sampling", "Stalls", "StrictJSON", "TestRandom", "TestSupport", "Transport", "Tuning",
-                "Wire",
+                "WebSockets", "Wire",
             ]
         ),
         tests(

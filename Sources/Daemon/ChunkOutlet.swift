@@ -165,6 +165,11 @@ final class ChunkOutlet {
             let packed = gr00t.encode(&chunk, form: .init(code: formCode), finish: finish)
             record(chunk, as: \.predictions)
             try gr00t.socket.send(route + [packed])
+        case .openPI(let client):
+            guard let openPI = replies.openPI else { return }
+            let packed = openPI.encode(&chunk, for: client, finish: finish)
+            record(chunk, as: \.predictions)
+            openPI.answer(client, packed)
         }
     }
 

@@ -104,10 +104,12 @@ public final class Daemon: Sendable {
     }
 
     /// Whether the daemon works; may be asked from any thread and at any time.
-    public var health: DaemonHealth {
+    public var health: DaemonHealth { Self.health(telemetry, mailbox) }
+
+    private static func health(_ telemetry: Telemetry, _ mailbox: PlannerMailbox) -> DaemonHealth {
         DaemonHealth(
             heartbeat: telemetry.status.map { MonotonicTime(nanoseconds: $0.monotonicNs) },
-            planningSince: planningSince,
+            planningSince: mailbox.busySince,
             now: .now()
         )
     }
@@ -115,8 +117,8 @@ public final class Daemon: Sendable {
     /// Makes the planner and the sockets, and begins to work.
     ///
     /// - Returns: the endpoints, with wildcard ports resolved.
-    /// - Throws: what `makePlanner` throws; `Gr00tMappingError` if a mapping does not go with the policy;
-    ///   `ZeroMQError` if an endpoint cannot be bound or connected; `RealTimePriorityError` if the priority is not
+    /// - Throws: what `makePlanner` throws; `ClientNamesError` if a mapping does not go with the policy;
+    ///   `ZeroMQError` if an endpoint cannot be bound or connected, ``OpenPIListenError`` if that of openpi cannot; `RealTimePriorityError` if the priority is not
     ///   to be had any more; ``DaemonStopped`` if the daemon is asked to end before it serves.
     @discardableResult
     public func start() throws -> InfoMessage.Endpoints {
@@ -126,6 +128,7 @@ public final class Daemon: Sendable {
         do {
             facts = try plannerReady.wait().get()
             _ = try configuration.gr00t?.mapping(for: facts.policy)
+            _ = try configuration.openPI?.mapping(for: facts.policy)
             self.facts.withLock { $0 = facts }
         } catch {
             mailbox.close()
@@ -140,7 +143,7 @@ public final class Daemon: Sendable {
             let endpoints = try socketsReady.wait().get()
             let named = [
                 ("observations", endpoints.observations), ("chunks", endpoints.chunks),
-                ("requests", endpoints.requests), ("gr00t", endpoints.gr00t),
+                ("requests", endpoints.requests), ("gr00t", endpoints.gr00t), ("openpi", endpoints.openpi),
             ]
             let shown = named.compactMap { name, endpoint in
                 endpoint.map { "\(name) \(printable($0, limit: 256))" }
@@ -204,18 +207,28 @@ public final class Daemon: Sendable {
                 mailbox.close()
                 orders.close()
             }
+            var openPI: OpenPIEndpoint?
             let loop: SocketLoop
             do {
+                openPI = try OpenPIEndpoint(
+                    configuration: configuration,
+                    policy: planner.policy,
+                    telemetry: telemetry,
+                    health: { Self.health(telemetry, mailbox) },
+                    wakeUp: { wakeUp.signal() }
+                )
                 loop = try SocketLoop(
                     configuration: configuration,
                     context: context,
                     planner: planner,
                     mailbox: mailbox,
                     orders: orders,
+                    openPI: openPI,
                     telemetry: telemetry
                 )
                 try configuration.priority?.takeOnThisThread()
             } catch {
+                openPI?.stop()
                 ready.set(.failure(error))
                 ended.set(nil)
                 return
@@ -223,8 +236,10 @@ public final class Daemon: Sendable {
             ready.set(.success(loop.endpoints))
             do throws(ZeroMQError) {
                 try loop.run(wakeUp: wakeUp, isStopping: { stopFlag.isSet })
+                openPI?.stop()
                 ended.set(nil)
             } catch {
+                openPI?.stop()
                 ended.set(error)
             }
         }

@@ -31,6 +31,8 @@ public struct DaemonConfiguration: Sendable {
     public var requests = "tcp://127.0.0.1:5557"
     /// The socket for clients of a GR00T policy server; nil: none.
     public var gr00t: Gr00tConfiguration?
+    /// The server for clients of an openpi policy server; nil: none.
+    public var openPI: OpenPIConfiguration?
     /// The seed from which, with robot, episode and sequence number, each chunk's noise seed is derived.
     public var seed: UInt64 = 0
     /// The time from an observation's receipt to its chunk that the planner is to keep, positive; nil: it takes the time it
@@ -103,13 +105,14 @@ extension DaemonConfiguration {
 
     /// The configuration with room for the frames of a policy's cameras.
     ///
-    /// An observation may then hold the pixels of one frame of each camera, and the GR00T socket those of a whole history. Such an
+    /// An observation may then hold the pixels of one frame of each camera, and a message of a GR00T or openpi client those of a whole history. Such an
     /// observation counts as 9 messages at most, so that 30 a second of each robot are well within the rate.
     func withRoomForFrames(of policy: PolicyDescription) -> DaemonConfiguration {
         let frameBytes = policy.cameras.reduce(0) { $0 + $1.byteCount }
         var configuration = self
         configuration.limits.messageBytes += frameBytes
         configuration.gr00t?.limits.messageBytes += frameBytes * policy.nObsSteps
+        configuration.openPI?.limits.messageBytes += frameBytes * policy.nObsSteps
         configuration.countedBytes = max(countedBytes, frameBytes / 8)
         return configuration
     }

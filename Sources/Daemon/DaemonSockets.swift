@@ -15,10 +15,12 @@ struct DaemonSockets {
     /// The addresses, with wildcard ports resolved.
     let endpoints: InfoMessage.Endpoints
 
+    /// - Parameter openPI: where clients of an openpi policy server are answered; nil: nowhere.
     /// - Throws: `ZeroMQError` if an address cannot be bound or connected.
     init(
         configuration: DaemonConfiguration,
         policy: PolicyDescription,
+        openPI: String?,
         context: ZeroMQContext
     ) throws(ZeroMQError) {
         observations = try ZeroMQSocket(
@@ -35,7 +37,8 @@ struct DaemonSockets {
             observations: observations.attach(configuration.observations),
             chunks: chunks.attach(configuration.chunks),
             requests: requests.bind(configuration.requests),
-            gr00t: gr00t?.address
+            gr00t: gr00t?.address,
+            openpi: openPI
         )
     }
 }

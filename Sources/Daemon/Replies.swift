@@ -9,6 +9,8 @@ struct Replies {
     let requests: ZeroMQSocket
     /// The socket of GR00T clients; nil if there is none.
     let gr00t: Gr00tEndpoint?
+    /// The server of openpi clients; nil if there is none.
+    let openPI: OpenPIEndpoint?
 
     /// Replies to a client; who waits for a robot's topic gets no reply.
     func send(_ reply: Reply, to destination: PlanningJob.Destination) throws(ZeroMQError) {
@@ -19,6 +21,9 @@ struct Replies {
             // Errors alone reach such a client this way.
             guard case .error(let error) = reply else { return }
             try gr00t?.send(.error(error), to: route)
+        case .openPI(let client):
+            guard case .error(let error) = reply else { return }
+            openPI?.fail(client, error)
         }
     }
 }

@@ -26,6 +26,7 @@ final class SocketLoop {
     private let requests: RequestDesk
     private let orders: OrderDesk
     private var gr00t: Gr00tDesk?
+    private var openPI: OpenPIDesk?
     private let chunks: ChunkOutlet
     private let commands: CommandOutlet
     private let stops: DurableStops
@@ -38,10 +39,16 @@ final class SocketLoop {
         planner: PlannerFacts,
         mailbox: PlannerMailbox,
         orders box: OrderBox,
+        openPI endpoint: OpenPIEndpoint?,
         telemetry: Telemetry
     ) throws(ZeroMQError) {
         let configuration = given.withRoomForFrames(of: planner.policy)
-        let bound = try DaemonSockets(configuration: configuration, policy: planner.policy, context: context)
+        let bound = try DaemonSockets(
+            configuration: configuration,
+            policy: planner.policy,
+            openPI: endpoint?.url,
+            context: context
+        )
         endpoints = bound.endpoints
         sockets = [bound.requests, bound.observations] + (bound.gr00t.map { [$0.socket] } ?? [])
         alarm = try Alarm()
@@ -50,7 +57,7 @@ final class SocketLoop {
             configuration: configuration,
             planner: planner,
             mailbox: mailbox,
-            replies: Replies(requests: bound.requests, gr00t: bound.gr00t),
+            replies: Replies(requests: bound.requests, gr00t: bound.gr00t, openPI: endpoint),
             telemetry: telemetry
         )
         robots = shared.robots
@@ -67,6 +74,9 @@ final class SocketLoop {
         orders = OrderDesk(box: box, commands: commands, stops: stops, context: shared)
         gr00t = bound.gr00t.map {
             Gr00tDesk(endpoint: $0, intake: intake, requests: requests, context: shared)
+        }
+        openPI = endpoint.map {
+            OpenPIDesk(endpoint: $0, intake: intake, requests: requests, context: shared)
         }
         chunks = ChunkOutlet(socket: bound.chunks, mailbox: mailbox, context: shared)
         heartbeat = Heartbeat(commands: commands, stops: stops, context: shared)
@@ -107,6 +117,7 @@ final class SocketLoop {
         if hasMessage[0] { try requests.answer() }
         if hasMessage[1] { try intake.receive() }
         if hasMessage.count > 2, hasMessage[2] { try gr00t?.answer() }
+        try openPI?.answer()
         robots.forgetUnknownPilots()
         chunks.dispatch()
         stops.keepChanges()

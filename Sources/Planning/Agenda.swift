@@ -398,7 +398,7 @@ package struct Agenda {
     private mutating func add(_ job: PlanningJob) {
         guard var robot = robots[job.robot] else { return }
         switch job.destination {
-        case .client, .gr00t:
+        case .client, .gr00t, .openPI:
             robot.predictions.append(job)
             waitingPredictions += 1
             turns.add(job.robot, to: .others)

@@ -12,11 +12,13 @@ package struct PlanningJob: Sendable {
         case client(route: [[UInt8]], number: UInt64?)
         /// The client of the GR00T endpoint that asked, and the code of the form in which it gets its actions.
         case gr00t(route: [[UInt8]], formCode: UInt8)
+        /// The client of the openpi endpoint that asked, by its number.
+        case openPI(client: UInt64)
 
-        /// The connection over which a client asked.
+        /// The ZeroMQ connection over which a client asked.
         package var connection: [UInt8]? {
             switch self {
-            case .topic: nil
+            case .topic, .openPI: nil
             case .client(let route, _), .gr00t(let route, _): route.first
             }
         }

@@ -51,19 +51,34 @@ public struct RobotFile: Sendable, Hashable {
         /// For each camera of the policy the key of its frames; nil: `video.` and its own name.
         public var cameras: [String: String]?
         /// The keys of an answer, each with the dimensions of the action that it holds; nil: all under `action`.
-        public var actions: [Part]?
+        public var actions: [ActionPart]?
         /// What is done with a request of too few time steps: a name that the daemon knows.
         public var lookback: String?
         /// The version of the clients: a name that the daemon knows.
         public var version: String?
+    }
 
-        /// A key of an answer.
-        public struct Part: Sendable, Hashable {
-            /// The key.
-            public var key: String
-            /// The dimensions of the action, by index.
-            public var dimensions: [Int]
-        }
+    /// How the names of a client that speaks the protocol of an openpi policy server relate to the policy's.
+    public struct OpenPINames: Sendable, Hashable {
+        /// For each feature of the policy the keys whose arrays, one after the other, are its numbers; nil: each of its own
+        /// name.
+        public var observations: [String: [String]]?
+        /// For each camera of the policy the key of its frames; nil: each of its own name.
+        public var cameras: [String: String]?
+        /// The keys of an answer, each with the dimensions of the action that it holds; nil: all under `actions`.
+        public var actions: [ActionPart]?
+        /// What is done with an observation of too few time steps: a name that the daemon knows.
+        public var lookback: String?
+        /// The key whose value tells, when it is true, that a new episode begins; nil: there is none.
+        public var reset: String?
+    }
+
+    /// A key of an answer to a client of another policy server.
+    public struct ActionPart: Sendable, Hashable {
+        /// The key.
+        public var key: String
+        /// The dimensions of the action, by index.
+        public var dimensions: [Int]
     }
 
     /// The id of the robot that the file is for; nil: every robot without a file of its own.
@@ -86,13 +101,15 @@ public struct RobotFile: Sendable, Hashable {
     public var watchdogs: Watchdogs
     /// Names for the GR00T endpoint.
     public var gr00t: Gr00tNames?
+    /// Names for the openpi endpoint.
+    public var openpi: OpenPINames?
 
     /// The longest file that is read, in bytes.
     public static let longestFile = StrictYAML.longestFile
     private static let mostDimensions = 64
     private static let fields = [
         "robot", "control_hz", "command_hz", "interpolation", "clock", "strategy", "actions", "workspace",
-        "on_violation", "feedback", "watchdogs", "gr00t",
+        "on_violation", "feedback", "watchdogs", "gr00t", "openpi",
     ]
 
     /// Reads and checks a file.
@@ -160,6 +177,9 @@ public struct RobotFile: Sendable, Hashable {
             } ?? Watchdogs(controlHz: controlHz)
         gr00t = try (try reader.optional("gr00t")).map { (names) throws(RobotFileError) in
             try Gr00tNames(names, dimensions: dimensions)
+        }
+        openpi = try (try reader.optional("openpi")).map { (names) throws(RobotFileError) in
+            try OpenPINames(names, dimensions: dimensions)
         }
     }
 
@@ -343,28 +363,56 @@ extension RobotFile.Gr00tNames {
         dimensions: [ActionLimits.Dimension]
     ) throws(RobotFileError) {
         try reader.checkNames(["observations", "cameras", "actions", "lookback", "version"])
-        let names = try reader.optional("observations")?.lists()
-        observations = names.map {
-            Dictionary($0.map { ($0.name, $0.texts) }, uniquingKeysWith: { first, _ in first })
-        }
+        observations = try reader.observationKeys()
         cameras = try reader.optional("cameras")?.texts()
         lookback = try reader.optional("lookback")?.string()
         version = try reader.optional("version")?.string()
-        guard let lists = try reader.optional("actions")?.lists() else { return }
-        var parts: [Part] = []
+        actions = try reader.actionParts(of: dimensions)
+    }
+}
+
+extension RobotFile.OpenPINames {
+    fileprivate init(
+        _ reader: YAMLReader,
+        dimensions: [ActionLimits.Dimension]
+    ) throws(RobotFileError) {
+        try reader.checkNames(["observations", "cameras", "actions", "lookback", "reset"])
+        observations = try reader.observationKeys()
+        cameras = try reader.optional("cameras")?.texts()
+        lookback = try reader.optional("lookback")?.string()
+        reset = try reader.optional("reset")?.string()
+        actions = try reader.actionParts(of: dimensions)
+    }
+}
+
+extension YAMLReader {
+    /// The field `observations`: for each feature the keys that hold its numbers.
+    fileprivate func observationKeys() throws(RobotFileError) -> [String: [String]]? {
+        let names = try optional("observations")?.lists()
+        return names.map {
+            Dictionary($0.map { ($0.name, $0.texts) }, uniquingKeysWith: { first, _ in first })
+        }
+    }
+
+    /// The field `actions`: keys of an answer, each with the names of the actions that it holds.
+    fileprivate func actionParts(
+        of dimensions: [ActionLimits.Dimension]
+    ) throws(RobotFileError) -> [RobotFile.ActionPart]? {
+        guard let lists = try optional("actions")?.lists() else { return nil }
+        var parts: [RobotFile.ActionPart] = []
         for (key, names) in lists {
             var indices: [Int] = []
             for name in names {
                 guard let index = dimensions.firstIndex(where: { $0.name == name }) else {
                     throw RobotFileError(
-                        reader.path(of: "actions.\(key)"),
+                        path(of: "actions.\(key)"),
                         "found \"\(name)\", expected the name of an action"
                     )
                 }
                 indices.append(index)
             }
-            parts.append(Part(key: key, dimensions: indices))
+            parts.append(RobotFile.ActionPart(key: key, dimensions: indices))
         }
-        actions = parts
+        return parts
     }
 }

@@ -12,13 +12,22 @@ public struct InfoMessage: Sendable, Hashable {
         public var requests: String
         /// Where clients of a GR00T policy server are answered; nil if there is no such socket.
         public var gr00t: String?
+        /// Where clients of an openpi policy server are answered; nil if nobody listens for them.
+        public var openpi: String?
 
         /// The addresses.
-        public init(observations: String, chunks: String, requests: String, gr00t: String? = nil) {
+        public init(
+            observations: String,
+            chunks: String,
+            requests: String,
+            gr00t: String? = nil,
+            openpi: String? = nil
+        ) {
             self.observations = observations
             self.chunks = chunks
             self.requests = requests
             self.gr00t = gr00t
+            self.openpi = openpi
         }
     }
 
@@ -146,6 +155,7 @@ extension InfoMessage.Endpoints {
             .required("chunks", \.chunks, .string, "where chunks, commands and heartbeats go out"),
             .required("requests", \.requests, .string, "where requests are answered"),
             .optional("gr00t", \.gr00t, .string, "where clients of a GR00T policy server are answered"),
+            .optional("openpi", \.openpi, .string, "where clients of an openpi policy server are answered"),
         ]
     )
 }

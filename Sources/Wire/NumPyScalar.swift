@@ -6,9 +6,9 @@ import Robotics
 /// - `openpi_client.msgpack_numpy`: a map of `__npgeneric__` (true), `data` (the value) and `dtype`.
 /// - `msgpack_numpy`: a map of `nd` (false), `type` (NumPy's type string) and `data` (the bytes).
 /// - An array without extents, in the form of either package.
-enum NumPyScalar {
+package enum NumPyScalar {
     /// Whether a map is a scalar in one of these forms.
-    static func isScalar(_ map: MessagePackMap) -> Bool {
+    package static func isScalar(_ map: MessagePackMap) -> Bool {
         map["__npgeneric__"] != nil || map["nd"] == .bool(false)
             || (map["__ndarray__"] != nil || map["nd"] != nil) && map["shape"] == .array([])
     }
@@ -16,7 +16,9 @@ enum NumPyScalar {
     /// The value itself: of a scalar what it holds, of anything else the value as it is.
     /// - Throws: `MessageError` if a scalar lacks a field, has a type that is no number and no boolean, or has too few or too
     ///   many bytes.
-    static func unwrap(_ value: MessagePackValue, field: String) throws(MessageError) -> MessagePackValue {
+    package static func unwrap(_ value: MessagePackValue, field: String) throws(MessageError)
+        -> MessagePackValue
+    {
         guard case .map(let map) = value, isScalar(map) else { return value }
         let reader = FieldReader(map, path: field)
         if map["__npgeneric__"] != nil {

@@ -143,20 +143,22 @@ package enum NumericArray {
     }
 
     /// Whether a map is in one of the forms of an array.
-    static func isArray(_ map: MessagePackMap) -> Bool { map["__ndarray__"] != nil || map["nd"] != nil }
+    package static func isArray(_ map: MessagePackMap) -> Bool {
+        map["__ndarray__"] != nil || map["nd"] != nil
+    }
 
     /// What the map of an array holds.
-    struct Parts {
+    package struct Parts {
         /// The elements' bytes.
-        let data: [UInt8]
+        package let data: [UInt8]
         /// NumPy's type string.
-        let dtype: String
-        let shape: [Int]
+        package let dtype: String
+        package let shape: [Int]
         /// The field that `dtype` comes from.
-        let typeName: String
+        package let typeName: String
 
         /// - Throws: `MessageError` for a field that is missing or of another type, and for a marker that is false.
-        init(_ map: MessagePackMap, field: String) throws(MessageError) {
+        package init(_ map: MessagePackMap, field: String) throws(MessageError) {
             let reader = FieldReader(map, path: field)
             let isOfMessagePackNumPy = map["nd"] != nil && map["__ndarray__"] == nil
             let marker = isOfMessagePackNumPy ? "nd" : "__ndarray__"

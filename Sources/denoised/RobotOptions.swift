@@ -1,9 +1,12 @@
 import Foundation
+import ForeignClients
 import Gr00t
+import OpenPI
 import Planning
 import Policy
 import Motion
 import RobotDescription
+import Robotics
 
 /// Reading the robot files that a command was given.
 enum RobotOptions {
@@ -64,8 +67,8 @@ enum RobotOptions {
             throw Failure.input("gr00t: found in \(holding.count) robot files, expected it in one")
         }
         guard let file = holding.first, let names = file.gr00t else { return nil }
-        let lookback: Gr00tMapping.Lookback? = try gr00tWord("lookback", names.lookback)
-        let version: Gr00tVersion? = try gr00tWord("version", names.version)
+        let lookback: Lookback? = try word("gr00t.lookback", names.lookback)
+        let version: Gr00tVersion? = try word("gr00t.version", names.version)
         let ownNames = policy.observationFeatures.map { ($0.name, [$0.name]) }
         return Gr00tMapping(
             observations: names.observations ?? Dictionary(uniqueKeysWithValues: ownNames),
@@ -77,15 +80,44 @@ enum RobotOptions {
         )
     }
 
-    /// One of a closed list of words under `gr00t`; nil if the file says none.
-    private static func gr00tWord<Word: RawRepresentable & CaseIterable>(
+    /// The names for the openpi endpoint, which one file may hold. A client that names no robot speaks for that of the file.
+    ///
+    /// - Returns: nil if none does: names then stand for themselves.
+    static func openPIMapping(_ files: [RobotFile], for policy: PolicyBundle) throws -> OpenPIMapping? {
+        let holding = files.filter { $0.openpi != nil }
+        guard holding.count <= 1 else {
+            throw Failure.input("openpi: found in \(holding.count) robot files, expected it in one")
+        }
+        guard let file = holding.first, let names = file.openpi else { return nil }
+        let lookback: Lookback? = try word("openpi.lookback", names.lookback)
+        let ownNames = policy.observationFeatures.map { ($0.name, [$0.name]) }
+        return OpenPIMapping(
+            names: ClientNames(
+                observations: names.observations ?? Dictionary(uniqueKeysWithValues: ownNames),
+                cameras: names.cameras ?? OpenPIMapping.ownNames(ofCameras: policy.cameras.map(\.name)),
+                actions: names.actions?.map { .init(key: $0.key, dimensions: $0.dimensions) }
+                    ?? [
+                        .init(
+                            key: OpenPIMapping.standardActionsKey,
+                            dimensions: Array(file.limits.dimensions.indices)
+                        )
+                    ]
+            ),
+            lookback: lookback ?? .calls,
+            resetKey: names.reset,
+            robot: file.robot.flatMap { RobotID($0) }
+        )
+    }
+
+    /// One of a closed list of words; nil if the file says none.
+    private static func word<Word: RawRepresentable & CaseIterable>(
         _ field: String,
         _ text: String?
     ) throws -> Word? where Word.RawValue == String {
         guard let text else { return nil }
         guard let word = Word(rawValue: text) else {
             let known = Word.allCases.map(\.rawValue).joined(separator: ", ")
-            throw Failure.input("gr00t.\(field): found \"\(text)\", expected one of \(known)")
+            throw Failure.input("\(field): found \"\(text)\", expected one of \(known)")
         }
         return word
     }

@@ -109,6 +109,9 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup
     var gr00t: Gr00tServeOptions
 
+    @OptionGroup
+    var openpi: OpenPIServeOptions
+
     @Option(
         help: ArgumentHelp(
             """
@@ -198,6 +201,7 @@ struct ServeCommand: ParsableCommand {
 
     func run() throws {
         try http.check(isInsecure: security.insecure)
+        try openpi.check(isInsecure: security.insecure)
         try AddressSpace.checkForDaemon()
         // A background job of a terminal that stops those that write to it must not be stopped while robots move.
         signal(SIGTTOU, SIG_IGN)
@@ -215,7 +219,8 @@ struct ServeCommand: ParsableCommand {
         }
         var configuration = try configuration(logger: logger, manager: manager)
         configuration.lostLogLines = { log.lostLines }
-        let unprotected = try security.unprotected(configuration.endpoints)
+        let unprotected = try security.unprotected(configuration.endpoints) + openpi.unprotected
+        if let warning = openpi.warning { logger.warning("\(warning)") }
         let policy = try PolicyOptions.loadToRun(
             policy,
             threads: sampler.threads,
@@ -223,6 +228,7 @@ struct ServeCommand: ParsableCommand {
         )
         configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
         configuration.gr00t?.mapping = try RobotOptions.gr00tMapping(configuration.robots, for: policy)
+        configuration.openPI?.mapping = try RobotOptions.openPIMapping(configuration.robots, for: policy)
         let planner = try PolicyPlanner.factory(
             bundle: policy,
             sampler: sampler.parallelByDefault,
@@ -316,6 +322,7 @@ struct ServeCommand: ParsableCommand {
         Console.result("  chunks        \(endpoints.chunks)")
         Console.result("  requests      \(endpoints.requests)")
         if let gr00t = endpoints.gr00t { Console.result("  gr00t         \(gr00t)") }
+        if let openpi = endpoints.openpi { Console.result("  openpi        \(openpi)") }
         if let recording { Console.result("  recording     \(recording)") }
         if let http { Console.result("  http          \(http)") }
         if let token { Console.result("  token         \(token)") }
@@ -348,6 +355,7 @@ struct ServeCommand: ParsableCommand {
         if let chunksTo { configuration.chunks = .connect(chunksTo) }
         if let requests { configuration.requests = requests }
         configuration.gr00t = try gr00t.configuration()
+        configuration.openPI = try openpi.configuration()
         configuration.seed = sampler.firstSeed
         configuration.budget = sampler.budget
         if let messagesPerSecond { configuration.messagesPerSecond = messagesPerSecond }

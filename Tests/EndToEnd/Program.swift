@@ -53,11 +53,13 @@ final class RunningProgram {
 
     /// - Parameters:
     ///   - environment: variables to set besides this process's own.
+    ///   - input: standard input; nil: nothing.
     ///   - output, error: the standard streams; nil: files, whose contents are ``output`` and ``error``.
     init(
         _ arguments: [String],
         environment: [String: String] = [:],
         executable: URL = program,
+        input: FileHandle? = nil,
         output: FileHandle? = nil,
         error: FileHandle? = nil
     ) throws {
@@ -71,7 +73,7 @@ final class RunningProgram {
         process.environment = ProcessInfo.processInfo.environment.merging(
             ["XDG_CACHE_HOME": Self.caches.path(percentEncoded: false)]
         ) { $1 }.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput = input ?? FileHandle.nullDevice
         process.standardOutput = try output ?? Self.newFile(outputFile)
         process.standardError = try error ?? Self.newFile(errorFile)
         try process.run()

@@ -39,19 +39,20 @@ final class RunningDaemon {
             observations: found["observations"] ?? "",
             chunks: found["chunks"] ?? "",
             requests: found["requests"] ?? "",
-            gr00t: found["gr00t"]
+            gr00t: found["gr00t"],
+            openpi: found["openpi"]
         )
     }
 
     /// The endpoints of the log's line `observations tcp://..., chunks tcp://..., requests tcp://...`, and `gr00t tcp://...`
-    /// where it was asked for.
+    /// and `openpi ws://...` where they were asked for.
     private static func endpoints(in log: String) -> [String: String] {
         let line = log.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
             .first { $0.contains("observations tcp://") }
         guard let line else { return [:] }
         let words = line.split { $0 == " " || $0 == "," }.map(String.init)
         return zip(words, words.dropFirst()).reduce(into: [:]) { endpoints, pair in
-            if pair.1.hasPrefix("tcp://") { endpoints[pair.0] = pair.1 }
+            if pair.1.hasPrefix("tcp://") || pair.1.hasPrefix("ws://") { endpoints[pair.0] = pair.1 }
         }
     }
 

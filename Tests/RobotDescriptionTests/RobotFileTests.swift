@@ -150,6 +150,39 @@ import TestRandom
         #expect(error?.field?.hasPrefix("gr00t") == true)
     }
 
+    @Test func namesForTheOpenPIEndpointAreRead() throws {
+        let file = try RobotFile(
+            """
+            control_hz: 10
+            actions: [{name: a}, {name: b}]
+            openpi:
+              observations: {observation.state: [observation/joint_position, observation/gripper_position]}
+              cameras: {observation.images.front: observation/exterior_image_1_left}
+              actions: {actions: [b, a]}
+              lookback: repeated
+              reset: is_first
+            """
+        )
+        var names = RobotFile.OpenPINames()
+        names.observations = [
+            "observation.state": ["observation/joint_position", "observation/gripper_position"]
+        ]
+        names.cameras = ["observation.images.front": "observation/exterior_image_1_left"]
+        names.actions = [.init(key: "actions", dimensions: [1, 0])]
+        names.lookback = "repeated"
+        names.reset = "is_first"
+        #expect(file.openpi == names)
+        #expect(file.gr00t == nil)
+        #expect(try RobotFile("control_hz: 10\nactions: [{name: a}]\nopenpi: {}").openpi == .init())
+        for (text, field) in [
+            ("{version: N1.5}", "openpi.version"), ("{actions: {x: [c]}}", "openpi.actions.x"),
+            ("{reset: [a]}", "openpi.reset"), ("{observations: {s: 1}}", "openpi.observations.s"),
+        ] {
+            let error = Self.error("control_hz: 10\nactions: [{name: a}]\nopenpi: \(text)")
+            #expect(error?.field == field, "\(text)")
+        }
+    }
+
     @Test(arguments: [
         ("[front]", "gr00t.cameras", "a mapping of names to texts"), ("front", "gr00t.cameras", "a mapping"),
         ("{a: [front]}", "gr00t.cameras.a", "text"), ("{a: {b: c}}", "gr00t.cameras.a", "text"),
