@@ -25,6 +25,7 @@ let package = Package(
         fuzz("policy", "Policy", "Safetensors", "StrictJSON"),
         fuzz("messages", "Robotics", "Wire"),
         fuzz("gr00t", "Gr00t", "Robotics", "Wire"),
+        fuzz("openpi", "ForeignClients", "OpenPI", "Robotics", "Wire"),
         fuzz("robotfile", "Limits", "RobotDescription"),
         fuzz("configuration", "Configuration"),
         fuzz("pictures", "Pictures"),

@@ -154,6 +154,40 @@ def messages():
     return seeds
 
 
+def openpi_requests():
+    """The observations that Tests/Oracles/openpi.py packed, and the same with both cameras of the fuzzer's own policy."""
+    golden = json.loads((ROOT / "Tests/OpenPITests/Resources/openpi.json").read_text())
+    seeds = {name.replace(" ", "-"): bytes.fromhex(dump) for name, dump in golden["requests"].items()}
+
+    def array(dtype, data, *extents):
+        shape = bytes([0x90 | len(extents), *extents])
+        kind = b"\xc4" + bytes([len(data)]) + data
+        keys = [b"__ndarray__", b"data", b"dtype", b"shape"]
+        values = [b"\xc3", kind, text(dtype), shape]
+        return b"\x84" + b"".join(b"\xc4" + bytes([len(key)]) + key + value for key, value in zip(keys, values))
+
+    def numbers(*values):
+        return array("<f4", struct.pack(f"<{len(values)}f", *values), len(values))
+
+    def packed_map(fields):
+        return bytes([0x80 | len(fields)]) + b"".join(text(name) + value for name, value in fields.items())
+
+    frame = array("|u1", bytes(range(1, 7)), 1, 2, 3)
+    fitting = {"observation/state": numbers(1, 2), "gripper": numbers(3), "world": numbers(4, 5)}
+    return seeds | {
+        "fitting": packed_map(fitting),
+        "frames": packed_map(fitting | {"front": frame, "images": packed_map({"wrist": frame})}),
+        "stacked": packed_map(
+            {
+                "observation": packed_map({"state": array("|i1", bytes([1, 2, 3, 4]), 2, 2)}),
+                "gripper": array("|u1", bytes([3, 4]), 2, 1),
+                "world": array("<u2", struct.pack("<4H", 5, 6, 7, 8), 2, 2),
+                "first": b"\xc3",
+            }
+        ),
+    }
+
+
 def gr00t_requests():
     """The requests and arrays that Tests/Oracles/gr00t.py packed, and hand-made ones for the fuzzer's own policy."""
     golden = json.loads((ROOT / "Tests/Gr00tTests/Resources/gr00t.json").read_text())
@@ -356,6 +390,7 @@ def robot_files():
         "narrow": one % (b", position: [0, 1e-6], velocity: 1e9, acceleration: 1e-6", b"command_hz: 1000\n"),
         "box": one % (b", position: [-1, 1]", b"workspace: {axes: [x], minimum: [0], maximum: [1]}\n"),
         "names": one % (b"", b"gr00t: {observations: {s: [a.b]}, actions: {arm: [x]}, lookback: calls}\n"),
+        "openpi-names": one % (b"", b"openpi: {observations: {s: [a/b]}, actions: {arm: [x]}, reset: first}\n"),
         "smooth": one
         % (
             b", velocity: 1, acceleration: 2, deceleration: 3, jerk: 40",
@@ -553,6 +588,8 @@ def dictionaries():
     gr00t = ["endpoint", "data", "observation", "options", "api_token", "ping", "reset", "kill", "get_action", "secret"]
     gr00t += ["get_modality_config", "arm", "gripper", "x", "state", "state.arm", "nd", "type", "kind", "shape", "as_npy"]
     gr00t += ["__ndarray_class__", "video", "video.front", "video.wrist", "front", "wrist"]
+    openpi = ["observation/state", "observation", "state", "gripper", "world", "front", "images", "wrist", "images/wrist"]
+    openpi += ["first", "options", "robot", "noise_seed", "reset", "__ndarray__", "__npgeneric__", "data", "dtype", "shape"]
     npy = [b"\x93NUMPY\x01\x00", b"'descr': '<f4'", b"'fortran_order': False", b"'shape': (1, 2), "]
     syntax = [b'{"', b'":', b"[]", b"{}", b"null", b"true", b"false", b"-0", b"1e400", rb"\u0000", rb"\ud83d\ude00"]
     tensors = [b'"dtype":', b'"shape":[', b'"data_offsets":[', b'"__metadata__":{']
@@ -572,6 +609,7 @@ def dictionaries():
         b"on_violation: ", b"feedback: ", b"watchdogs: ", b"gr00t: ", b"name: ", b"kind: velocity", b"position: [0, 1]",
         b"velocity: ", b"acceleration: ", b"deceleration: ", b"jerk: ", b"following_error: ", b"axes: [x]", b"joints: [{d: 1}]",
         b"minimum: ", b"maximum: ", b".nan", b".inf",
+        b"openpi: ",
         b"linear", b"cubic", b"monotonic", b"stop", b"never", b"observation_ms: ", b"stop_after_ms: ", b"&a ", b"*a", b"!!",
     ]
     # fmt: on
@@ -586,6 +624,7 @@ def dictionaries():
         "robotfile": robots,
         "configuration": configuration,
         "messages": [text(key.decode()) for key in sorted(set(keys))] + dtypes,
+        "openpi": [text(key) for key in openpi] + dtypes,
         "gr00t": [text(key) for key in gr00t] + [text(key.decode()) for key in (b"robot", b"noise_seed")] + dtypes + npy,
         "safetensors": syntax + tensors,
         "checkpoint": syntax + tensors + files,
@@ -605,6 +644,7 @@ def main():
     for target, seeds in {
         "messages": messages(),
         "gr00t": gr00t_requests(),
+        "openpi": openpi_requests(),
         "safetensors": safetensors_files(),
         "checkpoint": checkpoints(),
         "policy": policies(),
