@@ -18,12 +18,7 @@ struct BenchChunkCommand: ParsableCommand {
             """
     )
 
-    @Option(
-        help: ArgumentHelp(
-            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
-            valueName: "dir"
-        )
-    )
+    @Option(help: PolicyOptions.help)
     var policy: String
 
     @Option(

@@ -16,8 +16,10 @@ struct BenchNetworkCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A policy, or `paper`: the 65.8 M-parameter UNet of Diffusion Policy with seeded random weights.",
-            valueName: "paper|dir"
+            """
+            A policy: \(PolicyOptions.what) Or `paper`: the 65.8 M-parameter UNet of Diffusion Policy with seeded random weights.
+            """,
+            valueName: "paper|policy"
         )
     )
     var architecture = "paper"

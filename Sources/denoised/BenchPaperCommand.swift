@@ -23,12 +23,7 @@ struct BenchPaperCommand: ParsableCommand {
             """
     )
 
-    @Option(
-        help: ArgumentHelp(
-            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
-            valueName: "dir"
-        )
-    )
+    @Option(help: PolicyOptions.help)
     var policy: String
 
     @Option(help: ArgumentHelp("Episodes to play with each way of sampling.", valueName: "n"))

@@ -29,12 +29,7 @@ struct BenchRealtimeCommand: ParsableCommand {
             """
     )
 
-    @Option(
-        help: ArgumentHelp(
-            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
-            valueName: "dir"
-        )
-    )
+    @Option(help: PolicyOptions.help)
     var policy: String
 
     @Option(help: ArgumentHelp("Episodes of each kind, from seed S on.", valueName: "n"))

@@ -27,12 +27,7 @@ struct ExplainCommand: ParsableCommand {
             """
     )
 
-    @Option(
-        help: ArgumentHelp(
-            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
-            valueName: "dir"
-        )
-    )
+    @Option(help: PolicyOptions.help)
     var policy: String
 
     @Option(name: [.short, .long], help: ArgumentHelp("The page to write.", valueName: "file"))

@@ -54,7 +54,7 @@ struct Failure: Error, CustomStringConvertible {
     /// What an error says, with the path it is about in front.
     private static func text(of error: some Error, path: String?) -> String {
         let text = "\(error)"
-        guard let path else { return text }
+        guard let path, !text.hasPrefix(path + ":") else { return text }
         // The readers know a file's name, not where it was found.
         let name = URL(filePath: path).lastPathComponent + ":"
         return text.hasPrefix(name) ? "\(path):\(text.dropFirst(name.count))" : "\(path): \(text)"

@@ -13,12 +13,7 @@ struct InspectCommand: ParsableCommand {
         discussion: "Reads and checks the whole folder, as every command that runs a policy does."
     )
 
-    @Argument(
-        help: ArgumentHelp(
-            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
-            valueName: "dir"
-        )
-    )
+    @Argument(help: PolicyOptions.help)
     var policy: String
 
     @Flag(help: "Print one JSON object.")
@@ -93,13 +88,15 @@ struct InspectCommand: ParsableCommand {
     }
 
     func run() throws {
-        let bundle = try PolicyOptions.load(policy)
+        let folder = try PolicyOptions.find(policy)
+        // Of what was simply found elsewhere the result tells.
+        if folder.passedOver != nil { PolicyOptions.explain(folder) }
+        let bundle = try PolicyOptions.load(folder, given: policy)
         let report = Self.report(bundle, kernels: try Kernel.forEachPrecision())
         if json {
             try Console.json(report)
         } else {
-            let isGiven = bundle.directory == PolicyOptions.url(policy)
-            Self.show(report, found: isGiven ? nil : report.folder)
+            Self.show(report, found: folder.origin == .given ? nil : folder.explanation)
         }
     }
 
@@ -209,10 +206,10 @@ struct InspectCommand: ParsableCommand {
         )
     }
 
-    /// - Parameter found: the folder that was taken, if it is not the one that was given.
+    /// - Parameter found: what was taken, if it is not simply the folder that was given.
     private static func show(_ report: Report, found: String?) {
         Console.result(report.name)
-        if let found { Console.result("  found in \(printable(found, limit: 1024))") }
+        if let found { Console.result("  from \(printable(found, limit: 1024))") }
         Console.result("")
         var features = Table("feature", "type", "shape", "normalisation")
         for feature in report.inputFeatures + report.outputFeatures {

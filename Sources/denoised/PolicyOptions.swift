@@ -1,3 +1,4 @@
+import ArgumentParser
 import Daemon
 import Foundation
 import Planning
@@ -6,12 +7,29 @@ import Stalls
 
 /// Opening the policy that a command was given.
 enum PolicyOptions {
-    /// The folder that was given.
-    static func url(_ path: String) -> URL { URL(filePath: path, directoryHint: .isDirectory) }
+    /// What may be given, for the help of an option or argument.
+    static let what =
+        "a folder of LeRobot's diffusion policy, a training run's folder, or a name in Hugging Face's cache, org/name[@revision]."
+    static let valueName = "policy"
+    /// The help of an option or argument that names the policy.
+    static let help = ArgumentHelp("The policy: \(what)", valueName: valueName)
 
-    /// Reads and checks the bundle in a folder, or that it leads to.
-    static func load(_ path: String) throws -> PolicyBundle {
-        try Failure.asInput(path: path) { try PolicyBundle(directory: url(path)) }
+    /// Finds a policy by its folder or its name in Hugging Face's cache.
+    static func find(_ given: String) throws -> PolicyFolder {
+        try Failure.asInput(path: given) { try PolicyFolder(finding: given, in: .standard) }
+    }
+
+    /// Reads and checks the bundle in a folder.
+    ///
+    /// - Parameter given: what the user gave, for errors.
+    static func load(_ folder: PolicyFolder, given: String) throws -> PolicyBundle {
+        try Failure.asInput(path: given) { try PolicyBundle(folder: folder) }
+    }
+
+    /// Tells the user what was taken, unless it is simply the folder that was given.
+    static func explain(_ folder: PolicyFolder) {
+        guard folder.origin != .given || folder.passedOver != nil else { return }
+        Console.note("policy \(folder.name): \(folder.explanation)")
     }
 
     /// Reads and checks a bundle that is to be run.
@@ -19,21 +37,25 @@ enum PolicyOptions {
     /// - Parameters:
     ///   - threads: the threads for a network; nil: one for each core.
     ///   - networks: how many networks are made of it.
+    ///   - explain: tells what was taken.
     /// - Throws: `Failure`, also if there is no room for that.
     static func loadToRun(
-        _ path: String,
+        _ given: String,
         threads: Int?,
         networks: Int = 1,
-        in surroundings: AddressSpace.Surroundings = .nothing
+        in surroundings: AddressSpace.Surroundings = .nothing,
+        explain: (PolicyFolder) -> Void = explain
     ) throws -> PolicyBundle {
         try AddressSpace.checkForAnyPolicy()
-        let bundle = try load(path)
+        let folder = try find(given)
+        let bundle = try load(folder, given: given)
         try AddressSpace.check(
             for: bundle.configuration.parameters,
             threads: threads,
             networks: networks,
             in: surroundings
         )
+        explain(folder)
         return bundle
     }
 }

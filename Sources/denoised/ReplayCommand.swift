@@ -28,12 +28,7 @@ struct ReplayCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The recording.", valueName: "file"))
     var recording: String
 
-    @Option(
-        help: ArgumentHelp(
-            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
-            valueName: "dir"
-        )
-    )
+    @Option(help: PolicyOptions.help)
     var policy: String
 
     @OptionGroup

@@ -33,12 +33,7 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup
     var configurationFile: ConfigurationOptions
 
-    @Option(
-        help: ArgumentHelp(
-            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
-            valueName: "dir"
-        )
-    )
+    @Option(help: PolicyOptions.help)
     var policy: String
 
     @Option(
@@ -224,7 +219,8 @@ struct ServeCommand: ParsableCommand {
         let policy = try PolicyOptions.loadToRun(
             policy,
             threads: sampler.threads,
-            in: .daemon
+            in: .daemon,
+            explain: { logger.info("policy \($0.name): \($0.explanation)") }
         )
         configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
         configuration.gr00t?.mapping = try RobotOptions.gr00tMapping(configuration.robots, for: policy)

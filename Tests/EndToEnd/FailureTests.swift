@@ -32,7 +32,7 @@ extension EndToEnd {
         @Test(
             arguments: [
                 (["frobnicate"], ["frobnicate", "denoised --help"]),
-                (["inspect"], ["Missing", "<dir>"]),
+                (["inspect"], ["Missing", "<policy>"]),
                 (["inspect", policy, "--bogus"], ["Unknown option", "--bogus"]),
                 (["inspect", nowhere], ["\(nowhere): config.json", "No such file or directory"]),
                 (
@@ -343,7 +343,8 @@ extension EndToEnd {
             let folder = try TemporaryFolder()
             // There is no such folder.
             let name = folder.path("a\u{1b}[2Jb\ndenoised: forged/file")
-            let serve = ["serve", "--policy", Self.policy]
+            // Without the line that says which policy was taken.
+            let serve = ["serve", "--log-level", "error", "--policy", Self.policy]
             let arguments =
                 switch what {
                 case "--policy": ["serve", "--policy", name]

@@ -18,14 +18,22 @@ final class RunningDaemon {
         try await self.init(policy: policy, at: endpoints, options: options)
     }
 
-    /// - Parameter endpoints: those of a daemon that has ended; nil: free ones.
-    init(policy: String, at endpoints: InfoMessage.Endpoints? = nil, options: [String]) async throws {
+    /// - Parameters:
+    ///   - endpoints: those of a daemon that has ended; nil: free ones.
+    ///   - environment: variables to set besides this process's own.
+    init(
+        policy: String,
+        at endpoints: InfoMessage.Endpoints? = nil,
+        options: [String],
+        environment: [String: String] = [:]
+    ) async throws {
         let free = "tcp://127.0.0.1:*"
         let program = try RunningProgram(
             [
                 "serve", "--policy", policy, "--observations", endpoints?.observations ?? free, "--chunks",
                 endpoints?.chunks ?? free, "--requests", endpoints?.requests ?? free,
-            ] + options
+            ] + options,
+            environment: environment
         )
         self.program = program
         context = try ZeroMQContext()

@@ -36,13 +36,19 @@ public struct PolicyBundle: Sendable {
     /// The name under which the checkpoint has each tensor of the network, by LeRobot's name.
     private let storedNames: [String: String]
 
-    /// Reads and checks a bundle: the configuration, the statistics, and name, shape and dtype of every weight. The
-    /// weights themselves are read when a `DiffusionPolicy` is made.
+    /// Reads and checks a bundle, as ``init(folder:)`` does.
     ///
     /// - Parameter given: the policy's folder, or one that a ``PolicyFolder`` finds it from.
     /// - Throws: `PolicyError` with file, field or tensor, what was found and what was expected.
     public init(directory given: URL) throws(PolicyError) {
-        let folder = try PolicyFolder(resolving: given)
+        try self.init(folder: PolicyFolder(resolving: given))
+    }
+
+    /// Reads and checks a bundle: the configuration, the statistics, and name, shape and dtype of every weight. The
+    /// weights themselves are read when a `DiffusionPolicy` is made.
+    ///
+    /// - Throws: `PolicyError` with file, field or tensor, what was found and what was expected.
+    public init(folder: PolicyFolder) throws(PolicyError) {
         let directory = folder.url
         self.directory = directory
         name = folder.name
