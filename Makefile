@@ -11,7 +11,7 @@ SECONDS ?= 60
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test test-clients wheel test-cluster test-ros example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
+.PHONY: help setup build install deb test-deb sbom demo test test-clients wheel test-cluster test-ros example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,18 @@ build: setup ## Build the release binary and print where it is
 
 install: setup ## Install binary, service and shipped policy (PREFIX=/usr/local, DESTDIR=)
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" scripts/install
+
+# ARCH=amd64 VERSION=1.2.3 BINARY=a binary with Swift's runtime in it, unless they are this machine's, the sources' and to be built.
+deb: ## Make a Debian package, dist/denoised_VERSION_ARCH.deb
+	@scripts/setup --package
+	@ARCH="$(ARCH)" VERSION="$(VERSION)" BINARY="$(BINARY)" scripts/package
+
+test-deb: deb ## Install, run, upgrade, remove and purge the package in a clean Debian 12
+	@Tests/Packages/run $(if $(ARCH),--architecture "$(ARCH)")
+
+sbom: ## List what is linked into the binary: dist/denoised.spdx.json
+	@scripts/setup --package
+	@binary="$$(scripts/portable)" && scripts/sbom --binary "$$binary" --output dist/denoised.spdx.json
 
 demo: build ## Watch a trained policy push the T, through the daemon
 	@scripts/demo "$$($(RELEASE) --show-bin-path)/denoised"
@@ -122,5 +134,5 @@ docs: setup ## Make the documentation of the modules with DocC (MODULE=name: onl
 	@scripts/docs $(MODULE)
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-* .venv-peers .venv-ros .venv-lint .venv-openpi .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist \
+	rm -rf .build .build-* .venv-peers .venv-ros .venv-lint .venv-openpi .venv-package .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist \
 		clients/python/build clients/python/src/denoised.egg-info clients/python/.mypy_cache clients/python/.pytest_cache
