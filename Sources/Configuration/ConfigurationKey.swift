@@ -5,6 +5,8 @@ package struct ConfigurationKey: Sendable, Hashable {
         case text
         /// A file or folder; relative to the folder of the configuration file.
         case path
+        /// A path as above, or `org/name[@revision]`: a name in a cache, if there is nothing at such a path.
+        case pathOrName
         /// A whole number, or the word.
         case whole(or: String? = nil)
         /// A finite number.
@@ -17,6 +19,7 @@ package struct ConfigurationKey: Sendable, Hashable {
             switch self {
             case .text: "text"
             case .path: "a path"
+            case .pathOrName: "a path or org/name"
             case .whole(let word): word.map { "a whole number or \($0)" } ?? "a whole number"
             case .number: "a number"
             case .choice(let words): "one of \(words.joined(separator: ", "))"

@@ -1,5 +1,6 @@
 import Fields
 import ForeignText
+import Foundation
 import StrictYAML
 
 /// A configuration file as a source of fields. A key without a value is an error: somebody may have meant to fill it in.
@@ -186,14 +187,18 @@ struct ConfigurationReading {
     ) throws(ConfigurationProblem) -> String {
         guard let text = reader.node.text else { throw reader.error(expected: form.expected) }
         switch form {
-        case .text, .path:
+        case .text, .path, .pathOrName:
             guard !text.isEmpty, Self.isOneLine(text) else {
                 throw reader.error(
                     .outOfRange,
                     expected: "\(form.expected), not empty, without control characters"
                 )
             }
-            return form == .path ? resolved(text) : text
+            switch form {
+            case .path: return resolved(text)
+            case .pathOrName: return isName(text) ? text : resolved(text)
+            default: return text
+            }
         case .whole(let word):
             // YAML's other ways to write numbers are for no person: 010 is 8, 1:30 is 90.
             let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
@@ -213,6 +218,13 @@ struct ConfigurationReading {
 
     private static func isOneLine(_ text: String) -> Bool {
         text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+    }
+
+    /// Whether text has the form of a name in a cache, and nothing is there that it would be the path of.
+    private func isName(_ text: String) -> Bool {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        return parts.count == 2 && parts.allSatisfy { !$0.isEmpty && !$0.hasPrefix(".") }
+            && !FileManager.default.fileExists(atPath: resolved(text))
     }
 
     /// A path as the program opens it.

@@ -16,7 +16,7 @@ struct ServeCheck {
     init(_ serve: ServeCommand) {
         check { _ in try serve.http.check(isInsecure: serve.security.insecure) }
         check { try $0.notes += serve.unprotectedWarning().map { [$0] } ?? [] }
-        check { $0.policy = try PolicyOptions.load(serve.policy) }
+        check { $0.policy = try PolicyOptions.load(PolicyOptions.find(serve.policy), given: serve.policy) }
         check { _ in _ = try serve.sampler.kernel() }
         if let policy { check(serve, with: policy) } else { checkRobotFilesAlone(serve.robot) }
         if let path = serve.record { checkRecording(path) }
@@ -26,7 +26,7 @@ struct ServeCheck {
     private mutating func check(_ serve: ServeCommand, with policy: PolicyBundle) {
         check { _ in
             try Failure.asInput {
-                _ = try policy.configuration.sampler(serve.sampler.settings(for: policy.configuration))
+                _ = try policy.configuration.sampler(serve.sampler.parallelByDefault.settings(for: policy.configuration))
             }
         }
         let before = problems.count
@@ -37,6 +37,7 @@ struct ServeCheck {
         check { _ in
             let files = try RobotOptions.load(serve.robot, commandHz: serve.commandHz, for: policy)
             _ = try RobotOptions.gr00tMapping(files, for: policy)
+            _ = try RobotOptions.openPIMapping(files, for: policy)
         }
     }
 

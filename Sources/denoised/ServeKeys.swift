@@ -9,7 +9,7 @@ import Sampling
 enum ServeKeys {
     /// All of them, in the order in which docs/CONFIGURATION.md and `denoised config` have them.
     static let table = ConfigurationTable(
-        robots + endpoints + frames + sampler + gr00t + security + http + recording + process,
+        robots + endpoints + frames + sampler + gr00t + openPI + security + http + recording + process,
         alternatives: [["--observations", "--observations-from"], ["--chunks", "--chunks-to"]]
     )
 
@@ -22,7 +22,7 @@ enum ServeKeys {
     private static let policysOwn = "the policy's own"
 
     private static let robots: [ConfigurationKey] = [
-        ConfigurationKey("policy", "--policy", .one(.path), standard: none),
+        ConfigurationKey("policy", "--policy", .one(.pathOrName), standard: none),
         ConfigurationKey("robots", "--robot", .list(.path), standard: none),
         ConfigurationKey("command_hz", "--command-hz", .one(.number), standard: "what the robot file says"),
         ConfigurationKey(
@@ -99,6 +99,11 @@ enum ServeKeys {
             .one(.choice(PrecisionChoice.allCases.map(\.rawValue))),
             standard: PrecisionChoice.f32.rawValue
         ),
+    ]
+
+    private static let openPI: [ConfigurationKey] = [
+        ConfigurationKey("openpi.endpoint", "--openpi", .one(.text), standard: none),
+        ConfigurationKey("openpi.key_file", "--openpi-key-file", .one(.path), standard: none),
     ]
 
     private static let gr00t: [ConfigurationKey] = [
