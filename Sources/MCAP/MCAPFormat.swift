@@ -1,3 +1,5 @@
+import Checksums
+
 /// MCAP's constants (https://mcap.dev/spec).
 enum MCAP {
     /// The first and the last bytes of a file.

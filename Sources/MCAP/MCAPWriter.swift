@@ -1,3 +1,5 @@
+import Checksums
+
 /// Writes an MCAP file in MCAP chunks: blocks of messages. A file that is cut off anywhere holds every block that was flushed.
 ///
 /// MCAP chunks are not compressed and carry a CRC-32. One that cannot be written whole is taken back from the file and kept

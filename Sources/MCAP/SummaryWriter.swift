@@ -1,3 +1,5 @@
+import Checksums
+
 /// Writes the end of a file: schemas and channels again, counts, where each MCAP chunk is, and where each of these kinds begins.
 ///
 /// The places of the MCAP chunks are read back from the file, so that a recording of any length costs no memory until then.

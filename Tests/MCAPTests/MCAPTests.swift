@@ -163,12 +163,6 @@ import Testing
         #expect(error?.kind == .notMCAP)
     }
 
-    @Test func checksumIsCRC32() {
-        // The check value of CRC-32/ISO-HDLC, and a length that is no multiple of eight twice over.
-        #expect(CRC32.sum(of: Array("123456789".utf8).span) == 0xcbf4_3926)
-        #expect(CRC32.sum(of: Array("The quick brown fox jumps over the lazy dog".utf8).span) == 0x414f_a339)
-    }
-
     /// The records of a file: opcode, first byte, and the byte after the last.
     private static func records(_ bytes: [UInt8]) -> [(opcode: UInt8, start: Int, end: Int)] {
         var records: [(UInt8, Int, Int)] = []

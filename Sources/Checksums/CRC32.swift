@@ -1,6 +1,8 @@
-/// CRC-32 with the reflected polynomial 0xedb88320 (IEEE 802.3), as MCAP chunks and summaries carry it.
-struct CRC32 {
+/// CRC-32 with the reflected polynomial 0xedb88320 (IEEE 802.3), as zip archives and MCAP files carry it.
+package struct CRC32: Sendable {
     private var state = UInt32.max
+
+    package init() {}
 
     /// Row k maps a byte to what it makes of the sum k bytes later, so that eight bytes take eight independent look-ups.
     private static let tables: [[UInt32]] = {
@@ -20,9 +22,10 @@ struct CRC32 {
     }()
 
     /// The sum of everything that was added.
-    var value: UInt32 { ~state }
+    package var value: UInt32 { ~state }
 
-    mutating func add(_ bytes: Span<UInt8>) {
+    /// Adds bytes.
+    package mutating func add(_ bytes: Span<UInt8>) {
         let tables = Self.tables
         var sum = state
         var index = 0
@@ -47,7 +50,7 @@ struct CRC32 {
     }
 
     /// The sum of some bytes.
-    static func sum(of bytes: Span<UInt8>) -> UInt32 {
+    package static func sum(of bytes: Span<UInt8>) -> UInt32 {
         var sum = CRC32()
         sum.add(bytes)
         return sum.value
