@@ -115,6 +115,13 @@ public struct SafetensorsCheckpoint: Sendable {
         try file(of: tensor).floats(tensor)
     }
 
+    /// The elements of a floating-point tensor in double precision, row-major.
+    ///
+    /// - Throws: as ``floats(_:)``.
+    public func doubles(_ tensor: String) throws(SafetensorsError) -> [Double] {
+        try file(of: tensor).doubles(tensor)
+    }
+
     private static func readWeightMap(_ url: URL) throws(SafetensorsError) -> [String: String] {
         func failure(_ found: String, tensor: String? = nil, expected: String) -> SafetensorsError {
             SafetensorsError(.headerSyntax, file: indexName, tensor: tensor, found: found, expected: expected)

@@ -51,37 +51,63 @@ public enum SafetensorsWriter {
         metadata: [String: String] = [:],
         file: String = "safetensors"
     ) throws(SafetensorsError) -> [UInt8] {
-        let inOrder = tensors.sorted {
-            ($1.value.dtype.byteCount, $0.key) < ($0.value.dtype.byteCount, $1.key)
-        }
+        for (name, tensor) in tensors { try check(name, tensor, file: file) }
+        let layouts = inOrder(
+            tensors.map {
+                SafetensorsStream.Layout(name: $0.key, dtype: $0.value.dtype, shape: $0.value.shape)
+            }
+        )
+        var bytes = try header(layouts, metadata: metadata, file: file)
+        bytes.reserveCapacity(bytes.count + tensors.values.reduce(0) { $0 + $1.count * $1.dtype.byteCount })
+        for layout in layouts { tensors[layout.name]?.append(to: &bytes) }
+        return bytes
+    }
+
+    /// Tensors in the order in which their bytes follow: wide elements first, so that every tensor is aligned to its element, and
+    /// by name among elements of one width.
+    static func inOrder(_ layouts: [SafetensorsStream.Layout]) -> [SafetensorsStream.Layout] {
+        layouts.sorted { ($1.dtype.byteCount, $0.name) < ($0.dtype.byteCount, $1.name) }
+    }
+
+    /// What comes before the bytes of tensors in this order.
+    static func header(
+        _ layouts: [SafetensorsStream.Layout],
+        metadata: [String: String],
+        file: String
+    ) throws(SafetensorsError) -> [UInt8] {
         var members: [String] = []
         if !metadata.isEmpty {
             let strings = metadata.sorted { $0.key < $1.key }.map { "\(json($0.key)):\(json($0.value))" }
             members.append("\"__metadata__\":{\(strings.joined(separator: ","))}")
         }
         var offset = 0
-        for (name, tensor) in inOrder {
-            try check(name, tensor, file: file)
-            let end = offset + tensor.count * tensor.dtype.byteCount
-            let shape = tensor.shape.map(String.init).joined(separator: ",")
+        for layout in layouts {
+            try check(layout.name, layout.shape, count: product(layout.shape) ?? -1, file: file)
+            let end = offset + (product(layout.shape) ?? 0) * layout.dtype.byteCount
+            let shape = layout.shape.map(String.init).joined(separator: ",")
             members.append(
-                "\(json(name)):{\"dtype\":\"\(tensor.dtype.rawValue)\",\"shape\":[\(shape)],"
+                "\(json(layout.name)):{\"dtype\":\"\(layout.dtype.rawValue)\",\"shape\":[\(shape)],"
                     + "\"data_offsets\":[\(offset),\(end)]}"
             )
             offset = end
         }
         var header = Array("{\(members.joined(separator: ","))}".utf8)
         header.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - header.count % 8) % 8))
-
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(8 + header.count + offset)
         bytes.appendLittleEndian(UInt64(header.count))
-        bytes.append(contentsOf: header)
-        for (_, tensor) in inOrder { tensor.append(to: &bytes) }
-        return bytes
+        return bytes + header
     }
 
     private static func check(_ name: String, _ tensor: Tensor, file: String) throws(SafetensorsError) {
+        try check(name, tensor.shape, count: tensor.count, file: file)
+    }
+
+    private static func check(
+        _ name: String,
+        _ shape: [Int],
+        count: Int,
+        file: String
+    ) throws(SafetensorsError) {
         guard name != "__metadata__" else {
             throw SafetensorsError(
                 .headerSyntax,
@@ -91,14 +117,14 @@ public enum SafetensorsWriter {
                 expected: "another name"
             )
         }
-        guard tensor.shape.allSatisfy({ $0 >= 0 }), tensor.shape.count <= SafetensorsHeader.maximumRank,
-            product(tensor.shape) == tensor.count
+        guard shape.allSatisfy({ $0 >= 0 }), shape.count <= SafetensorsHeader.maximumRank,
+            product(shape) == count
         else {
             throw SafetensorsError(
                 .shape,
                 file: file,
                 tensor: name,
-                found: "\(tensor.count) elements for shape \(tensor.shape)",
+                found: "\(count) elements for shape \(shape)",
                 expected: "as many as the shape's product"
             )
         }

@@ -111,7 +111,7 @@ struct StatisticsSource {
             )
         }
         let (shape, numbers) = try withPolicyError { () throws(SafetensorsError) in
-            (try tensors.description(of: tensor).shape, try tensors.floats(tensor))
+            (try tensors.description(of: tensor).shape, try tensors.doubles(tensor))
         }
         guard shape == expected else {
             throw PolicyError(tensors.name, field, found: "shape \(shape)", expected: "shape \(expected)")
@@ -124,6 +124,6 @@ struct StatisticsSource {
                 expected: "finite numbers (statistics that were never set are infinite)"
             )
         }
-        return numbers.map(Double.init)
+        return numbers
     }
 }
