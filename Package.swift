@@ -52,6 +52,7 @@ let package = Package(
         .library(name: "Gr00t", targets: ["Gr00t"]),
         .library(name: "OpenPI", targets: ["OpenPI"]),
         .library(name: "Checksums", targets: ["Checksums"]),
+        .library(name: "Importing", targets: ["Importing"]),
         .library(name: "Pickle", targets: ["Pickle"]),
         .library(name: "Pictures", targets: ["Pictures"]),
         .library(name: "Policy", targets: ["Policy"]),
@@ -115,6 +116,12 @@ let package = Package(
                 "Sampling",
                 "Stalls", "StrictJSON",
             ],
+            settings: computing
+        ),
+        module(
+            "Importing",
+            ["Checksums", "Compute", "Files", "Pickle", "Policy", "Safetensors", "StrictJSON"],
+            // It moves checkpoints of gigabytes.
             settings: computing
         ),
         module(
@@ -202,8 +209,8 @@ let package = Package(
             name: "denoised",
             dependencies: [
                 "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Configuration", "Daemon",
-                "Drawing", "Explaining", "Files", "ForeignClients", "ForeignText", "Gr00t", "HTTP", "Logs",
-                "MCAP", "Monitoring", "Motion", "Networks", "OpenPI",
+                "Drawing", "Explaining", "Files", "ForeignClients", "ForeignText", "Gr00t", "HTTP",
+                "Importing", "Logs", "MCAP", "Monitoring", "Motion", "Networks", "OpenPI",
                 "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "Rendering",
                 "Reporting",
                 "RobotDescription", "Robotics", "Safetensors", "Sampling", "Stalls", "Statistics",
@@ -276,6 +283,14 @@ let package = Package(
         tests("MCAP", ["MCAP", "StrictJSON"], resources: [.copy("Resources")]),
         tests("Checksums", ["Checksums"]),
         tests("Pickle", ["Pickle"]),
+        tests(
+            "Importing",
+            [
+                "Checksums", "Importing", "Pickle", "Policy", "PolicyFixtures", "Robotics", "Safetensors",
+                "Sampling", "Tuning",
+            ],
+            resources: [.copy("Resources")]
+        ),
         tests("StrictJSON", ["StrictJSON"]),
         tests("StrictYAML", ["StrictYAML"]),
         tests("Configuration", ["Configuration", "TestRandom"]),

@@ -9,19 +9,19 @@ struct Denoised: ParsableCommand {
         commandName: "denoised",
         abstract: "Runs a trained diffusion policy as a robot's controller.",
         discussion: """
-            A policy is a LeRobot diffusion checkpoint folder. `serve` connects a robot over ZeroMQ, `calibrate` prepares the machine \
-            for a policy, `config` checks the options of `serve`, `monitor` watches it, `sim` runs PushT episodes, `bench` measures \
-            latency, `report` makes a page of both, `explain` shows how a chunk is sampled, `keygen` makes keys for encrypted \
-            connections.
+            A policy is a LeRobot diffusion checkpoint folder; `import` makes one of a checkpoint of Diffusion Policy. `serve` connects \
+            a robot over ZeroMQ, `calibrate` prepares the machine for a policy, `config` checks the options of `serve`, `monitor` \
+            watches it, `sim` runs PushT episodes, `bench` measures latency, `report` makes a page of both, `explain` shows how a \
+            chunk is sampled, `keygen` makes keys for encrypted connections.
 
             With --json a command prints one JSON object on standard output and nothing else there.
             Exit codes: 0 success, 1 a run that failed, 2 bad usage or input.
             """,
         version: daemonVersion,
         subcommands: [
-            InspectCommand.self, CalibrateCommand.self, PredictCommand.self, ExplainCommand.self,
-            SimCommand.self, ServeCommand.self, ConfigCommand.self, MonitorCommand.self, StopCommand.self,
-            ResumeCommand.self, ReplayCommand.self, KeygenCommand.self,
+            InspectCommand.self, ImportCommand.self, CalibrateCommand.self, PredictCommand.self,
+            ExplainCommand.self, SimCommand.self, ServeCommand.self, ConfigCommand.self, MonitorCommand.self,
+            StopCommand.self, ResumeCommand.self, ReplayCommand.self, KeygenCommand.self,
             BenchCommand.self, ReportCommand.self,
         ]
     )

@@ -63,11 +63,11 @@ package final class ImageFixture: Sendable {
     }
 
     /// The generator of a tensor: seeded by its name's bytes, read as a polynomial in 31, modulo 2^32.
-    private static func generator(_ name: String) -> PCG64 {
+    package static func generator(_ name: String) -> PCG64 {
         PCG64(seed: UInt64(name.utf8.reduce(UInt32(0)) { $0 &* 31 &+ UInt32($1) }))
     }
 
-    private static func weights(_ name: String, shape: [Int]) -> [Float] {
+    package static func weights(_ name: String, shape: [Int]) -> [Float] {
         var generator = generator(name)
         let count = shape.reduce(1, *)
         let isVariance = name.hasSuffix("running_var")
@@ -93,7 +93,7 @@ package final class ImageFixture: Sendable {
     }
 
     /// Blocks of 8 by 8 pixels of one colour, with noise.
-    private static func frame(camera: String, step: Int, size: FrameSize) -> CameraFrame {
+    package static func frame(camera: String, step: Int, size: FrameSize) -> CameraFrame {
         var generator = generator("\(camera) \(step)")
         let columns = (size.width + 7) / 8
         let blocks = (0..<(size.height + 7) / 8 * columns * 3).map { _ in generator.nextDouble() }
