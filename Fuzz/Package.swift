@@ -30,5 +30,7 @@ let package = Package(
         fuzz("configuration", "Configuration"),
         fuzz("pictures", "Pictures"),
         fuzz("reports", "Reporting"),
+        fuzz("pickle", "Importing", "Pickle"),
+        fuzz("torchfile", "Importing", "Pickle"),
     ]
 )

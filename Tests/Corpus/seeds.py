@@ -14,6 +14,7 @@ import pathlib
 import re
 import struct
 import sys
+import zlib
 
 CORPUS = pathlib.Path(__file__).parent
 ROOT = CORPUS.parent.parent
@@ -579,6 +580,147 @@ def reports():
     }
 
 
+def pickles():
+    """Pickles as PyTorch and dill write them, and hand-made ones."""
+
+    class Named:
+        """Pickled as a class of a module that need not be there."""
+
+        def __init__(self, module, name):
+            self.module, self.name = module, name
+
+    def write(value):
+        """Protocol 2 by hand, so that names of any module can be written."""
+        if value is None or isinstance(value, bool):
+            return {None: b"N", True: b"\x88", False: b"\x89"}[value]
+        if isinstance(value, int):
+            return b"J" + struct.pack("<i", value)
+        if isinstance(value, float):
+            return b"G" + struct.pack(">d", value)
+        if isinstance(value, str):
+            return b"X" + struct.pack("<I", len(value.encode())) + value.encode()
+        if isinstance(value, Named):
+            return f"c{value.module}\n{value.name}\n".encode()
+        if isinstance(value, list):
+            return b"](" + b"".join(map(write, value)) + b"e"
+        if isinstance(value, tuple):
+            return b"(" + b"".join(map(write, value)) + b"t"
+        if isinstance(value, dict):
+            return b"}(" + b"".join(write(key) + write(member) for key, member in value.items()) + b"u"
+        return value.instructions
+
+    class Raw:
+        def __init__(self, instructions):
+            self.instructions = instructions
+
+    def call(module, name, *arguments):
+        return Raw(write(Named(module, name)) + write(arguments) + b"R")
+
+    def node(value):
+        state = {"_metadata": None, "_parent": None, "_val": value}
+        return Raw(write(Named("omegaconf.nodes", "AnyNode")) + b")\x81" + write(state) + b"b")
+
+    def container(value):
+        kind = ("listconfig", "ListConfig") if isinstance(value, list) else ("dictconfig", "DictConfig")
+        members = [wrap(member) for member in value] if isinstance(value, list) else {k: wrap(v) for k, v in value.items()}
+        state = {"_parent": None, "_content": members}
+        return Raw(write(Named(f"omegaconf.{kind[0]}", kind[1])) + b")\x81" + write(state) + b"b")
+
+    def wrap(value):
+        return container(value) if isinstance(value, list | dict) else node(value)
+
+    def tensor(shape, count=4, strides=(1,), offset=0):
+        storage = Raw(write(("storage", Named("torch", "FloatStorage"), "0", "cpu", count)) + b"Q")
+        hooks = call("collections", "OrderedDict")
+        return call("torch._utils", "_rebuild_tensor_v2", storage, offset, shape, strides, False, hooks)
+
+    scheduler = {"_target_": "diffusers.schedulers.scheduling_ddpm.DDPMScheduler", "num_train_timesteps": 10, "beta_end": 0.02}
+    network = {"_target_": "diffusion_policy.model.diffusion.conditional_unet1d.ConditionalUnet1D", "down_dims": [8, 16]}
+    time = {"horizon": "${horizon}", "n_obs_steps": 2, "n_action_steps": "${eval:'${n}+${horizon}*2'}"}
+    lowdim = {
+        "_target_": "diffusion_policy.policy.diffusion_unet_lowdim_policy.DiffusionUnetLowdimPolicy",
+        "model": network,
+        "noise_scheduler": scheduler,
+        "obs_dim": 3,
+        "action_dim": 2,
+        "obs_as_global_cond": True,
+        "oa_step_convention": True,
+    } | time
+    entries = {"image": {"shape": [3, 8, 8], "type": "rgb"}, "agent_pos": {"shape": [2]}}
+    hybrid = {
+        "_target_": "diffusion_policy.policy.diffusion_unet_hybrid_image_policy.DiffusionUnetHybridImagePolicy",
+        "shape_meta": {"obs": entries, "action": {"shape": [2]}},
+        "noise_scheduler": scheduler,
+        "crop_shape": None,
+    } | time
+    task = {"dataset": {"abs_action": True, "rotation_rep": "rotation_6d"}}
+    epoch = call("_codecs", "encode", "\x80\x04K\x05.", "latin1")
+
+    def checkpoint(policy):
+        cfg = container({"horizon": 8, "n": 1, "task": task, "policy": policy})
+        states = {"ema_model": {"model.x": tensor((2, 2), strides=(2, 1)), "model.y": tensor((2,), offset=1)}}
+        return b"\x80\x02" + write({"cfg": cfg, "state_dicts": states, "pickles": {"epoch": epoch}}) + b"."
+
+    return {
+        "lowdim": checkpoint(lowdim),
+        "hybrid": checkpoint(hybrid),
+        "tensor": b"\x80\x02" + write(tensor((2, 2), strides=(1, 2))) + b".",
+        "parameter": b"\x80\x02" + write(call("torch._utils", "_rebuild_parameter", tensor((1,)), True, None)) + b".",
+        "tensor-overflows": b"\x80\x02" + write(tensor((1 << 30, 1 << 30), strides=(1, 1))) + b".",
+        "system": b"\x80\x02" + write(call("os", "system", "true")) + b".",
+        "itself": b"\x80\x02]q\x00h\x00a.",
+        "protocol-4": b"\x80\x04\x95" + struct.pack("<Q", 18) + b"}\x94(\x8c\x01a\x94]\x94(K\x01K\x02eu.",
+        "sets": b"\x80\x04\x8f\x94(K\x01K\x02\x90.",
+        "memo": b"\x80\x02Nr\xff\xff\xff\x7f0j\xff\xff\xff\x7f.",
+        "long": b"\x80\x02\x8a\x09\x00\x00\x00\x00\x00\x00\x00\x00\x01.",
+        "length-lies": b"\x80\x02X\xff\xff\xff\xffa.",
+        "protocol-0": b"(dp0\nS'a'\np1\nI1\ns.",
+        "marks": b"\x80\x02((((ttt1.",
+    }
+
+
+def torch_files():
+    """Zip archives as torch.save writes them. The standard library's writer differs from PyTorch's in nothing that is read."""
+    seeds = pickles()
+
+    def entry(name, data, start, extra=b"", method=0, flags=0x808):
+        """The bytes of an entry, and its line in the directory."""
+        encoded = name.encode()
+        head = struct.pack("<IHHHIIIIHH", 0x04034B50, 20, flags, method, 0, 0, 0, 0, len(encoded), len(extra))
+        head = head + encoded + extra
+        sizes = (zlib.crc32(data), len(data), len(data), len(encoded))
+        line = struct.pack("<IHHHHIIIIHHHHHII", 0x02014B50, 0, 20, flags, method, 0, *sizes, 0, 0, 0, 0, 0, start)
+        return head + data, line + encoded
+
+    def archive(*entries, wide=False, **options):
+        data, directory = b"", b""
+        for name, content in entries:
+            block, line = entry(name, content, len(data), **options)
+            data, directory = data + block, directory + line
+        end = b""
+        if wide:
+            end += struct.pack("<IQHHIIQQQQ", 0x06064B50, 44, 45, 45, 0, 0, len(entries), len(entries), len(directory), len(data))
+            end += struct.pack("<IIQI", 0x07064B50, 0, len(data) + len(directory), 1)
+        counts = (0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF) if wide else (len(entries), len(entries), len(directory), len(data))
+        return data + directory + end + struct.pack("<IHHHHIIH", 0x06054B50, 0, 0, *counts, 0)
+
+    storage = ("archive/data/0", struct.pack("<4f", 1, 2, 3, 4))
+    order = ("archive/byteorder", b"little")
+    return {
+        "lowdim": archive(("archive/data.pkl", seeds["lowdim"]), order, storage),
+        "tensor": archive(("archive/data.pkl", seeds["tensor"]), storage),
+        "wide": archive(("archive/data.pkl", seeds["tensor"]), storage, wide=True),
+        "padded": archive(("archive/data.pkl", seeds["tensor"]), storage, extra=b"FB\x05\x00ZZZZZ"),
+        "deflated": archive(("archive/data.pkl", seeds["tensor"]), storage, method=8),
+        "encrypted": archive(("archive/data.pkl", seeds["tensor"]), storage, flags=1),
+        "twice": archive(("archive/data.pkl", seeds["tensor"]), ("archive/data.pkl", b"N.")),
+        "big-endian": archive(("archive/data.pkl", seeds["tensor"]), ("archive/byteorder", b"big"), storage),
+        "empty": archive(),
+        "old-format": b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.",
+        "cut": archive(("archive/data.pkl", seeds["tensor"]), storage)[:-30],
+    }
+
+
 def dictionaries():
     """Words that a fuzzer would hardly hit upon."""
     keys = re.findall(rb"[\xa1-\xbf]([a-z_]{2,})", b"".join(dumps().values()))
@@ -619,7 +761,23 @@ def dictionaries():
     chunks = [b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"sBIT", b"iCCP", b"zTXt", b"iTXt", b"tEXt", b"eXIf", b"acTL"]
     markers = [bytes([0xFF, code]) for code in [*range(0xC0, 0xD0), *range(0xD0, 0xDE), 0xE0, 0xEE, 0xFE, 0x00]]
     frames = chunks + markers + [b"JFIF\0", b"Adobe", b"\x89PNG\r\n\x1a\n", b"\x78\x9c", b"\xff\xd8\xff"]
+    names = [b"cfg", b"state_dicts", b"ema_model", b"model", b"pickles", b"_content", b"_val", b"_target_", b"shape_meta", b"obs"]
+    names += [b"comegaconf.dictconfig\nDictConfig\n", b"ctorch._utils\n_rebuild_tensor_v2\n", b"ccollections\nOrderedDict\n"]
+    names += [
+        b"ctorch\nFloatStorage\n",
+        b"${eval:'",
+        b"${horizon}",
+        b"storage",
+        b")\x81",
+        b"tR",
+        b"Q",
+        b"\x80\x02",
+        b"\x80\x04\x95",
+    ]
+    zips = [b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07", b"archive/data.pkl", b"archive/data/0"]
     return {
+        "pickle": names,
+        "torchfile": zips + names,
         "pictures": frames,
         "robotfile": robots,
         "configuration": configuration,
@@ -653,6 +811,8 @@ def main():
         "configuration": configuration_files(),
         "pictures": pictures(),
         "reports": reports(),
+        "pickle": pickles(),
+        "torchfile": torch_files(),
     }.items():
         for name, seed in seeds.items():
             wanted[CORPUS / target / name] = seed
