@@ -123,7 +123,9 @@ struct GoldenTests {
         let file = try checkpoint(name, golden, in: workplace)
         let folder = workplace.url("policy")
         _ = try DiffusionPolicyImport(contentsOf: file, options: options(golden)).write(to: folder)
-        #expect(try difference(prediction(name, golden, of: folder), golden.prediction) < 1e-5)
+        let largest = try difference(prediction(name, golden, of: folder), golden.prediction)
+        // As for policies of LeRobot that see: a ResNet's sums of thousands of products are rounded in another order.
+        #expect(largest < (golden.cameras.isEmpty ? 1e-5 : 1e-4))
     }
 
     @Test func `the weights of the last step can be asked for`() throws {
@@ -272,10 +274,9 @@ struct GoldenTests {
             )
         )
         #expect(
-            try changed("lowdim", replace("ema_model", "emb_model")).contains("tensor")
-                || changed("lowdim", replace("UnetLowdimPolicy", "UnetLowdimPolicz")).contains(
-                    "cfg.policy._target_"
-                )
+            try changed("lowdim", replace("UnetLowdimPolicy", "UnetLowdimPolicz")).contains(
+                "cfg.policy._target_"
+            )
         )
         #expect(
             try changed("lowdim", replace("model.final_conv.1.bias", "model.final_conv.1.bios"))

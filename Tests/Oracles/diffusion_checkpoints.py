@@ -311,8 +311,10 @@ def main() -> None:
     worst = 0.0
     for name in arguments.task or TASKS:
         with tempfile.TemporaryDirectory() as folder:
-            worst = max(worst, check(arguments.code, arguments.check, name, TASKS[name], Path(folder))[0])
-    sys.exit(0 if worst <= 1e-5 else 1)
+            # A ResNet's sums of thousands of products are rounded in another order.
+            limit = 1e-4 if "image" in name else 1e-5
+            worst = max(worst, check(arguments.code, arguments.check, name, TASKS[name], Path(folder))[0] / limit)
+    sys.exit(0 if worst <= 1 else 1)
 
 
 if __name__ == "__main__":
