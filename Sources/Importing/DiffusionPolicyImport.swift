@@ -1,6 +1,5 @@
 import Files
 import Foundation
-import Networks
 import Policy
 import Safetensors
 import StrictJSON
