@@ -59,6 +59,7 @@ def test_lerobot_record_takes_the_daemons_actions(
     seeing: Daemon, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("rerun")
+    parquet = pytest.importorskip("pyarrow.parquet")
     from lerobot.scripts import lerobot_record
     from lerobot.scripts.lerobot_record import DatasetRecordConfig, RecordConfig
 
@@ -78,7 +79,6 @@ def test_lerobot_record_takes_the_daemons_actions(
                 num_episodes=1,
                 episode_time_s=120,
                 reset_time_s=0,
-                video=False,
                 push_to_hub=False,
             ),
             play_sounds=False,
@@ -87,7 +87,8 @@ def test_lerobot_record_takes_the_daemons_actions(
     sent = np.stack(pusht_robot.ROBOTS[-1].actions)
     assert np.array_equal(sent[:STEPS], expected_actions(seeing, STEPS))
     assert dataset.num_episodes == 1
-    recorded = np.array(dataset.hf_dataset["action"])
+    (file,) = (tmp_path / "data" / "data").rglob("*.parquet")
+    recorded = np.array(parquet.read_table(file)["action"].to_pylist(), np.float32)
     assert np.array_equal(recorded[:STEPS], sent[:STEPS])
 
 

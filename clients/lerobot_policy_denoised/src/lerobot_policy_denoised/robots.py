@@ -34,6 +34,7 @@ class Robots:
         self._robots: list[Robot] = []
         self._episodes: list[int] = []
         self._step = 0
+        self._newest: list[Mapping[str, np.ndarray]] = []
         self._connect(1)
 
     def info(self) -> Info:
@@ -61,13 +62,18 @@ class Robots:
         step, self._step = self._step, self._step + 1
         seeds = [self._noise_seed(episode, step) for episode in self._episodes]
         if step == 0:
+            self._newest = list(observations)
             # As requests, which tell what is wrong with an observation. The answer is there before the next is published, so that
             # they cannot overtake each other. A chunk that is not wanted yet costs little once an episode.
             pairs = zip(self._robots, observations, seeds, strict=True)
             chunks = [robot.predict(seen, step=0, noise_seed=seed).action for robot, seen, seed in pairs]
             return np.stack(chunks) if wants_chunk else None
-        asked = zip(self._robots, observations, seeds, strict=True)
-        for robot, seen, seed in asked:
+        earlier, self._newest = self._newest, list(observations)
+        for robot, before, seen, seed in zip(self._robots, earlier, observations, seeds, strict=True):
+            if wants_chunk:
+                # Nobody tells whether an observation has arrived that asks for nothing, and a connection that breaks loses some.
+                # The newest of them, on which the chunk depends, is repeated: the daemon counts it once.
+                robot.publish(before, step=step - 1, replan=False)
             robot.publish(seen, step=step, replan=wants_chunk, noise_seed=seed)
         if not wants_chunk:
             return None
