@@ -150,6 +150,16 @@ let package = Package(
         // It works byte by byte.
         module("WebSockets", ["HTTP"] + nio("Core", "HTTP1", "WebSocket"), settings: computing),
 
+        module(
+            "CameraServers",
+            [
+                "CLinux", "Clocks", "ForeignText", "Pictures", "Robotics", "StrictJSON", "Transport", "Wire",
+                logging,
+            ],
+            // It exchanges colours pixel by pixel.
+            settings: computing
+        ),
+
         // The daemon.
         module(
             "Planning",
@@ -168,7 +178,8 @@ let package = Package(
         module(
             "Daemon",
             [
-                "CLinux", "Clocks", "ForeignClients", "ForeignText", "Gr00t", "HTTP", "Motion", "OpenPI",
+                "CLinux", "CameraServers", "Clocks", "ForeignClients", "ForeignText", "Gr00t", "HTTP",
+                "Motion", "OpenPI",
                 "Piloting", "Planning", "Recording", "RobotDescription", "Robotics", "Stalls", "Transport",
                 "WebSockets", "Wire", logging, histogram,
             ] + nio("HTTP1")
@@ -208,7 +219,8 @@ let package = Package(
         .executableTarget(
             name: "denoised",
             dependencies: [
-                "Benchmarking", "BenchmarkNetworks", "CLinux", "Clocks", "Compute", "Configuration", "Daemon",
+                "Benchmarking", "BenchmarkNetworks", "CLinux", "CameraServers", "Clocks", "Compute",
+                "Configuration", "Daemon",
                 "Drawing", "Explaining", "Files", "ForeignClients", "ForeignText", "Gr00t", "HTTP",
                 "Importing", "Logs", "MCAP", "Monitoring", "Motion", "Networks", "OpenPI",
                 "Pictures", "Piloting", "Planning", "Policy", "PushT", "Recording", "Rendering",
@@ -270,6 +282,10 @@ let package = Package(
         tests("Wire", ["Robotics", "TestRandom", "Wire"], resources: [.copy("Resources")]),
         tests("Transport", ["Robotics", "TestSupport", "Transport", "Wire"], resources: [.copy("Fixtures")]),
         tests(
+            "CameraServers",
+            ["CameraServers", "Clocks", "Pictures", "Robotics", "TestSupport", "Transport", logging]
+        ),
+        tests(
             "OpenPI",
             ["ForeignClients", "OpenPI", "Robotics", "TestRandom", "Wire"],
             resources: [.copy("Resources")]
@@ -300,7 +316,8 @@ let package = Package(
         tests(
             "Daemon",
             [
-                "Clocks", "Compute", "Daemon", "ForeignClients", "Gr00t", "HTTP", "Limits", "MCAP", "Motion",
+                "CameraServers", "Clocks", "Compute", "Daemon", "ForeignClients", "Gr00t", "HTTP", "Limits",
+                "MCAP", "Motion",
                 "OpenPI", "Piloting", "Planning", "Pictures", "Policy", "PolicyFixtures", "Recording",
                 "RobotDescription", "Robotics",
                 "Sampling", "Stalls", "StrictJSON", "TestRandom", "TestSupport", "Transport", "Tuning",

@@ -1,3 +1,4 @@
+import CameraServers
 import Logging
 import Planning
 import Motion
@@ -46,6 +47,8 @@ public struct DaemonConfiguration: Sendable {
     /// How long a camera's newest frame stands in for those that observations leave out, because the camera is slower than the
     /// others; positive or zero.
     public var frameAge = Duration.milliseconds(500)
+    /// Where frames come from that robots do not send, each for another camera of the policy.
+    public var cameraSources: [CameraSource] = []
     /// The most robots whose history is kept; beyond, the one heard least recently is forgotten.
     public var maximumRobots = 256
     /// The most `predict` requests that wait for the planner, less than `maximumRobots`.
@@ -117,13 +120,16 @@ extension DaemonConfiguration {
         return configuration
     }
 
+    /// How long a camera's newest frame stands in for others, in whole nanoseconds.
+    var frameAgeNs: UInt64 { UInt64(max(frameAge / .nanoseconds(1), 0)) }
+
     /// What the agenda keeps, and for whom.
     var agenda: Agenda.Settings {
         Agenda.Settings(
             maximumRobots: maximumRobots,
             maximumWaitingPredictions: maximumWaitingPredictions,
             seed: seed,
-            frameHeldNs: UInt64(max(frameAge / .nanoseconds(1), 0)),
+            frameHeldNs: frameAgeNs,
             commandedRobots: Set(robots.compactMap(\.robot)),
             isEveryRobotCommanded: robots.contains { $0.robot == nil }
         )

@@ -1,3 +1,4 @@
+import CameraServers
 import Clocks
 import Logging
 import Piloting
@@ -26,6 +27,8 @@ final class Heartbeat {
     private let mostRobots: Int
     private let mailbox: PlannerMailbox
     private var calibration: CalibrationLog
+    private let cameraBoard: CameraBoard?
+    private let frameAgeNs: UInt64
     private var descriptors = DescriptorWatch()
     private var stateLog = LogBudget()
     /// The warnings about robots that were logged last, and when they are logged again.
@@ -39,6 +42,8 @@ final class Heartbeat {
         telemetry = context.telemetry
         logger = context.configuration.logger
         tap = context.configuration.tap
+        cameraBoard = context.cameraBoard
+        frameAgeNs = context.configuration.frameAgeNs
         mostRobots = context.configuration.limits.mapEntries
         mailbox = context.mailbox
         calibration = CalibrationLog(logger: logger)
@@ -61,6 +66,7 @@ final class Heartbeat {
             wallNs: Clock.wallNs(),
             robots: robots.pilots.status(most: mostRobots, now: now),
             stop: robots.pilots.newestStop(of: nil).number,
+            cameraServers: cameraBoard?.status(now: now) ?? [],
             statistics: telemetry.heartbeat(now: now),
             calibrationPercent: UInt64(tuning?.calibratedHundredths ?? 100),
             warnings: warnings(now: now)
@@ -91,6 +97,7 @@ final class Heartbeat {
     /// What is wrong with the daemon or with a robot, and keeps no robot waiting.
     private func warnings(now: MonotonicTime) -> [String] {
         [stops.warning(now: now), descriptors.warning(now: now, logger: logger)].compactMap { $0 }
+            + (cameraBoard?.warnings(now: now, longestAgeNs: frameAgeNs) ?? [])
             + robots.pilots.warnings
     }
 }

@@ -1,3 +1,4 @@
+import CameraServers
 import Planning
 import Piloting
 import Robotics
@@ -11,6 +12,8 @@ struct LoopContext {
     let replies: Replies
     let telemetry: Telemetry
     let rejections: Rejections
+    /// The frames of camera servers; nil: the configuration has none.
+    let cameraBoard: CameraBoard?
 
     /// Without a robot yet.
     init(
@@ -26,6 +29,8 @@ struct LoopContext {
         self.replies = replies
         self.telemetry = telemetry
         rejections = Rejections(telemetry: telemetry, logger: configuration.logger)
+        let sources = configuration.cameraSources
+        cameraBoard = sources.isEmpty ? nil : CameraBoard(sources: sources)
         robots = Robots(
             agenda: Agenda(emptyHistory: planner.emptyHistory, settings: configuration.agenda),
             pilots: Pilots(

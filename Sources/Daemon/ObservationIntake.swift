@@ -1,3 +1,4 @@
+import CameraServers
 import Clocks
 import Planning
 import Recording
@@ -16,6 +17,8 @@ final class ObservationIntake {
     private let rejections: Rejections
     private let tap: (any MessageTap)?
     private let encodesAhead: Bool
+    private let cameraBoard: CameraBoard?
+    private let frameAgeNs: UInt64
     private var rates: RateLimiter<[UInt8]>
 
     /// - Parameter socket: where observations are published.
@@ -28,6 +31,8 @@ final class ObservationIntake {
         limits = context.configuration.limits
         tap = context.configuration.tap
         encodesAhead = context.configuration.encodesAhead
+        cameraBoard = context.cameraBoard
+        frameAgeNs = context.configuration.frameAgeNs
         rates = RateLimiter(
             perSecond: context.configuration.messagesPerSecond,
             countedBytes: context.configuration.countedBytes,
@@ -79,10 +84,11 @@ final class ObservationIntake {
         for destination: PlanningJob.Destination,
         received: MonotonicTime
     ) throws(MessageError) {
-        let observation = try robots.agenda.completing(
-            whole.leavingOut(planner.ignoredFeatures),
-            received: received
-        )
+        var sent = whole.leavingOut(planner.ignoredFeatures)
+        if let cameraBoard {
+            sent = try cameraBoard.completing(sent, received: received, longestAgeNs: frameAgeNs)
+        }
+        let observation = try robots.agenda.completing(sent, received: received)
         let fitting = try robots.agenda.check(observation, preceding: preceding)
         if let committed = observation.committed { try planner.policy.check(committed) }
         try admit(observation, for: destination, received: received)

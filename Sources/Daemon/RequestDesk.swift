@@ -1,3 +1,4 @@
+import CameraServers
 import Clocks
 import Planning
 import Recording
@@ -23,6 +24,7 @@ final class RequestDesk {
     private let telemetry: Telemetry
     private let rejections: Rejections
     private let tap: (any MessageTap)?
+    private let cameraBoard: CameraBoard?
 
     init(
         endpoints: InfoMessage.Endpoints,
@@ -50,6 +52,7 @@ final class RequestDesk {
             countedBytes: context.configuration.countedBytes
         )
         tap = context.configuration.tap
+        cameraBoard = context.cameraBoard
     }
 
     /// Answers the requests that are there, for as long as a socket may be read.
@@ -141,6 +144,7 @@ final class RequestDesk {
             limits: sendingLimits,
             stop: robots.pilots.newestStop(of: nil).number,
             calibrationPercent: UInt64(tuning.calibratedHundredths),
+            cameraServers: cameraBoard?.status(now: .now()) ?? [],
             statistics: telemetry.snapshot()
         )
     }

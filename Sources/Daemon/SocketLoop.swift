@@ -1,3 +1,4 @@
+import CameraServers
 import Clocks
 import Piloting
 import Planning
@@ -31,6 +32,7 @@ final class SocketLoop {
     private let commands: CommandOutlet
     private let stops: DurableStops
     private let heartbeat: Heartbeat
+    private let cameraServers: CameraServers?
     private let announce: () -> Void
 
     init(
@@ -87,7 +89,10 @@ final class SocketLoop {
                 TappedMessage(.started(policy: planner.policy, sampler: configuration.budgeted(sampler)))
             )
         }
+        cameraServers = try CameraServers.reading(shared, context: context)
     }
+
+    deinit { cameraServers?.stop() }
 
     /// Works until `isStopping` says so, which is asked after each wake-up.
     func run(wakeUp: WakeUp, isStopping: () -> Bool) throws(ZeroMQError) {

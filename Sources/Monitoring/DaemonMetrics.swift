@@ -44,6 +44,7 @@ enum DaemonMetrics {
             .real(Double(status.calibrationPercent) / 100)
         )
         add(status.statistics, to: &text)
+        add(status.cameraServers, to: &text)
         add(status.robots.sorted { $0.key < $1.key }, to: &text)
         return text.text
     }
@@ -117,6 +118,34 @@ enum DaemonMetrics {
             "Time in each stage of a chunk, since the daemon started; quantile 1 is the longest.",
             statistics.latencyNs.sorted { $0.key < $1.key }.flatMap(latency)
         )
+    }
+
+    private static func add(_ servers: [CameraServerStatus], to text: inout PrometheusText) {
+        guard !servers.isEmpty else { return }
+        func add(
+            _ kind: PrometheusText.Kind,
+            _ name: String,
+            _ help: String,
+            _ value: (CameraServerStatus) -> PrometheusText.Value?
+        ) {
+            let samples = servers.compactMap { server in
+                value(server).map {
+                    PrometheusText.Sample(
+                        labels: ["camera": server.camera, "endpoint": server.endpoint],
+                        value: $0
+                    )
+                }
+            }
+            text.add(kind, "denoised_camera_server_\(name)", help, samples)
+        }
+        add(.counter, "frames_total", "Frames of a camera server that could be used.") { .integer($0.frames) }
+        add(.counter, "refused_total", "Messages and pictures of a camera server that could not be used.") {
+            .integer($0.refused)
+        }
+        add(.counter, "repeated_total", "Pictures that a camera server sent again.") { .integer($0.repeated) }
+        add(.gauge, "frame_age_seconds", "Since the newest frame of a camera server came.") {
+            $0.ageNs.map { .seconds($0) }
+        }
     }
 
     private static func latency(

@@ -26,6 +26,8 @@ public struct MessageError: Error, Sendable, Hashable, CustomStringConvertible {
         case badArray = "bad_array"
         /// A camera's frame is no picture of the format that it names, is not whole, or is of a kind that is not read.
         case badImage = "bad_image"
+        /// A camera server sent something else than its JSON; counted and sent to nobody.
+        case badCameraMessage = "bad_camera_message"
         /// An observation lacks a feature of the policy.
         case missingFeature = "missing_feature"
         /// An observation has a feature that the policy does not know.

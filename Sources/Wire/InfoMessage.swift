@@ -62,6 +62,8 @@ public struct InfoMessage: Sendable, Hashable {
     public var stop: UInt64
     /// How far the calibration has come, in hundredths; 100: chunks are sampled as was asked for.
     public var calibrationPercent: UInt64
+    /// How the frames of camera servers come; empty without `serve --camera`.
+    public var cameraServers: [CameraServerStatus] = []
     /// What it has done.
     public var statistics: DaemonStatistics
 
@@ -74,6 +76,7 @@ public struct InfoMessage: Sendable, Hashable {
         limits: Limits? = nil,
         stop: UInt64 = 0,
         calibrationPercent: UInt64 = 100,
+        cameraServers: [CameraServerStatus] = [],
         statistics: DaemonStatistics
     ) {
         self.daemonVersion = daemonVersion
@@ -83,6 +86,7 @@ public struct InfoMessage: Sendable, Hashable {
         self.limits = limits
         self.stop = stop
         self.calibrationPercent = calibrationPercent
+        self.cameraServers = cameraServers
         self.statistics = statistics
     }
 
@@ -135,6 +139,12 @@ public struct InfoMessage: Sendable, Hashable {
                 how far the calibration has come, see [CALIBRATION.md](CALIBRATION.md); below 100 chunks are sampled one step after the \
                 other, and `sampler` says so
                 """
+            ),
+            .unlessEmpty(
+                "camera_servers",
+                \.cameraServers,
+                .list(CameraServerStatus.table),
+                "the camera servers that the daemon reads, see below; left out if there are none"
             ),
             .required(
                 "statistics",
@@ -227,6 +237,32 @@ extension CameraDescription {
             .required("name", \.name, .string, "its LeRobot name, such as `observation.image`"),
             .required("height", \.height, .count, "rows of a frame"),
             .required("width", \.width, .count, "pixels in a row"),
+        ]
+    )
+}
+
+extension CameraServerStatus {
+    /// What is told of a camera server.
+    package static let table = MessageTable(
+        CameraServerStatus(camera: "", endpoint: "", name: ""),
+        [
+            .required("camera", \.camera, .string, "the policy's camera, by its LeRobot name"),
+            .required("endpoint", \.endpoint, .string, "where the server publishes"),
+            .required("name", \.name, .string, "what the server calls the camera"),
+            .required("frames", \.frames, .unsigned, "frames that came and could be used"),
+            .required("refused", \.refused, .unsigned, "messages and pictures that could not be used"),
+            .required(
+                "repeated",
+                \.repeated,
+                .unsigned,
+                "pictures with the time stamp of the one before, which are not used"
+            ),
+            .optional(
+                "age_ns",
+                \.ageNs,
+                .unsigned,
+                "the time since the newest frame came; left out if none has come"
+            ),
         ]
     )
 }

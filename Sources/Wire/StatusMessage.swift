@@ -10,6 +10,8 @@ public struct StatusMessage: Sendable, Hashable {
     public var robots: [String: RobotStatus]
     /// The number of the newest stop of any robot; 0 if there was none.
     public var stop: UInt64
+    /// How the frames of camera servers come; empty without `serve --camera`.
+    public var cameraServers: [CameraServerStatus] = []
     /// What the daemon has done.
     public var statistics: DaemonStatistics
     /// How far the calibration has come, in hundredths; 100: chunks are sampled as was asked for.
@@ -23,6 +25,7 @@ public struct StatusMessage: Sendable, Hashable {
         wallNs: UInt64,
         robots: [String: RobotStatus],
         stop: UInt64 = 0,
+        cameraServers: [CameraServerStatus] = [],
         statistics: DaemonStatistics,
         calibrationPercent: UInt64 = 100,
         warnings: [String] = []
@@ -31,6 +34,7 @@ public struct StatusMessage: Sendable, Hashable {
         self.wallNs = wallNs
         self.robots = robots
         self.stop = stop
+        self.cameraServers = cameraServers
         self.statistics = statistics
         self.calibrationPercent = calibrationPercent
         self.warnings = warnings
@@ -53,6 +57,12 @@ public struct StatusMessage: Sendable, Hashable {
                 \.stop,
                 .unsigned,
                 "the number of the newest stop of any robot, 0 if there was none: see *stop, resume*"
+            ),
+            .unlessEmpty(
+                "camera_servers",
+                \.cameraServers,
+                .list(CameraServerStatus.table),
+                "as in `info`"
             ),
             .required(
                 "statistics",

@@ -1,8 +1,25 @@
 import ArgumentParser
+import CameraServers
 import Daemon
+import ForeignText
+import Policy
+import Wire
 
 /// The options of `serve` for policies with cameras.
 struct CameraServeOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            """
+            Take the frames of a camera from a camera server of LeRobot, as observation.images.front=tcp://127.0.0.1:5555; robots \
+            then need not send them. If the server calls the camera something else than the last part of that name: \
+            observation.images.front=head_camera@tcp://127.0.0.1:5555. May be given more than once.
+            """,
+            valueName: "camera=endpoint"
+        ),
+        transform: { try CameraSourceOption($0).source }
+    )
+    var camera: [CameraSource] = []
+
     @Option(
         help: ArgumentHelp(
             """
@@ -26,11 +43,52 @@ struct CameraServeOptions: ParsableArguments {
         if let frameAge, !(0...60_000).contains(frameAge) {
             throw ValidationError("--frame-age is \(frameAge), expected 0...60000")
         }
+        for (index, source) in camera.enumerated()
+        where camera[..<index].contains(where: { $0.camera == source.camera }) {
+            throw ValidationError("--camera \(printable(source.camera, limit: 128)) is given twice")
+        }
     }
 
     /// Takes the options into a daemon's configuration.
     func apply(to configuration: inout DaemonConfiguration) {
         if let frameAge { configuration.frameAge = .milliseconds(frameAge) }
         configuration.encodesAhead = !encodeOnDemand
+        configuration.cameraSources = camera
+    }
+
+    /// The endpoints of camera servers on other machines.
+    ///
+    /// Camera servers speak no CURVE: with keys too, whoever is on the way may show the robot what they like.
+    ///
+    /// - Throws: `Failure` if there are some and they are not accepted.
+    func unprotected(isInsecure: Bool) throws -> [String] {
+        let exposed = camera.map(\.endpoint).filter { !EndpointScope.isLocal($0) }
+        guard let first = exposed.first, !isInsecure else { return exposed }
+        throw Failure.input(
+            """
+            --camera: \(printable(first, limit: 256)) is on another machine, and camera servers have no keys: whoever is on the \
+            way decides what the robot sees. Bring its port here by `ssh -L` or a VPN (docs/OPERATIONS.md#camera-servers) and \
+            name an endpoint of 127.0.0.1, or accept it with --insecure
+            """
+        )
+    }
+
+    /// What is to be logged for as long as such servers are read, or nil if there are none.
+    static func warning(about endpoints: [String]) -> String? {
+        guard !endpoints.isEmpty else { return nil }
+        let list = endpoints.map { printable($0, limit: 256) }.joined(separator: ", ")
+        return "--insecure: whoever is on the way to \(list) decides what robots see"
+    }
+
+    /// Checks that each camera is one of the policy's.
+    ///
+    /// - Throws: `Failure` that names the option, and the cameras that there are.
+    func check(for policy: PolicyBundle) throws {
+        let names = policy.cameras.map(\.name)
+        guard let unknown = camera.first(where: { !names.contains($0.camera) }) else { return }
+        let found = names.isEmpty ? "has no cameras" : "has \(names.joined(separator: ", "))"
+        throw Failure.input(
+            "--camera \(printable(unknown.camera, limit: 128)): the policy \(policy.name) \(found)"
+        )
     }
 }

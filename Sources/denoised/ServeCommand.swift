@@ -214,7 +214,12 @@ struct ServeCommand: ParsableCommand {
         }
         var configuration = try configuration(logger: logger, manager: manager)
         configuration.lostLogLines = { log.lostLines }
-        let unprotected = try security.unprotected(configuration.endpoints) + openpi.unprotected
+        let unprotected = [
+            SecurityOptions.warning(
+                about: try security.unprotected(configuration.endpoints) + openpi.unprotected
+            ),
+            CameraServeOptions.warning(about: try cameras.unprotected(isInsecure: security.insecure)),
+        ]
         if let warning = openpi.warning { logger.warning("\(warning)") }
         let policy = try PolicyOptions.loadToRun(
             policy,
@@ -222,6 +227,7 @@ struct ServeCommand: ParsableCommand {
             in: .daemon,
             explain: { logger.info("policy \($0.name): \($0.explanation)") }
         )
+        try cameras.check(for: policy)
         configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
         configuration.gr00t?.mapping = try RobotOptions.gr00tMapping(configuration.robots, for: policy)
         configuration.openPI?.mapping = try RobotOptions.openPIMapping(configuration.robots, for: policy)
@@ -259,10 +265,10 @@ struct ServeCommand: ParsableCommand {
         manager?.tell(.ready, .status("serves \(policy.name), observations at \(endpoints.observations)"))
         show(policy.name, endpoints, recording: recorder?.path, http: server?.address, token: token)
 
-        let warning = SecurityOptions.warning(about: unprotected).map { text in
-            RecurringWarning(ServeLine.explained(text), logger: logger)
+        let warnings = unprotected.compactMap { text in
+            text.map { RecurringWarning(ServeLine.explained($0), logger: logger) }
         }
-        try withExtendedLifetime((warning, MemoryReturn())) {
+        try withExtendedLifetime((warnings, MemoryReturn())) {
             try Failure.asRun { try daemon.waitUntilStopped() }
         }
         recorder?.finish()
@@ -319,6 +325,9 @@ struct ServeCommand: ParsableCommand {
         Console.result("  requests      \(endpoints.requests)")
         if let gr00t = endpoints.gr00t { Console.result("  gr00t         \(gr00t)") }
         if let openpi = endpoints.openpi { Console.result("  openpi        \(openpi)") }
+        for source in cameras.camera {
+            Console.result("  camera        \(source.camera) from \(source.endpoint) (\(source.name))")
+        }
         if let recording { Console.result("  recording     \(recording)") }
         if let http { Console.result("  http          \(http)") }
         if let token { Console.result("  token         \(token)") }

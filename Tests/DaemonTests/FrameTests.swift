@@ -1,3 +1,4 @@
+import CameraServers
 import Clocks
 import Foundation
 import Pictures
@@ -305,6 +306,64 @@ private struct OneEyedPlanner: ChunkPlanner {
         let blind = try RobotClient.info(from: toy.endpoints.requests, context: toy.daemon.context)
         #expect(blind.policy.cameras.isEmpty)
         #expect(blind.limits?.messageBytes == 1_048_576)
+    }
+
+    @Test func `Frames of a camera server join observations that lack them while they are fresh`() throws {
+        let context = try ZeroMQContext()
+        let server = try ZeroMQSocket(.publish, context: context)
+        let endpoint = try server.bind("tcp://127.0.0.1:*")
+        let seeing = try SeeingDaemon {
+            $0.cameraSources = [CameraSource(camera: "observation.image", endpoint: endpoint)]
+            $0.frameAge = .milliseconds(300)
+        }
+        func told() throws -> CameraServerStatus {
+            let info = try RobotClient.info(from: seeing.endpoint, context: seeing.daemon.context)
+            return try #require(info.cameraServers.first)
+        }
+        #expect(
+            try told() == CameraServerStatus(camera: "observation.image", endpoint: endpoint, name: "image")
+        )
+        #expect(
+            seeing.refusal(of: try Self.seen(0, nil)).contains(
+                "observation.observation.image: left out, and no frame of it has come from \(endpoint)"
+            )
+        )
+
+        var encoder = try PictureEncoder()
+        // The file's blue is the frame's red, which the planner tells.
+        let pixels: [UInt8] = (0..<6).flatMap { _ -> [UInt8] in [0, 0, 100] }
+        let jpeg = Data(try encoder.jpeg(pixels.span, height: 2, width: 3)).base64EncodedString()
+        var clock = 0
+        try eventually(every: .milliseconds(10)) {
+            clock += 1
+            let text = #"{"timestamps": {"image": \#(clock)}, "images": {"image": "\#(jpeg)"}}"#
+            try server.send([Array(text.utf8)])
+            return try told().frames > 0
+        }
+        let chunk = try seeing.client.chunk(for: Self.seen(0, nil))
+        #expect(abs(chunk.actions[0] - 100) <= 2, "\(chunk.actions)")
+        // The robot's own frame comes before the server's.
+        let own = try seeing.client.chunk(for: Self.seen(1, Self.pixels(7)))
+        #expect(own.actions[1] == 7)
+
+        eventually { (seeing.daemon.status?.cameraServers.first?.ageNs ?? 0) > 400_000_000 }
+        #expect(
+            seeing.daemon.status?.warnings
+                == ["the newest frame of observation.image from \(endpoint) is 0 s old"]
+        )
+        let refusal = seeing.refusal(of: try Self.seen(2, nil))
+        #expect(refusal.contains("stale"), "\(refusal)")
+        #expect(refusal.contains("ms old, expected at most 300 ms"), "\(refusal)")
+        #expect(seeing.daemon.statistics.staleObservations == 1)
+    }
+
+    @Test func `An endpoint of a camera server that is none ends the start`() throws {
+        var configuration = DaemonConfiguration.embedded()
+        configuration.logger = LogLines().logger
+        configuration.cameraSources = [CameraSource(camera: "observation.image", endpoint: "tcp://nowhere")]
+        let daemon = try Daemon(configuration: configuration) { _ in OneEyedPlanner(prepared: .init()) }
+        #expect(throws: ZeroMQError.self) { try daemon.start() }
+        daemon.stop()
     }
 
     @Test func `Limits and rates leave room for the frames of every camera`() {

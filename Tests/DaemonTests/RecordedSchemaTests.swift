@@ -317,6 +317,15 @@ enum SchemaCheck {
                     wallNs: 2,
                     robots: [:],
                     stop: 3,
+                    cameraServers: [
+                        CameraServerStatus(
+                            camera: "observation.image",
+                            endpoint: "tcp://127.0.0.1:5",
+                            name: "image",
+                            ageNs: 7
+                        ),
+                        CameraServerStatus(camera: "top", endpoint: "ipc://camera", name: "top"),
+                    ],
                     statistics: statistics,
                     warnings: ["the disk has not answered for 1 s"]
                 )
@@ -354,7 +363,10 @@ enum SchemaCheck {
             .command,
             "action episode episode_type limited published_ns robot sequence state step tick time_ns"
         ),
-        (.status, "calibration_percent monotonic_ns robots statistics stop wall_ns warnings"),
+        (
+            .status,
+            "(camera_servers) calibration_percent monotonic_ns robots statistics stop wall_ns warnings"
+        ),
     ])
     func aSchemaHasTheMembersOfItsFormat(kind: RecordedKind, members: String) throws {
         let schema = try PlainJSON(kind.schema(for: nil))

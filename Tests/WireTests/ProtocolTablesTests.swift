@@ -71,6 +71,11 @@ import Testing
         Page(heading: "### info", head: "field of a camera", fields: CameraDescription.table.descriptions),
         Page(
             heading: "### info",
+            head: "field of a camera server",
+            fields: CameraServerStatus.table.descriptions
+        ),
+        Page(
+            heading: "### info",
             head: "field of `limits`",
             fields: InfoMessage.Limits.table.descriptions
         ),
