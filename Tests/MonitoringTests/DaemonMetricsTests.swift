@@ -1,4 +1,5 @@
 import Foundation
+import Robotics
 import Testing
 
 @testable import Monitoring
@@ -42,6 +43,36 @@ import Testing
             let name = "denoised_" + (special[field] ?? "\(field)_total")
             #expect(metrics.families[name] != nil, "no \(name) for \(field)")
         }
+    }
+
+    @Test func cameraServersAreToldWithTheAgeOfTheirFrames() throws {
+        var seen = status()
+        let endpoint = "tcp://127.0.0.1:5558"
+        seen.cameraServers = [
+            CameraServerStatus(
+                camera: "observation.images.front",
+                endpoint: endpoint,
+                name: "front",
+                frames: 31,
+                refused: 2,
+                repeated: 3,
+                ageNs: 250_000_000
+            ),
+            CameraServerStatus(camera: "observation.images.wrist", endpoint: endpoint, name: "hand"),
+        ]
+        let metrics = try PrometheusParser(DaemonMetrics.text(snapshot(seen)))
+        let front = ["camera": "observation.images.front", "endpoint": endpoint]
+        let wrist = ["camera": "observation.images.wrist", "endpoint": endpoint]
+        for (name, value) in [("frames", 31.0), ("refused", 2), ("repeated", 3)] {
+            #expect(try metrics.value("denoised_camera_server_\(name)_total", front) == value)
+            #expect(try metrics.value("denoised_camera_server_\(name)_total", wrist) == 0)
+        }
+        #expect(try metrics.value("denoised_camera_server_frame_age_seconds", front) == 0.25)
+        #expect(throws: (any Error).self) {
+            try metrics.value("denoised_camera_server_frame_age_seconds", wrist)
+        }
+        let none = try PrometheusParser(DaemonMetrics.text(snapshot()))
+        #expect(none.families["denoised_camera_server_frames_total"] == nil)
     }
 
     @Test func robotsAreToldWithTheirState() throws {
