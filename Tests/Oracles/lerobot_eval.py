@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 
 COVERAGE_TOLERANCE = 1e-9
+# One step of the sampler after the other, so that a chunk is the same each time.
+SAMPLER = ("--window", "1")
 CAMERA_TYPES = ("pixels_agent_pos", "environment_state_agent_pos")
 
 
@@ -65,7 +67,7 @@ def daemon(binary, policy, folder):
     """A daemon on ipc sockets in a folder. Gives where it answers requests."""
     endpoints = {name: f"ipc://{folder}/{name}" for name in ("observations", "chunks", "requests")}
     arguments = [argument for name, endpoint in endpoints.items() for argument in (f"--{name}", endpoint)]
-    process = subprocess.Popen([binary, "serve", "--policy", policy, *arguments], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([binary, "serve", "--policy", policy, *SAMPLER, *arguments], stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
         while not (Path(folder) / "requests").exists():
@@ -110,7 +112,7 @@ def evaluate(options, endpoint, folder):
 
 def simulate(options):
     """The episodes of `denoised sim`."""
-    command = [options.binary, "sim", "--policy", options.policy, "--episodes", str(options.episodes), "--json"]
+    command = [options.binary, "sim", "--policy", options.policy, *SAMPLER, "--episodes", str(options.episodes), "--json"]
     began = time.monotonic()
     result = subprocess.run([*command, "--seed", str(options.seed)], check=True, capture_output=True, text=True)
     return json.loads(result.stdout)["per_episode"], time.monotonic() - began

@@ -25,7 +25,7 @@ class Daemon:
         sockets = [part for name in names for part in (f"--{name}", f"ipc://{self._folder.name}/{name}")]
         self.endpoint = f"ipc://{self._folder.name}/requests"
         with open(f"{self._folder.name}/log", "w") as log:
-            command = [BINARY, "serve", "--policy", str(policy), "--threads", "1", *sockets, *options]
+            command = [BINARY, "serve", "--policy", str(policy), "--threads", "1", "--window", "1", *sockets, *options]
             self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
         deadline = time.monotonic() + 60
         while not pathlib.Path(self._folder.name, "requests").exists():
