@@ -57,7 +57,7 @@ test-clients: build ## Run the tests of the Python client (in .venv-clients, or 
 	@scripts/setup --examples
 	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
 
-wheel: ## Build a wheel of the Python client, in dist/
+wheel: ## Build wheels of the Python client and of the LeRobot policy, in dist/
 	@scripts/wheel
 
 # Apart from `test`: it needs Slurm and Ray.

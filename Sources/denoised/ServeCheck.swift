@@ -15,7 +15,7 @@ struct ServeCheck {
     /// Reads every file that the options name.
     init(_ serve: ServeCommand) {
         check { _ in try serve.http.check(isInsecure: serve.security.insecure) }
-        check { try $0.notes += serve.unprotectedWarning().map { [$0] } ?? [] }
+        check { try $0.notes += serve.unprotectedWarnings() }
         check { $0.policy = try PolicyOptions.load(PolicyOptions.find(serve.policy), given: serve.policy) }
         check { _ in _ = try serve.sampler.kernel() }
         if let policy { check(serve, with: policy) } else { checkRobotFilesAlone(serve.robot) }
@@ -26,9 +26,12 @@ struct ServeCheck {
     private mutating func check(_ serve: ServeCommand, with policy: PolicyBundle) {
         check { _ in
             try Failure.asInput {
-                _ = try policy.configuration.sampler(serve.sampler.parallelByDefault.settings(for: policy.configuration))
+                _ = try policy.configuration.sampler(
+                    serve.sampler.parallelByDefault.settings(for: policy.configuration)
+                )
             }
         }
+        check { _ in try serve.cameras.check(for: policy) }
         let before = problems.count
         for path in serve.robot {
             check { _ in _ = try RobotOptions.load([path], commandHz: serve.commandHz, for: policy) }

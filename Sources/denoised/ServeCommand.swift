@@ -214,12 +214,7 @@ struct ServeCommand: ParsableCommand {
         }
         var configuration = try configuration(logger: logger, manager: manager)
         configuration.lostLogLines = { log.lostLines }
-        let unprotected = [
-            SecurityOptions.warning(
-                about: try security.unprotected(configuration.endpoints) + openpi.unprotected
-            ),
-            CameraServeOptions.warning(about: try cameras.unprotected(isInsecure: security.insecure)),
-        ]
+        let unprotected = try unprotectedWarnings(of: configuration.endpoints)
         if let warning = openpi.warning { logger.warning("\(warning)") }
         let policy = try PolicyOptions.loadToRun(
             policy,
@@ -265,9 +260,7 @@ struct ServeCommand: ParsableCommand {
         manager?.tell(.ready, .status("serves \(policy.name), observations at \(endpoints.observations)"))
         show(policy.name, endpoints, recording: recorder?.path, http: server?.address, token: token)
 
-        let warnings = unprotected.compactMap { text in
-            text.map { RecurringWarning(ServeLine.explained($0), logger: logger) }
-        }
+        let warnings = unprotected.map { RecurringWarning($0, logger: logger) }
         try withExtendedLifetime((warnings, MemoryReturn())) {
             try Failure.asRun { try daemon.waitUntilStopped() }
         }
@@ -336,10 +329,17 @@ struct ServeCommand: ParsableCommand {
     /// What a running daemon would warn of again and again; nil: nothing.
     ///
     /// - Throws: `Failure` for keys, a token or a priority that cannot be used, and for endpoints that need keys.
-    func unprotectedWarning() throws -> String? {
+    func unprotectedWarnings() throws -> [String] {
         let logger = Logger(label: "denoised") { _ in SwiftLogNoOpLogHandler() }
-        let endpoints = try configuration(logger: logger, manager: nil).endpoints
-        return SecurityOptions.warning(about: try security.unprotected(endpoints)).map(ServeLine.explained)
+        return try unprotectedWarnings(of: configuration(logger: logger, manager: nil).endpoints)
+    }
+
+    private func unprotectedWarnings(of endpoints: [String]) throws -> [String] {
+        let warnings = [
+            SecurityOptions.warning(about: try security.unprotected(endpoints) + openpi.unprotected),
+            CameraServeOptions.warning(about: try cameras.unprotected(isInsecure: security.insecure)),
+        ]
+        return warnings.compactMap { $0 }.map(ServeLine.explained)
     }
 
     /// The service manager that started the daemon. A daemon that cannot reach it serves all the same.
