@@ -365,7 +365,7 @@ enum SchemaCheck {
         ),
         (
             .status,
-            "(camera_servers) calibration_percent monotonic_ns robots statistics stop wall_ns warnings"
+            "calibration_percent (camera_servers) monotonic_ns robots statistics stop wall_ns warnings"
         ),
     ])
     func aSchemaHasTheMembersOfItsFormat(kind: RecordedKind, members: String) throws {

@@ -179,9 +179,9 @@ extension EndToEnd {
                 ["denoised.yaml:2: sampler.seed: found \"-1\", expected a whole number from 0"]
             ),
             (
-                "policy: POLICY\nsampler: {tolerance: 1}",
+                "policy: POLICY\nsampler: {window: 1, tolerance: 1}",
                 [
-                    "denoised.yaml:2: sampler.tolerance is for sampling in parallel, expected sampler.window with it"
+                    "denoised.yaml:2: sampler.tolerance is for sampling in parallel, which sampler.window 1 is not; expected a wider window"
                 ]
             ),
             (
@@ -289,7 +289,11 @@ extension EndToEnd {
                 #expect(ended.exitCode == 2)
                 #expect(ended.error.contains(text), "\(ended)")
             }
-            let ended = try await Self.run(["config", path, "--without", "sampler.window"])
+            let window = /sampler\.window +auto +default/
+            #expect(
+                try await succeed(["config", path, "--without", "sampler.window"]).output.contains(window)
+            )
+            let ended = try await Self.run(["config", path, "--window", "1"])
             #expect(ended.error.contains(":2: sampler.tolerance is for sampling in parallel"), "\(ended)")
             _ = try await succeed(["config", path, "--without", "sampler"])
         }
