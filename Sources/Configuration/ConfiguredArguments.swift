@@ -186,7 +186,7 @@ extension ConfigurationFile.Setting {
         case .one(let one), .list(let one): (form, hasNames) = (one, false)
         case .named(let one): (form, hasNames) = (one, true)
         }
-        guard form == .path || form == .text else { return false }
+        guard [.path, .pathOrName, .text].contains(form) else { return false }
         return values.contains { value in
             let sign = hasNames ? value.firstIndex(of: "=") : nil
             let text = sign.map { value[value.index(after: $0)...] } ?? value[...]
