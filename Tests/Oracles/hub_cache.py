@@ -158,7 +158,7 @@ def folder(variables):
         command = [sys.executable, "-c", PROBE]
         answer = subprocess.run(command, env=environment, cwd=work, check=True, capture_output=True, text=True)
         found = answer.stdout.strip()
-        return "/work" + found.removeprefix(work) if found.startswith(work) else found
+        return "/place" + found.removeprefix(work) if found.startswith(work) else found
 
 
 def is_name(text):

@@ -108,7 +108,7 @@ import Testing
         #expect(places.count >= 15)
         for place in places {
             let environment = ["HOME": "/home/ada", "DISK": "/disk"].merging(place.environment) { $1 }
-            let cache = HubCache(environment: environment, workingDirectory: URL(filePath: "/work/"))
+            let cache = HubCache(environment: environment, workingDirectory: URL(filePath: "/place/"))
             let found = cache.folder.standardizedFileURL.plainPath
             #expect(found.trimmingSuffix("/") == place.folder, "\(place.environment)")
         }
