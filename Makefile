@@ -41,7 +41,7 @@ sbom: ## List what is linked into the binary: dist/denoised.spdx.json
 demo: build ## Watch a trained policy push the T, through the daemon
 	@scripts/demo "$$($(RELEASE) --show-bin-path)/denoised"
 
-# Without the Python package index, the tests that need openpi-client are left out.
+# Without the Python package index, the tests that need openpi-client are left out. TEST_FLAGS: more options of swift test.
 test: ## Run every test
 	@scripts/setup --examples
 	@scripts/setup --openpi || echo "test: the tests with openpi-client are skipped" >&2
@@ -50,7 +50,7 @@ test: ## Run every test
 	 if [[ -e "$$openpi/installed" ]]; then export DENOISED_OPENPI_PYTHON="$$openpi/bin/python"; fi; \
 	 DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" \
 	 DENOISED_TEST_PYTHON=/usr/bin/python3 \
-	 swift test
+	 swift test $(TEST_FLAGS)
 	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
 
 test-clients: build ## Run the tests of the Python client (in .venv-clients, or with Debian's packages)
