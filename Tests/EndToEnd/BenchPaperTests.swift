@@ -48,7 +48,7 @@ extension EndToEnd {
             }
 
             let sim = try await succeed([
-                "sim", "--policy", policy.path, "--episodes", "\(seeds.count)", "--seed",
+                "sim", "--policy", policy.path, "--window", "1", "--episodes", "\(seeds.count)", "--seed",
                 "\(seeds.lowerBound)", "--solver", "ddpm", "--steps", "20", "--threads", "1", "--json",
             ]).json()
             let scores = try #require(sim["per_episode"] as? [[String: Any]]).map { $0["score"] as? Double }
