@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension EndToEndOfCommands {
     /// `bench chunk`, `bench budget` and `bench robots`: what they report and that it adds up, but no time.
     @Suite struct BenchChunkTests {
         @Test func chunksOfEachWindowAreComparedWithTheSequentialOnes() async throws {

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension EndToEndOfCommands {
     /// `bench paper`: what it counts and how it counts it, but no time.
     @Suite struct BenchPaperTests {
         private static let keys: Set = [

@@ -11,7 +11,7 @@ import Tuning
 
 @testable import denoised
 
-extension EndToEnd {
+extension EndToEndOfCommands {
     /// Episodes of a policy that sees. Its weights are made up, so it moves senselessly, but always the same.
     @Suite struct CameraSimulationTests {
         /// One for all tests, because drawing its weights takes long.

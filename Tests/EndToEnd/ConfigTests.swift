@@ -4,7 +4,7 @@ import Testing
 
 @testable import denoised
 
-extension EndToEnd {
+extension EndToEndOfCommands {
     @Suite struct ConfigTests {
         /// A folder with a denoised.yaml.
         private static func folder(_ text: String) throws -> TemporaryFolder {

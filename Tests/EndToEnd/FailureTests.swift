@@ -3,7 +3,7 @@ import Safetensors
 import Testing
 import Transport
 
-extension EndToEnd {
+extension EndToEndOfCommands {
     /// Exit codes and messages: 2 for bad usage or input, 1 for a run that failed; nothing on standard output.
     @Suite struct FailureTests {
         static let policy = SourceTree.tinyPolicy("processors")

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension EndToEndOfCommands {
     @Suite struct ImportTests {
         /// A checkpoint of the Diffusion Policy code base.
         private static let checkpoint = URL(filePath: #filePath).deletingLastPathComponent()

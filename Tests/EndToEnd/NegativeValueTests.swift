@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension EndToEndOfCommands {
     /// `--name -5`: a negative number is a value, which the program then judges itself.
     @Suite struct NegativeValueTests {
         /// A command as `--experimental-dump-help` describes it.

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import Wire
 
-extension EndToEnd {
+extension EndToEndOfCommands {
     /// What `--policy` takes besides a folder: names in Hugging Face's cache, and training runs.
     @Suite struct PolicyNameTests {
         /// A cache with one policy, `org/tiny`, and a training run of it.

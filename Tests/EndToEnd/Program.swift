@@ -17,6 +17,9 @@ let program: URL = {
 /// run beside the others.
 @Suite(.serialized) struct EndToEndToSee {}
 
+/// Tests of what commands print and refuse, in a suite that runs beside the others for the same reason.
+@Suite(.serialized) struct EndToEndOfCommands {}
+
 /// A running program whose output goes to files, so that no full pipe can hold it up.
 final class RunningProgram {
     /// What a program that has ended left behind.

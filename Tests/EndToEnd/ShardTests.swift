@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension EndToEnd {
+extension EndToEndOfCommands {
     /// `sim --shard` on what may be several machines, and `report`, which joins what they print.
     @Suite struct ShardTests {
         private static let run = ["--episodes", "3", "--seed", "42", "--window", "1", "--json"]

@@ -78,7 +78,10 @@ extension EndToEnd {
         @Test func aPipeWithoutAReaderIsNotWrittenTo() async throws {
             let folder = try TemporaryFolder()
             mkfifo(folder.path("pipe"), 0o600)
-            try SafetensorsWriter.write(FailureTests.input, to: folder.file("in.safetensors"))
+            try SafetensorsWriter.write(
+                EndToEndOfCommands.FailureTests.input,
+                to: folder.file("in.safetensors")
+            )
             let predict = [
                 "predict", "--policy", Self.policy, "--input", folder.path("in.safetensors"), "--output",
             ]
@@ -114,7 +117,10 @@ extension EndToEnd {
             )
             #expect(warnings.first?.contains("Not a directory") == true, "\(ended)")
 
-            try SafetensorsWriter.write(FailureTests.input, to: folder.file("in.safetensors"))
+            try SafetensorsWriter.write(
+                EndToEndOfCommands.FailureTests.input,
+                to: folder.file("in.safetensors")
+            )
             let predict = [
                 "predict", "--policy", Self.policy, "--input", folder.path("in.safetensors"), "--output",
                 "/dev/null", "--window", "auto",
