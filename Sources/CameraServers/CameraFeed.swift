@@ -52,7 +52,7 @@ final class CameraFeed {
 
     private static func call(_ endpoint: String, context: ZeroMQContext) throws(ZeroMQError) -> ZeroMQSocket {
         var options = ZeroMQSocket.Options()
-        // Twice as much, so that a message that is too long is counted, where libzmq would hang up without a word.
+        // Twice as much, so that a message that is too long is counted: libzmq would hang up without a word.
         options.maximumFrameBytes = 2 * longestMessage
         options.receiveHighWaterMark = waitingMessages
         options.lingerMilliseconds = 0

@@ -78,7 +78,7 @@ struct OpenPIDesk {
         )
     }
 
-    /// Begins an episode for a client's first observation, and where it asks for one.
+    /// Begins an episode for a client's first observation, and if it asks for one.
     private mutating func beginEpisode(_ demand: OpenPIEndpoint.Demand) throws(ZeroMQError) {
         guard speakers[demand.client] == nil || demand.observation.beginsEpisode else { return }
         let robot = demand.observation.robot ?? demand.robot
