@@ -115,6 +115,7 @@ def parsed_options():
     )
     parser.add_argument("--requests", default="tcp://127.0.0.1:5557", help="the daemon's request endpoint")
     parser.add_argument("--robot", default="arm1", help="the robot's id")
+    parser.add_argument("--policy", metavar="NAME", help="one of the daemon's policies, if it runs several")
     parser.add_argument("--steps", type=int, default=100, help="control steps in the episode")
     parser.add_argument("--hz", type=float, default=10, help="control steps a second, as the policy was trained")
     parser.add_argument("--commands", action="store_true", help="follow the daemon's commands; it needs serve --robot FILE")
@@ -147,7 +148,7 @@ def main():
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     keys = Keys.load(options.curve_key, options.curve_server) if options.curve_key else None
-    robot = Robot(options.requests, options.robot, hz=options.hz, commands=options.commands, keys=keys)
+    robot = Robot(options.requests, options.robot, hz=options.hz, commands=options.commands, policy=options.policy, keys=keys)
     try:
         robot.connect(options.timeout)
         policy = robot.policy

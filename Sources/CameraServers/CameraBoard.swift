@@ -81,17 +81,22 @@ public final class CameraBoard: Sendable {
     /// An observation with the newest frame of each camera that it lacks and that a server sends.
     ///
     /// - Parameters:
+    ///   - cameras: those of the robot's policy; others are not added.
     ///   - received: when the observation had been read from its socket.
     ///   - longestAgeNs: how old such a frame may be, in nanoseconds.
     /// - Throws: `MessageError` `missing_feature` if no frame has come, `stale` if the newest is older.
     public func completing(
         _ observation: RobotObservation,
+        cameras: [CameraDescription],
         received: MonotonicTime,
         longestAgeNs: UInt64
     ) throws(MessageError) -> RobotObservation {
-        guard sources.contains(where: { observation.frames[$0.camera] == nil }) else { return observation }
+        func lacks(_ source: CameraSource) -> Bool {
+            observation.frames[source.camera] == nil && cameras.contains { $0.name == source.camera }
+        }
+        guard sources.contains(where: lacks) else { return observation }
         var whole = observation
-        for (index, source) in sources.enumerated() where whole.frames[source.camera] == nil {
+        for (index, source) in sources.enumerated() where lacks(source) {
             guard let newest = entry(index).newest else {
                 throw MessageError(
                     .missingFeature,

@@ -56,6 +56,14 @@ package struct ConfigurationKey: Sendable, Hashable {
     /// What holds if neither the file nor the command line has it, in words.
     package let standard: String
 
+    /// Whether it has a list or a mapping.
+    var takesSeveral: Bool {
+        switch shape {
+        case .flag, .one: false
+        case .list, .named: true
+        }
+    }
+
     package init(_ path: String, _ option: String, _ shape: Shape, standard: String) {
         self.path = path
         self.option = option

@@ -71,15 +71,12 @@ package struct ConfiguredArguments: Sendable {
             guard let values = given.values[key.option] else {
                 return Row(key: key, values: [key.standard], origin: .standard)
             }
-            let isSeveral =
-                switch key.shape {
-                case .flag, .one: false
-                case .list, .named: true
-                }
+            let keys = table.keys(for: key.option)
+            let key = values.count > 1 ? keys.first(where: \.takesSeveral) ?? key : key
             let line = replaced.first { $0.key.option == key.option }?.line
             return Row(
                 key: key,
-                values: isSeveral ? values : values.suffix(1),
+                values: key.takesSeveral ? values : values.suffix(1),
                 origin: .commandLine(insteadOf: line)
             )
         }

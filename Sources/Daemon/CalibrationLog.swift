@@ -9,23 +9,28 @@ struct CalibrationLog {
     private static let intervalNs: UInt64 = 10_000_000_000
 
     private let logger: Logger
+    /// What a line begins with.
+    private let whose: String
     /// When it was seen to be under way first; nil: it is not.
     private var begun: MonotonicTime?
     private var next = MonotonicTime(nanoseconds: 0)
 
-    init(logger: Logger) { self.logger = logger }
+    /// - Parameter policy: the policy's name if the daemon has several.
+    init(of policy: String?, logger: Logger) {
+        self.logger = logger
+        whose = policy.map { "\($0): " } ?? ""
+    }
 
     /// Takes note of how the planner samples.
-    mutating func note(_ tuning: PlannerTuning?, now: MonotonicTime) {
-        guard let tuning else { return }
+    mutating func note(_ tuning: PlannerTuning, now: MonotonicTime) {
         guard tuning.calibratedHundredths < 100 else { return end(tuning, now: now) }
         if begun == nil {
             begun = now
             logger.info(
-                "calibrating between chunks; until that is done chunks are sampled one step after the other"
+                "\(whose)calibrating between chunks; until that is done chunks are sampled one step after the other"
             )
         } else if now >= next {
-            logger.info("calibrated to \(tuning.calibratedHundredths) %")
+            logger.info("\(whose)calibrated to \(tuning.calibratedHundredths) %")
         } else {
             return
         }
@@ -36,11 +41,11 @@ struct CalibrationLog {
         guard let begun else { return }
         self.begun = nil
         if let failure = tuning.failure {
-            logger.error("not calibrated, chunks are sampled one step after the other: \(failure)")
+            logger.error("\(whose)not calibrated, chunks are sampled one step after the other: \(failure)")
         } else {
             let seconds = now.elapsedNs(since: begun) / 1_000_000_000
             logger.info(
-                "calibrated in \(seconds) s: chunks are sampled by \(tuning.sampler.method), window \(tuning.sampler.window)"
+                "\(whose)calibrated in \(seconds) s: chunks are sampled by \(tuning.sampler.method), window \(tuning.sampler.window)"
             )
         }
     }

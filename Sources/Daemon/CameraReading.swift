@@ -17,7 +17,7 @@ extension CameraServers {
         let limiter = Mutex(LogLimiter<MessageError.Code>())
         let servers = try CameraServers(
             board: board,
-            cameras: loop.planner.policy.cameras,
+            cameras: loop.policies.descriptions.flatMap(\.cameras),
             context: context,
             logger: logger
         ) { endpoint, error in

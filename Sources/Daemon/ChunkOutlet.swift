@@ -12,7 +12,7 @@ import Wire
 final class ChunkOutlet {
     private let socket: ZeroMQSocket
     private let mailbox: PlannerMailbox
-    private let planner: PlannerFacts
+    private let policies: ServedPolicies
     private let budgetNs: UInt64?
     private let robots: Robots
     private let replies: Replies
@@ -26,7 +26,7 @@ final class ChunkOutlet {
     init(socket: ZeroMQSocket, mailbox: PlannerMailbox, context: LoopContext) {
         self.socket = socket
         self.mailbox = mailbox
-        planner = context.planner
+        policies = context.policies
         robots = context.robots
         replies = context.replies
         telemetry = context.telemetry
@@ -47,7 +47,10 @@ final class ChunkOutlet {
 
     /// Gives the planner the next chunks to plan, if it is at none.
     func dispatch() {
-        let jobs = robots.agenda.next { mailbox.tuning?.grouping?.size(waiting: $0, budgetNs: budgetNs) ?? 1 }
+        let jobs = robots.agenda.next { policy, waiting in
+            guard waiting > 1 else { return 1 }
+            return mailbox.tunings[policy].grouping?.size(waiting: waiting, budgetNs: budgetNs) ?? 1
+        }
         let now = MonotonicTime.now()
         guard !jobs.isEmpty else {
             guard let preparation = robots.agenda.nextPreparation() else { return }
@@ -56,7 +59,7 @@ final class ChunkOutlet {
             return
         }
         watchdog?.planningBegan(now: now)
-        if let budgetNs, planner.interim != nil, jobs.count == 1 {
+        if let budgetNs, policies[jobs[0].policy].interim != nil, jobs.count == 1 {
             interim = InterimWatch(job: jobs[0], dispatched: now, budgetNs: budgetNs)
         }
         mailbox.put(jobs)
@@ -98,8 +101,9 @@ final class ChunkOutlet {
         guard hasStalled || now >= due else { return }
         interim?.due = nil
         // A chunk that has become ready since is sent as it is.
-        guard var chunk = planner.interim?.claim(frozen: watch.job.frozen) else { return }
-        guard case .success = PlannerThread.check(chunk, policy: planner.policy),
+        let facts = policies[watch.job.policy]
+        guard var chunk = facts.interim?.claim(frozen: watch.job.frozen) else { return }
+        guard case .success = PlannerThread.check(chunk, policy: facts.policy),
             robots.agenda.answer(watch.job)
         else { return }
         interim?.isAnswered = true
@@ -116,7 +120,8 @@ final class ChunkOutlet {
         }
         let job = outcome.job
         reject(planned.badFrames, of: job.robot, job.episode)
-        var chunk = RobotChunk(job: job, planned: planned, policy: planner.policy)
+        var chunk = RobotChunk(job: job, planned: planned, policy: policies[job.policy].policy)
+        if policies.standard == nil { chunk.policy = policies[job.policy].policy.name }
         let sampled = chunk
         do throws(MessageError) {
             let now = MonotonicTime.now()

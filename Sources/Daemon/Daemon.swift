@@ -12,8 +12,8 @@ import Wire
 
 /// The controller: takes observations, plans action chunks, publishes them.
 ///
-/// Two threads: one owns the sockets and the robots' histories and answers requests at once, the other owns the planner
-/// and samples one chunk at a time. A daemon starts once and stops once.
+/// Two threads: one owns the sockets and the robots' histories and answers requests at once, the other owns the planners, one for each
+/// policy, and samples one chunk at a time. A daemon starts once and stops once.
 public final class Daemon: Sendable {
     /// The context of the daemon's sockets, which embedders share to reach its `inproc` endpoints.
     public let context: ZeroMQContext
@@ -24,11 +24,11 @@ public final class Daemon: Sendable {
     private let orders: OrderBox
     private let admission: ClientAdmission?
     private let startPlanner:
-        @Sendable (PlannerMailbox, OneShot<Result<PlannerFacts, any Error>>, OneShot<Void>) -> Void
+        @Sendable (PlannerMailbox, OneShot<Result<ServedPolicies, any Error>>, OneShot<Void>) -> Void
     private let stopFlag = Flag()
     private let startFlag = Flag()
-    private let facts = Mutex<PlannerFacts?>(nil)
-    private let plannerReady = OneShot<Result<PlannerFacts, any Error>>()
+    private let served = Mutex<ServedPolicies?>(nil)
+    private let plannerReady = OneShot<Result<ServedPolicies, any Error>>()
     private let plannerEnded = OneShot<Void>()
     private let socketsEnded = OneShot<ZeroMQError?>()
 
@@ -41,10 +41,26 @@ public final class Daemon: Sendable {
     ///     for a core that stops while a chunk is planned; a planner may do without.
     /// - Throws: `ZeroMQError` if the system has no descriptor left, or, with `security`, if the context has a
     ///   `CurveAuthority` already.
-    public init<Planner: ChunkPlanner>(
+    public convenience init<Planner: ChunkPlanner>(
         configuration: DaemonConfiguration,
         context: ZeroMQContext? = nil,
         makePlanner: @escaping @Sendable (StallWatch) throws -> Planner
+    ) throws(ZeroMQError) {
+        try self.init(configuration: configuration, context: context, makePlanners: { [try makePlanner($0)] })
+    }
+
+    /// A daemon of several policies that has not started.
+    ///
+    /// - Parameters:
+    ///   - configuration: where it listens, and what it accepts.
+    ///   - context: the context to make the sockets in; a new one unless given.
+    ///   - makePlanners: as `makePlanner` of the other initialiser; returns a planner for each policy, at least one, whose policies'
+    ///     names differ.
+    /// - Throws: as the other initialiser.
+    public init<Planner: ChunkPlanner>(
+        configuration: DaemonConfiguration,
+        context: ZeroMQContext? = nil,
+        makePlanners: @escaping @Sendable (StallWatch) throws -> [Planner]
     ) throws(ZeroMQError) {
         if let context { self.context = context } else { self.context = try ZeroMQContext() }
         self.configuration = configuration
@@ -63,7 +79,7 @@ public final class Daemon: Sendable {
                 budgetNs: configuration.budgetNs,
                 ready: ready,
                 ended: ended,
-                makePlanner: makePlanner
+                makePlanners: makePlanners
             )
         }
     }
@@ -77,10 +93,9 @@ public final class Daemon: Sendable {
     /// first. May be asked from any thread and at any time, and keeps nobody waiting.
     public var status: StatusMessage? { telemetry.status }
 
-    /// What the daemon runs and how it samples; nil until the planner has been made.
-    public var planner: (policy: PolicyDescription, sampler: SamplerDescription)? {
-        guard let facts = facts.withLock({ $0 }), let tuning = mailbox.tuning else { return nil }
-        return (facts.policy, configuration.budgeted(tuning.sampler))
+    /// What the daemon runs and how it samples; empty until the planners have been made.
+    public var policies: [ServedPolicy] {
+        served.withLock { $0 }.map { configuration.told($0, mailbox.tunings) } ?? []
     }
 
     /// Since when the planner has been at one chunk; nil if it is at none.
@@ -117,19 +132,19 @@ public final class Daemon: Sendable {
     /// Makes the planner and the sockets, and begins to work.
     ///
     /// - Returns: the endpoints, with wildcard ports resolved.
-    /// - Throws: what `makePlanner` throws; `ClientNamesError` if a mapping does not go with the policy;
+    /// - Throws: what `makePlanner` throws; `ClientNamesError` if a mapping does not go with the policy; ``SeveralPoliciesError`` for what
+    ///   goes with one policy only;
     ///   `ZeroMQError` if an endpoint cannot be bound or connected, ``OpenPIListenError`` if that of openpi cannot; `RealTimePriorityError` if the priority is not
     ///   to be had any more; ``DaemonStopped`` if the daemon is asked to end before it serves.
     @discardableResult
     public func start() throws -> InfoMessage.Endpoints {
         precondition(startFlag.set(), "a daemon starts once")
         startPlanner(mailbox, plannerReady, plannerEnded)
-        let facts: PlannerFacts
+        let policies: ServedPolicies
         do {
-            facts = try plannerReady.wait().get()
-            _ = try configuration.gr00t?.mapping(for: facts.policy)
-            _ = try configuration.openPI?.mapping(for: facts.policy)
-            self.facts.withLock { $0 = facts }
+            policies = try plannerReady.wait().get()
+            try configuration.check(policies.descriptions)
+            served.withLock { $0 = policies }
         } catch {
             mailbox.close()
             orders.close()
@@ -138,7 +153,7 @@ public final class Daemon: Sendable {
         }
 
         let socketsReady = OneShot<Result<InfoMessage.Endpoints, any Error>>()
-        startSockets(facts, ready: socketsReady)
+        startSockets(policies, ready: socketsReady)
         do {
             let endpoints = try socketsReady.wait().get()
             let named = [
@@ -194,7 +209,7 @@ public final class Daemon: Sendable {
     }
 
     private func startSockets(
-        _ planner: PlannerFacts,
+        _ policies: ServedPolicies,
         ready: OneShot<Result<InfoMessage.Endpoints, any Error>>
     ) {
         // The thread holds the daemon's parts and not the daemon, so that dropping the daemon ends the thread.
@@ -212,7 +227,7 @@ public final class Daemon: Sendable {
             do {
                 openPI = try OpenPIEndpoint(
                     configuration: configuration,
-                    policy: planner.policy,
+                    policy: policies[0].policy,
                     telemetry: telemetry,
                     health: { Self.health(telemetry, mailbox) },
                     wakeUp: { wakeUp.signal() }
@@ -220,7 +235,7 @@ public final class Daemon: Sendable {
                 loop = try SocketLoop(
                     configuration: configuration,
                     context: context,
-                    planner: planner,
+                    policies: policies,
                     mailbox: mailbox,
                     orders: orders,
                     openPI: openPI,

@@ -22,6 +22,14 @@ public enum SocketAddress: Sendable, Hashable {
     }
 }
 
+/// Policies that one daemon cannot run, or not with its configuration.
+public struct SeveralPoliciesError: Error, CustomStringConvertible {
+    /// What was found, and what was expected.
+    public let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
 /// Where a daemon listens and what it accepts.
 public struct DaemonConfiguration: Sendable {
     /// Where observations come in. Port 5555 of the loopback interface unless set.
@@ -106,16 +114,57 @@ extension DaemonConfiguration {
         return sampler
     }
 
-    /// The configuration with room for the frames of a policy's cameras.
+    /// Checks that policies can be run by it.
+    ///
+    /// - Throws: `ClientNamesError`, or ``SeveralPoliciesError``.
+    func check(_ policies: [PolicyDescription]) throws {
+        guard policies.count > 1 else {
+            _ = try gr00t?.mapping(for: policies[0])
+            _ = try openPI?.mapping(for: policies[0])
+            return
+        }
+        if gr00t != nil { throw SeveralPoliciesError("GR00T's clients name no policy, expected one") }
+        if openPI != nil { throw SeveralPoliciesError("openpi's clients name no policy, expected one") }
+        let names = policies.map(\.name)
+        if let name = names.first(where: { name in names.count { $0 == name } > 1 }) {
+            throw SeveralPoliciesError("two policies are called \(name), expected each to have its own name")
+        }
+        for source in cameraSources {
+            let cameras = policies.flatMap(\.cameras).filter { $0.name == source.camera }
+            guard let other = cameras.first(where: { $0 != cameras[0] }) else { continue }
+            throw SeveralPoliciesError(
+                "the frames of \(source.camera) are \(cameras[0].width)x\(cameras[0].height) to one policy and "
+                    + "\(other.width)x\(other.height) to another, expected one size of a camera server's"
+            )
+        }
+    }
+
+    /// What is told of the policies.
+    func told(_ policies: ServedPolicies, _ tunings: [PlannerTuning]) -> [ServedPolicy] {
+        zip(policies.facts, tunings).map { facts, tuning in
+            ServedPolicy(
+                policy: facts.policy,
+                sampler: budgeted(tuning.sampler),
+                weightBytes: facts.weightBytes,
+                calibrationPercent: UInt64(tuning.calibratedHundredths)
+            )
+        }
+    }
+
+    /// The configuration with room for the frames of the policies' cameras.
     ///
     /// An observation may then hold the pixels of one frame of each camera, and a message of a GR00T or openpi client those of a whole history. Such an
     /// observation counts as 9 messages at most, so that 30 a second of each robot are well within the rate.
-    func withRoomForFrames(of policy: PolicyDescription) -> DaemonConfiguration {
-        let frameBytes = policy.cameras.reduce(0) { $0 + $1.byteCount }
+    func withRoomForFrames(of policies: [PolicyDescription]) -> DaemonConfiguration {
+        func frameBytes(_ policy: PolicyDescription) -> Int {
+            policy.cameras.reduce(0) { $0 + $1.byteCount }
+        }
+        let historyBytes = policies.map { frameBytes($0) * $0.nObsSteps }.max() ?? 0
+        let frameBytes = policies.map(frameBytes).max() ?? 0
         var configuration = self
         configuration.limits.messageBytes += frameBytes
-        configuration.gr00t?.limits.messageBytes += frameBytes * policy.nObsSteps
-        configuration.openPI?.limits.messageBytes += frameBytes * policy.nObsSteps
+        configuration.gr00t?.limits.messageBytes += historyBytes
+        configuration.openPI?.limits.messageBytes += historyBytes
         configuration.countedBytes = max(countedBytes, frameBytes / 8)
         return configuration
     }

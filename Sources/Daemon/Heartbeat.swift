@@ -26,7 +26,7 @@ final class Heartbeat {
     private let logger: Logger
     private let mostRobots: Int
     private let mailbox: PlannerMailbox
-    private var calibration: CalibrationLog
+    private var calibrations: [CalibrationLog]
     private let cameraBoard: CameraBoard?
     private let frameAgeNs: UInt64
     private var descriptors = DescriptorWatch()
@@ -46,7 +46,10 @@ final class Heartbeat {
         frameAgeNs = context.configuration.frameAgeNs
         mostRobots = context.configuration.limits.mapEntries
         mailbox = context.mailbox
-        calibration = CalibrationLog(logger: logger)
+        let names = context.policies.descriptions.map(\.name)
+        calibrations = names.map {
+            CalibrationLog(of: names.count > 1 ? $0 : nil, logger: context.configuration.logger)
+        }
     }
 
     /// Publishes the heartbeat if it is due. That takes longer than anything else that the loop does, so it comes when all else is
@@ -59,8 +62,8 @@ final class Heartbeat {
         logStateChanges(now: now)
         logWarnings(now: now)
         commands.countLimitViolations()
-        let tuning = mailbox.tuning
-        calibration.note(tuning, now: now)
+        let tunings = mailbox.tunings
+        for (index, tuning) in tunings.enumerated() { calibrations[index].note(tuning, now: now) }
         let status = StatusMessage(
             monotonicNs: now.unsignedNs,
             wallNs: Clock.wallNs(),
@@ -68,7 +71,7 @@ final class Heartbeat {
             stop: robots.pilots.newestStop(of: nil).number,
             cameraServers: cameraBoard?.status(now: now) ?? [],
             statistics: telemetry.heartbeat(now: now),
-            calibrationPercent: UInt64(tuning?.calibratedHundredths ?? 100),
+            calibrationPercent: UInt64(tunings.map(\.calibratedHundredths).min() ?? 100),
             warnings: warnings(now: now)
         )
         telemetry.keep(status)

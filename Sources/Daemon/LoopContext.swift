@@ -6,7 +6,7 @@ import Robotics
 /// What several parts of the socket loop use. Each part takes from it what it needs.
 struct LoopContext {
     let configuration: DaemonConfiguration
-    let planner: PlannerFacts
+    let policies: ServedPolicies
     let mailbox: PlannerMailbox
     let robots: Robots
     let replies: Replies
@@ -18,13 +18,13 @@ struct LoopContext {
     /// Without a robot yet.
     init(
         configuration: DaemonConfiguration,
-        planner: PlannerFacts,
+        policies: ServedPolicies,
         mailbox: PlannerMailbox,
         replies: Replies,
         telemetry: Telemetry
     ) {
         self.configuration = configuration
-        self.planner = planner
+        self.policies = policies
         self.mailbox = mailbox
         self.replies = replies
         self.telemetry = telemetry
@@ -32,12 +32,15 @@ struct LoopContext {
         let sources = configuration.cameraSources
         cameraBoard = sources.isEmpty ? nil : CameraBoard(sources: sources)
         robots = Robots(
-            agenda: Agenda(emptyHistory: planner.emptyHistory, settings: configuration.agenda),
+            agenda: Agenda(
+                emptyHistories: policies.facts.map(\.emptyHistory),
+                settings: configuration.agenda
+            ),
             pilots: Pilots(
                 files: configuration.robots,
                 strategy: configuration.strategy,
                 mostRobots: configuration.maximumRobots,
-                policy: planner.policy
+                policies: policies.descriptions
             )
         )
     }

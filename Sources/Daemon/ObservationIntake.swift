@@ -11,7 +11,7 @@ import Wire
 final class ObservationIntake {
     private let socket: ZeroMQSocket
     private let limits: MessagePackLimits
-    private let planner: PlannerFacts
+    private let policies: ServedPolicies
     private let robots: Robots
     private let telemetry: Telemetry
     private let rejections: Rejections
@@ -24,7 +24,7 @@ final class ObservationIntake {
     /// - Parameter socket: where observations are published.
     init(socket: ZeroMQSocket, context: LoopContext) {
         self.socket = socket
-        planner = context.planner
+        policies = context.policies
         robots = context.robots
         telemetry = context.telemetry
         rejections = context.rejections
@@ -84,13 +84,22 @@ final class ObservationIntake {
         for destination: PlanningJob.Destination,
         received: MonotonicTime
     ) throws(MessageError) {
-        var sent = whole.leavingOut(planner.ignoredFeatures)
-        if let cameraBoard {
-            sent = try cameraBoard.completing(sent, received: received, longestAgeNs: frameAgeNs)
+        guard let index = robots.pilots[whole.robot, now: received].policy(for: whole) else {
+            throw policies.unnamed(by: whole.robot)
         }
-        let observation = try robots.agenda.completing(sent, received: received)
-        let fitting = try robots.agenda.check(observation, preceding: preceding)
-        if let committed = observation.committed { try planner.policy.check(committed) }
+        let facts = policies[index]
+        var sent = whole.leavingOut(facts.ignoredFeatures)
+        if let cameraBoard {
+            sent = try cameraBoard.completing(
+                sent,
+                cameras: facts.policy.cameras,
+                received: received,
+                longestAgeNs: frameAgeNs
+            )
+        }
+        let observation = try robots.agenda.completing(sent, policy: index, received: received)
+        let fitting = try robots.agenda.check(observation, preceding: preceding, policy: index)
+        if let committed = observation.committed { try facts.policy.check(committed) }
         try admit(observation, for: destination, received: received)
         let supersededBefore = robots.agenda.superseded
         let reception = try robots.agenda.receive(

@@ -50,7 +50,7 @@ final class OpenPIEndpoint: Sendable {
         health: @escaping @Sendable () -> DaemonHealth,
         wakeUp: @escaping @Sendable () -> Void
     ) throws(OpenPIListenError) {
-        guard let configuration = daemon.withRoomForFrames(of: policy).openPI else { return nil }
+        guard let configuration = daemon.withRoomForFrames(of: [policy]).openPI else { return nil }
         front = OpenPIFront(
             configuration: configuration,
             policy: policy,

@@ -13,7 +13,7 @@ final class RequestDesk {
     /// What clients are told of the limits.
     private let sendingLimits: InfoMessage.Limits
     private let endpoints: InfoMessage.Endpoints
-    private let policy: PolicyDescription
+    private let policies: ServedPolicies
     private let configuration: DaemonConfiguration
     private let mailbox: PlannerMailbox
     private let robots: Robots
@@ -37,7 +37,7 @@ final class RequestDesk {
         self.intake = intake
         self.commands = commands
         self.stops = stops
-        policy = context.planner.policy
+        policies = context.policies
         configuration = context.configuration
         mailbox = context.mailbox
         robots = context.robots
@@ -94,9 +94,16 @@ final class RequestDesk {
                 .pong(timeNs: timeNs, monotonicNs: MonotonicTime.now().unsignedNs, wallNs: Clock.wallNs()),
                 to: client
             )
-        case .reset(let robot, let episode):
-            let isForgotten = try forget(robot, episode: episode, now: received)
-            try replies.send(.reset(robot: robot, forgotten: isForgotten), to: client)
+        case .reset(let robot, let episode, let policy):
+            let checked = Result { () throws(MessageError) in
+                try index(ofPolicy: policy, for: robot, episode: episode, now: received)
+            }
+            switch checked {
+            case .success(let index):
+                let isForgotten = try forget(robot, episode: episode, policy: index, now: received)
+                try replies.send(.reset(robot: robot, forgotten: isForgotten), to: client)
+            case .failure(let error): try refuse(error, to: client)
+            }
         case .predict(let observation):
             do throws(MessageError) {
                 // The chunk is the answer; it comes from the `ChunkOutlet`.
@@ -133,17 +140,19 @@ final class RequestDesk {
         }
     }
 
-    /// Nil only before the planner has been made, when nothing is answered.
+    /// Nil only before the planners have been made, when nothing is answered.
     private var info: InfoMessage? {
-        guard let tuning = mailbox.tuning else { return nil }
+        let told = configuration.told(policies, mailbox.tunings)
+        guard let first = told.first else { return nil }
         return InfoMessage(
             daemonVersion: daemonVersion,
-            policy: policy,
-            sampler: configuration.budgeted(tuning.sampler),
+            policy: first.policy,
+            sampler: first.sampler,
+            policies: told,
             endpoints: endpoints,
             limits: sendingLimits,
             stop: robots.pilots.newestStop(of: nil).number,
-            calibrationPercent: UInt64(tuning.calibratedHundredths),
+            calibrationPercent: told.map(\.calibrationPercent).min() ?? 100,
             cameraServers: cameraBoard?.status(now: .now()) ?? [],
             statistics: telemetry.snapshot()
         )
@@ -154,14 +163,52 @@ final class RequestDesk {
         try replies.send(.error(ErrorMessage(error)), to: client)
     }
 
-    /// Forgets a robot, and tells those who wait for its chunks. Returns whether there was anything to forget.
-    @discardableResult
-    func forget(_ robot: RobotID, episode: EpisodeID?, now: MonotonicTime) throws(ZeroMQError) -> Bool {
-        let dropped = robots.agenda.reset(robot, episode: episode)
-        if dropped != nil {
-            robots.pilots[robot, now: now].endEpisode("the robot was reset", now: now)
-            tap?.take(TappedMessage(.reset(robot)))
+    /// The index of the policy that a reset names; nil if it names none.
+    ///
+    /// - Throws: `MessageError` for a policy that there is not or that cannot drive the robot, and for another one than drives the
+    ///   robot that comes with an episode which is not the robot's: nothing would begin that it could drive.
+    private func index(
+        ofPolicy name: String?,
+        for robot: RobotID,
+        episode: EpisodeID?,
+        now: MonotonicTime
+    ) throws(MessageError) -> Int? {
+        guard let name else { return nil }
+        let index = try policies.index(named: name)
+        if robots.pilots.isFull(for: robot) { robots.forgetUnknownPilots() }
+        guard !robots.pilots.isFull(for: robot) else { throw .unknownWhileFull(robot) }
+        try robots.pilots[robot, now: now].check(policies[index].policy)
+        if let episode, let current = robots.agenda.episode(of: robot), current != episode,
+            robots.pilots[robot, now: now].policy != index
+        {
+            throw MessageError(
+                .stale,
+                field: "episode",
+                "found \(episode), expected \(current), which the robot is in, or none to begin with another policy"
+            )
         }
+        return index
+    }
+
+    /// Forgets a robot, and tells those who wait for its chunks. Returns whether there was anything to forget.
+    ///
+    /// - Parameter policy: the index of the policy that drives the robot from now on; nil: the only one there is, or none until the
+    ///   robot names one.
+    @discardableResult
+    func forget(
+        _ robot: RobotID,
+        episode: EpisodeID?,
+        policy: Int? = nil,
+        now: MonotonicTime
+    ) throws(ZeroMQError) -> Bool {
+        let dropped = robots.agenda.reset(robot, episode: episode)
+        let named = robots.pilots[robot, now: now].hasNamedPolicy
+        if dropped != nil || policy != nil || named && episode == nil {
+            robots.pilots[robot, now: now].endEpisode("the robot was reset", now: now)
+            robots.pilots[robot, now: now].forgetPolicy(standard: policies.standard)
+            tap?.take(TappedMessage(.reset(robot, policy: policy.map { policies[$0].policy.name })))
+        }
+        if let policy { robots.pilots[robot, now: now].follow(policies[policy].policy, at: policy) }
         let robotCount = UInt64(robots.agenda.robotCount)
         telemetry.count { $0.robots = robotCount }
         for job in dropped ?? [] where job.destination != .topic {

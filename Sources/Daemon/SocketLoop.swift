@@ -38,16 +38,16 @@ final class SocketLoop {
     init(
         configuration given: DaemonConfiguration,
         context: ZeroMQContext,
-        planner: PlannerFacts,
+        policies: ServedPolicies,
         mailbox: PlannerMailbox,
         orders box: OrderBox,
         openPI endpoint: OpenPIEndpoint?,
         telemetry: Telemetry
     ) throws(ZeroMQError) {
-        let configuration = given.withRoomForFrames(of: planner.policy)
+        let configuration = given.withRoomForFrames(of: policies.descriptions)
         let bound = try DaemonSockets(
             configuration: configuration,
-            policy: planner.policy,
+            policy: policies[0].policy,
             openPI: endpoint?.url,
             context: context
         )
@@ -57,7 +57,7 @@ final class SocketLoop {
         stallWatch = mailbox.stallWatch
         let shared = LoopContext(
             configuration: configuration,
-            planner: planner,
+            policies: policies,
             mailbox: mailbox,
             replies: Replies(requests: bound.requests, gr00t: bound.gr00t, openPI: endpoint),
             telemetry: telemetry
@@ -84,10 +84,8 @@ final class SocketLoop {
         heartbeat = Heartbeat(commands: commands, stops: stops, context: shared)
         (self.intake, self.commands, self.stops, self.requests) = (intake, commands, stops, requests)
         announce = {
-            guard let sampler = mailbox.tuning?.sampler else { return }
-            configuration.tap?.take(
-                TappedMessage(.started(policy: planner.policy, sampler: configuration.budgeted(sampler)))
-            )
+            let told = configuration.told(policies, mailbox.tunings)
+            configuration.tap?.take(TappedMessage(.started(policies: told)))
         }
         cameraServers = try CameraServers.reading(shared, context: context)
     }

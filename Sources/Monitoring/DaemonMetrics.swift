@@ -6,18 +6,21 @@ enum DaemonMetrics {
     /// The metrics of a snapshot. Without a heartbeat there are only those that say so.
     static func text(_ snapshot: DaemonSnapshot) -> String {
         var text = PrometheusText()
-        let sampler = snapshot.sampler
-        let labels: KeyValuePairs = [
-            "version": snapshot.version, "policy": snapshot.policy?.name ?? "",
-            "solver": sampler?.solver ?? "", "method": sampler?.method.rawValue ?? "",
-            "kernel": sampler?.kernel ?? "",
-        ]
+        func info(_ served: ServedPolicy?) -> PrometheusText.Sample {
+            let labels: KeyValuePairs = [
+                "version": snapshot.version, "policy": served?.policy.name ?? "",
+                "solver": served?.sampler.solver ?? "", "method": served?.sampler.method.rawValue ?? "",
+                "kernel": served?.sampler.kernel ?? "",
+            ]
+            return .init(labels: labels, value: .integer(1))
+        }
         text.add(
             .gauge,
             "denoised_info",
-            "What the daemon runs; always 1.",
-            [.init(labels: labels, value: .integer(1))]
+            "What the daemon runs, a line for each policy; always 1.",
+            snapshot.policies.isEmpty ? [info(nil)] : snapshot.policies.map(info)
         )
+        add(snapshot.policies, to: &text)
         text.add(
             .gauge,
             "denoised_up",
@@ -40,13 +43,29 @@ enum DaemonMetrics {
         text.add(
             .gauge,
             "denoised_calibration_ratio",
-            "How far the calibration has come; below 1 chunks are sampled one step after the other.",
+            "How far the calibration has come, of several policies that of the least; below 1 chunks are sampled one step after the other.",
             .real(Double(status.calibrationPercent) / 100)
         )
         add(status.statistics, to: &text)
         add(status.cameraServers, to: &text)
         add(status.robots.sorted { $0.key < $1.key }, to: &text)
         return text.text
+    }
+
+    private static func add(_ policies: [ServedPolicy], to text: inout PrometheusText) {
+        guard !policies.isEmpty else { return }
+        func add(_ name: String, _ help: String, _ value: (ServedPolicy) -> PrometheusText.Value) {
+            text.add(
+                .gauge,
+                "denoised_policy_\(name)",
+                help,
+                policies.map { .init(labels: ["policy": $0.policy.name], value: value($0)) }
+            )
+        }
+        add("weight_bytes", "Bytes of a policy's weights in memory.") { .integer(UInt64($0.weightBytes)) }
+        add("calibration_ratio", "How far the calibration of a policy has come.") {
+            .real(Double($0.calibrationPercent) / 100)
+        }
     }
 
     private static func add(_ statistics: DaemonStatistics, to text: inout PrometheusText) {

@@ -5,10 +5,8 @@ import Wire
 public struct DaemonSnapshot: Sendable {
     /// The daemon's version.
     public var version: String
-    /// What it runs; nil until it is known.
-    public var policy: PolicyDescription?
-    /// How it samples; nil until it is known.
-    public var sampler: SamplerDescription?
+    /// What it runs, and how it samples that; empty until it is known.
+    public var policies: [ServedPolicy]
     /// Its last heartbeat; nil before the first.
     public var status: StatusMessage?
     /// What is wrong with it, in words; empty if it works.
@@ -19,15 +17,13 @@ public struct DaemonSnapshot: Sendable {
     /// A snapshot of these parts.
     public init(
         version: String,
-        policy: PolicyDescription?,
-        sampler: SamplerDescription?,
+        policies: [ServedPolicy],
         status: StatusMessage?,
         failures: [String],
         nowNs: UInt64
     ) {
         self.version = version
-        self.policy = policy
-        self.sampler = sampler
+        self.policies = policies
         self.status = status
         self.failures = failures
         self.nowNs = nowNs

@@ -49,21 +49,23 @@ public struct MonitorPage {
 
     private var heading: [StyledLine] {
         let uptime = history.latest.map { ", up \(clock($0.statistics.uptimeNs))" } ?? ""
-        let sampler = info.sampler
-        let window = sampler.window > 1 ? ", window \(sampler.window)" : ""
-        let budget = sampler.budgetMs > 0 ? ", budget \(decimal(sampler.budgetMs, 1)) ms" : ""
+        let names = hasSeveral ? info.policies.map(\.policy.name).joined(separator: ", ") : info.policy.name
         var lines = [
             StyledLine(
                 Piece("denoised \(info.daemonVersion)", .heading),
-                Piece(" serves \(info.policy.name) at \(endpoint)\(uptime)")
-            ),
-            StyledLine(
-                Piece(
-                    "\(sampler.solver), \(sampler.steps) steps, \(sampler.method)\(window), \(sampler.kernel)\(budget)",
-                    .faint
-                )
-            ),
+                Piece(" serves \(names) at \(endpoint)\(uptime)")
+            )
         ]
+        if hasSeveral {
+            lines += info.policies.map { served in
+                let weights = "\(served.weightBytes / 1_000_000) MB of weights"
+                return StyledLine(
+                    Piece("\(served.policy.name): \(text(served.sampler)), \(weights)", .faint)
+                )
+            }
+        } else {
+            lines.append(StyledLine(Piece(text(info.sampler), .faint)))
+        }
         if let percent = history.latest?.calibrationPercent, percent < 100 {
             lines.append(
                 StyledLine(
@@ -89,6 +91,16 @@ public struct MonitorPage {
         return lines
     }
 
+    /// Whether the daemon runs several policies.
+    private var hasSeveral: Bool { info.policies.count > 1 }
+
+    private func text(_ sampler: SamplerDescription) -> String {
+        let window = sampler.window > 1 ? ", window \(sampler.window)" : ""
+        let budget = sampler.budgetMs > 0 ? ", budget \(decimal(sampler.budgetMs, 1)) ms" : ""
+        return
+            "\(sampler.solver), \(sampler.steps) steps, \(sampler.method)\(window), \(sampler.kernel)\(budget)"
+    }
+
     private func robots(_ status: StatusMessage) -> [StyledLine] {
         guard !status.robots.isEmpty else { return [StyledLine(Piece("no robots", .faint))] }
         let robots = status.robots.sorted { $0.key < $1.key }
@@ -99,30 +111,35 @@ public struct MonitorPage {
             summary.append(Piece(summary.count < 12 ? ": " : ", "))
             summary.append(Piece("\(count) \(state.rawValue)", style(of: state)))
         }
+        var first: [(String, PageTable.Alignment)] = [("robot", .left)]
+        if hasSeveral { first.append(("policy", .left)) }
         var table = PageTable(
-            ("robot", .left),
-            ("state", .left),
-            ("for", .right),
-            ("episode", .right),
-            ("step", .right),
-            ("chunks/s", .right),
-            ("commands/s", .right),
-            ("silent", .right),
-            ("limited", .right),
-            ("reason", .left)
+            first + [
+                ("state", .left),
+                ("for", .right),
+                ("episode", .right),
+                ("step", .right),
+                ("chunks/s", .right),
+                ("commands/s", .right),
+                ("silent", .right),
+                ("limited", .right),
+                ("reason", .left),
+            ]
         )
         for (id, robot) in robots {
+            let policy = hasSeveral ? [Piece(robot.policy ?? "none named")] : []
             table.add(
-                Piece(id),
-                Piece(robot.state.rawValue, style(of: robot.state)),
-                Piece(duration(robot.forNs)),
-                Piece(robot.episode.description),
-                Piece("\(robot.sequence)"),
-                Piece(rate { $0.robots[id]?.chunks }),
-                Piece(rate { $0.robots[id]?.commands }),
-                Piece(duration(robot.silentNs)),
-                Piece("\(robot.limitViolations)", robot.limitViolations > 0 ? .warning : .plain),
-                Piece(robot.reason)
+                [Piece(id)] + policy + [
+                    Piece(robot.state.rawValue, style(of: robot.state)),
+                    Piece(duration(robot.forNs)),
+                    Piece(robot.episode.description),
+                    Piece("\(robot.sequence)"),
+                    Piece(rate { $0.robots[id]?.chunks }),
+                    Piece(rate { $0.robots[id]?.commands }),
+                    Piece(duration(robot.silentNs)),
+                    Piece("\(robot.limitViolations)", robot.limitViolations > 0 ? .warning : .plain),
+                    Piece(robot.reason),
+                ]
             )
         }
         return [summary] + table.lines

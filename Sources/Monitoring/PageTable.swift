@@ -6,11 +6,13 @@ struct PageTable {
     private let columns: [(title: String, alignment: Alignment)]
     private var rows: [[StyledLine.Piece]] = []
 
-    init(_ columns: (String, Alignment)...) {
-        self.columns = columns.map { ($0.0, $0.1) }
-    }
+    init(_ columns: (String, Alignment)...) { self.init(columns) }
 
-    mutating func add(_ cells: StyledLine.Piece...) { rows.append(cells) }
+    init(_ columns: [(String, Alignment)]) { self.columns = columns.map { ($0.0, $0.1) } }
+
+    mutating func add(_ cells: StyledLine.Piece...) { add(cells) }
+
+    mutating func add(_ cells: [StyledLine.Piece]) { rows.append(cells) }
 
     /// The header and the rows, two spaces between columns.
     var lines: [StyledLine] {

@@ -34,7 +34,8 @@ package struct CommandStream: Sendable {
     }
 
     private let file: RobotFile
-    private let settings: ChunkSchedule.Settings
+    private let strategy: ChunkStrategy
+    private var settings: ChunkSchedule.Settings
     private var pacer: CommandPacer
     private var clock: StepClock
     private var planClock = PlanClock()
@@ -63,20 +64,22 @@ package struct CommandStream: Sendable {
     /// The stream of a robot that has not been heard of.
     package init(file: RobotFile, strategy: ChunkStrategy, policy: PolicyDescription) {
         self.file = file
-        settings = ChunkSchedule.Settings(
-            mode: .asynchronous,
-            period: .seconds(1 / file.controlHz),
-            actionSteps: policy.nActionSteps,
-            predictedSteps: policy.horizon - policy.nObsSteps + 1,
-            strategy: strategy,
-            interpolation: file.interpolation.ofActions
-        )
+        self.strategy = strategy
+        settings = ChunkSchedule.Settings(file: file, strategy: strategy, policy: policy)
         pacer = CommandPacer(hz: file.commandHz)
         clock = StepClock(clock: file.clock, controlHz: file.controlHz)
         latency = LatencyEstimate(Self.firstLatency)
         schedule = ChunkSchedule(settings, latency: latency, planning: Self.firstLatency)
         limiter = CommandLimiter(file.limits, period: CommandPacer.leastPeriods / file.commandHz)
         start = MotionStart(file)
+    }
+
+    /// Forgets the plan; what follows is planned by another policy, of actions of the same size. A motion is brought to rest as it
+    /// would have been.
+    package mutating func change(to policy: PolicyDescription) {
+        settings = ChunkSchedule.Settings(file: file, strategy: strategy, policy: policy)
+        latency = LatencyEstimate(Self.firstLatency)
+        forgetPlan()
     }
 
     // MARK: Observations and chunks in
@@ -371,5 +374,19 @@ extension RobotFile.Interpolation {
         case .linear: .linear
         case .cubic: .cubic
         }
+    }
+}
+
+extension ChunkSchedule.Settings {
+    /// How a robot carries out the chunks of a policy.
+    fileprivate init(file: RobotFile, strategy: ChunkStrategy, policy: PolicyDescription) {
+        self.init(
+            mode: .asynchronous,
+            period: .seconds(1 / file.controlHz),
+            actionSteps: policy.nActionSteps,
+            predictedSteps: policy.horizon - policy.nObsSteps + 1,
+            strategy: strategy,
+            interpolation: file.interpolation.ofActions
+        )
     }
 }

@@ -13,6 +13,12 @@ package struct Pilot: Sendable {
     /// Nil for a robot without a robot file, which gets chunks and no commands.
     private var stream: CommandStream?
     private let file: RobotFile?
+    /// The policy that the robot has named, or the only one there is: its index among the daemon's. Nil: it has named none.
+    package private(set) var policy: Int?
+    /// Whether the robot named the policy itself, which holds for the process that did.
+    package private(set) var hasNamedPolicy = false
+    /// The policy that `stream` was made for, or changed to.
+    private var driver: Int
     private var session: UInt64?
     /// How the robot wants the keys of arrays packed.
     package private(set) var arrayKeys = ArrayKeys.binary
@@ -41,14 +47,21 @@ package struct Pilot: Sendable {
     package static let sessionHeldNs: UInt64 = 1_000_000_000
 
     /// The pilot of a robot of which nothing is known.
+    ///
+    /// - Parameters:
+    ///   - policy: what drives the robot; while it has named none, any of those that might.
+    ///   - policyIndex: its index among the daemon's; nil: the robot must name one.
     package init(
         robot: RobotID,
         file: RobotFile?,
         strategy: ChunkStrategy,
         policy: PolicyDescription,
+        policyIndex: Int? = 0,
         now: MonotonicTime
     ) {
         self.robot = robot
+        self.policy = policyIndex
+        driver = policyIndex ?? 0
         episode = .number(0)
         supervisor = Supervisor(now: now)
         stream = file.map { CommandStream(file: $0, strategy: strategy, policy: policy) }
@@ -76,6 +89,40 @@ package struct Pilot: Sendable {
     /// Why nothing is planned for it; nil if something is.
     package var refusal: MessageError? {
         mayMove ? nil : MessageError(.stopped, "robot \(robot) is \(state.rawValue): \(supervisor.reason)")
+    }
+
+    // MARK: Policies
+
+    /// The index of the policy that an observation is for; nil: the robot has named none, or another process did.
+    package func policy(for observation: RobotObservation) -> Int? {
+        hasNamedPolicy && isOfNewSession(observation) ? nil : policy
+    }
+
+    /// Whether a policy's actions can be the robot's.
+    ///
+    /// - Throws: `MessageError` `unknown_policy` if they have another size than the robot file says.
+    package func check(_ policy: PolicyDescription) throws(MessageError) {
+        guard let file, file.limits.dimensions.count != policy.actionDim else { return }
+        throw MessageError(
+            .unknownPolicy,
+            field: "policy",
+            "\(policy.name) has actions of \(policy.actionDim) numbers, expected the "
+                + "\(file.limits.dimensions.count) of the robot file of \(robot)"
+        )
+    }
+
+    /// Forgets the policy that the robot named.
+    ///
+    /// - Parameter standard: the index of the only policy; nil: there are several, and nothing drives the robot until it names one.
+    package mutating func forgetPolicy(standard: Int?) { (policy, hasNamedPolicy) = (standard, false) }
+
+    /// Has the robot driven by a policy that ``check(_:)`` lets through, from the next episode on. Called when the last one has ended.
+    ///
+    /// - Parameter index: its index among the daemon's.
+    package mutating func follow(_ policy: PolicyDescription, at index: Int) {
+        (self.policy, hasNamedPolicy) = (index, true)
+        if driver != index { stream?.change(to: policy) }
+        driver = index
     }
 
     // MARK: Observations in

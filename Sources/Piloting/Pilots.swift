@@ -10,7 +10,7 @@ import RobotDescription
 package struct Pilots {
     private let files: [String?: RobotFile]
     private let strategy: ChunkStrategy
-    private let policy: PolicyDescription
+    private let policies: [PolicyDescription]
     private let mostRobots: Int
     private var pilots: [Pilot] = []
     /// Where in `pilots` each robot's is.
@@ -28,16 +28,17 @@ package struct Pilots {
     ///   - files: the robot files; the one without an id is for all other robots.
     ///   - strategy: how one chunk follows another if the robot file does not say.
     ///   - mostRobots: of so many robots that do not move and are not stopped the state is kept.
+    ///   - policies: at least one; of several a robot must name one.
     package init(
         files: [RobotFile],
         strategy: ChunkStrategy,
         mostRobots: Int,
-        policy: PolicyDescription
+        policies: [PolicyDescription]
     ) {
         self.files = Dictionary(files.map { ($0.robot, $0) }, uniquingKeysWith: { first, _ in first })
         self.strategy = strategy
         self.mostRobots = mostRobots
-        self.policy = policy
+        self.policies = policies
     }
 
     /// The robot's pilot; a robot that is heard of for the first time gets one by writing to it.
@@ -71,7 +72,8 @@ package struct Pilots {
             robot: robot,
             file: file,
             strategy: file?.strategy.flatMap(ChunkStrategy.init) ?? strategy,
-            policy: policy,
+            policy: policies[0],
+            policyIndex: policies.count == 1 ? 0 : nil,
             now: now
         )
     }
@@ -213,7 +215,13 @@ package struct Pilots {
                 }
                 .prefix(most)
             )
-        return Dictionary(uniqueKeysWithValues: told.map { ($0.robot.text, $0.status(now: now)) })
+        return Dictionary(
+            uniqueKeysWithValues: told.map { pilot in
+                var status = pilot.status(now: now)
+                if policies.count > 1 { status.policy = pilot.policy.map { policies[$0].name } }
+                return (pilot.robot.text, status)
+            }
+        )
     }
 
     /// Commands and chunks that limits changed or held back, of every robot.

@@ -11,6 +11,7 @@ import Robotics
 /// - Robots take turns: each turn plans one chunk, or those of several robots together. Robots that get commands come first,
 ///   and a robot's own observation comes before predictions for it; see ``Turns``.
 /// - A robot without commands takes turns with the predictions for it.
+/// - Chunks are planned together only by one policy.
 package struct Agenda {
     /// What became of an observation that was accepted.
     package enum Reception: Hashable {
@@ -59,6 +60,8 @@ package struct Agenda {
     }
 
     private struct Robot {
+        /// The index of its policy.
+        var policy: Int
         var episode: EpisodeID
         var newestSequence: UInt64
         var history: ObservationHistory
@@ -85,7 +88,8 @@ package struct Agenda {
     /// While an episode has been heard within so long, the one before does not begin again.
     private static let episodeHeldNs: UInt64 = 1_000_000_000
 
-    private let emptyHistory: ObservationHistory
+    /// Of each policy, what a robot's history begins as.
+    private let emptyHistories: [ObservationHistory]
     private let settings: Settings
     private var robots: [RobotID: Robot] = [:]
     /// The robots that have something to plan.
@@ -102,34 +106,40 @@ package struct Agenda {
 
     /// An agenda that knows no robot.
     ///
-    /// - Parameter emptyHistory: what a robot's history begins as.
-    package init(emptyHistory: ObservationHistory, settings: Settings) {
+    /// - Parameter emptyHistories: of each policy, what a robot's history begins as; at least one.
+    package init(emptyHistories: [ObservationHistory], settings: Settings) {
+        precondition(!emptyHistories.isEmpty, "no policy")
         precondition(
             settings.maximumRobots > settings.maximumWaitingPredictions,
             "maximumRobots is \(settings.maximumRobots), expected more than maximumWaitingPredictions"
         )
-        self.emptyHistory = emptyHistory
+        self.emptyHistories = emptyHistories
         self.settings = settings
     }
 
     /// The number of robots whose history is kept.
     package var robotCount: Int { robots.count }
 
+    /// The episode of a robot's newest observation; nil: its history is not kept.
+    package func episode(of robot: RobotID) -> EpisodeID? { robots[robot]?.episode }
+
     /// Whether a robot's history is kept.
     package func knows(_ robot: RobotID) -> Bool { robots[robot] != nil }
 
     /// The observation, with the newest frame of each camera that it lacks: a camera may be slower than the others.
     ///
+    /// - Parameter policy: the index of the robot's policy.
     /// - Throws: `MessageError` `stale` for a camera whose newest frame is older than the settings allow.
     package func completing(
         _ observation: RobotObservation,
+        policy: Int = 0,
         received: MonotonicTime
     ) throws(MessageError) -> RobotObservation {
         guard let robot = robots[observation.robot], robot.episode == observation.episode else {
             return observation
         }
         var whole = observation
-        for camera in emptyHistory.cameras where whole.frames[camera.name] == nil {
+        for camera in emptyHistories[policy].cameras where whole.frames[camera.name] == nil {
             guard let last = robot.newestFrames[camera.name] else { continue }
             let age = received.elapsedNs(since: last.received)
             guard age <= settings.frameHeldNs else {
@@ -148,24 +158,28 @@ package struct Agenda {
     /// Checks that an observation has exactly the features of the histories, each with its count of finite numbers, and their
     /// cameras, each with a frame of its size; and so have those before it. Pictures are not decoded.
     ///
-    /// - Parameter preceding: observations that enter the history before it, oldest first.
+    /// - Parameters:
+    ///   - preceding: observations that enter the history before it, oldest first.
+    ///   - policy: the index of the robot's policy.
     /// - Throws: `MessageError` that names the feature, what was found and what is expected.
     package func check(
         _ observation: RobotObservation,
-        preceding: [Observation] = []
+        preceding: [Observation] = [],
+        policy: Int = 0
     ) throws(MessageError) -> FittingObservation {
         try FittingObservation(
             observation,
             preceding: preceding,
-            features: emptyHistory.features,
-            cameras: emptyHistory.cameras
+            policy: policy,
+            features: emptyHistories[policy].features,
+            cameras: emptyHistories[policy].cameras
         )
     }
 
     /// Takes an observation into the history of its robot.
     ///
     /// - Parameters:
-    ///   - fitting: one that ``check(_:preceding:)`` returned.
+    ///   - fitting: one that ``check(_:preceding:policy:)`` returned.
     ///   - destination: where its chunk would go.
     ///   - received: when it had been read from its socket.
     /// - Throws: `MessageError` `stale`, and `busy` if too many predictions wait; the history is as before then.
@@ -209,6 +223,7 @@ package struct Agenda {
         add(
             PlanningJob(
                 robot: observation.robot,
+                policy: robot.policy,
                 episode: observation.episode,
                 sequence: observation.sequence,
                 timeNs: observation.timeNs,
@@ -223,18 +238,24 @@ package struct Agenda {
         )
     }
 
-    /// The next chunks to plan together, or the next one, unless some are being planned. At most one for each robot.
+    /// The next chunks to plan together, or the next one, unless some are being planned. At most one for each robot, and all by one
+    /// policy.
     ///
-    /// - Parameter groupSize: of so many that wait, how many to plan together.
-    package mutating func next(groupSize: (_ waiting: Int) -> Int = { _ in 1 }) -> [PlanningJob] {
+    /// - Parameter groupSize: of so many that wait for a policy, which it gets the index of, how many to plan together.
+    package mutating func next(
+        groupSize: (_ policy: Int, _ waiting: Int) -> Int = { _, _ in 1 }
+    ) -> [PlanningJob] {
         guard inFlight.isEmpty, !isPreparing, let line = turns.nextLine() else { return [] }
-        let count = groupSize(turns.count(line))
+        let policy = turns.first(line).flatMap { robots[$0]?.policy } ?? 0
+        let waiting = turns.countAtHead(of: line) { robots[$0]?.policy == policy }
+        let count = groupSize(policy, waiting)
         var jobs: [PlanningJob] = []
         repeat {
             guard let job = takeTurn(in: line) else { break }
             jobs.append(job)
             inFlight[job.robot] = (job, true)
-        } while jobs.count < count && turns.first(line).map { inFlight[$0] == nil } ?? false
+        } while jobs.count < count
+            && turns.first(line).map { inFlight[$0] == nil && robots[$0]?.policy == policy } ?? false
         // Those that still wait need their part of the time as well.
         let groups = 1 + (turns.count(waitingFor: line) + jobs.count - 1) / max(jobs.count, 1)
         return jobs.map { job in
@@ -246,8 +267,8 @@ package struct Agenda {
 
     /// Has a robot's newest frames encoded when there is nothing to plan, for the chunks of observations that follow.
     package mutating func askForPreparation(of robot: RobotID) {
-        guard emptyHistory.nObsSteps > 1 else { return }
-        for camera in emptyHistory.cameras.indices {
+        guard let history = robots[robot]?.history, history.nObsSteps > 1 else { return }
+        for camera in history.cameras.indices {
             let eye = Eye(robot: robot, camera: camera)
             if !toPrepare.contains(eye) { toPrepare.append(eye) }
         }
@@ -259,10 +280,13 @@ package struct Agenda {
         guard inFlight.isEmpty, !isPreparing, turns.nextLine() == nil else { return nil }
         while !toPrepare.isEmpty {
             let eye = toPrepare.removeFirst()
-            guard let robot = robots[eye.robot] else { continue }
+            // The robot may have another policy by now, with fewer cameras.
+            guard let robot = robots[eye.robot], robot.history.cameras.indices.contains(eye.camera)
+            else { continue }
             isPreparing = true
             return PreparationJob(
                 robot: eye.robot,
+                policy: robot.policy,
                 episode: robot.episode,
                 history: robot.history,
                 camera: eye.camera
@@ -341,7 +365,7 @@ package struct Agenda {
         heard += 1
         let observation = fitting.observation
         let id = observation.robot
-        if var robot = robots[id], robot.episode == observation.episode {
+        if var robot = robots[id], robot.episode == observation.episode, robot.policy == fitting.policy {
             robot.lastHeard = heard
             robot.heard = received
             defer { robots[id] = robot }
@@ -369,14 +393,19 @@ package struct Agenda {
                     + "expected that to have been silent for \(Self.episodeHeldNs / 1_000_000) ms"
             )
         }
-        var history = emptyHistory
+        var history = emptyHistories[fitting.policy]
         history.append(fitting)
         if robots[id] == nil, robots.count >= settings.maximumRobots {
             try forgetLeastRecent(now: received)
         }
         var robot =
             robots[id]
-            ?? Robot(episode: observation.episode, newestSequence: observation.sequence, history: history)
+            ?? Robot(
+                policy: fitting.policy,
+                episode: observation.episode,
+                newestSequence: observation.sequence,
+                history: history
+            )
         if robot.waiting != nil {
             robot.waiting = nil
             superseded += 1
@@ -384,6 +413,7 @@ package struct Agenda {
             if line == .commanded || robot.predictions.isEmpty { turns.remove(id, from: line) }
         }
         if robot.episode != observation.episode { robot.previousEpisode = robot.episode }
+        robot.policy = fitting.policy
         robot.episode = observation.episode
         robot.newestSequence = observation.sequence
         robot.history = history

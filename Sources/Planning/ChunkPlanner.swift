@@ -11,6 +11,8 @@ public protocol ChunkPlanner: SendableMetatype {
     var sampler: SamplerDescription { get }
     /// Features that a robot may send besides those of `policy`, and that are not read.
     var ignoredFeatures: Set<String> { get }
+    /// Bytes of the weights that the planner keeps in memory; 0 if it has none.
+    var weightBytes: Int { get }
 
     /// An empty history for a robot: of `policy.nObsSteps` observations with exactly the features of `policy`.
     func makeHistory() -> ObservationHistory
@@ -59,6 +61,9 @@ public protocol ChunkPlanner: SendableMetatype {
 extension ChunkPlanner {
     /// A robot sends the policy's features and no others.
     public var ignoredFeatures: Set<String> { [] }
+
+    /// There are no weights.
+    public var weightBytes: Int { 0 }
 
     /// A chunk is there when it is done.
     public var interim: (any InterimChunk)? { nil }

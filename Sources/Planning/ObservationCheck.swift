@@ -2,10 +2,12 @@ import ForeignText
 import Policy
 import Robotics
 
-/// A robot's observation that fits the policy. Only ``Agenda/check(_:preceding:)`` makes one.
+/// A robot's observation that fits its policy. Only ``Agenda/check(_:preceding:policy:)`` makes one.
 package struct FittingObservation: Sendable {
     /// What the robot sent.
     package let observation: RobotObservation
+    /// The policy that it fits: its index among the daemon's.
+    package let policy: Int
     /// Its values.
     let values: CheckedObservation
     /// The observations that enter the history before it, oldest first.
@@ -15,9 +17,11 @@ package struct FittingObservation: Sendable {
     init(
         _ observation: RobotObservation,
         preceding: [Observation],
+        policy: Int,
         features: [ObservationFeature],
         cameras: [CameraFeature]
     ) throws(MessageError) {
+        self.policy = policy
         do throws(ObservationError) {
             var checked: [CheckedObservation] = []
             for earlier in preceding {

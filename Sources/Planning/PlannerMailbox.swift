@@ -8,8 +8,17 @@ import Synchronization
 package final class PlannerMailbox: Sendable {
     /// What the planner is to do.
     package enum Work: Sendable {
+        /// Chunks to plan together, at least one, all by one policy.
         case plan([PlanningJob])
         case prepare(PreparationJob)
+
+        /// The index of the policy that it is for.
+        var policy: Int {
+            switch self {
+            case .plan(let jobs): jobs[0].policy
+            case .prepare(let job): job.policy
+            }
+        }
     }
 
     /// What there is to do at the moment.
@@ -26,7 +35,7 @@ package final class PlannerMailbox: Sendable {
         var preparationOutcome: PreparationOutcome?
         var isClosed = false
         var busySince: MonotonicTime?
-        var tuning: PlannerTuning?
+        var tunings: [PlannerTuning] = []
     }
 
     private let state = Mutex(State())
@@ -112,25 +121,28 @@ package final class PlannerMailbox: Sendable {
         return .nothing
     }
 
-    /// How the planner samples; nil until it has been made. For any thread.
-    package var tuning: PlannerTuning? { state.withLock { $0.tuning } }
+    /// How each policy's planner samples; empty until they have been made. For any thread.
+    package var tunings: [PlannerTuning] { state.withLock { $0.tunings } }
 
-    /// Notes how a planner samples: one that has been made, or tuned.
-    ///
-    /// - Parameter failure: why it could not be tuned.
-    func note(_ planner: some ChunkPlanner, failure: String? = nil) {
-        let tuning = PlannerTuning(
-            sampler: planner.sampler,
-            grouping: planner.grouping,
-            calibratedHundredths: planner.isTuned || failure != nil ? 100 : 0,
-            failure: failure
-        )
-        state.withLock { $0.tuning = tuning }
+    /// Notes how planners sample that have been made, in the order of their policies.
+    func note(_ planners: [some ChunkPlanner]) {
+        let tunings = planners.map { PlannerTuning($0) }
+        state.withLock { $0.tunings = tunings }
     }
 
-    /// Notes how far the calibration has come; its end is told with the planner.
-    func note(calibratedHundredths: Int) {
-        state.withLock { $0.tuning?.calibratedHundredths = min(calibratedHundredths, 99) }
+    /// Notes how a planner samples that has been tuned.
+    ///
+    /// - Parameters:
+    ///   - index: that of its policy.
+    ///   - failure: why it could not be tuned.
+    func note(_ planner: some ChunkPlanner, at index: Int, failure: String? = nil) {
+        let tuning = PlannerTuning(planner, failure: failure)
+        state.withLock { $0.tunings[index] = tuning }
+    }
+
+    /// Notes how far the calibration of a policy has come; its end is told with the planner.
+    func note(calibratedHundredths: Int, at index: Int) {
+        state.withLock { $0.tunings[index].calibratedHundredths = min(calibratedHundredths, 99) }
     }
 
     /// Hands outcomes back.

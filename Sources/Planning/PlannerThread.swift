@@ -5,17 +5,6 @@ import Policy
 import Robotics
 import Stalls
 
-/// What the socket thread needs to know of a planner.
-package struct PlannerFacts: Sendable {
-    package let policy: PolicyDescription
-    /// What a robot may send besides the policy's features.
-    package let ignoredFeatures: Set<String>
-    /// What a robot's history begins as.
-    package let emptyHistory: ObservationHistory
-    /// What the planner has of a chunk before it is done.
-    package let interim: (any InterimChunk)?
-}
-
 /// What a planner samples by, and how far it has come in measuring what makes chunks faster.
 package struct PlannerTuning: Sendable, Hashable {
     /// How chunks are sampled.
@@ -26,39 +15,43 @@ package struct PlannerTuning: Sendable, Hashable {
     package var calibratedHundredths: Int
     /// Why the calibration failed; nil: it did not.
     package var failure: String?
+
+    init(_ planner: some ChunkPlanner, failure: String? = nil) {
+        sampler = planner.sampler
+        grouping = planner.grouping
+        calibratedHundredths = planner.isTuned || failure != nil ? 100 : 0
+        self.failure = failure
+    }
 }
 
-/// The thread that makes a planner and gives it one job after the other.
+/// The thread that makes a planner of each policy, and gives them one job after the other.
 package enum PlannerThread {
     /// Starts the thread.
     ///
     /// - Parameters:
     ///   - budgetNs: from an observation's receipt to its chunk, in nanoseconds; nil: as long as it takes.
-    ///   - ready: gets the planner's facts, or the error with which it could not be made.
+    ///   - ready: gets what is to be known of the policies, or the error with which a planner could not be made.
     ///   - ended: set as the thread's last act.
-    ///   - makePlanner: called on the thread, with what watches the planner's passes.
+    ///   - makePlanners: called on the thread, with what watches the planners' passes; returns at least one.
     package static func start<Planner: ChunkPlanner>(
         mailbox: PlannerMailbox,
         budgetNs: UInt64?,
-        ready: OneShot<Result<PlannerFacts, any Error>>,
+        ready: OneShot<Result<ServedPolicies, any Error>>,
         ended: OneShot<Void>,
-        makePlanner: @escaping @Sendable (StallWatch) throws -> Planner
+        makePlanners: @escaping @Sendable (StallWatch) throws -> [Planner]
     ) {
         let thread = Thread {
             dn_name_this_thread("planner")
             do {
-                var planner = try makePlanner(mailbox.stallWatch)
-                let facts = PlannerFacts(
-                    policy: planner.policy,
-                    ignoredFeatures: planner.ignoredFeatures,
-                    emptyHistory: planner.makeHistory(),
-                    interim: planner.interim
-                )
-                mailbox.note(planner)
-                ready.set(.success(facts))
-                if !planner.isTuned { tune(&planner, mailbox: mailbox, budgetNs: budgetNs) }
+                var planners = try makePlanners(mailbox.stallWatch)
+                let policies = ServedPolicies(planners.map { PlannerFacts($0) })
+                mailbox.note(planners)
+                ready.set(.success(policies))
+                for index in planners.indices where !planners[index].isTuned {
+                    tune(index, of: &planners, mailbox: mailbox, budgetNs: budgetNs)
+                }
                 while let work = mailbox.takeWork() {
-                    carryOut(work, with: &planner, mailbox: mailbox, budgetNs: budgetNs)
+                    carryOut(work, with: &planners[work.policy], mailbox: mailbox, budgetNs: budgetNs)
                 }
             } catch {
                 ready.set(.failure(error))
@@ -83,18 +76,20 @@ package enum PlannerThread {
         }
     }
 
-    /// Tunes the planner, and gives it whatever jobs come meanwhile.
-    private static func tune(
-        _ planner: inout some ChunkPlanner,
+    /// Tunes a planner, and gives it and the others whatever jobs come meanwhile.
+    private static func tune<Planner: ChunkPlanner>(
+        _ index: Int,
+        of planners: inout [Planner],
         mailbox: PlannerMailbox,
         budgetNs: UInt64?
     ) {
-        let turns = IdleTurns(
-            interruption: mailbox.interruption,
-            progress: mailbox.note(calibratedHundredths:)
-        )
+        let turns = IdleTurns(interruption: mailbox.interruption) {
+            mailbox.note(calibratedHundredths: $0, at: index)
+        }
+        // Out of the array: while it is tuned the others there are in use.
+        var tuned = planners[index]
         do {
-            try planner.tune(turns) { planner in
+            try tuned.tune(turns) { tuned in
                 var nanoseconds = 0.0
                 while true {
                     switch mailbox.takeWaitingWork() {
@@ -102,15 +97,20 @@ package enum PlannerThread {
                     case .nothing: return .served(nanoseconds: nanoseconds)
                     case .work(let work):
                         let begun = MonotonicTime.now()
-                        carryOut(work, with: &planner, mailbox: mailbox, budgetNs: budgetNs)
+                        if work.policy == index {
+                            carryOut(work, with: &tuned, mailbox: mailbox, budgetNs: budgetNs)
+                        } else {
+                            carryOut(work, with: &planners[work.policy], mailbox: mailbox, budgetNs: budgetNs)
+                        }
                         nanoseconds += Double(MonotonicTime.now().nanoseconds(since: begun))
                     }
                 }
             }
-            mailbox.note(planner)
+            mailbox.note(tuned, at: index)
         } catch {
-            mailbox.note(planner, failure: "\(error)")
+            mailbox.note(tuned, at: index, failure: "\(error)")
         }
+        planners[index] = tuned
     }
 
     private static func plan(

@@ -25,6 +25,8 @@ package struct PlanningJob: Sendable {
     }
 
     package let robot: RobotID
+    /// The robot's policy: its index among the daemon's.
+    package let policy: Int
     package let episode: EpisodeID
     package let sequence: UInt64
     /// The robot's time stamp.
@@ -55,6 +57,8 @@ package struct PlanningJob: Sendable {
 /// A frame that is to be encoded while no chunk is to be planned: the newest of a history.
 package struct PreparationJob: Sendable {
     package let robot: RobotID
+    /// The robot's policy: its index among the daemon's.
+    package let policy: Int
     package let episode: EpisodeID
     package let history: ObservationHistory
     /// The index of its camera.

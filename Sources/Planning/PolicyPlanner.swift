@@ -16,6 +16,8 @@ public struct PolicyPlanner: ChunkPlanner {
     }
     /// Inputs that the policy's configuration names and that its model does not read.
     public let ignoredFeatures: Set<String>
+    /// Those of the network and of the cameras' encoders, as the kernel reads them.
+    public var weightBytes: Int { diffusion.weightBytes }
     /// When chunks are planned together, from what passes take and how many a chunk needs; nil: never. That is so if no budget is
     /// kept, chunks are sampled in parallel, and the kernel rounds otherwise in a larger batch: a robot's chunk must not depend
     /// on who else asks. It is so for ParaDiGMS, whose passes are not counted beforehand.
@@ -44,6 +46,7 @@ public struct PolicyPlanner: ChunkPlanner {
     ///
     /// - Parameters:
     ///   - bundle: the policy.
+    ///   - name: what the policy is called; nil: as the bundle is.
     ///   - settings: how chunks are sampled.
     ///   - threads: threads for the network.
     ///   - kernel: what computes it.
@@ -59,6 +62,7 @@ public struct PolicyPlanner: ChunkPlanner {
     /// - Throws: `PolicyError` for weights or settings that cannot be used.
     public init(
         bundle: PolicyBundle,
+        name: String? = nil,
         settings: SamplerSettings,
         threads: Int,
         kernel: Kernel = .exact,
@@ -89,7 +93,7 @@ public struct PolicyPlanner: ChunkPlanner {
         self.startsWarm = startsWarm
         self.keepsDeadlines = keepsDeadlines
         self.policy = PolicyDescription(
-            name: bundle.name,
+            name: name ?? bundle.name,
             features: bundle.observationFeatures.map { FeatureDescription(name: $0.name, count: $0.count) },
             cameras: bundle.cameras.map {
                 CameraDescription(name: $0.name, height: $0.size.height, width: $0.size.width)

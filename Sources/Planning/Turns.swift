@@ -26,8 +26,10 @@ package struct Turns {
         set { if line == .commanded { commanded = newValue } else { others = newValue } }
     }
 
-    /// The robots that stand in a line.
-    package func count(_ line: Line) -> Int { self[line].count }
+    /// How many robots at the head of a line, one behind the other, fulfil a condition.
+    package func countAtHead(of line: Line, _ condition: (RobotID) -> Bool) -> Int {
+        self[line].firstIndex { !condition($0) } ?? self[line].count
+    }
 
     /// The robots whose time a turn of a line takes: a robot that gets commands does not make room for the others.
     package func count(waitingFor line: Line) -> Int {

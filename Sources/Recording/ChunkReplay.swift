@@ -12,14 +12,24 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     /// What came of it so far.
     public private(set) var report = ReplayReport()
 
-    private var planner: Planner
-    private let makePlanner: ((RecordedEvent.RecordedChunk.Sampling) throws -> Planner)?
-    /// How the chunk before was sampled; nil: there was none.
-    private var sampling: RecordedEvent.RecordedChunk.Sampling?
-    private let policy: PolicyDescription
+    /// A policy that plans again.
+    private struct Part {
+        var planner: Planner
+        /// How its chunk before was sampled; nil: there was none.
+        var sampling: RecordedEvent.RecordedChunk.Sampling?
+        /// How far a chunk that was planned together with others' may lie from the one computed again.
+        var groupTolerance: Float
+
+        init(_ planner: Planner) {
+            self.planner = planner
+            groupTolerance = ReplayReport.groupTolerance(of: planner.sampler)
+        }
+    }
+
+    /// One for each policy.
+    private var parts: [Part]
+    private let makePlanner: ((Int, RecordedEvent.RecordedChunk.Sampling) throws -> Planner)?
     private let startsWarm: Bool
-    /// How far a chunk that was planned together with others' may lie from the one computed again.
-    private var groupTolerance: Float
     private var agenda: Agenda
     private var robots: [RobotID: Robot] = [:]
     private var frames: ReplayedFrames
@@ -27,6 +37,8 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     private var gaps = 0
 
     private struct Robot {
+        /// The index of the policy that it named; nil: it has named none.
+        var policy: Int?
         /// Of the last gap that the robot's history has forgotten.
         var clearedGaps = 0
         var observationsSinceGap = 0
@@ -69,24 +81,26 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     /// A replay from the beginning.
     ///
     /// - Parameters:
-    ///   - planner: plans the chunks again.
+    ///   - planners: plan the chunks again, one for each policy of the recording, in that order. Of several each has the name of its
+    ///     policy.
     ///   - seed: the one that noise seeds are derived from.
-    ///   - startsWarm: whether the planner starts a chunk from the robot's last one.
-    ///   - makePlanner: makes a planner for chunks that were sampled in another way than `planner` samples: a daemon that calibrates
-    ///     itself samples one step after the other first. Nil: `planner` plans every chunk.
+    ///   - startsWarm: whether the planners start a chunk from the robot's last one.
+    ///   - makePlanner: makes the planner of a policy, by its index, for chunks that were sampled in another way than that of `planners`
+    ///     samples: a daemon that calibrates itself samples one step after the other first. Nil: `planners` plan every chunk.
     public init(
-        planner: Planner,
+        planners: [Planner],
         seed: UInt64,
         startsWarm: Bool,
-        makePlanner: ((RecordedEvent.RecordedChunk.Sampling) throws -> Planner)? = nil
+        makePlanner: ((Int, RecordedEvent.RecordedChunk.Sampling) throws -> Planner)? = nil
     ) {
-        self.planner = planner
+        parts = planners.map { Part($0) }
         self.makePlanner = makePlanner
         self.startsWarm = startsWarm
-        policy = planner.policy
-        frames = ReplayedFrames(cameras: policy.cameras)
-        groupTolerance = ReplayReport.groupTolerance(of: planner.sampler)
-        agenda = Agenda(emptyHistory: planner.makeHistory(), settings: Agenda.Settings(seed: seed))
+        frames = ReplayedFrames(cameras: planners.flatMap(\.policy.cameras))
+        agenda = Agenda(
+            emptyHistories: planners.map { $0.makeHistory() },
+            settings: Agenda.Settings(seed: seed)
+        )
     }
 
     /// Takes the recording's next event.
@@ -98,7 +112,11 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         case .gap(let lost):
             gaps += 1
             report.lost += lost
-            for robot in robots.keys { forgetLastChunk(of: robot) }
+            for robot in robots.keys {
+                forgetLastChunk(of: robot)
+                // It may have named another one.
+                robots[robot]?.policy = nil
+            }
         case .frame(let frame):
             report.frames += 1
             frames.add(frame)
@@ -109,12 +127,17 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
             }
             try take(observation, preceding: preceding, receivedNs: receivedNs)
         case .chunk(let chunk): try take(chunk)
-        case .reset(let robot):
+        case .reset(let robot, let policy):
             _ = agenda.reset(robot, episode: nil)
             robots[robot]?.forgetJobs(.max)
+            robots[robot, default: Robot()].policy = policy.flatMap(index)
         case .unsent(let robot, let episode):
             if startsWarm { robots[robot, default: Robot()].unknownLastChunk = episode }
         }
+    }
+
+    private func index(ofPolicy name: String) -> Int? {
+        parts.firstIndex { $0.planner.policy.name == name }
     }
 
     private mutating func take(
@@ -124,7 +147,10 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     ) throws(MessageError) {
         report.observations += 1
         let received = MonotonicTime(nanoseconds: receivedNs)
-        let fitting = try agenda.check(observation, preceding: preceding)
+        var robot = robots[observation.robot] ?? Robot()
+        // Of several policies it is not known after a gap, which may have held the reset that named it, until a chunk tells it.
+        guard let index = robot.policy ?? (parts.count == 1 ? 0 : nil) else { return }
+        let fitting = try agenda.check(observation, preceding: preceding, policy: index)
         let reception: Agenda.Reception
         do throws(MessageError) {
             reception = try agenda.receive(
@@ -147,13 +173,14 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         guard let job = agenda.next().first else { return }
         _ = agenda.finish(job)
 
-        var robot = robots[observation.robot] ?? Robot()
         if robot.seenGaps != gaps {
             robot.seenGaps = gaps
             robot.observationsSinceGap = 0
         }
         if reception == .new { robot.observationsSinceGap += 1 }
-        if robot.observationsSinceGap >= policy.nObsSteps { robot.clearedGaps = robot.seenGaps }
+        if robot.observationsSinceGap >= parts[index].planner.policy.nObsSteps {
+            robot.clearedGaps = robot.seenGaps
+        }
         robot.add(
             Candidate(
                 job: job,
@@ -166,6 +193,9 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
 
     private mutating func take(_ chunk: RecordedEvent.RecordedChunk) throws {
         report.chunks += 1
+        if let policy = chunk.policy, robots[chunk.robot]?.policy == nil {
+            robots[chunk.robot, default: Robot()].policy = index(ofPolicy: policy)
+        }
         guard var robot = robots[chunk.robot],
             let candidate = robot.jobs.last(where: { $0.job.isAnswered(by: chunk, sameNoise: true) })
                 ?? robot.jobs.last(where: { $0.job.isAnswered(by: chunk, sameNoise: false) })
@@ -178,33 +208,36 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         guard chunk.quality != .coarse else { return skip(chunk, .coarse) }
         guard candidate.isWhole else { return skip(chunk, .gap) }
         if let obstacle = frames.obstacle(of: candidate.job.history) { return skip(chunk, obstacle) }
-        try takePlanner(for: chunk)
+        let index = candidate.job.policy
+        try takePlanner(of: index, for: chunk)
         guard robots[chunk.robot]?.unknownLastChunk != chunk.episode else { return skip(chunk, .warmStart) }
         let request = request(candidate.job, for: chunk)
         guard chunk.isGrouped else {
-            let planned = try planner.plan(request)
+            let planned = try parts[index].planner.plan(request)
             report.compare(planned.actions + planned.beyond, with: chunk)
             return
         }
         let identical = report.identical
-        let planned = try planner.plan(together: [request, request])[0].get()
-        report.compare(planned.actions + planned.beyond, with: chunk) { [planner, groupTolerance] in
-            planner.deviation(of: $0, from: $1) <= groupTolerance
+        let planned = try parts[index].planner.plan(together: [request, request])[0].get()
+        report.compare(planned.actions + planned.beyond, with: chunk) { [part = parts[index]] in
+            part.planner.deviation(of: $0, from: $1) <= part.groupTolerance
         }
         // What starts warm from one that differs may differ as well.
         if startsWarm, report.identical == identical { robots[chunk.robot]?.unknownLastChunk = chunk.episode }
     }
 
-    /// Replaces the planner if the chunk was sampled in another way than the one before. What robots start warm from is not known
-    /// to the new one.
-    private mutating func takePlanner(for chunk: RecordedEvent.RecordedChunk) throws {
-        guard let makePlanner, let wanted = chunk.sampling, wanted != sampling else { return }
-        let isFirst = sampling == nil
-        sampling = wanted
-        if isFirst, wanted == RecordedEvent.RecordedChunk.Sampling(planner.sampler) { return }
-        planner = try makePlanner(wanted)
-        groupTolerance = ReplayReport.groupTolerance(of: planner.sampler)
-        if !isFirst { for robot in robots.keys { forgetLastChunk(of: robot) } }
+    /// Replaces a policy's planner if the chunk was sampled in another way than the one before. What robots start warm from is not
+    /// known to the new one.
+    private mutating func takePlanner(of index: Int, for chunk: RecordedEvent.RecordedChunk) throws {
+        guard let makePlanner, let wanted = chunk.sampling, wanted != parts[index].sampling else { return }
+        let isFirst = parts[index].sampling == nil
+        parts[index].sampling = wanted
+        let own = RecordedEvent.RecordedChunk.Sampling(parts[index].planner.sampler)
+        if isFirst, wanted == own { return }
+        parts[index] = Part(try makePlanner(index, wanted))
+        parts[index].sampling = wanted
+        guard !isFirst else { return }
+        for (id, robot) in robots where parts.count == 1 || robot.policy == index { forgetLastChunk(of: id) }
     }
 
     /// What the planner was asked for: what the observation says from its job, the rest as the chunk says it was.

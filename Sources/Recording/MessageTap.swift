@@ -15,7 +15,7 @@ public struct TappedMessage: Sendable {
     /// What it is.
     public enum Content: Sendable {
         /// The daemon is about to take its first message.
-        case started(policy: PolicyDescription, sampler: SamplerDescription)
+        case started(policies: [ServedPolicy])
         /// An observation was accepted. `preceding`: the values of those before it, if it brought them along.
         /// `isRepeat`: the history had it already.
         case observation(
@@ -34,8 +34,9 @@ public struct TappedMessage: Sendable {
         case command(RobotCommand)
         /// A heartbeat was sent.
         case status(StatusMessage)
-        /// A robot was forgotten on request.
-        case reset(RobotID)
+        /// A robot was forgotten on request, or because another process speaks for it. `policy`: the name of what drives it from
+        /// then on; nil: the only policy, or none.
+        case reset(RobotID, policy: String? = nil)
     }
 
     /// What it is.

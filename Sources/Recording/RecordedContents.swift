@@ -141,7 +141,7 @@ struct RecordedChunkMessage: Sendable {
     static let replayed: MessageTable<RecordedChunkMessage> = {
         let names: Set = [
             "robot", "episode", "sequence", "action", "beyond", "frozen", "noise_seed", "quality", "grouped",
-            "sampled_action", "sampled_beyond", "method", "window", "tolerance",
+            "sampled_action", "sampled_beyond", "policy", "method", "window", "tolerance",
         ]
         let replayed = table.selecting { names.contains($0.name) }
         precondition(replayed.fields.count == names.count, "a name that no field has")
@@ -176,10 +176,13 @@ struct RecordedGap: Sendable {
 struct RecordedRobot: Sendable {
     var robot: RobotID
     var episode: EpisodeID
+    var policy: String?
+
+    private static let unread = RecordedRobot(robot: .unread, episode: .number(0))
 
     /// Of a chunk that was not sent.
     static let unsent = MessageTable(
-        RecordedRobot(robot: .unread, episode: .number(0)),
+        unread,
         [
             .required("robot", \.robot, .robot, "whose it is"),
             .required("episode", \.episode, .episode, "that of the observation that was planned for"),
@@ -187,7 +190,18 @@ struct RecordedRobot: Sendable {
     )
 
     /// Of a robot that was forgotten.
-    static let reset = unsent.selecting { $0.name == "robot" }
+    static let reset = MessageTable(
+        unread,
+        [
+            .required("robot", \.robot, .robot, "whose it is"),
+            .optional(
+                "policy",
+                \.policy,
+                .string,
+                "the name of the policy that drives it from then on; missing if it named none"
+            ),
+        ]
+    )
 }
 
 extension RobotCommand {
@@ -219,7 +233,12 @@ extension RecordingSession {
         [
             .format,
             .required("daemon_version", \.daemonVersion, .string, "the version of `denoised` that recorded"),
-            .required("policy", \.policy, .map(PolicyDescription.table), "what ran"),
+            .required(
+                "policy",
+                \.policy,
+                .map(PolicyDescription.table),
+                "what ran; of several policies the first"
+            ),
             .required(
                 "fingerprint",
                 \.setup.fingerprint,
@@ -227,6 +246,12 @@ extension RecordingSession {
                 "64 bits in hexadecimal over the names and contents of the policy's files"
             ),
             .required("sampler", \.sampler, .map(SamplerDescription.table), "how it was sampled"),
+            .unlessEmpty(
+                "further_policies",
+                \.furtherPolicies,
+                .list(RecordedPolicy.table),
+                "what else ran, in the order in which it was given; missing if nothing did"
+            ),
             .required("seed", \.setup.seed, .unsigned, "what noise seeds are derived from"),
             .required("threads", \.setup.threads, .count, "threads for the network"),
             .required(
@@ -235,6 +260,22 @@ extension RecordingSession {
                 .bool,
                 "whether a robot's chunk starts from its last one"
             ),
+        ]
+    )
+}
+
+extension RecordedPolicy {
+    /// What a recording says of a policy.
+    static let table = MessageTable(
+        RecordedPolicy(
+            policy: PolicyDescription.table.blank,
+            sampler: SamplerDescription.table.blank,
+            fingerprint: ""
+        ),
+        [
+            .required("policy", \.policy, .map(PolicyDescription.table), "what ran"),
+            .required("fingerprint", \.fingerprint, .string, "that of its files"),
+            .required("sampler", \.sampler, .map(SamplerDescription.table), "how it was sampled"),
         ]
     )
 }

@@ -18,7 +18,8 @@ public enum RecordedEvent: Sendable {
         receivedNs: UInt64
     )
     case chunk(RecordedChunk)
-    case reset(RobotID)
+    /// A robot was forgotten. `policy`: the name of what drives it from then on; nil: the only policy, or none.
+    case reset(RobotID, policy: String? = nil)
     /// A chunk was planned and not sent.
     case unsent(RobotID, EpisodeID)
 
@@ -54,6 +55,8 @@ public enum RecordedEvent: Sendable {
         public var quality: ChunkQuality
         /// Whether it was sampled together with other robots' chunks.
         public var isGrouped = false
+        /// The name of the policy that planned it; nil: the recording has one.
+        public var policy: String?
         /// How its denoising steps were taken, with the window and tolerance in use; nil: as the session says.
         public var sampling: Sampling?
 
@@ -97,7 +100,9 @@ public enum RecordedEvent: Sendable {
                 receivedNs: recorded.receivedNs
             )
         case .chunk: self = .chunk(RecordedChunk(try RecordedChunkMessage.replayed.read(message)))
-        case .reset: self = .reset(try RecordedRobot.reset.read(message).robot)
+        case .reset:
+            let recorded = try RecordedRobot.reset.read(message)
+            self = .reset(recorded.robot, policy: recorded.policy)
         case .unsent:
             let recorded = try RecordedRobot.unsent.read(message)
             self = .unsent(recorded.robot, recorded.episode)
@@ -119,6 +124,7 @@ extension RecordedEvent.RecordedChunk {
         frozen = chunk.frozen
         quality = chunk.sampling.quality
         isGrouped = recorded.isGrouped
+        policy = chunk.policy
         sampling = Sampling(
             method: chunk.sampling.method,
             window: chunk.sampling.window,

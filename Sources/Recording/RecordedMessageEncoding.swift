@@ -42,13 +42,8 @@ extension TappedMessage.Content {
     /// - Parameter setup: what the daemon was started with.
     package func recorded(setup: RecordingSession.Setup) -> [RecordedJSON] {
         switch self {
-        case .started(let policy, let sampler):
-            let session = RecordingSession(
-                daemonVersion: daemonVersion,
-                policy: policy,
-                sampler: sampler,
-                setup: setup
-            )
+        case .started(let policies):
+            let session = RecordingSession(daemonVersion: daemonVersion, policies: policies, setup: setup)
             return [RecordedJSON(.session, RecordingSession.table, session)]
         case .observation(let observation, let preceding, let isRepeat, let receivedNs):
             let recorded = RecordedObservation(
@@ -75,8 +70,8 @@ extension TappedMessage.Content {
                 RecordedJSON(.chunk, of: chunk.robot, RecordedChunkMessage.table, recorded),
                 RecordedJSON(.latency, of: chunk.robot, RecordedLatency.table, latency),
             ]
-        case .reset(let robot):
-            let recorded = RecordedRobot(robot: robot, episode: .number(0))
+        case .reset(let robot, let policy):
+            let recorded = RecordedRobot(robot: robot, episode: .number(0), policy: policy)
             return [RecordedJSON(.reset, of: robot, RecordedRobot.reset, recorded)]
         case .unsent(let robot, let episode):
             let recorded = RecordedRobot(robot: robot, episode: episode)

@@ -64,10 +64,22 @@ package struct RecordingLog {
         statistics.bytes = writer.flushedBytes
     }
 
-    /// Writes the schemas, which name the features of the policy that the first message tells of.
+    /// Writes the schemas, which name the features of the policies that the first message tells of.
     private mutating func addSchemas(before message: TappedMessage) {
         var policy: PolicyDescription?
-        if case .started(let started, _) = message.content { policy = started }
+        if case .started(let policies) = message.content {
+            var all = policies[0].policy
+            for served in policies.dropFirst().map(\.policy) {
+                for feature in served.features
+                where !all.features.contains(where: { $0.name == feature.name }) {
+                    all.features.append(feature)
+                }
+                for camera in served.cameras where !all.cameras.contains(where: { $0.name == camera.name }) {
+                    all.cameras.append(camera)
+                }
+            }
+            policy = all
+        }
         for kind in RecordedKind.allCases {
             schemas[kind] = writer.addSchema(name: kind.schemaName, json: kind.schema(for: policy))
         }

@@ -4,8 +4,10 @@ import Robotics
 public struct RecordingSession: Sendable, Hashable {
     /// What only the one who starts the daemon knows.
     public struct Setup: Sendable, Hashable {
-        /// `PolicyBundle.fileFingerprint()`.
+        /// `PolicyBundle.fileFingerprint()` of the first policy.
         public var fingerprint: String
+        /// That of each other policy. A session that was read has them with the policies, and none here.
+        public var furtherFingerprints: [String]
         /// The seed that noise seeds are derived from.
         public var seed: UInt64
         /// Threads for the network.
@@ -14,8 +16,15 @@ public struct RecordingSession: Sendable, Hashable {
         public var startsWarm: Bool
 
         /// A setup.
-        public init(fingerprint: String, seed: UInt64, threads: Int, startsWarm: Bool) {
+        public init(
+            fingerprint: String,
+            furtherFingerprints: [String] = [],
+            seed: UInt64,
+            threads: Int,
+            startsWarm: Bool
+        ) {
             self.fingerprint = fingerprint
+            self.furtherFingerprints = furtherFingerprints
             self.seed = seed
             self.threads = threads
             self.startsWarm = startsWarm
@@ -31,10 +40,56 @@ public struct RecordingSession: Sendable, Hashable {
 
     /// The daemon that recorded.
     public var daemonVersion: String
-    /// The policy's name, features and sizes.
+    /// The first policy's name, features and sizes.
     public var policy: PolicyDescription
-    /// How it sampled.
+    /// How it sampled that policy.
     public var sampler: SamplerDescription
+    /// The other policies; empty if there was one.
+    public var furtherPolicies: [RecordedPolicy] = []
     /// What the daemon was started with.
     public var setup: Setup
+
+    /// All policies, the first included.
+    public var policies: [RecordedPolicy] {
+        [RecordedPolicy(policy: policy, sampler: sampler, fingerprint: setup.fingerprint)] + furtherPolicies
+    }
+
+    /// What a daemon records first.
+    ///
+    /// - Parameters:
+    ///   - policies: what it runs, at least one.
+    ///   - setup: with the fingerprint of each.
+    init(daemonVersion: String, policies: [ServedPolicy], setup: Setup) {
+        self.init(
+            daemonVersion: daemonVersion,
+            policy: policies[0].policy,
+            sampler: policies[0].sampler,
+            setup: setup
+        )
+        furtherPolicies = zip(policies.dropFirst(), setup.furtherFingerprints).map { served, fingerprint in
+            RecordedPolicy(policy: served.policy, sampler: served.sampler, fingerprint: fingerprint)
+        }
+    }
+
+    init(
+        daemonVersion: String,
+        policy: PolicyDescription,
+        sampler: SamplerDescription,
+        setup: Setup
+    ) {
+        self.daemonVersion = daemonVersion
+        self.policy = policy
+        self.sampler = sampler
+        self.setup = setup
+    }
+}
+
+/// A policy of a recording.
+public struct RecordedPolicy: Sendable, Hashable {
+    /// Its name, features and sizes.
+    public var policy: PolicyDescription
+    /// How the daemon sampled it.
+    public var sampler: SamplerDescription
+    /// `PolicyBundle.fileFingerprint()`.
+    public var fingerprint: String
 }

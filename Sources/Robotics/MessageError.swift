@@ -48,6 +48,10 @@ public struct MessageError: Error, Sendable, Hashable, CustomStringConvertible {
         case busy
         /// The robot was reset before its chunk was there.
         case reset
+        /// The daemon runs several policies, and the robot has named none.
+        case noPolicy = "no_policy"
+        /// The daemon runs no policy of that name, or one that cannot drive this robot.
+        case unknownPolicy = "unknown_policy"
         /// The daemon is ending.
         case stopping
         /// The request carries no token, or another than the daemon's; or a connection's key is not among those that are let in,

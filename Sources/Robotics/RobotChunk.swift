@@ -140,6 +140,8 @@ public struct RobotChunk: Sendable, Hashable {
     public var frozen: [Float]
     /// The seed of the sampling noise.
     public var noiseSeed: UInt64
+    /// The name of the policy that planned it, if the daemon runs several.
+    public var policy: String?
     /// How it was sampled.
     public var sampling: Sampling
     /// When, and how long it took.

@@ -18,6 +18,8 @@ public struct RobotStatus: Sendable, Hashable {
     public var commands: UInt64
     /// Of those, and of its chunks, how many its limits changed or held back.
     public var limitViolations: UInt64
+    /// The name of the policy that drives it, if the daemon runs several and the robot has named one.
+    public var policy: String?
 
     /// A robot's status.
     public init(

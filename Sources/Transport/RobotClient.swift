@@ -223,11 +223,17 @@ public final class RobotClient {
     }
 
     /// Makes the daemon forget the robot's history. Returns whether there was one.
+    ///
+    /// - Parameters:
+    ///   - episode: nil: whichever it is in.
+    ///   - policy: the name of the policy that is to drive the robot from now on. If the daemon runs several, none does until one is
+    ///     named.
     public func reset(
         episode: EpisodeID? = nil,
+        policy: String? = nil,
         timeout: Duration = .seconds(5)
     ) throws(RobotClientError) -> Bool {
-        let reply = try ask(.reset(robot: robot, episode: episode), timeout: timeout)
+        let reply = try ask(.reset(robot: robot, episode: episode, policy: policy), timeout: timeout)
         guard case .reset(_, let forgotten) = reply else {
             throw .unexpected(asked: "reset", answered: reply.type)
         }

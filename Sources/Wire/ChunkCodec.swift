@@ -54,6 +54,12 @@ extension RobotChunk {
             """
         ),
         .required("noise_seed", \.noiseSeed, .unsigned, "the seed of the sampling noise"),
+        .optional(
+            "policy",
+            \.policy,
+            .string,
+            "the name of the policy that planned it; left out if the daemon runs one"
+        ),
     ]
 
     private static let sampled: [MessageField<RobotChunk>] = [

@@ -50,17 +50,20 @@ public struct InfoMessage: Sendable, Hashable {
 
     /// The daemon's version.
     public var daemonVersion: String
-    /// What it runs.
+    /// What it runs; of several policies the first.
     public var policy: PolicyDescription
-    /// How it samples.
+    /// How it samples that policy.
     public var sampler: SamplerDescription
+    /// All policies that it runs; empty if it does not tell.
+    public var policies: [ServedPolicy] = []
     /// Where it listens.
     public var endpoints: Endpoints
     /// How much it takes; nil if it does not tell.
     public var limits: Limits?
     /// The number of the newest stop of any robot; 0 if there was none.
     public var stop: UInt64
-    /// How far the calibration has come, in hundredths; 100: chunks are sampled as was asked for.
+    /// How far the calibration has come, in hundredths, of several policies that of the least; 100: chunks are sampled as was
+    /// asked for.
     public var calibrationPercent: UInt64
     /// How the frames of camera servers come; empty without `serve --camera`.
     public var cameraServers: [CameraServerStatus] = []
@@ -72,6 +75,7 @@ public struct InfoMessage: Sendable, Hashable {
         daemonVersion: String,
         policy: PolicyDescription,
         sampler: SamplerDescription,
+        policies: [ServedPolicy] = [],
         endpoints: Endpoints,
         limits: Limits? = nil,
         stop: UInt64 = 0,
@@ -82,6 +86,7 @@ public struct InfoMessage: Sendable, Hashable {
         self.daemonVersion = daemonVersion
         self.policy = policy
         self.sampler = sampler
+        self.policies = policies
         self.endpoints = endpoints
         self.limits = limits
         self.stop = stop
@@ -108,8 +113,19 @@ public struct InfoMessage: Sendable, Hashable {
         ),
         [
             .required("daemon_version", \.daemonVersion, .string, "the version of `denoised`"),
-            .required("policy", \.policy, .map(PolicyDescription.table), "what runs, see below"),
+            .required(
+                "policy",
+                \.policy,
+                .map(PolicyDescription.table),
+                "what runs, see below; of several policies the first"
+            ),
             .required("sampler", \.sampler, .map(SamplerDescription.table), "how it is sampled, see below"),
+            .unlessEmpty(
+                "policies",
+                \.policies,
+                .list(ServedPolicy.table),
+                "each policy that runs, see below; earlier daemons, which run one, leave it out"
+            ),
             .required(
                 "endpoints",
                 \.endpoints,
@@ -137,7 +153,7 @@ public struct InfoMessage: Sendable, Hashable {
                 .unsigned,
                 """
                 how far the calibration has come, see [CALIBRATION.md](CALIBRATION.md); below 100 chunks are sampled one step after the \
-                other, and `sampler` says so
+                other, and `sampler` says so; of several policies that of the least
                 """
             ),
             .unlessEmpty(
@@ -192,6 +208,24 @@ extension InfoMessage.Limits {
                 \.countedBytes,
                 .count,
                 "an observation counts as one for each so many bytes begun"
+            ),
+        ]
+    )
+}
+
+extension ServedPolicy {
+    /// What is told of each policy.
+    package static let table = MessageTable(
+        ServedPolicy(policy: PolicyDescription.table.blank, sampler: SamplerDescription.table.blank),
+        [
+            .required("policy", \.policy, .map(PolicyDescription.table), "its name and sizes, see below"),
+            .required("sampler", \.sampler, .map(SamplerDescription.table), "how it is sampled, see below"),
+            .required("weight_bytes", \.weightBytes, .count, "bytes of its weights in memory"),
+            .required(
+                "calibration_percent",
+                \.calibrationPercent,
+                .unsigned,
+                "how far its calibration has come"
             ),
         ]
     )

@@ -7,8 +7,8 @@ public enum Request: Sendable, Hashable {
     case info
     /// Are you there? The time stamp, if given, comes back with the answer.
     case ping(timeNs: UInt64?)
-    /// Forget the robot's history; with an episode, only if it is that episode's.
-    case reset(robot: RobotID, episode: EpisodeID?)
+    /// Forget the robot's history; with an episode, only if it is that episode's. With a policy's name, have that drive it.
+    case reset(robot: RobotID, episode: EpisodeID?, policy: String? = nil)
     /// Answer this observation with its chunk.
     case predict(RobotObservation)
     /// Stop the robot, or every robot, until it is resumed.
@@ -47,7 +47,12 @@ public enum Request: Sendable, Hashable {
                 return (number, .success(.ping(timeNs: try PingFields.table.read(fields).timeNs)))
             case "reset":
                 let reset = try ResetFields.table.read(fields)
-                return (number, .success(.reset(robot: reset.robot, episode: reset.episode)))
+                return (
+                    number,
+                    .success(
+                        .reset(robot: reset.robot, episode: reset.episode, policy: reset.policy)
+                    )
+                )
             case "predict":
                 return (number, .success(.predict(try RobotObservation.table.read(fields))))
             case "stop":
@@ -75,8 +80,8 @@ public enum Request: Sendable, Hashable {
         case .info: encoder.begin(type, request: number, fields: 0)
         case .ping(let timeNs):
             encoder.message(type, request: number, PingFields.table, of: PingFields(timeNs: timeNs))
-        case .reset(let robot, let episode):
-            let reset = ResetFields(robot: robot, episode: episode)
+        case .reset(let robot, let episode, let policy):
+            let reset = ResetFields(robot: robot, episode: episode, policy: policy)
             encoder.message(type, request: number, ResetFields.table, of: reset)
         case .predict(let observation):
             encoder.message(type, request: number, RobotObservation.table, of: observation)

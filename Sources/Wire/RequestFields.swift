@@ -15,6 +15,7 @@ package struct PingFields: Sendable {
 package struct ResetFields: Sendable {
     var robot: RobotID
     var episode: EpisodeID?
+    var policy: String?
 
     /// The fields of `reset`.
     package static let table = MessageTable(
@@ -26,6 +27,14 @@ package struct ResetFields: Sendable {
                 \.episode,
                 .episode,
                 "forget it only if this is the robot's current episode"
+            ),
+            .optional(
+                "policy",
+                \.policy,
+                .string,
+                """
+                the name of the policy that is to drive the robot until its next `reset`; of several policies none does without it
+                """
             ),
         ]
     )

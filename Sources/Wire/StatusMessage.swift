@@ -74,7 +74,7 @@ public struct StatusMessage: Sendable, Hashable {
                 "calibration_percent",
                 \.calibrationPercent,
                 .unsigned,
-                "how far the calibration has come, as in `info`"
+                "how far the calibration has come, as in `info`; of several policies that of the least"
             ),
             .unlessEmpty(
                 "warnings",
@@ -131,6 +131,12 @@ extension RobotStatus {
                 \.limitViolations,
                 .unsigned,
                 "its commands and chunks that limits changed or held back"
+            ),
+            .optional(
+                "policy",
+                \.policy,
+                .string,
+                "the name of the policy that it named in its `reset`; left out if the daemon runs one, or the robot named none"
             ),
         ]
     )

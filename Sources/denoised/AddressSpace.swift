@@ -26,22 +26,21 @@ enum AddressSpace {
     /// Packed weights of each layer begin at a multiple of this.
     private static let hugePage = 2 << 20
 
-    /// Checks that there is room for a policy's networks, the threads that compute them and what surrounds them.
+    /// Checks that there is room for networks, the threads that compute them and what surrounds them.
     ///
     /// - Parameters:
-    ///   - parameters: those of its networks.
-    ///   - threads: that compute; nil: one for each core.
-    ///   - networks: how many copies of its networks there are at a time.
+    ///   - networks: the parameters of each policy, or copy of a policy, that is there at a time.
+    ///   - threads: that compute each; nil: one for each core.
     /// - Throws: ``Failure`` if there is not.
     static func check(
-        for parameters: [NetworkParameter],
+        for networks: [[NetworkParameter]],
         threads: Int?,
-        networks: Int = 1,
         in surroundings: Surroundings = .nothing
     ) throws {
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
-        let count = networks * (threads - 1) + surroundings.rawValue
-        try check(bytes(for: parameters, networks: networks, threads: count), for: "the policy")
+        let count = networks.count * (threads - 1) + surroundings.rawValue
+        let need = networks.reduce(openBLASBuffer + bytes(forThreads: count)) { $0 + bytes(for: $1) }
+        try check(need, for: "the policy")
     }
 
     /// Checks that a daemon can start the threads by which it says what is wrong.
@@ -71,8 +70,8 @@ enum AddressSpace {
         )
     }
 
-    /// What networks and so many threads map, in bytes: measured, and rounded up.
-    private static func bytes(for parameters: [NetworkParameter], networks: Int, threads: Int) -> Int {
+    /// What a policy's networks map, in bytes: measured, and rounded up.
+    private static func bytes(for parameters: [NetworkParameter]) -> Int {
         let counts = parameters.map { ($0.shape.count, $0.count * MemoryLayout<Float>.stride) }
         // Convolutions, in time or in the plane.
         let packed = counts.filter { $0.0 >= 3 }.map { _, bytes in
@@ -80,10 +79,14 @@ enum AddressSpace {
         }
         // The values as they are read, and those that are not packed.
         let values = 2 * counts.map(\.1).reduce(0, +)
+        return packed.reduce(0, +) + values
+    }
+
+    /// What so many threads map, in bytes: measured, and rounded up.
+    private static func bytes(forThreads threads: Int) -> Int {
         let arenas = min(threads, arenasPerCore * ProcessInfo.processInfo.activeProcessorCount)
         // While an arena is made it is twice as large.
-        let network = packed.reduce(0, +) + values
-        return openBLASBuffer + networks * network + threads * stack + (arenas + 1) * arena
+        return threads * stack + (arenas + 1) * arena
     }
 
     /// A thread's stack.

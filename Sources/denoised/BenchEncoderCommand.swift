@@ -84,7 +84,10 @@ struct BenchEncoderCommand: ParsableCommand {
         kernels: [Kernel],
         threads: Int
     ) throws -> [ResNetEncoder] {
-        try AddressSpace.check(for: architecture.parameters, threads: threads, networks: kernels.count)
+        try AddressSpace.check(
+            for: Array(repeating: architecture.parameters, count: kernels.count),
+            threads: threads
+        )
         return kernels.map { kernel in
             ResNetEncoder(
                 architecture: architecture,

@@ -77,7 +77,10 @@ struct BenchNetworkCommand: ParsableCommand {
         let maximumBatch = batch.max() ?? 1
         if architecture == "paper" {
             let shape = UNet1DArchitecture.paper
-            try AddressSpace.check(for: shape.parameters, threads: threads, networks: kernels.count)
+            try AddressSpace.check(
+                for: Array(repeating: shape.parameters, count: kernels.count),
+                threads: threads
+            )
             return kernels.map { kernel in
                 UNet1D(
                     architecture: shape,

@@ -80,15 +80,28 @@ struct CameraServeOptions: ParsableArguments {
         return "--insecure: whoever is on the way to \(list) decides what robots see"
     }
 
-    /// Checks that each camera is one of the policy's.
+    /// Checks that each camera is one of a policy's, and of one size in all that have it.
     ///
     /// - Throws: `Failure` that names the option, and the cameras that there are.
-    func check(for policy: PolicyBundle) throws {
-        let names = policy.cameras.map(\.name)
-        guard let unknown = camera.first(where: { !names.contains($0.camera) }) else { return }
-        let found = names.isEmpty ? "has no cameras" : "has \(names.joined(separator: ", "))"
-        throw Failure.input(
-            "--camera \(printable(unknown.camera, limit: 128)): the policy \(policy.name) \(found)"
-        )
+    func check(for policies: [NamedPolicy]) throws {
+        for source in camera {
+            let option = "--camera \(printable(source.camera, limit: 128))"
+            let having = policies.compactMap { policy in
+                policy.bundle.cameras.first { $0.name == source.camera }.map { (policy.name, $0.size) }
+            }
+            guard let first = having.first else {
+                let found = policies.map { policy in
+                    let names = policy.bundle.cameras.map(\.name)
+                    return
+                        "the policy \(policy.name) has \(names.isEmpty ? "no cameras" : names.joined(separator: ", "))"
+                }
+                throw Failure.input("\(option): \(found.joined(separator: "; "))")
+            }
+            if let other = having.first(where: { $0.1 != first.1 }) {
+                throw Failure.input(
+                    "\(option): \(first.1) to \(first.0) and \(other.1) to \(other.0), expected one size for the server's frames"
+                )
+            }
+        }
     }
 }

@@ -61,7 +61,7 @@ struct ConfigCommand: ParsableCommand {
         let check = ServeCheck(serve)
         let report = Report(
             file: configured.file,
-            values: configured.rows.map { Self.value($0, for: check.policy) } + Self.environment,
+            values: configured.rows.map { Self.value($0, for: check.policies) } + Self.environment,
             problems: check.problems,
             notes: check.notes
         )
@@ -79,14 +79,14 @@ struct ConfigCommand: ParsableCommand {
 
     // MARK: Values
 
-    private static func value(_ row: ConfiguredArguments.Row, for policy: PolicyBundle?) -> Report.Value {
+    private static func value(_ row: ConfiguredArguments.Row, for policies: [NamedPolicy]) -> Report.Value {
         let (from, line, replaced): (Report.Origin, Int?, Int?) =
             switch row.origin {
             case .file(let line): (.file, line, nil)
             case .commandLine(let line): (.commandLine, nil, line)
             case .standard: (.standard, nil, nil)
             }
-        if from == .standard, let own = policy.flatMap({ standard(row.key.path, of: $0) }) {
+        if from == .standard, let own = standard(row.key.path, of: policies) {
             return Report.Value(
                 key: row.key.path,
                 values: [own],
@@ -104,14 +104,19 @@ struct ConfigCommand: ParsableCommand {
         )
     }
 
-    /// What the policy says of a key that nobody set; nil: nothing.
-    private static func standard(_ path: String, of policy: PolicyBundle) -> String? {
-        let settings = policy.configuration.defaultSettings
-        return switch path {
-        case "sampler.solver": settings.solver.rawValue
-        case "sampler.steps": "\(settings.numInferenceSteps)"
-        default: nil
+    /// What the policies say of a key that nobody set, each value once; nil: nothing.
+    private static func standard(_ path: String, of policies: [NamedPolicy]) -> String? {
+        var values: [String] = []
+        for settings in policies.map(\.bundle.configuration.defaultSettings) {
+            let value: String? =
+                switch path {
+                case "sampler.solver": settings.solver.rawValue
+                case "sampler.steps": "\(settings.numInferenceSteps)"
+                default: nil
+                }
+            if let value, !values.contains(value) { values.append(value) }
         }
+        return values.isEmpty ? nil : values.joined(separator: " or ")
     }
 
     /// What the environment says besides.

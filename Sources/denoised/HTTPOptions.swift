@@ -101,8 +101,7 @@ struct HTTPOptions: ParsableArguments {
             try MonitoringServer(at: http, live: page) {
                 DaemonSnapshot(
                     version: daemonVersion,
-                    policy: daemon.planner?.policy,
-                    sampler: daemon.planner?.sampler,
+                    policies: daemon.policies,
                     status: daemon.status,
                     failures: daemon.health.failures,
                     nowNs: MonotonicTime.now().unsignedNs

@@ -24,6 +24,15 @@ struct MonitorReport: Encodable {
         let chunks: UInt64
         let commands: UInt64
         let limitViolations: UInt64
+        /// What drives it, if the daemon runs several policies and the robot has named one.
+        let policy: String?
+    }
+
+    struct Policy: Encodable {
+        let name: String
+        let sampler: Sampler
+        let weightBytes: Int
+        let calibrationPercent: UInt64
     }
 
     /// A number or a name, as the robot sent it.
@@ -40,8 +49,10 @@ struct MonitorReport: Encodable {
     }
 
     let daemonVersion: String
+    /// The first, if there are several.
     let policy: String
     let sampler: Sampler
+    let policies: [Policy]
     let calibrationPercent: UInt64
     let endpoints: InfoMessage.Endpoints
     let monotonicNs: UInt64
@@ -52,15 +63,15 @@ struct MonitorReport: Encodable {
     init(_ info: InfoMessage, _ status: StatusMessage) {
         daemonVersion = info.daemonVersion
         policy = info.policy.name
-        sampler = Sampler(
-            solver: info.sampler.solver,
-            steps: info.sampler.steps,
-            method: info.sampler.method.rawValue,
-            window: info.sampler.window,
-            tolerance: info.sampler.tolerance,
-            kernel: info.sampler.kernel,
-            budgetMs: info.sampler.budgetMs
-        )
+        sampler = Sampler(info.sampler)
+        policies = info.policies.map { served in
+            Policy(
+                name: served.policy.name,
+                sampler: Sampler(served.sampler),
+                weightBytes: served.weightBytes,
+                calibrationPercent: served.calibrationPercent
+            )
+        }
         calibrationPercent = status.calibrationPercent
         endpoints = info.endpoints
         monotonicNs = status.monotonicNs
@@ -75,9 +86,24 @@ struct MonitorReport: Encodable {
                 silentNs: robot.silentNs,
                 chunks: robot.chunks,
                 commands: robot.commands,
-                limitViolations: robot.limitViolations
+                limitViolations: robot.limitViolations,
+                policy: robot.policy
             )
         }
         statistics = status.statistics
+    }
+}
+
+extension MonitorReport.Sampler {
+    fileprivate init(_ sampler: SamplerDescription) {
+        self.init(
+            solver: sampler.solver,
+            steps: sampler.steps,
+            method: sampler.method.rawValue,
+            window: sampler.window,
+            tolerance: sampler.tolerance,
+            kernel: sampler.kernel,
+            budgetMs: sampler.budgetMs
+        )
     }
 }

@@ -14,6 +14,15 @@ enum PolicyOptions {
     /// The help of an option or argument that names the policy.
     static let help = ArgumentHelp("The policy: \(what)", valueName: valueName)
 
+    /// The help of an option that names a policy, and may be given more than once.
+    static let helpOfSeveral = ArgumentHelp(
+        """
+        The policy: \(what) May be given more than once, each as NAME=policy: a robot names one in its reset \
+        (docs/OPERATIONS.md#several-policies).
+        """,
+        valueName: valueName
+    )
+
     /// Finds a policy by its folder or its name in Hugging Face's cache.
     static func find(_ given: String) throws -> PolicyFolder {
         try Failure.asInput(path: given) { try PolicyFolder(finding: given, in: .standard) }
@@ -30,6 +39,35 @@ enum PolicyOptions {
     static func explain(_ folder: PolicyFolder) {
         guard folder.origin != .given || folder.passedOver != nil else { return }
         Console.note("policy \(folder.name): \(folder.explanation)")
+    }
+
+    /// Reads and checks bundles that are to be run side by side.
+    ///
+    /// - Parameters:
+    ///   - choices: at least one.
+    ///   - threads: the threads for each network; nil: one for each core.
+    ///   - explain: tells what was taken.
+    /// - Throws: `Failure`, also for two of one name, and if there is no room for all.
+    static func loadToRun(
+        _ choices: [PolicyChoice],
+        threads: Int?,
+        in surroundings: AddressSpace.Surroundings = .nothing,
+        explain: (PolicyFolder) -> Void = explain
+    ) throws -> [NamedPolicy] {
+        try AddressSpace.checkForAnyPolicy()
+        let folders = try choices.map { try find($0.given) }
+        let policies = try zip(choices, folders).map { choice, folder in
+            let bundle = try load(folder, given: choice.given)
+            return NamedPolicy(name: choice.name ?? bundle.name, bundle: bundle)
+        }
+        try NamedPolicy.checkNames(policies)
+        try AddressSpace.check(
+            for: policies.map(\.bundle.configuration.parameters),
+            threads: threads,
+            in: surroundings
+        )
+        folders.forEach(explain)
+        return policies
     }
 
     /// Reads and checks a bundle that is to be run.
@@ -50,9 +88,8 @@ enum PolicyOptions {
         let folder = try find(given)
         let bundle = try load(folder, given: given)
         try AddressSpace.check(
-            for: bundle.configuration.parameters,
+            for: Array(repeating: bundle.configuration.parameters, count: networks),
             threads: threads,
-            networks: networks,
             in: surroundings
         )
         explain(folder)
@@ -64,12 +101,14 @@ extension PolicyPlanner {
     /// What makes a bundle's planner on the daemon's planning thread, given what watches its passes.
     ///
     /// - Parameters:
+    ///   - name: what the policy is called; nil: as the bundle is.
     ///   - maximumGroup: the most chunks of several robots that are planned together.
     ///   - maximumRobots: whose frames' features are kept.
     ///   - tunesLater: whether robots are served while the planner is calibrated, which shows no progress by itself then.
     ///   - warn: gets what the user should know and keeps nothing from working.
     static func factory(
         bundle: PolicyBundle,
+        name: String? = nil,
         sampler: SamplerOptions,
         locksWeights: Bool = false,
         maximumGroup: Int = 1,
@@ -83,6 +122,7 @@ extension PolicyPlanner {
         return { stallWatch in
             try PolicyPlanner(
                 bundle: bundle,
+                name: name,
                 settings: settings,
                 threads: threads,
                 kernel: kernel,

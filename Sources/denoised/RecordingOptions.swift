@@ -2,14 +2,20 @@ import Foundation
 import Logging
 import Policy
 import Recording
+import Robotics
 import Sampling
 
 /// What `--record` asks for.
 enum RecordingOptions {
-    /// What a recording begins with. Reads all of the policy's files.
-    static func setup(policy: PolicyBundle, sampler: SamplerOptions) throws -> RecordingSession.Setup {
-        RecordingSession.Setup(
-            fingerprint: try Failure.asInput { try policy.fileFingerprint() },
+    /// What a recording begins with. Reads all files of the policies, of which there is at least one.
+    static func setup(
+        policies: [PolicyBundle],
+        sampler: SamplerOptions
+    ) throws -> RecordingSession.Setup {
+        let fingerprints = try policies.map { policy in try Failure.asInput { try policy.fileFingerprint() } }
+        return RecordingSession.Setup(
+            fingerprint: fingerprints[0],
+            furtherFingerprints: Array(fingerprints.dropFirst()),
             seed: sampler.firstSeed,
             threads: sampler.threadCount,
             startsWarm: sampler.warmStart
@@ -54,10 +60,15 @@ enum RecordingOptions {
 extension SamplerOptions {
     /// These options, with a recording's settings for those that were not given.
     ///
+    /// - Parameters:
+    ///   - sampler: how the policy was sampled.
+    ///   - session: the recording's.
     /// - Throws: `Failure` for settings that this program does not know.
-    func completed(from session: RecordingSession) throws -> SamplerOptions {
+    func completed(
+        with sampler: SamplerDescription,
+        of session: RecordingSession
+    ) throws -> SamplerOptions {
         var options = self
-        let sampler = session.sampler
         func unknown(_ what: String, _ value: String) -> Failure {
             .input("the recording's \(what) is \"\(value.prefix(64))\", which is not known here")
         }

@@ -1,7 +1,9 @@
 import ArgumentParser
+import ForeignText
 import Foundation
 import MCAP
 import Planning
+import Policy
 import Recording
 import Robotics
 import StrictJSON
@@ -28,8 +30,13 @@ struct ReplayCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The recording.", valueName: "file"))
     var recording: String
 
-    @Option(help: PolicyOptions.help)
-    var policy: String
+    @Option(
+        help: ArgumentHelp(
+            "The policy: \(PolicyOptions.what) Of a recording with several each, as NAME=policy.",
+            valueName: PolicyOptions.valueName
+        )
+    )
+    var policy: [PolicyChoice]
 
     @OptionGroup
     var sampler: SamplerOptions
@@ -48,6 +55,7 @@ struct ReplayCommand: ParsableCommand {
         /// The byte at which the file is cut off; nil if it is whole.
         let cutOffAt: UInt64?
         let recordedBy: String
+        /// Whether the files of every policy are those that were recorded.
         let samePolicy: Bool
         let recordedKernel: String
         let kernel: String
@@ -57,23 +65,19 @@ struct ReplayCommand: ParsableCommand {
     func run() throws {
         let reader = try Failure.asInput { try MCAPReader(recording) }
         let session = try readSession(reader)
-        let options = try sampler.completed(from: session)
-        let bundle = try PolicyOptions.loadToRun(policy, threads: options.threads)
-        let samePolicy = try Failure.asInput { try bundle.fileFingerprint() } == session.setup.fingerprint
-        // Chunks that were planned together are planned together again, each with itself.
-        let planner = try Failure.asInput {
-            try PolicyPlanner.factory(bundle: bundle, sampler: options, maximumGroup: 2)(nil)
-        }
+        let parts = try parts(of: session)
+        let planners = try parts.map { part in try Failure.asInput { try part.planner() } }
+        let options = parts[0].options
         var replay = ChunkReplay(
-            planner: planner,
+            planners: planners,
             seed: options.firstSeed,
             startsWarm: options.warmStart,
             makePlanner: sampler.window != nil || sampler.method != nil
                 ? nil
-                : { sampling in
-                    var options = options
-                    try options.take(sampling)
-                    return try PolicyPlanner.factory(bundle: bundle, sampler: options, maximumGroup: 2)(nil)
+                : { index, sampling in
+                    var part = parts[index]
+                    try part.options.take(sampling)
+                    return try part.planner()
                 }
         )
         let bar = ProgressBar("replaying")
@@ -95,15 +99,59 @@ struct ReplayCommand: ParsableCommand {
             recording: recording,
             cutOffAt: cutOff,
             recordedBy: session.daemonVersion,
-            samePolicy: samePolicy,
+            samePolicy: parts.allSatisfy(\.isRecorded),
             recordedKernel: session.sampler.kernel,
-            kernel: planner.sampler.kernel,
+            kernel: planners[0].sampler.kernel,
             replay: replay.report
         )
         if json { try Console.json(report) } else { show(report, session) }
         guard replay.report.different == 0 else {
             throw Failure.run(
                 "\(replay.report.different) of \(replay.report.compared) chunks came out differently"
+            )
+        }
+    }
+
+    /// A policy that plans again.
+    private struct Part {
+        let name: String
+        let bundle: PolicyBundle
+        var options: SamplerOptions
+        /// Whether its files are those that were recorded.
+        let isRecorded: Bool
+
+        /// Chunks that were planned together are planned together again, each with itself.
+        func planner() throws -> PolicyPlanner {
+            try PolicyPlanner.factory(bundle: bundle, name: name, sampler: options, maximumGroup: 2)(nil)
+        }
+    }
+
+    /// The policies of a recording, each as it was given.
+    ///
+    /// - Throws: `Failure` if one is missing, or is none of the recording's.
+    private func parts(of session: RecordingSession) throws -> [Part] {
+        let all = session.policies
+        let given = try PolicyOptions.loadToRun(policy, threads: sampler.threads)
+        let names = all.map { printable($0.policy.name, limit: 64) }.joined(separator: ", ")
+        guard given.count == all.count else {
+            throw Failure.input(
+                "--policy: found \(given.count), expected the \(all.count) of the recording: \(names)"
+            )
+        }
+        return try all.map { recorded in
+            guard
+                let own = all.count == 1 ? given[0] : given.first(where: { $0.name == recorded.policy.name })
+            else {
+                throw Failure.input(
+                    "--policy: none is called \"\(printable(recorded.policy.name, limit: 64))\", expected those of the "
+                        + "recording, each as NAME=FOLDER: \(names)"
+                )
+            }
+            return Part(
+                name: own.name,
+                bundle: own.bundle,
+                options: try sampler.completed(with: recorded.sampler, of: session),
+                isRecorded: try Failure.asInput { try own.bundle.fileFingerprint() } == recorded.fingerprint
             )
         }
     }
@@ -124,7 +172,7 @@ struct ReplayCommand: ParsableCommand {
     private func show(_ report: Report, _ session: RecordingSession) {
         let replay = report.replay
         Console.result(
-            "\(session.policy.name): \(replay.observations) observations, "
+            "\(session.policies.map(\.policy.name).joined(separator: ", ")): \(replay.observations) observations, "
                 + (replay.frames == 0 ? "" : "\(replay.frames) frames, ")
                 + "\(replay.chunks) chunks, recorded by denoised "
                 + report.recordedBy

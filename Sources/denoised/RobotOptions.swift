@@ -10,11 +10,15 @@ import Robotics
 
 /// Reading the robot files that a command was given.
 enum RobotOptions {
-    /// Reads and checks files, each by itself and with the policy.
+    /// Reads and checks files, each by itself and with the policies: at least one must go with it.
     ///
     /// - Parameter commandHz: replaces each file's rate of commands.
     /// - Throws: `Failure` that names the file and the field.
-    static func load(_ paths: [String], commandHz: Double?, for policy: PolicyBundle) throws -> [RobotFile] {
+    static func load(
+        _ paths: [String],
+        commandHz: Double?,
+        for policies: [NamedPolicy]
+    ) throws -> [RobotFile] {
         var files: [RobotFile] = []
         for path in paths {
             try Failure.asInput(path: path) {
@@ -23,7 +27,7 @@ enum RobotOptions {
                     try RobotFile.checkRates(controlHz: file.controlHz, commandHz: commandHz)
                     file.commandHz = commandHz
                 }
-                try check(file, for: policy)
+                try check(file, for: policies)
                 if files.contains(where: { $0.robot == file.robot }) {
                     throw Failure.input(
                         "robot: found \(file.robot ?? "none") in two files, expected each robot in one"
@@ -35,11 +39,13 @@ enum RobotOptions {
         return files
     }
 
-    private static func check(_ file: RobotFile, for policy: PolicyBundle) throws {
-        let actionDim = policy.configuration.actionDim
-        guard file.limits.dimensions.count == actionDim else {
+    private static func check(_ file: RobotFile, for policies: [NamedPolicy]) throws {
+        let dimensions = file.limits.dimensions.count
+        let fitting = policies.filter { $0.bundle.configuration.actionDim == dimensions }
+        guard !fitting.isEmpty else {
+            let expected = policies.map { "the \($0.bundle.configuration.actionDim) of policy \($0.name)" }
             throw Failure.input(
-                "actions: found \(file.limits.dimensions.count), expected the \(actionDim) of policy \(policy.name)"
+                "actions: found \(dimensions), expected \(expected.joined(separator: " or "))"
             )
         }
         if let strategy = file.strategy, ChunkStrategy(rawValue: strategy) == nil {
@@ -47,6 +53,10 @@ enum RobotOptions {
             throw Failure.input("strategy: found \"\(strategy)\", expected one of \(names)")
         }
         guard let feedback = file.feedback else { return }
+        for policy in fitting { try check(feedback, for: policy.bundle) }
+    }
+
+    private static func check(_ feedback: RobotFile.Feedback, for policy: PolicyBundle) throws {
         guard let feature = policy.observationFeatures.first(where: { $0.name == feedback.feature }) else {
             let names = policy.observationFeatures.map(\.name).joined(separator: ", ")
             throw Failure.input("feedback.feature: found \"\(feedback.feature)\", expected one of \(names)")

@@ -9,38 +9,49 @@ struct ServeCheck {
     private(set) var problems: [String] = []
     /// What somebody should know.
     private(set) var notes: [String] = []
-    /// The policy; nil if it cannot be used.
-    private(set) var policy: PolicyBundle?
+    /// The policies; empty if one cannot be used.
+    private(set) var policies: [NamedPolicy] = []
 
     /// Reads every file that the options name.
     init(_ serve: ServeCommand) {
         check { _ in try serve.http.check(isInsecure: serve.security.insecure) }
         check { try $0.notes += serve.unprotectedWarnings() }
-        check { $0.policy = try PolicyOptions.load(PolicyOptions.find(serve.policy), given: serve.policy) }
+        check { check in
+            let policies = try serve.policy.map { choice in
+                let bundle = try PolicyOptions.load(PolicyOptions.find(choice.given), given: choice.given)
+                return NamedPolicy(name: choice.name ?? bundle.name, bundle: bundle)
+            }
+            try NamedPolicy.checkNames(policies)
+            check.policies = policies
+        }
         check { _ in _ = try serve.sampler.kernel() }
-        if let policy { check(serve, with: policy) } else { checkRobotFilesAlone(serve.robot) }
+        if policies.isEmpty { checkRobotFilesAlone(serve.robot) } else { check(serve, with: policies) }
         if let path = serve.record { checkRecording(path) }
         if let path = serve.state { checkFolder(of: path, option: "--state") }
     }
 
-    private mutating func check(_ serve: ServeCommand, with policy: PolicyBundle) {
-        check { _ in
-            try Failure.asInput {
-                _ = try policy.configuration.sampler(
-                    serve.sampler.parallelByDefault.settings(for: policy.configuration)
-                )
+    private mutating func check(_ serve: ServeCommand, with policies: [NamedPolicy]) {
+        for policy in policies.map(\.bundle) {
+            check { _ in
+                try Failure.asInput {
+                    _ = try policy.configuration.sampler(
+                        serve.sampler.parallelByDefault.settings(for: policy.configuration)
+                    )
+                }
             }
         }
-        check { _ in try serve.cameras.check(for: policy) }
+        check { _ in try serve.cameras.check(for: policies) }
         let before = problems.count
         for path in serve.robot {
-            check { _ in _ = try RobotOptions.load([path], commandHz: serve.commandHz, for: policy) }
+            check { _ in _ = try RobotOptions.load([path], commandHz: serve.commandHz, for: policies) }
         }
         guard problems.count == before else { return }
         check { _ in
-            let files = try RobotOptions.load(serve.robot, commandHz: serve.commandHz, for: policy)
-            _ = try RobotOptions.gr00tMapping(files, for: policy)
-            _ = try RobotOptions.openPIMapping(files, for: policy)
+            try serve.checkForeignClients(of: policies)
+            let files = try RobotOptions.load(serve.robot, commandHz: serve.commandHz, for: policies)
+            guard policies.count == 1 else { return }
+            _ = try RobotOptions.gr00tMapping(files, for: policies[0].bundle)
+            _ = try RobotOptions.openPIMapping(files, for: policies[0].bundle)
         }
     }
 

@@ -33,8 +33,8 @@ struct ServeCommand: ParsableCommand {
     @OptionGroup
     var configurationFile: ConfigurationOptions
 
-    @Option(help: PolicyOptions.help)
-    var policy: String
+    @Option(help: PolicyOptions.helpOfSeveral)
+    var policy: [PolicyChoice] = []
 
     @Option(
         help: ArgumentHelp("Listen here for observations.", valueName: "endpoint"),
@@ -167,6 +167,7 @@ struct ServeCommand: ParsableCommand {
     var json = false
 
     func validate() throws {
+        if policy.isEmpty { throw ValidationError("Missing expected argument '--policy <policy>'") }
         try sampler.checkWindow()
         if observations != nil && observationsFrom != nil {
             throw ValidationError("--observations and --observations-from exclude each other")
@@ -216,36 +217,41 @@ struct ServeCommand: ParsableCommand {
         configuration.lostLogLines = { log.lostLines }
         let unprotected = try unprotectedWarnings(of: configuration.endpoints)
         if let warning = openpi.warning { logger.warning("\(warning)") }
-        let policy = try PolicyOptions.loadToRun(
+        let policies = try PolicyOptions.loadToRun(
             policy,
             threads: sampler.threads,
             in: .daemon,
             explain: { logger.info("policy \($0.name): \($0.explanation)") }
         )
-        try cameras.check(for: policy)
-        configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policy)
-        configuration.gr00t?.mapping = try RobotOptions.gr00tMapping(configuration.robots, for: policy)
-        configuration.openPI?.mapping = try RobotOptions.openPIMapping(configuration.robots, for: policy)
-        let planner = try PolicyPlanner.factory(
-            bundle: policy,
-            sampler: sampler.parallelByDefault,
-            locksWeights: lockWeights,
-            maximumGroup: Grouping.largest,
-            tunesLater: true,
-            warn: { logger.warning("\($0)") }
-        )
+        try take(policies, into: &configuration)
+        let makers = try policies.map { policy in
+            try PolicyPlanner.factory(
+                bundle: policy.bundle,
+                name: policy.name,
+                sampler: sampler.parallelByDefault,
+                locksWeights: lockWeights,
+                maximumGroup: Grouping.largest,
+                tunesLater: true,
+                warn: { logger.warning("\($0)") }
+            )
+        }
 
         configuration.state = try state.map { path in try StateOptions.open(path) }
 
         let recorder = try record.map {
-            try startRecording($0, policy: policy, ending: ending, logger: logger)
+            try startRecording($0, policies: policies, ending: ending, logger: logger)
         }
         defer { recorder?.finish() }
 
         let board = http.liveBoard()
         configuration.tap = board.map { LiveTap(board: $0, next: recorder) } ?? recorder
         let token = http.newToken(hasKeys: configuration.security != nil)
-        let daemon = try Failure.asRun { try Daemon(configuration: configuration, makePlanner: planner) }
+        let daemon = try Failure.asRun {
+            try Daemon(
+                configuration: configuration,
+                makePlanners: { stallWatch in try makers.map { try $0(stallWatch) } }
+            )
+        }
         ending.take(daemon)
         let server = try http.start(
             for: daemon,
@@ -257,8 +263,10 @@ struct ServeCommand: ParsableCommand {
         defer { server?.stop() }
         let endpoints = try start(daemon, ending)
         if let server { logger.info("live page, metrics and health at \(server.address)") }
-        manager?.tell(.ready, .status("serves \(policy.name), observations at \(endpoints.observations)"))
-        show(policy.name, endpoints, recording: recorder?.path, http: server?.address, token: token)
+        let names = daemon.policies.map(\.policy.name).joined(separator: ", ")
+        manager?.tell(.ready, .status("serves \(names), observations at \(endpoints.observations)"))
+        for line in Self.lines(about: daemon.policies) { logger.info("\(line)") }
+        show(names, endpoints, recording: recorder?.path, http: server?.address, token: token)
 
         let warnings = unprotected.map { RecurringWarning($0, logger: logger) }
         try withExtendedLifetime((warnings, MemoryReturn())) {
@@ -272,18 +280,55 @@ struct ServeCommand: ParsableCommand {
         }
     }
 
+    /// Checks what goes with policies, and takes it into a configuration.
+    ///
+    /// - Throws: `Failure`.
+    private func take(_ policies: [NamedPolicy], into configuration: inout DaemonConfiguration) throws {
+        try checkForeignClients(of: policies)
+        try cameras.check(for: policies)
+        configuration.robots = try RobotOptions.load(robot, commandHz: commandHz, for: policies)
+        guard policies.count == 1 else { return }
+        let (files, bundle) = (configuration.robots, policies[0].bundle)
+        configuration.gr00t?.mapping = try RobotOptions.gr00tMapping(files, for: bundle)
+        configuration.openPI?.mapping = try RobotOptions.openPIMapping(files, for: bundle)
+    }
+
+    /// Checks that clients of other policy servers are served one policy: they name none.
+    ///
+    /// - Throws: `Failure` that names the option.
+    func checkForeignClients(of policies: [NamedPolicy]) throws {
+        guard policies.count > 1 else { return }
+        let given = [("--gr00t", gr00t.gr00t != nil), ("--openpi", openpi.openpi != nil)]
+        if let (option, _) = given.first(where: \.1) {
+            throw Failure.input(
+                "\(option): its clients name no policy, expected one --policy, found \(policies.count)"
+            )
+        }
+    }
+
+    /// What the log says of several policies.
+    private static func lines(about policies: [ServedPolicy]) -> [String] {
+        guard policies.count > 1 else { return [] }
+        return policies.map { served in
+            let calibration = served.calibrationPercent < 100 ? ", to be calibrated" : ""
+            return
+                "policy \(served.policy.name): \(served.weightBytes / 1_000_000) MB of weights\(calibration)"
+        }
+    }
+
     /// Starts to record in a file.
     private func startRecording(
         _ path: String,
-        policy: PolicyBundle,
+        policies: [NamedPolicy],
         ending: ServeEnding,
         logger: Logger
     ) throws -> Recorder {
-        if recordRawImages, policy.cameras.isEmpty {
+        if recordRawImages, policies.allSatisfy(\.bundle.cameras.isEmpty) {
             let option = ServeLine.explained("--record-raw-images changes nothing")
-            logger.warning("\(option): \(policy.name) has no cameras")
+            let names = policies.map(\.name).joined(separator: " and ")
+            logger.warning("\(option): \(names) \(policies.count == 1 ? "has" : "have") no cameras")
         }
-        let setup = try RecordingOptions.setup(policy: policy, sampler: sampler)
+        let setup = try RecordingOptions.setup(policies: policies.map(\.bundle), sampler: sampler)
         return try ending.open {
             try RecordingOptions.recorder(path, setup: setup, keepsPixels: recordRawImages, logger: logger)
         }

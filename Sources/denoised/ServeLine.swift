@@ -115,26 +115,17 @@ struct ServeLine: Sendable {
         }
     }
 
-    private static let missingPolicy = "Missing expected argument '--policy <dir>'"
-
-    /// Whether the policy is missing. `config` has the option out of the parser's sight, which then names the property.
-    private static func isMissingPolicy(_ error: any Error) -> Bool {
-        Denoised.message(for: error).contains("var serve.policy.")
-    }
-
     /// What the parser's error means, if it is about the file.
     func refusal(_ error: any Error) -> any Error {
         guard let configured, Denoised.exitCode(for: error) != .success else { return error }
-        guard configured.file != nil else {
-            return Self.isMissingPolicy(error) ? Failure.input(Self.missingPolicy) : error
-        }
+        guard configured.file != nil else { return error }
         let own = arguments.dropFirst(1 + configured.arguments.count)
         let lines = configured.problems { options in
             do {
                 _ = try Denoised.parseAsRoot(arguments.prefix(1) + options + own)
                 return nil
             } catch {
-                return Self.isMissingPolicy(error) ? Self.missingPolicy : Denoised.message(for: error)
+                return Denoised.message(for: error)
             }
         }
         // It may be the command line's fault alone.

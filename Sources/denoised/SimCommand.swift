@@ -31,7 +31,12 @@ struct SimCommand: ParsableCommand {
             """
     )
 
-    @Option(help: PolicyOptions.help)
+    @Option(
+        help: ArgumentHelp(
+            "The policy: \(PolicyOptions.what) With --connect the name of one of the daemon's policies, if it runs several.",
+            valueName: PolicyOptions.valueName
+        )
+    )
     var policy: String?
 
     @Option(
@@ -160,11 +165,6 @@ struct SimCommand: ParsableCommand {
         guard jobs == 1 else {
             throw ValidationError("give exactly one of --policy (or --connect), --replay and --print-reset")
         }
-        if policy != nil && connect != nil {
-            throw ValidationError(
-                "--policy and --connect exclude each other: a running daemon has its policy"
-            )
-        }
         if connect != nil, let option = sampler.firstGiven {
             throw ValidationError(
                 "\(option) and --connect exclude each other: a running daemon has its sampler; --seed is the episodes'"
@@ -287,6 +287,7 @@ struct SimCommand: ParsableCommand {
         if let connect {
             return try SimulatedRobot(
                 connectingTo: connect,
+                policy: policy,
                 keys: keys.load(),
                 camera: camera,
                 shard: shard

@@ -1,6 +1,7 @@
 import Benchmarking
 import Clocks
 import Daemon
+import ForeignText
 import Foundation
 import Logging
 import Planning
@@ -10,6 +11,7 @@ import Motion
 import Reporting
 import Robotics
 import Transport
+import Wire
 
 /// A robot whose body is the PushT simulator: it publishes what it sees at every control step, subscribes to chunks and
 /// carries out their actions one by one. In lock-step it asks for the next chunk when the last action is done, and the
@@ -76,11 +78,13 @@ final class SimulatedRobot {
     ///
     /// - Parameters:
     ///   - endpoint: where the daemon answers requests.
+    ///   - policy: the name of one of its policies; nil: it has one.
     ///   - keys: for a daemon that asks for them.
     ///   - camera: how the camera is, if the policy has one.
     ///   - shard: which share of a run the robot plays: robots on several machines may have the same process id.
     convenience init(
         connectingTo endpoint: String,
+        policy: String? = nil,
         keys: CurveClientKeys? = nil,
         camera: CameraSettings = CameraSettings(),
         shard: Shard? = nil
@@ -97,15 +101,26 @@ final class SimulatedRobot {
             let hint = keys == nil ? "does it ask for keys" : "does it let this key in"
             throw Failure.run("\(error); is `denoised serve` running there? If so, \(hint)?")
         }
-        try self.init(client, of: nil, camera: camera)
+        try self.init(client, of: nil, policy: policy, camera: camera)
     }
 
     /// Checks that the daemon's policy can drive this robot, and has it plan twice: once so that neither side's sockets and
     /// caches are new when the first episode starts, and once to know how long it takes.
     ///
-    /// - Parameter daemon: the robot's own, if it has one.
-    private init(_ client: RobotClient, of daemon: Daemon?, camera settings: CameraSettings) throws {
-        let info = try Failure.asRun { try client.info(timeout: .seconds(30)) }
+    /// - Parameters:
+    ///   - daemon: the robot's own, if it has one.
+    ///   - policy: the name of one of the daemon's policies; nil: it has one.
+    private init(
+        _ client: RobotClient,
+        of daemon: Daemon?,
+        policy name: String? = nil,
+        camera settings: CameraSettings
+    ) throws {
+        var info = try Failure.asRun { try client.info(timeout: .seconds(30)) }
+        if let served = try Self.policy(named: name, of: info) {
+            (info.policy, info.sampler) = (served.policy, served.sampler)
+            _ = try Failure.asRun { try client.reset(policy: served.policy.name) }
+        }
         let features = try Failure.asInput { try PushTFeatures(of: info.policy) }
         try settings.check(for: features, of: info.policy.name)
         try Self.checkSizes(of: info.policy)
@@ -143,6 +158,25 @@ final class SimulatedRobot {
         (self.client, self.daemon, self.camera) = (client, daemon, camera)
         (self.simulation, self.features) = (simulation, features)
         rate = daemon == nil ? PublishingRate() : nil
+    }
+
+    /// The policy that a robot has to name in its reset; nil: the daemon has one, and none was named.
+    ///
+    /// - Throws: `Failure` if it has none of that name, or several and none was named.
+    private static func policy(named name: String?, of info: InfoMessage) throws -> ServedPolicy? {
+        let served =
+            info.policies.isEmpty ? [ServedPolicy(policy: info.policy, sampler: info.sampler)] : info.policies
+        let names = served.map { printable($0.policy.name, limit: 64) }.joined(separator: " or ")
+        guard let name else {
+            guard served.count > 1 else { return nil }
+            throw Failure.input("the daemon runs \(served.count) policies, expected --policy \(names)")
+        }
+        guard let policy = served.first(where: { $0.policy.name == name }) else {
+            throw Failure.input(
+                "--policy: found \"\(printable(name, limit: 64))\", expected a policy of the daemon: \(names)"
+            )
+        }
+        return policy
     }
 
     /// Ends the daemon, if it is this robot's own.

@@ -27,6 +27,10 @@ import Testing
         )
     }
 
+    private static let cameras = ["front", "wrist"].map {
+        CameraDescription(name: "observation.images.\($0)", height: 1, width: 1)
+    }
+
     private func frame(_ first: UInt8) -> CameraFrame {
         CameraFrame(height: 1, width: 1, pixels: [first, 0, 0])
     }
@@ -50,7 +54,7 @@ import Testing
         let board = CameraBoard(sources: [front, wrist])
         let bare = try observation()
         let none = refusal { () throws(MessageError) in
-            try board.completing(bare, received: at(0), longestAgeNs: 500_000_000)
+            try board.completing(bare, cameras: Self.cameras, received: at(0), longestAgeNs: 500_000_000)
         }
         #expect(none?.code == .missingFeature)
         #expect(
@@ -61,11 +65,16 @@ import Testing
         board.update(1) { $0.newest = ServedFrame(frame: frame(2), received: at(400)) }
         // One that came while the observation waited to be read is as good as new.
         for moment in [50, 100, 600] {
-            let whole = try board.completing(bare, received: at(moment), longestAgeNs: 500_000_000)
+            let whole = try board.completing(
+                bare,
+                cameras: Self.cameras,
+                received: at(moment),
+                longestAgeNs: 500_000_000
+            )
             #expect(whole.frames == [front.camera: frame(1), wrist.camera: frame(2)], "at \(moment) ms")
         }
         let old = refusal { () throws(MessageError) in
-            try board.completing(bare, received: at(601), longestAgeNs: 500_000_000)
+            try board.completing(bare, cameras: Self.cameras, received: at(601), longestAgeNs: 500_000_000)
         }
         #expect(old?.code == .stale)
         #expect(
@@ -77,9 +86,15 @@ import Testing
     @Test func `A robot's own frame is not replaced`() throws {
         let board = CameraBoard(sources: [front])
         let own = try observation([front.camera: frame(9)])
-        #expect(try board.completing(own, received: at(0), longestAgeNs: 0).frames == own.frames)
+        #expect(
+            try board.completing(own, cameras: Self.cameras, received: at(0), longestAgeNs: 0).frames
+                == own.frames
+        )
         board.update(0) { $0.newest = ServedFrame(frame: frame(1), received: at(0)) }
-        #expect(try board.completing(own, received: at(0), longestAgeNs: 0).frames == own.frames)
+        #expect(
+            try board.completing(own, cameras: Self.cameras, received: at(0), longestAgeNs: 0).frames
+                == own.frames
+        )
     }
 
     @Test func `What came is told, and what is wrong`() {

@@ -18,7 +18,7 @@ import Testing
         configuration.robots = files
         configuration.maximumRobots = robots
         configuration.maximumWaitingPredictions = predictions
-        return Agenda(emptyHistory: emptyHistory(nObsSteps: nObsSteps), settings: configuration.agenda)
+        return Agenda(emptyHistories: [emptyHistory(nObsSteps: nObsSteps)], settings: configuration.agenda)
     }
 
     static let client = PlanningJob.Destination.client(route: [[1]], number: nil)
@@ -222,7 +222,7 @@ import Testing
         try Self.receive(&agenda, observation(1, first: 2, robot: "a"), for: Self.client)
         var asked: [Int] = []
         func next() -> [PlanningJob] {
-            agenda.next { waiting in
+            agenda.next { _, waiting in
                 asked.append(waiting)
                 return 3
             }
@@ -328,7 +328,7 @@ import Testing
         try Self.receive(&agenda, observation(1, first: 0, robot: "c"))
         try Self.receive(&agenda, observation(0, first: 0, robot: "d"), for: Self.client)
         // Those behind it take no part of its time.
-        let first = agenda.next { $0 }
+        let first = agenda.next { _, waiting in waiting }
         #expect(first.map(\.robot.text) == ["c"])
         #expect(first.map(\.destination) == [.topic])
         #expect(first.map(\.groupsWaiting) == [0])

@@ -128,7 +128,7 @@ import Transport
     }
 
     private static func replay(_ events: [RecordedEvent]) throws -> ReplayReport {
-        var replay = ChunkReplay(planner: try planner(), seed: 7, startsWarm: false)
+        var replay = ChunkReplay(planners: [try planner()], seed: 7, startsWarm: false)
         for event in events { try replay.take(event) }
         return replay.report
     }
@@ -214,7 +214,11 @@ import Transport
             setup: RecorderTests.setup,
             logger: LogLines().logger
         )
-        log.record(TappedMessage(.started(policy: planner.policy, sampler: planner.sampler)))
+        log.record(
+            TappedMessage(
+                .started(policies: [ServedPolicy(policy: planner.policy, sampler: planner.sampler)])
+            )
+        )
         for episode in 1...2 as ClosedRange<UInt64> {
             let earlier = try Self.observation(0, Self.frame(episode, .jpeg)).observed
             var observation = try Self.observation(0, Self.frame(10 + episode, .png), episode: episode)

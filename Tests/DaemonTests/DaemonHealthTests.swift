@@ -41,7 +41,7 @@ import Testing
         let status = try #require(toy.daemon.status)
         #expect(status.robots["arm1"]?.chunks == status.statistics.chunks)
         #expect(toy.daemon.health.isWorking)
-        #expect(toy.daemon.planner?.policy.name == "toy")
+        #expect(toy.daemon.policies.map(\.policy.name) == ["toy"])
         let total = try #require(toy.daemon.statistics.latencyNs["total"])
         #expect(total.sum >= total.max && total.sum >= total.count * 128)
     }
@@ -65,7 +65,7 @@ import Testing
 
     @Test func `a daemon that has not started does not work`() throws {
         let daemon = try Daemon(configuration: .embedded()) { _ in ToyPlanner() }
-        #expect(daemon.planner == nil && daemon.status == nil)
+        #expect(daemon.policies.isEmpty && daemon.status == nil)
         #expect(daemon.health.failures == ["the socket thread has sent no heartbeat yet"])
     }
 }

@@ -371,7 +371,7 @@ private struct OneEyedPlanner: ChunkPlanner {
         policy.cameras = (0..<4).map { .init(name: "camera\($0)", height: 480, width: 640) }
         var configuration = DaemonConfiguration()
         configuration.gr00t = nil
-        let roomy = configuration.withRoomForFrames(of: policy)
+        let roomy = configuration.withRoomForFrames(of: [policy])
         let frameBytes = 4 * 480 * 640 * 3
         #expect(roomy.limits.messageBytes == 1_048_576 + frameBytes)
         var limiter = RateLimiter<Int>(

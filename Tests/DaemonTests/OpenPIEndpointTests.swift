@@ -387,7 +387,7 @@ import Testing
             nActionSteps: 3,
             actionDim: 2
         )
-        let room = configuration.withRoomForFrames(of: policy).openPI?.limits.messageBytes
+        let room = configuration.withRoomForFrames(of: [policy]).openPI?.limits.messageBytes
         #expect(room == 32 << 20 + 2 * 480 * 640 * 3)
     }
 

@@ -164,7 +164,7 @@ import Tuning
         settings.method = method
         var planner = try PolicyPlanner(bundle: bundle, settings: settings, threads: 1, maximumGroup: 3)
         let replaying = try PolicyPlanner(bundle: bundle, settings: settings, threads: 1, maximumGroup: 2)
-        var replay = ChunkReplay(planner: replaying, seed: 0, startsWarm: false)
+        var replay = ChunkReplay(planners: [replaying], seed: 0, startsWarm: false)
 
         var requests: [PlanningRequest] = []
         for (index, robot) in ["a", "b", "c"].enumerated() {

@@ -66,7 +66,7 @@ import Testing
             pixelFormat: pixelFormat,
             logger: logger
         )
-        log.record(TappedMessage(.started(policy: policy, sampler: sampler)))
+        log.record(TappedMessage(.started(policies: [ServedPolicy(policy: policy, sampler: sampler)])))
         for message in messages { log.record(message) }
         log.finish()
         let reader = try MCAPReader(file.path)
@@ -236,7 +236,9 @@ import Testing
                 format: .png
             )
         )
-        log.record(TappedMessage(.started(policy: Self.policy, sampler: Self.sampler)))
+        log.record(
+            TappedMessage(.started(policies: [ServedPolicy(policy: Self.policy, sampler: Self.sampler)]))
+        )
         for _ in 0..<2 { log.record(try Self.observation(["observation.image": long])) }
         #expect(log.statistics.lost == 2)
         #expect(logged.lines.count == 1 && logged.lines[0].contains("are not recorded"), "\(logged.lines)")
@@ -304,7 +306,9 @@ import Testing
             setup: RecorderTests.setup,
             logger: LogLines().logger
         )
-        log.record(TappedMessage(.started(policy: Self.policy, sampler: Self.sampler)))
+        log.record(
+            TappedMessage(.started(policies: [ServedPolicy(policy: Self.policy, sampler: Self.sampler)]))
+        )
         log.flush()
         let (slow, name) = (Self.frame(9), "observation.image")
         storage.isFull = true

@@ -283,7 +283,7 @@ enum SchemaCheck {
         )
         func record(_ content: TappedMessage.Content) { log.record(TappedMessage(content)) }
         let toy = ToyPlanner()
-        record(.started(policy: toy.policy, sampler: toy.sampler))
+        record(.started(policies: [ServedPolicy(policy: toy.policy, sampler: toy.sampler)]))
         log.tell(ofLost: 3)
         var rare = try observation(1, first: 1, committed: ActionRows([], actionDim: 2))
         rare.session = .max
@@ -338,7 +338,10 @@ enum SchemaCheck {
 
     /// The members of format 2, those that some messages lack in parentheses. Another list is another format.
     @Test(arguments: [
-        (RecordedKind.session, "daemon_version fingerprint format policy sampler seed threads warm_start"),
+        (
+            RecordedKind.session,
+            "daemon_version fingerprint format (further_policies) policy sampler seed threads warm_start"
+        ),
         (.gap, "lost"),
         (
             .observation,
@@ -351,13 +354,13 @@ enum SchemaCheck {
             .chunk,
             """
             action action_dim beyond coarse_steps episode episode_type evaluations first_step (frozen) grouped iterations method \
-            noise_seed (passes) prediction published_ns quality received_ns (residual) robot (sampled_action) (sampled_beyond) sequence \
+            noise_seed (passes) (policy) prediction published_ns quality received_ns (residual) robot (sampled_action) (sampled_beyond) sequence \
             solver steps time_ns tolerance window
             """
         ),
         (.frame, "data format frame_id lossy number timestamp"),
         (.latency, "condition_ms decode_ms encode_ms queue_ms sample_ms sequence total_ms (vision_ms)"),
-        (.reset, "robot"),
+        (.reset, "(policy) robot"),
         (.unsent, "episode episode_type robot"),
         (
             .command,
@@ -385,7 +388,7 @@ enum SchemaCheck {
         let robot = try #require(status["properties"]?["robots"]?["items"])
         #expect(
             Self.members(of: robot)
-                == "chunks commands episode episode_type for_ns limit_violations reason robot sequence silent_ns state"
+                == "chunks commands episode episode_type for_ns limit_violations (policy) reason robot sequence silent_ns state"
         )
         let session = try PlainJSON(RecordedKind.session.schema(for: nil))
         let policy = try #require(session["properties"]?["policy"])

@@ -30,7 +30,7 @@ import Testing
     }
 
     private func replay(_ events: [RecordedEvent], seed: UInt64 = 7) throws -> ReplayReport {
-        var replay = ChunkReplay(planner: ToyPlanner(), seed: seed, startsWarm: false)
+        var replay = ChunkReplay(planners: [ToyPlanner()], seed: seed, startsWarm: false)
         for event in events { try replay.take(event) }
         return replay.report
     }
@@ -128,7 +128,7 @@ import Testing
         let report = try replay(events)
         #expect(report.notComparable == ["coarse": 1] && report.identical == 2)
 
-        var warm = ChunkReplay(planner: ToyPlanner(), seed: 7, startsWarm: true)
+        var warm = ChunkReplay(planners: [ToyPlanner()], seed: 7, startsWarm: true)
         for event in events { try warm.take(event) }
         #expect(warm.report.notComparable == ["coarse": 1, "warm_start": 1] && warm.report.identical == 1)
     }
@@ -159,7 +159,7 @@ import Testing
         #expect(try replay(events).different == 1, "of another size")
 
         // What starts from such a chunk need not be the same.
-        var warm = ChunkReplay(planner: ToyPlanner(), seed: 7, startsWarm: true)
+        var warm = ChunkReplay(planners: [ToyPlanner()], seed: 7, startsWarm: true)
         for event in events { try warm.take(event) }
         #expect(warm.report.notComparable == ["warm_start": 1] && warm.report.grouped == 1)
     }
@@ -262,7 +262,7 @@ import Testing
 
         let names = try file.events().map { event in
             switch event {
-            case .reset(let robot): robot.text
+            case .reset(let robot, _): robot.text
             case .gap(let count): "lost \(count)"
             default: "?"
             }

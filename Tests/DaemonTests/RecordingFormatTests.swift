@@ -157,7 +157,7 @@ import Testing
         let chunks = events.compactMap { if case .chunk(let chunk) = $0 { chunk } else { nil } }
         #expect(chunks.map(\.episode) == episodes.flatMap { [$0, $0] })
         #expect(chunks.map(\.actions) == sent)
-        var replay = ChunkReplay(planner: ToyPlanner(), seed: 7, startsWarm: false)
+        var replay = ChunkReplay(planners: [ToyPlanner()], seed: 7, startsWarm: false)
         for event in events { try replay.take(event) }
         #expect(replay.report.chunks == 18 && replay.report.identical == 18, "\(replay.report)")
     }
@@ -176,7 +176,7 @@ import Testing
             threads: 1,
             kernel: kernel
         )
-        var replay = ChunkReplay(planner: planner, seed: 3, startsWarm: false)
+        var replay = ChunkReplay(planners: [planner], seed: 3, startsWarm: false)
         var (session, episodes): (RecordingSession?, Set<EpisodeID>) = (nil, [])
         while let message = try reader.next() {
             guard let event = try RecordedEvent(message) else { continue }

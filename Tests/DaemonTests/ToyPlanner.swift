@@ -20,7 +20,7 @@ import Wire
 struct ToyPlanner: ChunkPlanner {
     struct Failure: Error {}
 
-    let policy = PolicyDescription(
+    var policy = PolicyDescription(
         name: "toy",
         features: [
             .init(name: "observation.state", count: 2),
@@ -33,6 +33,9 @@ struct ToyPlanner: ChunkPlanner {
     )
     let sampler = SamplerDescription(solver: "ddim", steps: 5, method: .sequential, kernel: "toy")
     let ignoredFeatures: Set<String> = ["observation.velocity"]
+    let weightBytes = 4
+    /// Added to the first number of each action.
+    var offset: Float = 0
     /// Where set, each chunk waits to be let through.
     var gate: Gate?
     /// What there is of a chunk meanwhile.
@@ -46,7 +49,7 @@ struct ToyPlanner: ChunkPlanner {
         if firsts.last == -1 { throw Failure() }
         let sum = firsts.last == -2 ? .nan : firsts.reduce(0, +)
         let rows = firsts.last == -3 ? 2 : 3
-        func action(_ row: Int) -> [Float] { [sum + Float(row), Float(request.noiseSeed & 0xffff)] }
+        func action(_ row: Int) -> [Float] { [sum + offset + Float(row), Float(request.noiseSeed & 0xffff)] }
         let beyond: [Float] =
             switch firsts.last {
             case -4: [.nan, 0]
@@ -120,15 +123,17 @@ final class ToyDaemon {
     init(
         gate: Gate? = nil,
         interim: (any InterimChunk)? = nil,
+        planners: [ToyPlanner]? = nil,
         _ change: (inout DaemonConfiguration) -> Void = { _ in }
     ) throws {
+        let planners = planners ?? [ToyPlanner(gate: gate, interim: interim)]
         var configuration = DaemonConfiguration.embedded()
         log = LogLines()
         configuration.logger = log.logger
         change(&configuration)
         daemon = try Daemon(configuration: configuration) { [stallWatch] watch in
             stallWatch.set(watch)
-            return ToyPlanner(gate: gate, interim: interim)
+            return planners
         }
         endpoints = try daemon.start()
     }

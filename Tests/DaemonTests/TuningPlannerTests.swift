@@ -205,6 +205,6 @@ private final class CalibrationFolder {
         let last = try client.info(timeout: .seconds(10))
         #expect(last.calibrationPercent == 100)
         #expect(last.sampler.method == .quasiNewton)
-        #expect(daemon.planner?.sampler.method == .quasiNewton)
+        #expect(daemon.policies.first?.sampler.method == .quasiNewton)
     }
 }

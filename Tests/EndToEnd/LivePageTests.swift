@@ -111,7 +111,7 @@ extension EndToEndToSee {
 
             let stream = EventReader(try ask("GET /events?robot=\(id)", port: port))
             let hello = try event("hello", from: stream)
-            #expect((hello["policy"] as? [String: Any])?["actionDim"] as? Int == 2)
+            #expect((hello["policies"] as? [[String: Any]])?.map { $0["actionDim"] as? Int } == [2])
             let facts = try event("robot", from: stream)
             #expect(facts["feedback"] as? String == "observation.state")
             let dimensions = try #require(facts["dimensions"] as? [[String: Any]])

@@ -100,7 +100,12 @@ import Testing
 
     @Test func withoutAHeartbeatTheRestIsLeftOut() throws {
         let metrics = try PrometheusParser(DaemonMetrics.text(snapshot(nil, failures: ["not yet"])))
-        #expect(Set(metrics.families.keys) == ["denoised_info", "denoised_up"])
+        #expect(
+            Set(metrics.families.keys) == [
+                "denoised_info", "denoised_up", "denoised_policy_weight_bytes",
+                "denoised_policy_calibration_ratio",
+            ]
+        )
     }
 
     @Test func labelsAndHelpAreEscaped() throws {

@@ -43,9 +43,11 @@ import Wire
         let events = try watcher.events(0)
         #expect(events.map(\.name) == ["hello", "status", "robot"])
         #expect(events[0].data["takesOrders"] as? Bool == true)
-        let policy = try #require(events[0].data["policy"] as? [String: Any])
+        let policies = try #require(events[0].data["policies"] as? [[String: Any]])
+        #expect(policies.count == 1)
+        let policy = policies[0]
         #expect(policy["name"] as? String == "pusht" && policy["horizon"] as? Int == 16)
-        let sampler = try #require(events[0].data["sampler"] as? [String: Any])
+        let sampler = try #require(policy["sampler"] as? [String: Any])
         #expect(sampler["method"] as? String == "quasi-newton" && sampler["budgetMs"] as? Double == 50)
         #expect(events[2].data["id"] as? String == "arm1" && events[2].data["hasFile"] as? Bool == true)
         let dimension = try #require((events[2].data["dimensions"] as? [[String: Any]])?.first)
@@ -174,15 +176,14 @@ import Wire
         var watcher = try Watcher()
         let loading = DaemonSnapshot(
             version: "0.2.0",
-            policy: nil,
-            sampler: nil,
+            policies: [],
             status: nil,
             failures: ["no heartbeat yet"],
             nowNs: 5
         )
         let events = try watcher.events(0, loading)
         #expect(events.map(\.name) == ["hello", "status", "robot"])
-        #expect(events[0].data["policy"] == nil)
+        #expect((events[0].data["policies"] as? [Any])?.isEmpty == true)
         #expect(
             events[1].data["failures"] as? [String] == ["no heartbeat yet"] && events[1].data["robots"] == nil
         )

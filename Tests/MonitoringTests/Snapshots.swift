@@ -89,8 +89,7 @@ let info = InfoMessage(
 func snapshot(_ status: StatusMessage? = status(), failures: [String] = []) -> DaemonSnapshot {
     DaemonSnapshot(
         version: "0.2.0",
-        policy: info.policy,
-        sampler: info.sampler,
+        policies: [ServedPolicy(policy: info.policy, sampler: info.sampler)],
         status: status,
         failures: failures,
         nowNs: 900_250_000_000

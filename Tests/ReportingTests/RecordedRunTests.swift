@@ -32,25 +32,27 @@ import Testing
         }
     }
 
-    static let started = TappedMessage.Content.started(
-        policy: PolicyDescription(
-            name: "toy",
-            features: [FeatureDescription(name: "observation.state", count: 1)],
-            horizon: 4,
-            nObsSteps: 1,
-            nActionSteps: 1,
-            actionDim: 1
-        ),
-        sampler: SamplerDescription(
-            solver: "ddim",
-            steps: 10,
-            method: .quasiNewton,
-            window: 4,
-            tolerance: 0.005,
-            kernel: "f32 on avx2",
-            budgetMs: 20
+    static let started = TappedMessage.Content.started(policies: [
+        ServedPolicy(
+            policy: PolicyDescription(
+                name: "toy",
+                features: [FeatureDescription(name: "observation.state", count: 1)],
+                horizon: 4,
+                nObsSteps: 1,
+                nActionSteps: 1,
+                actionDim: 1
+            ),
+            sampler: SamplerDescription(
+                solver: "ddim",
+                steps: 10,
+                method: .quasiNewton,
+                window: 4,
+                tolerance: 0.005,
+                kernel: "f32 on avx2",
+                budgetMs: 20
+            )
         )
-    )
+    ])
 
     /// A chunk that took so long.
     static func chunk(_ robot: String, _ sequence: UInt64, sampleNs: UInt64, coarse: Bool = false) throws

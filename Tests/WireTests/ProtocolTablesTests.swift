@@ -66,6 +66,7 @@ import Testing
             fields: ResumeReplyFields.table.descriptions
         ),
         Page(heading: "### info", type: "info", fields: InfoMessage.table.descriptions),
+        Page(heading: "### info", head: "field of a policy", fields: ServedPolicy.table.descriptions),
         Page(heading: "### info", head: "field of `policy`", fields: PolicyDescription.table.descriptions),
         Page(heading: "### info", head: "field of a feature", fields: FeatureDescription.table.descriptions),
         Page(heading: "### info", head: "field of a camera", fields: CameraDescription.table.descriptions),

@@ -21,8 +21,7 @@ struct EventStream {
     private let facts: LivePage.Robot?
     private let takesOrders: Bool
     /// What was told last.
-    private var toldPolicy: PolicyDescription?
-    private var toldSampler: SamplerDescription?
+    private var toldPolicies: [ServedPolicy] = []
     private var toldHello = false
     private var toldRobot = false
     private var statusAt: UInt64?
@@ -84,8 +83,14 @@ struct EventStream {
 
     private mutating func status(_ snapshot: DaemonSnapshot, nowNs: UInt64) -> String {
         var events = ""
-        if !toldHello || snapshot.policy != toldPolicy || snapshot.sampler != toldSampler {
-            (toldHello, toldPolicy, toldSampler) = (true, snapshot.policy, snapshot.sampler)
+        // How far calibrations have come is told with the status.
+        let policies = snapshot.policies.map { served in
+            var served = served
+            served.calibrationPercent = 100
+            return served
+        }
+        if !toldHello || policies != toldPolicies {
+            (toldHello, toldPolicies) = (true, policies)
             events += Self.event("hello", LiveEvents.hello(snapshot, takesOrders: takesOrders))
         }
         let isNew = snapshot.status?.monotonicNs != heartbeat

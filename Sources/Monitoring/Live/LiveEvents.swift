@@ -8,13 +8,16 @@ enum LiveEvents {
         JSONText.object { json in
             json.member("version", snapshot.version)
             json.member("takesOrders", takesOrders)
-            if let policy = snapshot.policy {
-                json.name("policy")
-                json.object { add(policy, to: &$0) }
-            }
-            if let sampler = snapshot.sampler {
-                json.name("sampler")
-                json.object { add(sampler, to: &$0) }
+            json.name("policies")
+            json.array { json in
+                for served in snapshot.policies {
+                    json.object { json in
+                        add(served.policy, to: &json)
+                        json.name("sampler")
+                        json.object { add(served.sampler, to: &$0) }
+                        json.member("weightBytes", served.weightBytes)
+                    }
+                }
             }
         }
     }
@@ -122,6 +125,7 @@ enum LiveEvents {
         json.member("chunks", robot.chunks)
         json.member("commands", robot.commands)
         json.member("limitViolations", robot.limitViolations)
+        if let policy = robot.policy { json.member("policy", policy) }
     }
 
     /// The robot that is watched closely, and what its robot file says.

@@ -13,6 +13,8 @@ const stageNames = ["decode", "queue", "vision", "condition", "sample", "encode"
 let hello = null;
 let status = null;
 let selected = readHash();
+// What drives the selected robot; null: the robot has not named one of several policies yet.
+let policy = null;
 let robot = null;
 let now = 0;
 let episode = null;
@@ -80,30 +82,44 @@ function select(id) {
 // MARK: What the daemon runs
 
 function onHello(data) {
-  const wasKnown = JSON.stringify(hello?.policy);
   hello = data;
-  const { policy } = data;
-  document.title = policy ? `${policy.name} – denoised` : "denoised";
+  document.title = data.policies.length ? `${data.policies.map((one) => one.name).join(", ")} – denoised` : "denoised";
   showRuns();
   show(byId("columns"), true);
   show(byId("orders"), data.takesOrders);
   show(byId("stop-all"), data.takesOrders);
-  show(byId("scene-panel"), Boolean(policy) && isPushT(policy));
-  if (wasKnown !== JSON.stringify(policy)) makeCharts();
+  findPolicy();
+}
+
+// Finds out what drives the selected robot, and begins its charts anew if that is another policy.
+function findPolicy() {
+  const policies = hello?.policies ?? [];
+  const name = status?.robots?.find((one) => one.id === selected)?.policy;
+  const found = policies.length === 1 ? policies[0] : (policies.find((one) => one.name === name) ?? null);
+  const sizes = (one) => JSON.stringify({ ...one, sampler: null });
+  const isOther = sizes(found) !== sizes(policy);
+  policy = found;
+  if (isOther) beginPolicy();
+}
+
+function beginPolicy() {
+  show(byId("scene-panel"), policy !== null && isPushT(policy));
+  makeCharts();
 }
 
 function showRuns() {
-  const { policy, sampler, version } = hello;
-  const method = sampler && sampler.method !== "sequential" ? `, ${sampler.method}, window ${sampler.window}` : ", sequential";
+  const { policies, version } = hello;
+  setText(byId("runs"), policies.length ? `${policies.map(runText).join(" | ")} · ${version}` : `${version}, loading its policy`);
+}
+
+function runText(one, _, all) {
+  const { sampler } = one;
+  const method = sampler.method !== "sequential" ? `, ${sampler.method}, window ${sampler.window}` : ", sequential";
   const percent = status?.calibrationPercent ?? 100;
   const calibration = percent < 100 ? ` until it is calibrated, ${percent} % done` : "";
-  const budget = sampler?.budgetMs > 0 ? ` · budget ${sampler.budgetMs} ms` : "";
-  setText(
-    byId("runs"),
-    policy
-      ? `${policy.name} · ${sampler.solver} in ${sampler.steps} steps${method}${calibration} · ${sampler.kernel}${budget} · ${version}`
-      : `${version}, loading its policy`,
-  );
+  const budget = sampler.budgetMs > 0 ? ` · budget ${sampler.budgetMs} ms` : "";
+  const weights = all.length > 1 ? ` · ${Math.round(one.weightBytes / 1e6)} MB of weights` : "";
+  return `${one.name} · ${sampler.solver} in ${sampler.steps} steps${method}${calibration} · ${sampler.kernel}${budget}${weights}`;
 }
 
 function showKey(list, entries) {
@@ -188,7 +204,8 @@ byId("filter").addEventListener("input", () => status && showRobots(status.robot
 
 function showWho(one) {
   show(byId("who"), selected !== null && (one !== undefined || status.robots !== undefined));
-  show(byId("panels"), selected !== null && Boolean(hello?.policy));
+  findPolicy();
+  show(byId("panels"), selected !== null && policy !== null);
   if (selected === null) return;
   setText(byId("robot-id"), selected);
   const badge = byId("robot-state");
@@ -199,6 +216,7 @@ function showWho(one) {
     ? {
         episode: one.episode, step: count(one.sequence), "last heard": `${duration(one.silent)} ago`, chunks: count(one.chunks),
         commands: count(one.commands), "held back by limits": count(one.limitViolations),
+        ...(hello?.policies.length > 1 ? { policy: one.policy ?? "none named" } : {}),
       }
     : {};
   showPairs(byId("robot-facts"), facts);
@@ -274,14 +292,14 @@ function onRobot(data) {
 // MARK: Charts
 
 // Where an observation tells each dimension of an action: [feature, element], or null.
-function feedbackOf(index, policy) {
+function feedbackOf(index) {
   const dimension = robot?.dimensions[index];
   if (robot?.feedback && dimension?.element !== undefined) return [robot.feedback, dimension.element];
   const state = policy.features.find((feature) => feature.name === "observation.state");
   return !robot?.feedback && state?.count === policy.actionDim ? ["observation.state", index] : null;
 }
 
-function showSceneKey(policy) {
+function showSceneKey() {
   const seesBlock = policy.features.some((feature) => feature.name.endsWith("environment_state"));
   showKey(byId("scene-key"), [
     ["goal", "goal", "area"], ...(seesBlock ? [["block", "T", "area"]] : []), ["accent", "disc", "area"], ["plan", "planned path"],
@@ -290,7 +308,6 @@ function showSceneKey(policy) {
 }
 
 function makeCharts() {
-  const policy = hello?.policy;
   observedCharts = new Map();
   actionCharts = [];
   if (!policy) return;
@@ -298,12 +315,12 @@ function makeCharts() {
   for (let index = 0; index < policy.actionDim; index++) {
     const chart = new Chart(robot?.dimensions[index]?.name ?? `action ${index}`);
     chart.range = robot?.dimensions[index]?.range ?? null;
-    chart.feedback = feedbackOf(index, policy);
+    chart.feedback = feedbackOf(index);
     if (chart.feedback) shownElsewhere.add(chart.feedback.join(" "));
     actionCharts.push(chart);
   }
   const hasScene = isPushT(policy);
-  if (hasScene) showSceneKey(policy);
+  if (hasScene) showSceneKey();
   for (const feature of policy.features) {
     if (hasScene && feature.name.endsWith("environment_state")) continue;
     for (let index = 0; index < feature.count && observedCharts.size < mostCharts; index++) {
@@ -483,11 +500,11 @@ function draw() {
   if (passes && (played < 1 || isDirty)) drawPasses(byId("sampler"), passes, played);
   if (!isDirty) return;
   isDirty = false;
-  const ahead = (hello?.policy?.horizon ?? 16) + 1;
+  const ahead = (policy?.horizon ?? 16) + 1;
   for (const chart of actionCharts) chart.draw(now, ahead);
   for (const chart of observedCharts.values()) chart.draw(now, 1);
   if (!byId("scene-panel").hidden) scene.draw();
-  drawLatencies(byId("latency"), latencies, hello?.sampler?.budgetMs ?? 0);
+  drawLatencies(byId("latency"), latencies, policy?.sampler.budgetMs ?? 0);
   if (played >= 1 && passes) drawPasses(byId("sampler"), passes, 1);
 }
 

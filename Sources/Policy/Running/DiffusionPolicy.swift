@@ -20,6 +20,10 @@ public final class DiffusionPolicy {
     public var kernel: Kernel { assembly.predictor.network.kernel }
     /// Threads that compute it.
     public var threads: Int { assembly.predictor.network.threads }
+    /// Bytes of the weights in memory: the network's, and those of the cameras' encoders.
+    public var weightBytes: Int {
+        assembly.predictor.network.weightBytes + (assembly.vision?.weightBytes ?? 0)
+    }
     /// Numbers of noise that one chunk takes: those of [numInferenceSteps + 1, horizon, actionDim].
     public var noiseCount: Int { assembly.sampler.noiseCount }
     /// Numbers of a prediction: those of [horizon, actionDim].

@@ -88,6 +88,9 @@ final class FrameEncoder {
         }
     }
 
+    /// Bytes of the encoders' weights.
+    var weightBytes: Int { encoders.reduce(0) { $0 + $1.weightBytes } }
+
     /// Stops the encoders' worker threads from spinning.
     func rest() { for encoder in encoders { encoder.rest() } }
 

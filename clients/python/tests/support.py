@@ -23,6 +23,7 @@ from denoised.packing import pack_array
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TINY = ROOT / "Tests/PolicyTests/Fixtures/processors"
+OTHER = ROOT / "Tests/PolicyTests/Fixtures/buffers"
 SEEING = ROOT / "policies/pusht-image"
 ROBOT_FILE = ROOT / "examples/robots/pusht.yaml"
 FREE = "tcp://127.0.0.1:*"
@@ -53,7 +54,7 @@ class Daemon:
     """`denoised serve`, on free ports or those of another one."""
 
     def __init__(
-        self, policy: pathlib.Path, *options: str, at: Endpoints | None = None, listen: str = FREE, reach: str = "127.0.0.1"
+        self, policy: pathlib.Path | str, *options: str, at: Endpoints | None = None, listen: str = FREE, reach: str = "127.0.0.1"
     ) -> None:
         self._log = tempfile.NamedTemporaryFile(prefix="denoised-test-", suffix=".log")  # noqa: SIM115
         where = at or Endpoints(listen, listen, listen)

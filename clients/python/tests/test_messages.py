@@ -53,8 +53,18 @@ def policy(features: tuple[Feature, ...], cameras: tuple[Camera, ...] = ()) -> P
 
 def core_of(what: Policy, commands: bool = False) -> tuple[Core, NoWires]:
     wires = NoWires()
-    core = Core(wires, "tcp://h:1", "arm1", hz=10, commands=commands, observations=None, chunks=None, clock=lambda: 1_000_000_000)
-    core.info = Info("0", what, Sampler("ddpm", 1, "sequential", 1, 0, "none", 0), Endpoints("", "", ""), None, 0, {})
+    core = Core(
+        wires,
+        "tcp://h:1",
+        "arm1",
+        hz=10,
+        commands=commands,
+        policy=None,
+        observations=None,
+        chunks=None,
+        clock=lambda: 1_000_000_000,
+    )
+    core.info = Info("0", what, Sampler("ddpm", 1, "sequential", 1, 0, "none", 0), (), Endpoints("", "", ""), None, 0, {})
     core.begin_episode(7)
     return core, wires
 
@@ -224,7 +234,7 @@ def test_headers_of_pictures() -> None:
 def test_limits_bound_what_is_sent() -> None:
     core, wires = core_of(policy((), (Camera("camera", 200, 200),)))
     assert core.info
-    core.info = Info("0", core.info.policy, core.info.sampler, core.info.endpoints, Limits(100_000, 1000, 4096), 0, {})
+    core.info = Info("0", core.info.policy, core.info.sampler, (), core.info.endpoints, Limits(100_000, 1000, 4096), 0, {})
     with pytest.raises(ValueError, match="at most 100000 in a message"):
         core.publish(
             {"camera": np.zeros((200, 200, 3), np.uint8)},

@@ -101,6 +101,7 @@ class DenoisedNode(Node):
             settings.robot,
             hz=settings.control_hz,
             commands=output.mode == "commands",
+            policy=settings.policy or None,
             keys=Keys.load(settings.curve_key, settings.curve_server) if settings.curve_key else None,
             timeout=settings.request_timeout,
             **({"clock": self._now_ns} if settings.clock == "ros" else {}),

@@ -91,6 +91,7 @@ def quality_of_service(prefix, reliability, depth):
 NODE_PARAMETERS = [
     Parameter("robot", "string", "arm1", "the robot's id at the daemon"),
     Parameter("endpoint", "string", "tcp://127.0.0.1:5557", "the daemon's request endpoint; it tells the others"),
+    Parameter("policy", "string", "", "the name of one of the daemon's policies, if it runs several"),
     Parameter("curve_key", "string", "", "file with this client's secret certificate, for a daemon with keys"),
     Parameter("curve_server", "string", "", "file with the daemon's public certificate"),
     Parameter("control_hz", "number", None, "control steps a second, as the policy was trained", above=0, most=1000),
@@ -239,6 +240,7 @@ class Settings:
 
     robot: str
     endpoint: str
+    policy: str
     curve_key: str
     curve_server: str
     control_hz: float

@@ -27,6 +27,7 @@ class DenoisedConfig(PreTrainedConfig):
     - `endpoint`: where the daemon answers requests. The other endpoints are learnt from it.
     - `robot`: the robot's id at the daemon. In a batch of n > 1 environments the ids are `<robot>-0` ... `<robot>-<n-1>`.
     - `timeout_s`: the longest wait for a chunk, in seconds.
+    - `policy_name`: the name of one of the daemon's policies, if it runs several (`serve --policy NAME=...`).
     - `curve_key`, `curve_server`: this client's secret certificate and the daemon's public one, for a daemon with CURVE keys.
     - `first_episode`: the number of the first episode; each further one has the next number. Unset: the seed that
       `lerobot-eval --seed` gives the first environment, so that an episode has its environment's seed as its number. A program
@@ -39,6 +40,7 @@ class DenoisedConfig(PreTrainedConfig):
 
     endpoint: str = "tcp://127.0.0.1:5557"
     robot: str = "lerobot"
+    policy_name: str | None = None
     timeout_s: float = 30.0
     curve_key: str | None = None
     curve_server: str | None = None

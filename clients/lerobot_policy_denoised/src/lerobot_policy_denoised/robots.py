@@ -115,7 +115,13 @@ class Robots:
             return
         self.close()
         for name in names:
-            robot = Robot(self._config.endpoint, name, keys=self._keys, timeout=self._config.timeout_s)
+            robot = Robot(
+                self._config.endpoint,
+                name,
+                policy=self._config.policy_name,
+                keys=self._keys,
+                timeout=self._config.timeout_s,
+            )
             try:
                 robot.connect()
             except BaseException:

@@ -41,6 +41,7 @@ class AsyncRobot(RobotBase):
         *,
         hz: float = 10,
         commands: bool = False,
+        policy: str | None = None,
         keys: Keys | None = None,
         timeout: float = 5,
         observations: str | None = None,
@@ -53,6 +54,7 @@ class AsyncRobot(RobotBase):
             name,
             hz=hz,
             commands=commands,
+            policy=policy,
             keys=keys,
             timeout=timeout,
             observations=observations,
@@ -87,6 +89,8 @@ class AsyncRobot(RobotBase):
             self._look()
         try:
             info = await self._ask(self._connect, timeout)
+            if (naming := self._core.naming) is not None:
+                await self._ask(lambda: naming, timeout)
         finally:
             self._end_watch()
         await self._wait(time.monotonic() + JOIN_SECONDS, self._has_joined)
@@ -188,9 +192,9 @@ class AsyncRobot(RobotBase):
             raise self._no_heartbeat(seconds)
         return status
 
-    async def reset(self, timeout: float | None = None) -> bool:
-        """Makes the daemon forget the history of the episode. Returns whether it had one."""
-        return await self._ask(self._core.reset, timeout)
+    async def reset(self, timeout: float | None = None, *, policy: str | None = None) -> bool:
+        """Makes the daemon forget the history of the episode, and names its policy; see `Robot.reset`."""
+        return await self._ask(lambda: self._core.reset(policy), timeout)
 
     async def stop(self, *, everyone: bool = False, timeout: float | None = None) -> Stopped:
         """Stops this robot, or every one, until somebody resumes it; see `Robot.stop`. This is no emergency stop."""

@@ -32,6 +32,7 @@ class RobotBase:
         *,
         hz: float,
         commands: bool,
+        policy: str | None,
         keys: Keys | None,
         timeout: float,
         observations: str | None,
@@ -46,6 +47,8 @@ class RobotBase:
         - `name`: the robot's id, 1 to 64 of `A-Z a-z 0-9 _ - . : /`.
         - `hz`: control steps a second, as the policy was trained.
         - `commands`: whether the robot follows the commands of a daemon that runs with `serve --robot FILE`, and not chunks.
+        - `policy`: the name of one of the daemon's policies (`serve --policy NAME=...`); None: it has one. A daemon that was
+          started anew is told it again.
         - `keys`: for a daemon that encrypts, see `Keys.load`.
         - `timeout`: the seconds that a request waits for its reply unless told otherwise.
         - `observations`, `chunks`: endpoints that take the place of those that the daemon names, behind a tunnel, say.
@@ -69,6 +72,7 @@ class RobotBase:
             name,
             hz=hz,
             commands=commands,
+            policy=policy,
             observations=observations,
             chunks=chunks,
             clock=clock,
@@ -94,7 +98,7 @@ class RobotBase:
 
     @property
     def policy(self) -> Policy:
-        """What the daemon runs. Raises `NotConnected` before `connect`."""
+        """What drives the robot. Raises `NotConnected` before `connect`."""
         if self._core.info is None:
             raise NotConnected(f"robot {self.name} is not connected: call connect(), or use it in a with statement")
         return self._core.info.policy

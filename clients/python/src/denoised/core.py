@@ -11,6 +11,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from .endpoints import Endpoints, reachable
@@ -109,6 +110,7 @@ class Core:
         *,
         hz: float,
         commands: bool,
+        policy: str | None,
         observations: str | None,
         chunks: str | None,
         clock: Callable[[], int],
@@ -118,6 +120,11 @@ class Core:
         self.wires, self.endpoint, self.name = wires, endpoint, check_name("name", name)
         self.period, self.commands, self.clock = 1 / hz, commands, clock
         self._given = (observations, chunks)
+        #: The name of the policy that drives the robot; None: the daemon has one.
+        self.policy_name = policy
+        self._names_policy = False  # whether a daemon has yet to be told of it
+        #: The request that tells the daemon of it after it was reached.
+        self.naming: Request[bool] | None = None
         # Which process speaks for the robot: the daemon refuses another one meanwhile.
         self.session = secrets.randbits(64)
         self.info: Info | None = None
@@ -294,6 +301,7 @@ class Core:
     def connect(self) -> Request[Info]:
         """Asks for what the daemon runs, and accepts another policy."""
         self.failure, self._accepts_policy = None, True
+        self._names_policy = self.policy_name is not None
         self.wires.open_requests()
         return self.ask_info()
 
@@ -303,15 +311,39 @@ class Core:
     def ping(self) -> Request[Pong]:
         return self._request("ping", {"type": "ping", "time_ns": time.monotonic_ns()}, Pong.read)
 
-    def reset(self) -> Request[bool]:
-        """Makes the daemon forget the episode."""
-        message = {"type": "reset", "robot": self.name, "episode": self.episode}
+    def reset(self, policy: str | None = None) -> Request[bool]:
+        """Makes the daemon forget the episode; with a policy, has that drive the robot from the next one on."""
+        if policy is not None:
+            return self._name_policy(policy)
+        message: dict[str, Any] = {"type": "reset", "robot": self.name, "episode": self.episode}
+        if self.policy_name is not None:
+            message["policy"] = self.policy_name
 
         def read(reply: Fields) -> bool:
             self.is_open = self.is_open and reply.value("episode") != message["episode"]
             return reply.flag("forgotten")
 
         return self._request("reset", message, read)
+
+    def _name_policy(self, policy: str) -> Request[bool]:
+        def read(reply: Fields) -> bool:
+            if self.info is not None:
+                self.policy_name, self.info = policy, self._own(self.info, policy)
+            self.begin_episode(None)
+            return reply.flag("forgotten")
+
+        return self._request("reset", {"type": "reset", "robot": self.name, "policy": policy}, read)
+
+    @staticmethod
+    def _own(info: Info, policy: str | None) -> Info:
+        """What is told of the daemon, with the policy that drives this robot."""
+        if policy is None and len(info.policies) < 2:
+            return info
+        for served in info.policies:
+            if served.policy.name == policy:
+                return replace(info, policy=served.policy, sampler=served.sampler)
+        names = ", ".join(served.policy.name for served in info.policies) or info.policy.name
+        raise InvalidValue("policy", repr(policy), f"the name of one of the daemon's policies: {names}")
 
     def stop(self, *, everyone: bool) -> Request[Stopped]:
         """Stops this robot or every one. This one holds from here on, whatever becomes of the request."""
@@ -377,11 +409,12 @@ class Core:
     def _take_info(self, reply: Fields) -> Info:
         info = Info.read(reply)
         before = self.info.policy if self.info else None
+        if before is not None and not self._accepts_policy and before not in [info.policy, *(p.policy for p in info.policies)]:
+            self.failure = PolicyChanged(before.name, ", ".join(p.policy.name for p in info.policies) or info.policy.name)
+            log.error("%s%s; the robot holds", self._at(), self.failure)
+            return info
+        info = self._own(info, self.policy_name)
         if before is not None and info.policy != before:
-            if not self._accepts_policy:
-                self.failure = PolicyChanged(before.name, info.policy.name)
-                log.error("%s%s; the robot holds", self._at(), self.failure)
-                return info
             self.begin_episode(None)
         self.info, self._accepts_policy = info, False
         self.newest_stop = max(self.newest_stop, info.stop)
@@ -395,6 +428,9 @@ class Core:
             self.endpoints, self._patience = endpoints, time.monotonic() + JOIN_TIMEOUT
             topic = f"{'command' if self.commands else 'chunk'}.{self.name}"
             self.wires.join(endpoints, ["status", topic], self.longest_message)
+        if self._names_policy and self.policy_name is not None:
+            self._names_policy = False
+            self.naming = self._name_policy(self.policy_name)
         return info
 
     # What arrives
@@ -520,6 +556,7 @@ class Core:
         self.reconnects += 1
         self._gone_since = self._asked = self._unanswered_since = None
         self.newest_stop, self._own_stop, self.command = 0, 0, None
+        self._names_policy = self.policy_name is not None
         self._open_requests()
         self._ask_info_again()
         # A stop holds until a person releases it, and a new daemon may know of none.

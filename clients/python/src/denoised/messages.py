@@ -73,6 +73,18 @@ class Sampler:
 
 
 @dataclass(frozen=True)
+class ServedPolicy:
+    """A policy of the daemon."""
+
+    policy: Policy
+    sampler: Sampler
+    #: Bytes of its weights in memory.
+    weight_bytes: int
+    #: How far its calibration has come; below 100 chunks are sampled one step after the other.
+    calibration_percent: int
+
+
+@dataclass(frozen=True)
 class Limits:
     """How much may be sent."""
 
@@ -88,8 +100,11 @@ class Info:
     """What the daemon runs and has done."""
 
     daemon_version: str
+    #: What drives this robot.
     policy: Policy
     sampler: Sampler
+    #: Everything that runs; empty: the daemon does not tell.
+    policies: tuple[ServedPolicy, ...]
     #: As the daemon names them. `Robot.endpoints` has them as this machine reaches them.
     endpoints: Endpoints
     #: None: the daemon does not tell.
@@ -101,34 +116,51 @@ class Info:
 
     @staticmethod
     def read(fields: Fields) -> Info:
-        policy, sampler, endpoints = fields.map("policy"), fields.map("sampler"), fields.map("endpoints")
+        endpoints = fields.map("endpoints")
         return Info(
             daemon_version=fields.text("daemon_version"),
-            policy=Policy(
-                name=policy.text("name"),
-                features=tuple(Feature(each.text("name"), each.integer("count")) for each in policy.maps("features")),
-                cameras=tuple(
-                    Camera(each.text("name"), each.integer("height"), each.integer("width")) for each in policy.maps("cameras")
-                ),
-                horizon=policy.integer("horizon"),
-                n_obs_steps=policy.integer("n_obs_steps"),
-                n_action_steps=policy.integer("n_action_steps"),
-                action_dim=policy.integer("action_dim"),
-            ),
-            sampler=Sampler(
-                solver=sampler.text("solver"),
-                steps=sampler.integer("steps"),
-                method=sampler.text("method"),
-                window=sampler.integer("window"),
-                tolerance=sampler.number("tolerance"),
-                kernel=sampler.text("kernel"),
-                budget_ms=sampler.number("budget_ms"),
+            policy=_policy(fields.map("policy")),
+            sampler=_sampler(fields.map("sampler")),
+            policies=tuple(
+                ServedPolicy(
+                    _policy(each.map("policy")),
+                    _sampler(each.map("sampler")),
+                    each.integer("weight_bytes"),
+                    each.integer("calibration_percent"),
+                )
+                for each in fields.maps("policies")
             ),
             endpoints=Endpoints(endpoints.text("observations"), endpoints.text("chunks"), endpoints.text("requests")),
             limits=fields.optional("limits", lambda name: _limits(fields.map(name))),
             stop=fields.integer("stop"),
             statistics=fields.map("statistics").message,
         )
+
+
+def _policy(fields: Fields) -> Policy:
+    return Policy(
+        name=fields.text("name"),
+        features=tuple(Feature(each.text("name"), each.integer("count")) for each in fields.maps("features")),
+        cameras=tuple(
+            Camera(each.text("name"), each.integer("height"), each.integer("width")) for each in fields.maps("cameras")
+        ),
+        horizon=fields.integer("horizon"),
+        n_obs_steps=fields.integer("n_obs_steps"),
+        n_action_steps=fields.integer("n_action_steps"),
+        action_dim=fields.integer("action_dim"),
+    )
+
+
+def _sampler(fields: Fields) -> Sampler:
+    return Sampler(
+        solver=fields.text("solver"),
+        steps=fields.integer("steps"),
+        method=fields.text("method"),
+        window=fields.integer("window"),
+        tolerance=fields.number("tolerance"),
+        kernel=fields.text("kernel"),
+        budget_ms=fields.number("budget_ms"),
+    )
 
 
 def _limits(fields: Fields) -> Limits:
@@ -215,6 +247,8 @@ class Chunk:
     frozen: Array
     sampling: Sampling
     timing: Timing
+    #: The name of the policy that planned it; None: the daemon runs one.
+    policy: str | None
     #: None: the daemon does not tell.
     passes: Passes | None
 
@@ -259,6 +293,7 @@ class Chunk:
                 coarse_steps=fields.integer("coarse_steps"),
                 noise_seed=fields.integer("noise_seed"),
             ),
+            policy=fields.optional("policy", fields.text),
             timing=Timing(
                 received_ns=fields.integer("received_ns"),
                 published_ns=fields.integer("published_ns"),

@@ -52,6 +52,7 @@ class Robot(RobotBase):
         *,
         hz: float = 10,
         commands: bool = False,
+        policy: str | None = None,
         keys: Keys | None = None,
         timeout: float = 5,
         observations: str | None = None,
@@ -64,6 +65,7 @@ class Robot(RobotBase):
             name,
             hz=hz,
             commands=commands,
+            policy=policy,
             keys=keys,
             timeout=timeout,
             observations=observations,
@@ -87,6 +89,8 @@ class Robot(RobotBase):
         """
         try:
             info = self._ask(self._connect, timeout)
+            if (naming := self._core.naming) is not None:
+                self._ask(lambda: naming, timeout)
         finally:
             self._end_watch()
         until = time.monotonic() + JOIN_SECONDS
@@ -203,9 +207,12 @@ class Robot(RobotBase):
             raise self._no_heartbeat(seconds)
         return status
 
-    def reset(self, timeout: float | None = None) -> bool:
-        """Makes the daemon forget the history of the episode. Returns whether it had one."""
-        return self._ask(self._core.reset, timeout)
+    def reset(self, timeout: float | None = None, *, policy: str | None = None) -> bool:
+        """Makes the daemon forget the history of the episode. Returns whether it had one.
+
+        With the name of one of the daemon's policies that drives the robot from then on, and a new episode begins.
+        """
+        return self._ask(lambda: self._core.reset(policy), timeout)
 
     def stop(self, *, everyone: bool = False, timeout: float | None = None) -> Stopped:
         """Stops this robot, or every one, until somebody resumes it. This is no emergency stop.
