@@ -235,8 +235,8 @@ const text = %s;
 const robot = (id) => ({ id, state: "stopped", reason: text, for: 1, silent: 1, episode: text, sequence: 1, chunks: 1,
   commands: 1, limitViolations: 0 });
 const events = {
-  hello: { version: text, takesOrders: true, policies: [{ name: text, features: [{ name: text, count: 1 }], cameras: [], horizon: 16,
-    actionSteps: 8, actionDim: 1, weightBytes: 1,
+  hello: { version: text, takesOrders: true, policies: [{ name: text, features: [{ name: text, count: 1 }], cameras: [],
+    horizon: 16, actionSteps: 8, actionDim: 1, weightBytes: 1,
     sampler: { solver: text, steps: 10, method: text, window: 1, kernel: text, budgetMs: 0 } }] },
   status: { failures: [], warnings: [text], age: 1, stop: "1", robots: [robot(text), robot("b")], statistics: { uptime: 1,
     counters: {}, rejected: { [text]: 1 }, requests: {}, latency: {} } },
