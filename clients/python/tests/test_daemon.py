@@ -446,3 +446,20 @@ def test_a_stop_outlives_the_daemon_in_the_client() -> None:
             assert robot.stopped and robot.action() is None
             assert robot.resume().robots == 1
             wait_until(lambda: robot.stopped is None, "the release")
+
+
+def test_a_robot_waits_for_the_chunk_of_what_it_published(daemon: Daemon) -> None:
+    with Robot(daemon.address, "waits") as robot:
+        assert robot.next_chunk(0.01) is None, "nothing was published"
+        planned(robot)
+        for step in range(1, 4):
+            robot.publish(OBSERVATION, step=step, replan=True)
+            chunk = robot.next_chunk(20)
+            assert chunk is not None and chunk.step == step
+            assert robot.next_chunk(0) is chunk, "it is there"
+        robot.publish(OBSERVATION, replan=False)
+        assert robot.next_chunk(0.05) is None, "none was asked for"
+        robot.stop()
+        began = time.monotonic()
+        assert robot.next_chunk(20) is None and time.monotonic() - began < 5, "a stopped robot gets none"
+        robot.resume()

@@ -157,6 +157,11 @@ class AsyncRobot(RobotBase):
             await self._wait(until, lambda: self._core.has_new_command)
         return command
 
+    async def next_chunk(self, timeout: float = 1.0) -> Chunk | None:
+        """Waits for the chunk of the newest observation; see `Robot.next_chunk`."""
+        await self._wait(time.monotonic() + timeout, lambda: self._core.answer() is not None or self._core.stopped is not None)
+        return self._core.answer()
+
     # Requests
 
     async def predict(

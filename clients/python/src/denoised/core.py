@@ -265,6 +265,12 @@ class Core:
         at = self.step if step is None else check_u64("step", step)
         return None if self.stopped is not None or at is None else self.plan.at(at)
 
+    def answer(self) -> Chunk | None:
+        """The chunk of the newest observation; None: it is not there."""
+        self._policy()
+        chunk = self.chunk
+        return chunk if chunk is not None and self.step is not None and chunk.step >= self.step else None
+
     def take_command(self) -> Command | None:
         """The newest command, once."""
         self._policy()

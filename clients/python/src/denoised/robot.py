@@ -166,6 +166,14 @@ class Robot(RobotBase):
             self._wait(until, lambda: self._core.has_new_command)
         return command
 
+    def next_chunk(self, timeout: float = 1.0) -> Chunk | None:
+        """Waits for the chunk of the newest observation: what `publish(..., replan=True)` asked for.
+
+        None: it did not come within `timeout` seconds, or the robot is stopped. One that is there already is returned at once.
+        """
+        self._wait(time.monotonic() + timeout, lambda: self._core.answer() is not None or self._core.stopped is not None)
+        return self._core.answer()
+
     # Requests
 
     def predict(
