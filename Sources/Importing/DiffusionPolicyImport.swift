@@ -89,13 +89,17 @@ public struct DiffusionPolicyImport {
     ///
     /// - Parameters:
     ///   - url: the folder, which must not be there yet.
-    ///   - progress: told the share that is done, 0 to 1.
+    ///   - goesOn: told the share that is done, 0 to 1; says whether to go on. If not, what was written is taken away.
     /// - Throws: `ImportError`; then there is no folder.
-    public func write(to url: URL, progress: (Double) -> Void = { _ in }) throws(ImportError) -> ImportReport
-    {
+    public func write(
+        to url: URL,
+        goesOn: (Double) -> Bool = { _ in true }
+    ) throws(ImportError) -> ImportReport {
         let folder = try NewFolder(url)
         do throws(ImportError) {
-            let report = try write(in: folder.url, progress: progress)
+            let report = try write(in: folder.url) { (share) throws(ImportError) in
+                if !goesOn(share) { throw ImportError.ended(url.lastPathComponent) }
+            }
             try folder.finish()
             return report
         } catch {
@@ -104,18 +108,25 @@ public struct DiffusionPolicyImport {
         }
     }
 
-    private func write(in folder: URL, progress: (Double) -> Void) throws(ImportError) -> ImportReport {
+    private func write(
+        in folder: URL,
+        progress: (Double) throws(ImportError) -> Void
+    ) throws(ImportError) -> ImportReport {
         try write(text.configuration.bytes, as: PolicyConfiguration.fileName, in: folder)
         let configuration = try asCheckpointError { () throws(PolicyError) in
             try PolicyConfiguration(contentsOf: folder.appending(path: PolicyConfiguration.fileName))
         }
         let plan = try TensorPlan(state, configuration: configuration, layout: layout)
-        try writeWeights(plan, configuration, in: folder) { progress(0.7 * $0) }
+        try writeWeights(plan, configuration, in: folder) { (share) throws(ImportError) in
+            try progress(0.7 * share)
+        }
         try writeNormalization(in: folder)
         // As every command that runs a policy does.
         _ = try asCheckpointError { () throws(PolicyError) in try PolicyBundle(directory: folder) }
         let size = Double(contents.file.archive.byteCount)
-        let digest = try contents.file.archive.digest { progress(0.7 + 0.3 * Double($0) / size) }
+        let digest = try contents.file.archive.digest { (bytes) throws(ImportError) in
+            try progress(0.7 + 0.3 * Double(bytes) / size)
+        }
         let report = report(sha256: digest)
         try write(
             Array(ImportCard(report, policy: policy, options: options).text.utf8),
@@ -129,7 +140,7 @@ public struct DiffusionPolicyImport {
         _ plan: TensorPlan,
         _ configuration: PolicyConfiguration,
         in folder: URL,
-        progress: (Double) -> Void
+        progress: (Double) throws(ImportError) -> Void
     ) throws(ImportError) {
         let columns = layout.columns(of: policy.observations)
         let total = max(plan.targets.values.reduce(0) { $0 + $1.byteCount }, 1)
@@ -156,7 +167,7 @@ public struct DiffusionPolicyImport {
                 throw outputError(error)
             }
             done += bytes.count
-            progress(Double(done) / Double(total))
+            try progress(Double(done) / Double(total))
         }
     }
 

@@ -22,6 +22,11 @@ public struct ImportError: Error, Sendable, Hashable, CustomStringConvertible {
         self.isOfOutput = isOfOutput
     }
 
+    /// Whoever asked for a folder has ended the import.
+    static func ended(_ folder: String) -> ImportError {
+        ImportError(folder, found: "not written, the import was ended", expected: "", isOfOutput: true)
+    }
+
     /// One line: file, field, what was found and what was expected.
     public var description: String {
         let place = field.map { "\(file): \($0)" } ?? file

@@ -229,13 +229,13 @@ final class ZipArchive {
     /// The SHA-256 of the whole file.
     ///
     /// - Parameter progress: told how many bytes are done.
-    func digest(progress: (Int) -> Void = { _ in }) throws(ImportError) -> String {
+    func digest(progress: (Int) throws(ImportError) -> Void = { _ in }) throws(ImportError) -> String {
         var sum = SHA256()
         for start in stride(from: 0, to: byteCount, by: Self.pieceBytes) {
             let end = min(start + Self.pieceBytes, byteCount)
             let piece = try source.read(start..<end)
             sum.add(piece.span)
-            progress(end)
+            try progress(end)
         }
         return sum.hexadecimal
     }

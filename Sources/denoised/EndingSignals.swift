@@ -1,4 +1,6 @@
+import Foundation
 import Glibc
+import Synchronization
 
 /// SIGINT, SIGTERM and SIGHUP, for a thread that waits for them.
 ///
@@ -79,4 +81,21 @@ struct EndingSignals: Sendable {
             }
         }
     }
+}
+
+/// Whether SIGINT or SIGTERM has come, for a command that looks now and then.
+final class EndingFlag: Sendable {
+    private let value = Atomic(false)
+
+    /// Catches the signals from now on; made once in a process.
+    init() throws {
+        let signals = try Failure.asRun { try EndingSignals() }
+        let waiter = Thread { [self] in
+            _ = signals.wait()
+            value.store(true, ordering: .releasing)
+        }
+        waiter.start()
+    }
+
+    var isSet: Bool { value.load(ordering: .acquiring) }
 }

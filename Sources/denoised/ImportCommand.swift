@@ -94,11 +94,13 @@ struct ImportCommand: ParsableCommand {
             keepsRotations: rawRotations
         )
         let progress = ProgressBar("importing")
+        let isEnding = try EndingFlag()
         let report: ImportReport
         do throws(ImportError) {
             let source = try DiffusionPolicyImport(contentsOf: URL(filePath: file), options: options)
             report = try source.write(to: URL(filePath: output, directoryHint: .isDirectory)) {
                 progress.advance(to: Int($0 * 1000), of: 1000)
+                return !isEnding.isSet
             }
         } catch {
             throw failure(error)

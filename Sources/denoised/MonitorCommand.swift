@@ -3,7 +3,6 @@ import Clocks
 import Foundation
 import Monitoring
 import Robotics
-import Synchronization
 import Wire
 
 struct MonitorCommand: ParsableCommand {
@@ -82,14 +81,7 @@ struct MonitorCommand: ParsableCommand {
     private static let retry = (interval: Duration.seconds(1), timeout: Duration.milliseconds(300))
 
     private func watch(_ start: MonitorConnection, firstBy deadline: MonotonicTime) throws {
-        let ending = try Failure.asRun { try EndingSignals() }
-        let isEnding = EndingFlag()
-        let waiter = Thread {
-            _ = ending.wait()
-            isEnding.value.store(true, ordering: .releasing)
-        }
-        waiter.start()
-
+        let isEnding = try EndingFlag()
         var connection = start
         var history = MonitorHistory()
         history.receive(
@@ -100,7 +92,7 @@ struct MonitorCommand: ParsableCommand {
         defer { screen.leave() }
         var shown = MonotonicTime.now() - screen.interval
         var asked = MonotonicTime.now()
-        while !isEnding.value.load(ordering: .acquiring) {
+        while !isEnding.isSet {
             if MonotonicTime.now() - shown >= screen.interval {
                 shown = .now()
                 screen.show(page(connection, history, columns: screen.columns))
@@ -136,9 +128,4 @@ struct MonitorCommand: ParsableCommand {
             columns: columns
         )
     }
-}
-
-/// Set by the thread that waits for the signals.
-private final class EndingFlag: Sendable {
-    let value = Atomic(false)
 }

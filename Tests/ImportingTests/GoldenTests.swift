@@ -232,6 +232,22 @@ struct GoldenTests {
         #expect(workplace.contents == ["x.ckpt"])
     }
 
+    /// Early, among the weights, and late, while the file is summed up.
+    @Test(arguments: [0.0, 0.35, 0.9])
+    func `an import that is ended leaves nothing`(share: Double) throws {
+        let workplace = try Workplace()
+        let source = try DiffusionPolicyImport(contentsOf: resource("lowdim.ckpt"))
+        var isAsked = false
+        let error = #expect(throws: ImportError.self) {
+            try source.write(to: workplace.url("policy")) { done in
+                isAsked = isAsked || done >= share
+                return done < share
+            }
+        }
+        #expect(isAsked && error?.description == "policy: not written, the import was ended")
+        #expect(error?.isOfOutput == true && workplace.contents == [])
+    }
+
     // MARK: Other checkpoints
 
     /// The stored checkpoint with its pickle changed: what Python would have saved in another case.
