@@ -1,7 +1,5 @@
 #include "kernels.h"
 
-#include <stddef.h>
-
 #if defined(__x86_64__)
 #include <cpuid.h>
 
@@ -66,19 +64,48 @@ uint32_t dn_processor_features(void) {
     return features;
 }
 
+#elif defined(__aarch64__) && defined(__linux__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+// The bit that Linux sets for a feature that every core has, in which entry of the auxiliary vector (Linux,
+// Documentation/arch/arm64/elf_hwcaps.rst).
+static const struct {
+    dn_feature feature;
+    const char *name;
+    unsigned long entry;
+    unsigned long bit;
+} sources[] = {
+    {dn_asimd, "asimd", AT_HWCAP, HWCAP_ASIMD},
+    {dn_asimddp, "asimddp", AT_HWCAP, HWCAP_ASIMDDP},
+    {dn_i8mm, "i8mm", AT_HWCAP2, HWCAP2_I8MM},
+    {dn_arm_bf16, "bf16", AT_HWCAP2, HWCAP2_BF16},
+};
+
+enum { source_count = sizeof sources / sizeof *sources };
+
+uint32_t dn_processor_features(void) {
+    uint32_t features = 0;
+    for (int i = 0; i < source_count; i++)
+        if (getauxval(sources[i].entry) & sources[i].bit) features |= sources[i].feature;
+    return features;
+}
+
+#else
+
+static const struct {
+    dn_feature feature;
+    const char *name;
+} sources[1];
+
+enum { source_count = 0 };
+
+uint32_t dn_processor_features(void) { return 0; }
+
+#endif
+
 const char *dn_feature_name(dn_feature feature) {
     for (int i = 0; i < source_count; i++)
         if (sources[i].feature == feature) return sources[i].name;
     return NULL;
 }
-
-#else
-
-uint32_t dn_processor_features(void) { return 0; }
-
-const char *dn_feature_name(dn_feature feature) {
-    (void)feature;
-    return NULL;
-}
-
-#endif

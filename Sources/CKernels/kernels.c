@@ -1,7 +1,5 @@
 #include "kernels.h"
 
-#include <stddef.h>
-
 // An order of preference and no more: a processor may have any of them, AVX2 with VNNI and without AVX-512, for example.
 static const dn_kernels *const tables[] = {
 #if defined(__x86_64__)
@@ -10,6 +8,11 @@ static const dn_kernels *const tables[] = {
     &dn_avx512_kernels,
     &dn_avx2_vnni_kernels,
     &dn_avx2_kernels,
+#elif defined(__aarch64__)
+    &dn_neon_bf16_kernels,
+    &dn_neon_i8mm_kernels,
+    &dn_neon_dotprod_kernels,
+    &dn_neon_kernels,
 #endif
     NULL,
 };

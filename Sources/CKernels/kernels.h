@@ -2,6 +2,8 @@
 #ifndef DENOISED_KERNELS_H
 #define DENOISED_KERNELS_H
 
+#include <stddef.h>
+
 #include "CKernels.h"
 
 #if defined(__x86_64__)
@@ -16,6 +18,11 @@ extern const dn_kernels dn_avx2_vnni_kernels;
 extern const dn_kernels dn_avx512_kernels;
 extern const dn_kernels dn_avx512_vnni_kernels;
 extern const dn_kernels dn_avx512_bf16_kernels;
+#elif defined(__aarch64__)
+extern const dn_kernels dn_neon_kernels;
+extern const dn_kernels dn_neon_dotprod_kernels;
+extern const dn_kernels dn_neon_i8mm_kernels;
+extern const dn_kernels dn_neon_bf16_kernels;
 #endif
 
 #endif

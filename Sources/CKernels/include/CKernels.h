@@ -233,6 +233,10 @@ typedef enum {
     dn_avx512dq = 1 << 8,
     dn_avx512_vnni = 1 << 9,
     dn_avx512_bf16 = 1 << 10,
+    dn_asimd = 1 << 11,
+    dn_asimddp = 1 << 12,  // products of four bytes
+    dn_i8mm = 1 << 13,     // likewise, of which one operand has no sign, and of matrices of bytes
+    dn_arm_bf16 = 1 << 14,
 } dn_feature;
 
 /// The features that this processor has and the operating system lets programs use: one bit for each `dn_feature`.
@@ -253,6 +257,8 @@ typedef struct {
     bool multiplies_bf16;
     /// Channels of a cell of integers: 2 or 4.
     int32_t integer_channels;
+    /// Whether the integers of 8 bits that it makes of inputs have a sign.
+    bool bytes_have_sign;
     /// Output channels that a call of `convolve` should take at most, in vectors of `dn_lanes`; 1...dn_max_vectors.
     int32_t block_vectors;
 
