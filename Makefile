@@ -11,7 +11,7 @@ SECONDS ?= 60
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install deb test-deb sbom demo test test-clients wheel test-cluster test-ros example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
+.PHONY: help setup build install deb test-deb sbom demo test test-arm-kernels bench-arm test-clients wheel test-cluster test-ros example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,9 @@ test: ## Run every test
 	 swift test $(TEST_FLAGS)
 	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
 
+test-arm-kernels: ## Test the kernels for 64-bit ARM on three emulated processors
+	@scripts/test-arm-kernels
+
 test-clients: build ## Run the tests of the Python client (in .venv-clients, or with Debian's packages)
 	@scripts/setup --examples
 	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
@@ -87,6 +90,9 @@ example: setup ## Build the C++ robot, examples/robot
 bench-peers: build ## Compare with PyTorch, ONNX Runtime and OpenVINO; TORCH_WHEEL=path for a CPU-only PyTorch
 	@TORCH_WHEEL="$(TORCH_WHEEL)" ROUNDS="$(ROUNDS)" THREADS="$(THREADS)" MACHINE="$(MACHINE)" \
 	 Benchmarks/peers/run "$$($(RELEASE) --show-bin-path)/denoised"
+
+bench-arm: ## Count what the loops of the kernels for ARM take on models of processors, and OpenBLAS's
+	@Benchmarks/arm/count --check
 
 bench-encoders: build ## Compare encoding a frame with PyTorch and OpenVINO; TORCH_WHEEL=path for a CPU-only PyTorch
 	@TORCH_WHEEL="$(TORCH_WHEEL)" Benchmarks/peers/setup

@@ -47,7 +47,7 @@ struct BenchmarkNetworkOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             Precisions, separated by commas: f32, bf16, int8 or auto. The environment variable DENOISED_KERNELS names an \
-            instruction set, avx2 for example, to use instead of the best one.
+            instruction set, avx2 or neon for example, to use instead of the best one.
             """,
             valueName: "p,..."
         ),

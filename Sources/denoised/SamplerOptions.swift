@@ -79,9 +79,9 @@ struct SamplerOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             The network's arithmetic: f32, bf16 (weights and inputs rounded, sums in f32), int8 (weights in 8 bits with \
-            a scale a channel, inputs in 8 or, without VNNI, 16, exact sums), or auto: int8 where this processor has AVX2 or AVX-512, else \
-            f32. Default: f32. The environment variable DENOISED_KERNELS names an instruction set, avx2 for \
-            example, to use instead of the best one.
+            a scale a channel, inputs in 8 or, without products of bytes, 16, exact sums), or auto: int8 if there are \
+            kernels for this processor (AVX2, AVX-512, NEON), else f32. Default: f32. The environment variable \
+            DENOISED_KERNELS names an instruction set, avx2 or neon for example, to use instead of the best one.
             """,
             valueName: "p"
         )

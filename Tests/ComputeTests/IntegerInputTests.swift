@@ -1,3 +1,4 @@
+import CKernels
 import Testing
 
 @testable import Compute
@@ -12,6 +13,7 @@ struct IntegerInputTests {
         static let rowStride = 16
         /// Channels of a cell of integers.
         let cellChannels: Int
+        private let bytesHaveSign: Bool
         private let input: CellBuffer
         private let integers: CellBuffer
         private let scales: FloatBuffer
@@ -20,6 +22,7 @@ struct IntegerInputTests {
         /// - Parameter value: of (channel, position), a number that bf16 holds.
         init(rows: Int, instructionSet: InstructionSet, value: (Int, Int) -> Float) {
             self.cellChannels = instructionSet.integerChannels
+            self.bytesHaveSign = instructionSet.table.pointee.bytes_have_sign
             let scaleRows = IntegerInput.scaleRows(channels: 2 * rows)
             self.input = CellBuffer(count: rows * Self.rowStride)
             self.integers = CellBuffer(count: rows * Self.rowStride)
@@ -50,10 +53,11 @@ struct IntegerInputTests {
             let cell = integers.pointer[channel / cellChannels * Self.rowStride + position]
             let shifted = cell >> (channel % cellChannels * 32 / cellChannels)
             let scale = scale(channel: channel, position: position)
-            return cellChannels == 2
-                ? Float(Int16(truncatingIfNeeded: shifted)) * scale
-                : Float(UInt8(truncatingIfNeeded: shifted)) * scale
-                    + offsets.pointer[channel / 512 * Self.rowStride + position]
+            if cellChannels == 2 { return Float(Int16(truncatingIfNeeded: shifted)) * scale }
+            let integer =
+                bytesHaveSign
+                ? Float(Int8(truncatingIfNeeded: shifted)) : Float(UInt8(truncatingIfNeeded: shifted))
+            return integer * scale + offsets.pointer[channel / 512 * Self.rowStride + position]
         }
     }
 

@@ -64,9 +64,15 @@ struct InstructionSetTests {
         )
     }
 
+    #if arch(arm64)
+        private static let cpuInfoLine = "Features"
+    #else
+        private static let cpuInfoLine = "flags"
+    #endif
+
     /// A line of /proc/cpuinfo, what Linux found out about the processor and saves the registers of.
     private static func cpuFlags(_ text: String?) -> Set<String>? {
-        text?.split(separator: "\n").first { $0.hasPrefix("flags") }.map { line in
+        text?.split(separator: "\n").first { $0.hasPrefix(cpuInfoLine) }.map { line in
             Set(line.drop { $0 != ":" }.dropFirst().split(separator: " ").map(String.init))
         }
     }
@@ -112,6 +118,19 @@ struct InstructionSetTests {
                     "avx2": avx2, "avx2-vnni": avx2 + ["avx_vnni"], "avx512": avx512,
                     "avx512-vnni": avx512 + ["avx512_vnni"],
                     "avx512-bf16": avx512 + ["avx512_vnni", "avx512_bf16"],
+                ]
+            )
+        }
+    #elseif arch(arm64)
+        /// Recordings, calibrations and command lines name them so.
+        @Test("keep their names, precisions and needs")
+        func names() {
+            #expect(
+                InstructionSet.all.map { "\($0) \($0.precisions.map(\.rawValue)) \($0.features)" } == [
+                    #"neon-bf16 ["bf16", "int8"] ["asimd", "i8mm", "bf16"]"#,
+                    #"neon-i8mm ["int8"] ["asimd", "i8mm"]"#,
+                    #"neon-dotprod ["int8"] ["asimd", "asimddp"]"#,
+                    #"neon ["f32", "bf16", "int8"] ["asimd"]"#,
                 ]
             )
         }
