@@ -84,7 +84,8 @@ final class ObservationIntake {
         for destination: PlanningJob.Destination,
         received: MonotonicTime
     ) throws(MessageError) {
-        guard let index = robots.pilots[whole.robot, now: received].policy(for: whole) else {
+        let named = robots.pilots[whole.robot, now: received].policy(for: whole)
+        guard let index = policies.standard ?? named else {
             throw policies.unnamed(by: whole.robot)
         }
         let facts = policies[index]

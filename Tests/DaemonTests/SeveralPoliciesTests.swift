@@ -121,6 +121,11 @@ import Wire
         #expect(try client.predict(observation(0, first: 1)).policy == nil)
         #expect(try client.reset(policy: "toy"))
         #expect(try client.predict(observation(1, first: 1)).policy == nil)
+        // Another process need not name it.
+        #expect(try client.reset(policy: "toy"))
+        _ = try client.predict(RobotDaemonTests.seen(0, session: 1))
+        #expect(eventually { (try? client.predict(RobotDaemonTests.seen(0, session: 2))) != nil })
+        #expect(toy.daemon.statistics.rejectedMessages["no_policy"] == nil)
         #expect(refusal { _ = try client.reset(policy: "pick") }?.code == "unknown_policy")
         #expect(toy.daemon.status?.robots["arm1"]?.policy == nil)
     }
