@@ -119,7 +119,14 @@ final class SimulatedRobot {
         var info = try Failure.asRun { try client.info(timeout: .seconds(30)) }
         if let served = try Self.policy(named: name, of: info) {
             (info.policy, info.sampler) = (served.policy, served.sampler)
+            info.calibrationPercent = served.calibrationPercent
             _ = try Failure.asRun { try client.reset(policy: served.policy.name) }
+        }
+        if info.calibrationPercent < 100 {
+            Console.note(
+                "\(info.policy.name) is calibrated to \(info.calibrationPercent) %; until that is done its chunks are sampled one "
+                    + "step after the other"
+            )
         }
         let features = try Failure.asInput { try PushTFeatures(of: info.policy) }
         try settings.check(for: features, of: info.policy.name)

@@ -175,19 +175,22 @@ def observations(cfg) -> dict[str, numpy.ndarray]:
 
 
 def prediction(policy, values: dict[str, numpy.ndarray], numbers: numpy.ndarray) -> dict[str, numpy.ndarray]:
-    """What the code base predicts with the noise given: numbers[0] first, then one more for each step."""
+    """What the code base predicts with the noise given, in its precision: numbers[0] first, one more for each step."""
+    precision = next(policy.parameters()).dtype
     batch = {}
     for key, value in values.items():
         tensor = torch.tensor(value)
-        batch[key] = (tensor.permute(0, 3, 1, 2).float() / 255 if value.ndim == 4 else tensor)[None]
-    rows = iter(torch.tensor(numbers))
+        batch[key] = (tensor.permute(0, 3, 1, 2).float() / 255 if value.ndim == 4 else tensor)[None].to(precision)
+    rows = iter(torch.tensor(numbers, dtype=precision))
     drawn = torch.randn
     torch.randn = lambda *arguments, **options: next(rows)[None].clone()
+    torch.set_default_dtype(precision)
     try:
         with torch.no_grad():
             result = policy.predict_action(batch)
     finally:
         torch.randn = drawn
+        torch.set_default_dtype(torch.float32)
     return {key: result[key][0].numpy() for key in ("action", "action_pred")}
 
 
@@ -257,6 +260,7 @@ def check(code: Path, binary: str, name: str, case: dict, folder: Path) -> tuple
     values = observations(cfg)
     numbers = noise_of(name, cfg)
     expected = prediction(space.ema_model, values, numbers)
+    exact = prediction(copy.deepcopy(space.ema_model).double(), values, numbers)["action_pred"]
     path = folder / f"{name}.ckpt"
     space.save_checkpoint(path)
     space._saving_thread.join()
@@ -274,9 +278,10 @@ def check(code: Path, binary: str, name: str, case: dict, folder: Path) -> tuple
     difference = numpy.abs(found["action_pred"] - expected["action_pred"])
     assert numpy.abs(found["action"] - expected["action"]).max() <= difference.max()
     loads = lerobot(folder / name)
+    ours, theirs = (numpy.abs((each["action_pred"] - exact) * scale).max() for each in (found, expected))
     print(
         f"{name}: {size / 1e6:.0f} MB, largest difference {(difference * scale).max():.1e} normalised, {difference.max():.1e} in "
-        f"units; LeRobot {loads}",
+        f"units; from theirs in 64 bits: ours {ours:.1e}, theirs in 32 bits {theirs:.1e}; LeRobot {loads}",
         flush=True,
     )
     return float((difference * scale).max()), float(difference.max())
