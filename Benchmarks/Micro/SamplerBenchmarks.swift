@@ -52,6 +52,7 @@ struct GaussianPredictor: NoisePredictor {
         }
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         for row in timesteps.indices {
             let factor = factors[timesteps[row]]

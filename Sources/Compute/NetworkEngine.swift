@@ -64,6 +64,7 @@ package final class NetworkEngine {
     ///   - interruption: gives up between two layers when it is asked for.
     ///   - outputs: [batch, length, channels] of the network's output; as it was if the pass was given up.
     /// - Returns: whether there is an output.
+    @_lifetime(outputs: copy outputs)
     package func forward(
         _ samples: Span<Float>,
         batch: Int,

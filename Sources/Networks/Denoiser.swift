@@ -48,6 +48,7 @@ public protocol Denoiser: AnyObject {
     ///   - instant: when to give up; nil: never. A denoiser that cannot give up always finishes.
     ///   - outputs: [batch, horizon, actionDim]; as it was if the prediction was given up.
     /// - Returns: whether there is an output.
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,

@@ -25,6 +25,7 @@ public protocol ImageEncoder: AnyObject {
     /// - Parameters:
     ///   - frames: [frames, height, width, 3], normalised, with at most `maximumFrames` frames.
     ///   - features: [frames, featureCount].
+    @_lifetime(features: copy features)
     func encode(_ frames: Span<Float>, into features: inout MutableSpan<Float>)
 
     /// Stops the worker threads from spinning; they wake for the next frame.

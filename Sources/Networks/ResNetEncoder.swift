@@ -70,6 +70,7 @@ public final class ResNetEncoder: ImageEncoder {
     public var weightBytes: Int { engine.weightBytes }
 
     /// Encodes frames, as `ImageEncoder.encode` says.
+    @_lifetime(features: copy features)
     public func encode(_ frames: Span<Float>, into features: inout MutableSpan<Float>) {
         let count = features.count / featureCount
         precondition((1...maximumFrames).contains(count), "\(count) frames are outside 1...\(maximumFrames)")

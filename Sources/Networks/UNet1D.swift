@@ -112,6 +112,7 @@ public final class UNet1D: Denoiser {
     ///
     /// - Parameters: as of `Denoiser.predict`.
     /// - Returns: whether there is an output.
+    @_lifetime(outputs: copy outputs)
     public func predict(
         samples: Span<Float>,
         timesteps batchTimesteps: Span<Int>,
@@ -152,6 +153,7 @@ public final class UNet1D: Denoiser {
     /// The outputs of a batch under condition 0.
     ///
     /// - Parameters: as of `Denoiser.predict`.
+    @_lifetime(outputs: copy outputs)
     public func predict(
         samples: Span<Float>,
         timesteps batchTimesteps: Span<Int>,

@@ -7,7 +7,7 @@ import CTurboJPEG
 struct JPEGCompressor: ~Copyable, @unchecked Sendable {
     private let handle: tjhandle
     /// Where the library writes: room for the largest picture so far, kept so that a recording allocates only what it keeps.
-    private var room: [UInt8] = []
+    private var room: [UInt8]
 
     init() throws(PictureError) {
         guard let handle = tjInitCompress() else {
@@ -19,6 +19,7 @@ struct JPEGCompressor: ~Copyable, @unchecked Sendable {
             )
         }
         self.handle = handle
+        self.room = []
     }
 
     deinit { tjDestroy(handle) }

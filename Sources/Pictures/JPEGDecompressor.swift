@@ -22,6 +22,7 @@ struct JPEGDecompressor: ~Copyable, @unchecked Sendable {
     deinit { tjDestroy(handle) }
 
     /// As `PictureDecoder.decode`. `pixels` has the header's size.
+    @_lifetime(pixels: copy pixels)
     mutating func decode(
         _ bytes: Span<UInt8>,
         _ header: PictureHeader,

@@ -6,6 +6,7 @@ enum PNGReader {
     private static let ancillaryLimit = 1 << 20
 
     /// As `PictureDecoder.decode`. `pixels` has the header's size.
+    @_lifetime(pixels: copy pixels)
     static func decode(
         _ bytes: Span<UInt8>,
         _ header: PictureHeader,

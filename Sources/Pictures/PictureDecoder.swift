@@ -26,6 +26,7 @@ public struct PictureDecoder: ~Copyable, Sendable {
     ///   - pixels: exactly `header.pixelByteCount` bytes.
     /// - Throws: `.size` if `pixels` is not of the header's size; `.corrupt`, `.truncated`, `.limit` or `.memory` if the picture
     ///   cannot be decoded; what `PictureHeader` throws if `bytes` do not have this header.
+    @_lifetime(pixels: copy pixels)
     public mutating func decode(
         _ bytes: Span<UInt8>,
         _ header: PictureHeader,

@@ -106,11 +106,18 @@ extension MessageField {
         MessageField(
             FieldDescription("problem", .string, isOptional: true, "why it is not, although it should be")
         ) {
-            if case .failed(let problem) = $0[keyPath: path] { .string(problem) } else { nil }
+            $0[keyPath: path].problem
         } read: { (fields, message) throws(MessageError) in
             guard fields.optional("problem") != nil else { return }
             message[keyPath: path] = .failed(try fields.string("problem"))
         }
+    }
+}
+
+extension Reply.Keeping {
+    /// Why it failed, if it did.
+    fileprivate var problem: FieldValue? {
+        if case .failed(let problem) = self { .string(problem) } else { nil }
     }
 }
 

@@ -17,22 +17,25 @@ struct WeightMemoryTests {
         }
     }
 
-    /// Without it, a kernel that reads too many weights would go unnoticed.
-    @Test(
-        "lets AddressSanitizer see a kernel that reads beyond the last weight",
-        .enabled(if: dn_has_address_sanitizer(), "this is no build with AddressSanitizer"),
-        arguments: InstructionSet.supported.map(\.name)
-    )
-    func overrun(name: String) async {
-        await #expect(processExitsWith: .failure) { [name] in
-            guard case .packed(let instructionSet) = try Backend(named: name) else { return }
-            Self.readWeights(announced: 8, read: 9, on: instructionSet)
+    // Exit tests take values from Swift 6.3 on.
+    #if compiler(>=6.3)
+        /// Without it, a kernel that reads too many weights would go unnoticed.
+        @Test(
+            "lets AddressSanitizer see a kernel that reads beyond the last weight",
+            .enabled(if: dn_has_address_sanitizer(), "this is no build with AddressSanitizer"),
+            arguments: InstructionSet.supported.map(\.name)
+        )
+        func overrun(name: String) async {
+            await #expect(processExitsWith: .failure) { [name] in
+                guard case .packed(let instructionSet) = try Backend(named: name) else { return }
+                Self.readWeights(announced: 8, read: 9, on: instructionSet)
+            }
+            await #expect(processExitsWith: .success) { [name] in
+                guard case .packed(let instructionSet) = try Backend(named: name) else { return }
+                Self.readWeights(announced: 8, read: 8, on: instructionSet)
+            }
         }
-        await #expect(processExitsWith: .success) { [name] in
-            guard case .packed(let instructionSet) = try Backend(named: name) else { return }
-            Self.readWeights(announced: 8, read: 8, on: instructionSet)
-        }
-    }
+    #endif
 
     /// Convolves one position with `read` rows of weights from memory for as many as `announced`.
     private static func readWeights(announced: Int, read: Int, on instructionSet: InstructionSet) {

@@ -91,7 +91,7 @@ struct LyingDaemon {
     private static func lies(about chunk: [UInt8]) -> [[UInt8]] {
         func replacing(_ old: [UInt8], _ new: [UInt8]) -> [UInt8] {
             guard let range = chunk.firstRange(of: old) else { return [] }
-            return chunk[..<range.lowerBound] + new + chunk[range.upperBound...]
+            return Array(chunk[..<range.lowerBound]) + new + Array(chunk[range.upperBound...])
         }
         let shape = Array("shape".utf8)
         let firstAction: [UInt8] = [0, 0, 0x80, 0x3f]

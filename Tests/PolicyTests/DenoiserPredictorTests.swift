@@ -21,6 +21,7 @@ private final class SumDenoiser: Denoiser {
 
     func setCondition(_ condition: Span<Float>, at index: Int) { conditions[index] = condition[0] }
 
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,

@@ -267,10 +267,12 @@ private final class HastyPredictor<Base: NoisePredictor>: NoisePredictor {
         self.passes = passes
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         base.predict(samples: samples, timesteps: timesteps, into: &outputs)
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,

@@ -156,6 +156,7 @@ private struct CorrelatedPairModel: NoisePredictor {
     let deviation: Double
     let correlation: Double
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         for row in timesteps.indices {
             let alphaBar = Double(schedule.alphasCumprod[timesteps[row]])

@@ -147,6 +147,7 @@ private final class ClaimingPredictor<Model: NoisePredictor & Copyable>: NoisePr
 
     var claimed: (samples: [Float], reports: [SamplingReport])? { claim.withLock { $0 } }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         model.predict(samples: samples, timesteps: timesteps, into: &outputs)
         let pass = passes.withLock { passes in
@@ -177,10 +178,12 @@ private final class GivingUpPredictor<Model: NoisePredictor & Copyable>: NoisePr
     /// The passes that were asked for.
     var begun: [Pass] { log.withLock { $0 } }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         _ = predict(samples: samples, timesteps: timesteps, until: nil, into: &outputs)
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,

@@ -130,12 +130,14 @@ private final class ClockedModel: NoisePredictor {
 
     init(clock: SteppingClock) { self.clock = clock }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         for index in samples.indices { outputs[index] = samples[index] }
         clock.advance(nanoseconds: (1_000 + 10 * timesteps.count) * (coldPasses > 0 ? 10 : 1))
         coldPasses -= 1
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,

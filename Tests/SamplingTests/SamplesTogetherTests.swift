@@ -335,10 +335,12 @@ import Testing
 private struct AnyCondition<Model: NoisePredictor & Copyable>: NoisePredictor {
     let model: Model
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         model.predict(samples: samples, timesteps: timesteps, into: &outputs)
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
@@ -368,10 +370,12 @@ private final class BatchRecorder: NoisePredictor {
     var conditions: [[Int]] { log.withLock { $0 } }
     var sizes: [Int] { conditions.map(\.count) }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         model.predict(samples: samples, timesteps: timesteps, into: &outputs)
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,

@@ -213,10 +213,12 @@ private final class ScriptedPredictor: NoisePredictor {
         self.givesUp = givesUp
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         for index in samples.indices { outputs[index] = 10 * samples[index] }
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,

@@ -9,6 +9,7 @@ struct BentGaussianModel: NoisePredictor {
     let predictionType: PredictionType
     let sampleSize = SamplingFixture.sampleSize
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         precondition(samples.count == timesteps.count * sampleSize && outputs.count == samples.count)
         for index in samples.indices {
@@ -35,6 +36,7 @@ struct GaussianModel: NoisePredictor {
     let mean: Double
     let deviation: Double
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         let sampleSize = samples.count / timesteps.count
         for index in samples.indices {
@@ -68,6 +70,7 @@ struct TwoModesModel: NoisePredictor {
     static let mean = 0.5
     static let deviation = 0.1
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         precondition(samples.count == timesteps.count * sampleSize && outputs.count == samples.count)
         let variance = Self.deviation * Self.deviation
@@ -116,6 +119,7 @@ final class RecordingPredictor<Base: NoisePredictor>: NoisePredictor {
         self.base = base
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         batches.append(timesteps.indices.map { timesteps[$0] })
         self.samples.append(samples.indices.map { samples[$0] })
@@ -127,6 +131,7 @@ final class RecordingPredictor<Base: NoisePredictor>: NoisePredictor {
 struct ConstantModel: NoisePredictor {
     let value: Float
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         for index in outputs.indices {
             outputs[index] = value
@@ -138,6 +143,7 @@ struct ConstantModel: NoisePredictor {
 struct RoundingModel<Model: NoisePredictor & Copyable>: NoisePredictor {
     let model: Model
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         model.predict(samples: samples, timesteps: timesteps, into: &outputs)
         for index in outputs.indices {
@@ -151,10 +157,12 @@ struct RoundingModel<Model: NoisePredictor & Copyable>: NoisePredictor {
 struct ConditionedModel: NoisePredictor {
     let base: BentGaussianModel
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         base.predict(samples: samples, timesteps: timesteps, into: &outputs)
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
@@ -177,10 +185,12 @@ struct OneCondition<Model: NoisePredictor & Copyable>: NoisePredictor {
     let model: Model
     let condition: Int
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         _ = predict(samples: samples, timesteps: timesteps, until: nil, into: &outputs)
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
@@ -258,6 +268,7 @@ final class FailingPredictor<Base: NoisePredictor>: NoisePredictor {
         self.element = element
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         base.predict(samples: samples, timesteps: timesteps, into: &outputs)
         if calls == iteration { outputs[element] = .nan }
@@ -270,6 +281,7 @@ struct SlowPredictor<Base: NoisePredictor>: NoisePredictor {
     let base: Base
     let millisecondsPerPair: Int
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         base.predict(samples: samples, timesteps: timesteps, into: &outputs)
         Thread.sleep(forTimeInterval: 0.001 * Double(millisecondsPerPair * timesteps.count))
@@ -290,6 +302,7 @@ struct MatrixModel: NoisePredictor {
         return 0.3 * exp(-distance * distance / 2) + 0.01 * Double(row)
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         let sampleSize = horizon * actionDim
         for batch in timesteps.indices {

@@ -134,6 +134,7 @@ private final class TimedModel: NoisePredictor {
         self.passNanoseconds = passNanoseconds
     }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         for index in samples.indices {
             let sample = samples[index]

@@ -60,6 +60,7 @@ package final class ImageEngine {
     /// - Parameters:
     ///   - frames: [count, height, width, 3], with `count` in 1...`maximumFrames`.
     ///   - points: [count, keypoints, 2] at its beginning, x first.
+    @_lifetime(points: copy points)
     package func locateKeypoints(_ frames: Span<Float>, count: Int, into points: inout MutableSpan<Float>) {
         precondition(frames.count == count * frameCount && points.count >= count * pointCount)
         frames.withUnsafeBufferPointer { frames in

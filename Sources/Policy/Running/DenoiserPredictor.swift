@@ -13,10 +13,12 @@ package struct DenoiserPredictor<Network: Denoiser>: NoisePredictor {
         self.conditions = [Int](repeating: 0, count: network.maximumBatch)
     }
 
+    @_lifetime(outputs: copy outputs)
     package func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         _ = predict(samples: samples, timesteps: timesteps, until: nil, into: &outputs)
     }
 
+    @_lifetime(outputs: copy outputs)
     package func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
@@ -34,6 +36,7 @@ package struct DenoiserPredictor<Network: Denoiser>: NoisePredictor {
         )
     }
 
+    @_lifetime(outputs: copy outputs)
     package func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,

@@ -49,6 +49,8 @@ struct FramePreparation: Sendable {
     ///   - pixels: [height, width, 3] of `input`.
     ///   - scratch: `scratchCount` floats.
     ///   - frame: [height, width, 3] of `output`.
+    @_lifetime(scratch: copy scratch)
+    @_lifetime(frame: copy frame)
     func prepare(
         _ pixels: Span<UInt8>,
         scratch: inout MutableSpan<Float>,
@@ -133,6 +135,7 @@ private struct Resize: Sendable {
     var scratchCount: Int { output.count + input.height * output.width * 3 }
 
     /// Writes fractions, 0...1: [output.height, output.width, 3] at the beginning of the scratch.
+    @_lifetime(scratch: copy scratch)
     func apply(_ pixels: Span<UInt8>, _ scratch: inout MutableSpan<Float>) {
         let between = output.count
         for row in 0..<input.height {

@@ -53,6 +53,7 @@ public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
     }
 
     /// A pass of the predictor.
+    @_lifetime(outputs: copy outputs)
     public func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         guard let elapsed = time(samples: samples, timesteps: timesteps, into: &outputs) else { return }
         timings.add(batch: timesteps.count, nanoseconds: elapsed)
@@ -119,6 +120,7 @@ public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
     }
 
     /// The nanoseconds of a pass, as often as it takes until there are outputs; nil if it was not run.
+    @_lifetime(outputs: copy outputs)
     private func time(
         samples: Span<Float>,
         timesteps: Span<Int>,

@@ -58,7 +58,7 @@ struct ReferenceTrajectory {
 
     /// How far the x_0 of a step with two neighbours lies off the middle between theirs, in the largest element.
     func distanceFromNeighbours(_ row: Int) -> Float {
-        (row * sampleSize..<(row + 1) * sampleSize).reduce(0) { largest, cell in
+        (row * sampleSize..<(row + 1) * sampleSize).reduce(0) { (largest: Float, cell: Int) -> Float in
             max(largest, abs(x0[cell] - (x0[cell - sampleSize] + x0[cell + sampleSize]) / 2))
         }
     }

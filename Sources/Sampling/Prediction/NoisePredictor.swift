@@ -15,6 +15,7 @@ public protocol NoisePredictor {
     ///   - samples: Shape [batch, sampleSize], row-major.
     ///   - timesteps: Training timesteps, shape [batch].
     ///   - outputs: Shape [batch, sampleSize]; every element is written.
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>)
 
     /// As above, but gives up if the result would be late. A predictor that cannot give up always finishes.
@@ -25,6 +26,7 @@ public protocol NoisePredictor {
     ///   - instant: When to give up; nil: never.
     ///   - outputs: Shape [batch, sampleSize]; every element is written unless it gives up.
     /// - Returns: Whether the outputs are there; without, they are unspecified.
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
@@ -43,6 +45,7 @@ public protocol NoisePredictor {
     ///   - instant: When to give up; nil: never.
     ///   - outputs: Shape [batch, sampleSize]; every element is written unless it gives up.
     /// - Returns: Whether the outputs are there; without, they are unspecified.
+    @_lifetime(outputs: copy outputs)
     func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
@@ -54,6 +57,7 @@ public protocol NoisePredictor {
 
 extension NoisePredictor {
     /// Never gives up.
+    @_lifetime(outputs: copy outputs)
     public func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,
@@ -65,6 +69,7 @@ extension NoisePredictor {
     }
 
     /// Requires condition 0 in every entry.
+    @_lifetime(outputs: copy outputs)
     public func predict(
         samples: Span<Float>,
         timesteps: Span<Int>,

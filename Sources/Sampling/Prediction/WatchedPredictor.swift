@@ -24,6 +24,7 @@ final class WatchedPredictor<Base: NoisePredictor>: NoisePredictor {
 
     init(_ base: borrowing Base) { self.base = copy base }
 
+    @_lifetime(outputs: copy outputs)
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         base.predict(samples: samples, timesteps: timesteps, into: &outputs)
         calls.append(
@@ -46,6 +47,7 @@ extension Sampler {
     ///   - guess: of the result, [sampleSize], or nothing.
     ///   - sample: [sampleSize]; receives the sample.
     /// - Returns: How it was computed, and its passes in their order.
+    @_lifetime(sample: copy sample)
     public func sampleWatching(
         _ predictor: borrowing some NoisePredictor,
         noise: Span<Float>,

@@ -291,6 +291,7 @@ public final class Sampler {
     ///   - sample: Shape [sampleSize]; receives the sample.
     ///   - instant: When the sample is due; nil: no deadline. Ignored without `forwardTimes`, which tell what fits.
     /// - Returns: How it was computed.
+    @_lifetime(sample: copy sample)
     public func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
@@ -322,6 +323,8 @@ public final class Sampler {
     ///   - frozen: For each sample at least, or nothing.
     ///   - sample: Shape [samples, sampleSize]; receives the samples: 1 to `maximumSamples`.
     ///   - reports: Shape [samples]; receives how each was computed.
+    @_lifetime(sample: copy sample)
+    @_lifetime(reports: copy reports)
     public func sample(
         with predictor: borrowing some NoisePredictor,
         noise: Span<Float>,
@@ -351,6 +354,7 @@ public final class Sampler {
     }
 
     /// Draws samples; `progress` then has their reports.
+    @_lifetime(sample: copy sample)
     private func draw(
         _ samples: Int,
         with predictor: borrowing some NoisePredictor,

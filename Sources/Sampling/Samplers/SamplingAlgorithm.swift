@@ -10,6 +10,7 @@ protocol SamplingAlgorithm {
     ///   - noise: [samples, N + 1, sampleSize].
     ///   - guess: a guess of the results, [samples, sampleSize], or nothing. Methods that start from the noise alone ignore it.
     ///   - sample: [samples, sampleSize]; receives the samples that the next step would start from.
+    @_lifetime(sample: copy sample)
     mutating func sample(
         in context: inout SamplingContext<some NoisePredictor>,
         noise: Span<Float>,

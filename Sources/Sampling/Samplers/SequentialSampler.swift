@@ -16,6 +16,7 @@ struct SequentialSampler: SamplingAlgorithm {
         previousX0 = Array(repeating: 0, count: maximumSamples * sampleSize)
     }
 
+    @_lifetime(sample: copy sample)
     mutating func sample(
         in context: inout SamplingContext<some NoisePredictor>,
         noise: Span<Float>,
@@ -33,6 +34,7 @@ struct SequentialSampler: SamplingAlgorithm {
         }
     }
 
+    @_lifetime(sample: copy sample)
     private mutating func start(from noise: Span<Float>, sample: inout MutableSpan<Float>) {
         for row in 0..<sample.count / sampleSize {
             for element in 0..<sampleSize {
@@ -43,6 +45,7 @@ struct SequentialSampler: SamplingAlgorithm {
     }
 
     /// Takes step `index` of every sample with the outputs of the batch.
+    @_lifetime(sample: copy sample)
     private mutating func advance(_ index: Int, noise: Span<Float>, sample: inout MutableSpan<Float>) {
         let step = steps[index]
         for row in 0..<batch.count {

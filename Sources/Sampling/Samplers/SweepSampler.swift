@@ -64,6 +64,7 @@ struct SweepSampler<Sweeps: WindowSweeps>: SamplingAlgorithm {
         predictingSteps = Array(repeating: 0, count: sweeps.count)
     }
 
+    @_lifetime(sample: copy sample)
     mutating func sample(
         in context: inout SamplingContext<some NoisePredictor>,
         noise: Span<Float>,

@@ -153,7 +153,7 @@ private func squaredCosineBetas(count: Int, maximum: Double) -> [Float] {
 private func linspace(from start: Float, to end: Float, count: Int) -> [Float] {
     guard count > 1 else { return [start] }
     let step = (end - start) / Float(count - 1)
-    return (0..<count).map { index in
+    return (0..<count).map { (index: Int) -> Float in
         index < count / 2
             ? start.addingProduct(step, Float(index))
             : end.addingProduct(-step, Float(count - 1 - index))
