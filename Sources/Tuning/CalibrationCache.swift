@@ -54,7 +54,7 @@ public struct CalibrationCache: Sendable {
     /// What a calibration holds for.
     public struct Key: Codable, Hashable, Sendable {
         /// Of the file's contents and of how they are measured.
-        var version = 11
+        var version = 12
         let policy: String
         let fingerprint: UInt64
         let solver: String

@@ -66,7 +66,7 @@ import Testing
         for seed: UInt64 in 20..<24 {
             let noise = gaussianNoise(count: sequential.noiseCount, seed: seed)
             let expected = sequential.sample(with: model, noise: noise).sample
-            for window in [2, 8, 15] {
+            for window in [1, 2, 8, 15] {
                 for tolerance: Float in [0.1, 0.01, 0.001, 0.0001] {
                     let parallel = try setup.sampler(
                         .quasiNewton(window: window, tolerance: tolerance),
@@ -135,7 +135,11 @@ import Testing
             nodes += visited.count
             // The last step's clean sample is the result, and is no bridge's.
             #expect(visited.contains(0))
-            if window == 1 { #expect(report.modelEvaluations == visited.count, "seed \(seed)") }
+            // Twice only those whose bridge was given up.
+            if window == 1 {
+                let most = visited.count * 11 / 10
+                #expect(visited.count...most ~= report.modelEvaluations, "seed \(seed)")
+            }
             #expect(report.residual <= 0.01)
             let expected = sequential.sample(with: model, noise: noise).sample
             #expect(largestDifference(sample, expected) <= 0.04, "seed \(seed)")
@@ -148,6 +152,41 @@ import Testing
         let (_, report) = uncalibrated.sample(with: recorder, noise: noise)
         #expect(Set(recorder.batches.joined()).count == setup.numInferenceSteps)
         #expect(report.residual <= 0.01)
+    }
+
+    /// A window of one node evaluates no step twice, and still tells a smooth sample from a rough one: by the nodes that it has passed.
+    @Test(arguments: [0.5, 2] as [Float])
+    func aWindowOfOneFollowsTheRoughnessOfItsSample(held factor: Float) throws {
+        let setup = SamplerCase.all[0]
+        let model = try setup.model()
+        let sequential = try setup.sampler(.sequential)
+        let measured = try linearization(setup)
+        /// The evaluations of some samples if x_0 is held to wander so many times as far as it does.
+        func evaluations(held factor: Float) throws -> [Int] {
+            let sampler = try setup.sampler(
+                .quasiNewton(window: 1, tolerance: 0.01),
+                linearization: OutputLinearization(
+                    gains: measured.gains,
+                    errors: measured.errors,
+                    rounding: measured.rounding,
+                    volatility: measured.volatility.map { $0 * factor }
+                )
+            )
+            return (40..<48 as Range<UInt64>).map { seed in
+                let noise = gaussianNoise(count: sampler.noiseCount, seed: seed)
+                let expected = sequential.sample(with: model, noise: noise).sample
+                let (sample, report) = sampler.sample(with: model, noise: noise)
+                #expect(largestDifference(sample, expected) <= 0.04, "held \(factor), seed \(seed)")
+                #expect(report.residual <= 0.01)
+                return report.modelEvaluations
+            }
+        }
+        let typical = try evaluations(held: 1)
+        #expect(Set(typical).count > 1, "no two samples are alike")
+        let misjudged = try evaluations(held: factor)
+        // Judged by the calibration alone, half of the volatility would double the lengths of bridges, nearly.
+        let ratio = Double(misjudged.reduce(0, +)) / Double(typical.reduce(0, +))
+        #expect(0.75 < ratio && ratio < 1.3, "\(misjudged) \(typical)")
     }
 
     /// A network that rounds takes no more care than one that does not: nothing is gained by evaluating rounding again.
@@ -174,10 +213,11 @@ import Testing
 
     /// Where two ways meet, a small error early in the process decides between them.
     ///
-    /// Few long steps leave little time to notice it, and a window that holds the whole process from the start none to look
-    /// twice: there one sample in a hundred may stray.
+    /// Few long steps leave little time to notice it. A window that holds the whole process from the start has no time to look twice,
+    /// and neither does a window of one node: there one sample in a hundred may stray.
     @Test(arguments: [
-        (Solver.ddpm, 100, 4, 0), (.ddpm, 100, 8, 0), (.ddpm, 100, 20, 0), (.ddim, 15, 4, 0),
+        (Solver.ddpm, 100, 1, 3), (.ddpm, 100, 4, 0), (.ddpm, 100, 8, 0), (.ddpm, 100, 20, 0),
+        (.ddim, 15, 4, 0),
         (.ddim, 15, 8, 0), (.ddim, 15, 15, 3), (.dpmSolverPlusPlus, 15, 4, 3), (.dpmSolverPlusPlus, 15, 8, 3),
         (.dpmSolverPlusPlus, 15, 15, 3),
     ])
@@ -190,7 +230,7 @@ import Testing
         #expect(comparison.residuals.allSatisfy { $0 <= tolerance })
         #expect(comparison.ways == [true, false])
         // Care is for the few that need it.
-        #expect(comparison.iterations < 300 * steps / 2)
+        #expect(comparison.iterations < 300 * steps * (window == 1 ? 3 : 2) / 4)
     }
 
     /// A sample that starts over takes less than twice the passes of the sequential one.

@@ -253,7 +253,7 @@ struct CalibrationTests {
     /// Files that can be read, but not relied on.
     @Test(arguments: [
         // Of another version, and of another policy under the same name.
-        (#""version":11"#, #""version":0"#),
+        (#""version":12"#, #""version":0"#),
         (#""policy":"processors""#, #""policy":"other""#),
         (#""threads":1"#, #""threads":2"#),
         (#""errors":[0.125"#, #""errors":[0"#),

@@ -49,6 +49,38 @@ struct WindowTrialTests {
         #expect(abs(windows[0].milliseconds - windows[0].evaluations / 1_000) < 1e-9)
     }
 
+    /// With a hundred steps most are left out, and with them evaluations: a window of one node saves as many as any.
+    @Test func `Where evaluations are all that counts, a narrow window that leaves steps out is found`()
+        throws
+    {
+        let schedule = try NoiseSchedule(numTrainTimesteps: 100, betaSchedule: .squaredcosCapV2)
+        let model = TimedModel(alphasCumprod: schedule.alphasCumprod) { batch, _ in 1_000 * batch }
+        func sampler(_ window: Int, _ linearization: OutputLinearization?) throws -> Sampler {
+            try Sampler(
+                schedule: schedule,
+                predictionType: .epsilon,
+                clipSampleRange: 1,
+                settings: SamplerSettings(
+                    solver: .ddpm,
+                    numInferenceSteps: 100,
+                    method: .quasiNewton(window: window, tolerance: 0.005)
+                ),
+                sampleSize: 4,
+                linearization: linearization
+            )
+        }
+        let meter = PassMeter(model, maximumBatch: 32, now: { model.now })
+        let widest = try sampler(32, nil)
+        let linearization = widest.calibrate(with: model)
+        meter.measure(timestep: widest.timesteps[0], sampleSize: widest.sampleSize, rounds: 20)
+        var samplers: [Int: Sampler] = [:]
+        for window in WindowSearchRule.windows { samplers[window] = try sampler(window, linearization) }
+        var search = WindowSearch(samplers: samplers, steps: 100, meter: meter)
+        let found = try #require(search.fastest().min { $0.milliseconds < $1.milliseconds })
+        #expect((1...4).contains(found.window))
+        #expect(found.evaluations < 30)
+    }
+
     @Test func `Where a batch costs as much as one sample, the widest windows are the fastest`() throws {
         let windows = try compare { _, _ in 1_000 }
         #expect(windows[0].window >= 12)
@@ -124,13 +156,16 @@ struct WindowTrialTests {
     }
 }
 
-/// Outputs a bent function of its samples, and says how long it took.
+/// Outputs a bent function of its samples, or the noise beside a clean sample of 0.5, and says how long it took.
 private final class TimedModel: NoisePredictor {
     private(set) var now = MonotonicTime.now()
     private let passNanoseconds: (_ batch: Int, _ pass: Int) -> Int
+    private let alphasCumprod: [Float]?
     private var pass = 0
 
-    init(passNanoseconds: @escaping (_ batch: Int, _ pass: Int) -> Int) {
+    /// - Parameter alphasCumprod: of the schedule, for the noise beside a clean sample; nil: a bent function.
+    init(alphasCumprod: [Float]? = nil, passNanoseconds: @escaping (_ batch: Int, _ pass: Int) -> Int) {
+        self.alphasCumprod = alphasCumprod
         self.passNanoseconds = passNanoseconds
     }
 
@@ -138,6 +173,11 @@ private final class TimedModel: NoisePredictor {
     func predict(samples: Span<Float>, timesteps: Span<Int>, into outputs: inout MutableSpan<Float>) {
         for index in samples.indices {
             let sample = samples[index]
+            if let alphasCumprod {
+                let alphaCumprod = alphasCumprod[timesteps[index / (samples.count / timesteps.count)]]
+                outputs[index] = (sample - 0.5 * alphaCumprod.squareRoot()) / (1 - alphaCumprod).squareRoot()
+                continue
+            }
             outputs[index] = 0.9 * sample + 0.2 * (3 * sample) / (1 + sample * sample)
         }
         now += .nanoseconds(passNanoseconds(timesteps.count, pass))

@@ -60,9 +60,10 @@ struct AcceptanceRule {
     ///
     /// - Parameters:
     ///   - stiffness: that of the last pass; the largest one counts.
-    ///   - gainShift: by how much the sample's gains exceed the measured ones.
+    ///   - gainShift: by how much the sample's gains exceed the measured ones; nil: nothing tells, as in a window of one node, which
+    ///     evaluates no step twice.
     ///   - roughness: R; only what is above 1 counts.
-    mutating func tighten(stiffness: Float, gainShift: Float, roughness: Float) {
+    mutating func tighten(stiffness: Float, gainShift: Float?, roughness: Float) {
         guard !isCareful else { return }
         largestStiffness = max(largestStiffness, stiffness)
         caution = largestStiffness * gainCaution(gainShift)
@@ -72,8 +73,8 @@ struct AcceptanceRule {
 
     /// Factor by which errors spread further in this sample than in most, judged by its gains. Always 1 with matrices,
     /// whose gains do not tell.
-    private func gainCaution(_ shift: Float) -> Float {
-        guard !usesMatrices else { return 1 }
+    private func gainCaution(_ shift: Float?) -> Float {
+        guard !usesMatrices, let shift else { return 1 }
         return 1 + QuasiNewtonTuning.gainCaution * max(shift - QuasiNewtonTuning.calmShift, 0)
     }
 

@@ -11,6 +11,8 @@ struct LinearizedNetwork {
     let linearization: OutputLinearization
     /// By how much this sample's gains exceed the measured ones, damped.
     private(set) var gainShift: Float = 0
+    /// Whether any step of this sample has been evaluated twice, so that the shift tells anything.
+    private(set) var hasGainEvidence = false
     /// The outputs that `expectOutputs` found, [sampleSize].
     private(set) var expectedOutputs: [Float]
 
@@ -45,6 +47,7 @@ struct LinearizedNetwork {
     mutating func startSample() {
         for step in secantNorms.indices { secantNorms[step] = 0 }
         gainShift = 0
+        hasGainEvidence = false
     }
 
     /// Whether a step has a secant that is more than rounding.
@@ -159,6 +162,7 @@ struct LinearizedNetwork {
 
     private mutating func shiftGains(by evidence: GainEvidence) {
         guard evidence.displacements > QuasiNewtonTuning.smallestShiftEvidence else { return }
+        hasGainEvidence = true
         let limit = QuasiNewtonTuning.largestShift
         let shift = min(max(evidence.products / evidence.displacements, -limit), limit)
         gainShift += QuasiNewtonTuning.shiftRate * (shift - gainShift)

@@ -162,37 +162,55 @@ struct NodeLayout {
         roughness = (square + Self.roughnessRate * (distance * distance - square)).squareRoot()
     }
 
-    /// Updates the roughness by the nodes that have settled.
-    mutating func observeRoughness(of settled: Range<Int>) {
+    /// Updates the roughness by nodes that have settled: by the x_0 of the node before each, which lies between settled ones now. A
+    /// window of one node would tell nothing of the node itself.
+    ///
+    /// - Parameters:
+    ///   - settled: indices in `nodes`, those that have settled since the last call.
+    ///   - trajectory: the sample, advanced through them.
+    mutating func observeRoughness(of settled: Range<Int>, on trajectory: borrowing Trajectory) {
         guard mayHaveBridges else { return }
-        for node in settled {
-            if let distance = relativeDistances[nodes[node]] { observe(relativeDistance: distance) }
+        for node in settled where node > 1 {
+            let distance = trajectory.distanceFromLine(
+                of: nodes[node - 1],
+                from: nodes[node - 2],
+                to: nodes[node]
+            )
+            guard let distance else { continue }
+            observe(relativeDistance: relativeDistance(node: node - 1, distance: distance))
         }
     }
 
-    /// Turns the steps of bridges in a window that are too long for this sample into nodes.
+    /// Turns the steps of bridges that are too long for this sample into nodes: bridges in a window, and the one that leads to it.
     ///
     /// - Parameters:
     ///   - window: indices in `nodes`.
     ///   - trajectory: the sample, advanced through the window.
-    /// - Returns: how many nodes were inserted, all before the window's last one.
+    /// - Returns: how many nodes were inserted, from the window's first index on and before its last one.
     mutating func giveUpBridges(in window: Range<Int>, of trajectory: borrowing Trajectory) -> Int {
         guard mayHaveBridges else { return 0 }
-        for node in window {
-            relativeDistances[nodes[node]] = relativeDistance(node, in: window, of: trajectory)
+        // The window's first output also tells how far the settled node before it lies off the line.
+        let judged = max(window.lowerBound - 1, 0)..<window.upperBound
+        for node in judged {
+            relativeDistances[nodes[node]] = relativeDistance(node, in: judged, of: trajectory)
         }
-        for node in window {
+        for node in judged {
             judgedRoughness[nodes[node]] = relativeDistances[nodes[node]].map { distance in
                 judgedRoughness(
                     relativeDistance: distance,
-                    nearby: meanRelativeDistance(around: node, in: window)
+                    nearby: meanRelativeDistance(around: node, in: judged)
                 )
             }
         }
         var inserted = 0
         // Backwards, so that insertions do not shift nodes that are still to be visited.
-        for node in window.reversed() {
+        for node in judged.reversed() {
             guard let roughness = judgedRoughness[nodes[node]] else { continue }
+            guard node >= window.lowerBound else {
+                // What lies before a settled node is final.
+                inserted += densify(from: node, roughness: roughness)
+                continue
+            }
             let (before, after) = refine(node: node, roughness: roughness)
             inserted += before + after
         }

@@ -95,7 +95,11 @@ struct QuasiNewtonSweeps: WindowSweeps {
             startOver(from: noise, frozen: frozen)
             return false
         }
-        rule.tighten(stiffness: stiffness, gainShift: network.gainShift, roughness: layout.roughness)
+        rule.tighten(
+            stiffness: stiffness,
+            gainShift: network.hasGainEvidence ? network.gainShift : nil,
+            roughness: layout.roughness
+        )
         advanceWindow(noise: noise, frozen: frozen)
         predictingStep = lastStep
         giveUpBridges()
@@ -168,7 +172,7 @@ struct QuasiNewtonSweeps: WindowSweeps {
         }
     }
 
-    /// Turns bridges of the window that are too long for this sample into nodes (6a).
+    /// Turns bridges of the window, and the one that leads to its front, into nodes if they are too long for this sample (6a).
     private mutating func giveUpBridges() {
         let inserted = layout.giveUpBridges(in: window, of: trajectory)
         window = window.lowerBound..<window.upperBound + inserted
@@ -184,7 +188,7 @@ struct QuasiNewtonSweeps: WindowSweeps {
             mayFinish: isLastWindow && !layout.hasBridges
         )
         let front = window.lowerBound + accepted
-        layout.observeRoughness(of: window.lowerBound..<front)
+        layout.observeRoughness(of: window.lowerBound..<front, on: trajectory)
         window = front..<window.upperBound
     }
 
