@@ -15,8 +15,15 @@ package struct ConfigurationFile: Sendable, Hashable {
 
         /// What stands for it on the command line.
         package var arguments: [String] {
-            guard key.shape == .flag else { return values.map { "\(key.option)=\($0)" } }
-            return values == ["true"] ? [key.option] : []
+            switch key.shape {
+            case .flag, .flagOr:
+                switch values {
+                case ["true"]: [key.option]
+                case ["false"]: []
+                default: values.map { "\(key.option)=\($0)" }
+                }
+            case .one, .list, .named: values.map { "\(key.option)=\($0)" }
+            }
         }
     }
 

@@ -31,6 +31,8 @@ package struct ConfigurationKey: Sendable, Hashable {
     package enum Shape: Sendable, Hashable {
         /// True or false, for an option without a value.
         case flag
+        /// True or false, or one of these words, for an option that may stand without a value.
+        case flagOr([String])
         case one(Form)
         /// A list, for an option that may be given more than once.
         case list(Form)
@@ -41,6 +43,7 @@ package struct ConfigurationKey: Sendable, Hashable {
         package var expected: String {
             switch self {
             case .flag: "true or false"
+            case .flagOr(let words): "true, false or one of \(words.joined(separator: ", "))"
             case .one(let form): form.expected
             case .list(let form): "a list; each: \(form.expected)"
             case .named(let form): "a mapping of names; each: \(form.expected)"
@@ -59,7 +62,7 @@ package struct ConfigurationKey: Sendable, Hashable {
     /// Whether it has a list or a mapping.
     var takesSeveral: Bool {
         switch shape {
-        case .flag, .one: false
+        case .flag, .flagOr, .one: false
         case .list, .named: true
         }
     }

@@ -149,6 +149,12 @@ struct ConfigurationReading {
     ) throws(ConfigurationProblem) -> [String] {
         switch shape {
         case .flag: return [try reader.bool() ? "true" : "false"]
+        case .flagOr(let words):
+            if let flag = reader.node.flag { return [flag ? "true" : "false"] }
+            guard let text = reader.node.text, words.contains(text) else {
+                throw reader.error(.outOfRange, expected: shape.expected)
+            }
+            return [text]
         case .one(let form): return [try value(of: reader, as: form)]
         case .list(let form):
             var values: [String] = []

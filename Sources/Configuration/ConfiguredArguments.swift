@@ -179,7 +179,7 @@ extension ConfigurationFile.Setting {
     fileprivate func isBegin(of message: String) -> Bool {
         let (form, hasNames): (ConfigurationKey.Form, Bool)
         switch key.shape {
-        case .flag: return false
+        case .flag, .flagOr: return false
         case .one(let one), .list(let one): (form, hasNames) = (one, false)
         case .named(let one): (form, hasNames) = (one, true)
         }

@@ -8,7 +8,12 @@ package struct GivenOptions: Sendable, Hashable {
     /// - Parameters:
     ///   - arguments: after the command's name.
     ///   - takesValue: whether an option takes a value.
-    package init(_ arguments: some Sequence<String>, takesValue: (String) -> Bool) {
+    ///   - words: those that an option may have, which may also stand without; nil: it needs its value.
+    package init(
+        _ arguments: some Sequence<String>,
+        takesValue: (String) -> Bool,
+        words: (String) -> [String]? = { _ in nil }
+    ) {
         var rest = Array(arguments)[...]
         while let argument = rest.popFirst() {
             guard argument != "--" else {
@@ -23,6 +28,13 @@ package struct GivenOptions: Sendable, Hashable {
                 add(argument[argument.index(after: sign)...], to: argument[..<sign])
             } else if !takesValue(argument) {
                 add("true", to: argument[...])
+            } else if let words = words(argument) {
+                if let value = rest.first, words.contains(value) {
+                    rest.removeFirst()
+                    add(value[...], to: argument[...])
+                } else {
+                    add("true", to: argument[...])
+                }
             } else if let value = rest.first, !value.hasPrefix("-") {
                 rest.removeFirst()
                 add(value[...], to: argument[...])

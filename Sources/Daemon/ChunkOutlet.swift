@@ -223,6 +223,7 @@ final class ChunkOutlet {
             statistics[keyPath: kind] += 1
             if isLate { statistics.lateChunks += 1 }
             if chunk.sampling.coarseSteps > 0 { statistics.coarseChunks += 1 }
+            if chunk.sampling.quality == .warm { statistics.warmChunks += 1 }
         }
     }
 }

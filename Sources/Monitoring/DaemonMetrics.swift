@@ -97,6 +97,10 @@ enum DaemonMetrics {
             ("unrecorded_messages", "Messages lost to the recording.", statistics.unrecordedMessages),
             ("lost_log_lines", "Lines lost to the log.", statistics.lostLogLines),
             ("coarse_chunks", "Chunks finished in coarse steps to be in time.", statistics.coarseChunks),
+            (
+                "warm_chunks", "Chunks that started from the robot's last one, re-noised.",
+                statistics.warmChunks
+            ),
             ("commands", "Commands published.", statistics.commands),
             (
                 "limit_violations", "Commands and chunks changed or held back to keep a robot's limits.",

@@ -183,6 +183,7 @@ public struct MonitorPage {
         add("commands") { $0.commands }
         add("late chunks", .warning) { $0.lateChunks }
         add("coarse chunks") { $0.coarseChunks }
+        add("warm chunks") { $0.warmChunks }
         add("dropped observations", .warning) { $0.droppedObservations }
         add("rejected messages", .warning) { $0.rejectedMessages.values.reduce(0, +) }
         add("planner errors", .bad) { $0.plannerErrors }

@@ -38,6 +38,8 @@ public struct PolicyPlanner: ChunkPlanner {
     /// A robot's last chunk.
     private struct LastChunk {
         let episode: EpisodeID
+        /// That of the history: a robot that was reset has another.
+        let beginning: UInt64
         let sequence: UInt64
         let prediction: [Float]
     }
@@ -294,7 +296,7 @@ extension PolicyPlanner {
 
     private func guess(for request: PlanningRequest) -> SamplingRequest.Guess? {
         guard let last = lastChunks[request.robot], last.episode == request.episode,
-            request.sequence > last.sequence,
+            last.beginning == request.history.beginning, request.sequence > last.sequence,
             let elapsed = Int(exactly: request.sequence - last.sequence)
         else { return nil }
         return SamplingRequest.Guess(from: last.prediction, elapsedSteps: elapsed)
@@ -305,6 +307,7 @@ extension PolicyPlanner {
         if lastChunks.count >= 256, lastChunks[request.robot] == nil { lastChunks.removeAll() }
         lastChunks[request.robot] = LastChunk(
             episode: request.episode,
+            beginning: request.history.beginning,
             sequence: request.sequence,
             prediction: chunk.prediction
         )
@@ -333,6 +336,7 @@ extension SamplingQuality {
         switch self {
         case .exact: (.exact, 0)
         case .converged: (.converged, 0)
+        case .warm: (.warm, 0)
         case .coarse(let steps): (.coarse, steps)
         }
     }

@@ -30,6 +30,7 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     private var parts: [Part]
     private let makePlanner: ((Int, RecordedEvent.RecordedChunk.Sampling) throws -> Planner)?
     private let startsWarm: Bool
+    private let tellsWarmChunks: Bool
     private var agenda: Agenda
     private var robots: [RobotID: Robot] = [:]
     private var frames: ReplayedFrames
@@ -85,17 +86,20 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
     ///     policy.
     ///   - seed: the one that noise seeds are derived from.
     ///   - startsWarm: whether the planners start a chunk from the robot's last one.
+    ///   - tellsWarmChunks: whether each chunk that does so says it, by its quality. One that does not needs no chunk before it.
     ///   - makePlanner: makes the planner of a policy, by its index, for chunks that were sampled in another way than that of `planners`
     ///     samples: a daemon that calibrates itself samples one step after the other first. Nil: `planners` plan every chunk.
     public init(
         planners: [Planner],
         seed: UInt64,
         startsWarm: Bool,
+        tellsWarmChunks: Bool = false,
         makePlanner: ((Int, RecordedEvent.RecordedChunk.Sampling) throws -> Planner)? = nil
     ) {
         parts = planners.map { Part($0) }
         self.makePlanner = makePlanner
         self.startsWarm = startsWarm
+        self.tellsWarmChunks = tellsWarmChunks
         frames = ReplayedFrames(cameras: planners.flatMap(\.policy.cameras))
         agenda = Agenda(
             emptyHistories: planners.map { $0.makeHistory() },
@@ -210,7 +214,10 @@ public struct ChunkReplay<Planner: ChunkPlanner> {
         if let obstacle = frames.obstacle(of: candidate.job.history) { return skip(chunk, obstacle) }
         let index = candidate.job.policy
         try takePlanner(of: index, for: chunk)
-        guard robots[chunk.robot]?.unknownLastChunk != chunk.episode else { return skip(chunk, .warmStart) }
+        if robots[chunk.robot]?.unknownLastChunk == chunk.episode {
+            guard tellsWarmChunks, chunk.quality != .warm else { return skip(chunk, .warmStart) }
+            robots[chunk.robot]?.unknownLastChunk = nil
+        }
         let request = request(candidate.job, for: chunk)
         guard chunk.isGrouped else {
             let planned = try parts[index].planner.plan(request)

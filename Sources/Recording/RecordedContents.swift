@@ -260,6 +260,12 @@ extension RecordingSession {
                 .bool,
                 "whether a robot's chunk starts from its last one"
             ),
+            .optional(
+                "warm_steps",
+                \.setup.warmSteps,
+                .count,
+                "the steps of a chunk that starts from the robot's last one, re-noised; none: chunks take all steps"
+            ),
         ]
     )
 }

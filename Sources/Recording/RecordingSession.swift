@@ -14,6 +14,8 @@ public struct RecordingSession: Sendable, Hashable {
         public var threads: Int
         /// Whether a robot's chunk starts from its last one.
         public var startsWarm: Bool
+        /// The steps of a chunk that starts from the robot's last one, re-noised; nil: chunks take all steps.
+        public var warmSteps: Int?
 
         /// A setup.
         public init(
@@ -21,13 +23,15 @@ public struct RecordingSession: Sendable, Hashable {
             furtherFingerprints: [String] = [],
             seed: UInt64,
             threads: Int,
-            startsWarm: Bool
+            startsWarm: Bool,
+            warmSteps: Int? = nil
         ) {
             self.fingerprint = fingerprint
             self.furtherFingerprints = furtherFingerprints
             self.seed = seed
             self.threads = threads
             self.startsWarm = startsWarm
+            self.warmSteps = warmSteps
         }
     }
 

@@ -17,6 +17,8 @@ public enum ChunkQuality: String, Sendable, Hashable, CaseIterable, CustomString
     case exact
     /// It is that chunk within the method's tolerance.
     case converged
+    /// It is another chunk: it started from the robot's last one, re-noised to a middle timestep, and not from noise alone.
+    case warm
     /// It was finished in coarse steps, to keep the latency budget.
     case coarse
 

@@ -99,8 +99,8 @@ extension RobotChunk {
             \.sampling.quality,
             .choice,
             """
-            `exact`: the sequential chunk; `converged`: that within the tolerance; `coarse`: finished in coarse steps to keep the \
-            budget
+            `exact`: the sequential chunk; `converged`: that within the tolerance; `warm`: another chunk, which started from the \
+            robot's last one, re-noised; `coarse`: finished in coarse steps to keep the budget
             """
         ),
         .required(

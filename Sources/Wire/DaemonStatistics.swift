@@ -61,6 +61,9 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
     public var lateChunks: UInt64 = 0
     /// Chunks and predictions finished in coarse steps, to be in time.
     public var coarseChunks: UInt64 = 0
+    /// Chunks and predictions that started from the robot's last chunk, re-noised; those among them that were finished in coarse
+    /// steps do not count.
+    public var warmChunks: UInt64 = 0
     /// Commands published.
     public var commands: UInt64 = 0
     /// Commands, and chunks, that had to be changed or held back to keep a robot's limits.
@@ -92,6 +95,7 @@ public struct DaemonStatistics: Sendable, Hashable, Codable {
         case predictions
         case lateChunks = "late_chunks"
         case coarseChunks = "coarse_chunks"
+        case warmChunks = "warm_chunks"
         case commands
         case limitViolations = "limit_violations"
         case plannerErrors = "planner_errors"
@@ -158,6 +162,12 @@ extension DaemonStatistics {
                 \.coarseChunks,
                 .unsigned,
                 "chunks and predictions finished in coarse steps, to keep the budget"
+            ),
+            .added(
+                "warm_chunks",
+                \.warmChunks,
+                .unsigned,
+                "chunks and predictions of the quality `warm`"
             ),
             .required("commands", \.commands, .unsigned, "commands published"),
             .required(

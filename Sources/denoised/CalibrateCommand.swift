@@ -38,7 +38,7 @@ struct CalibrateCommand: ParsableCommand {
     func validate() throws {
         let given = [
             ("--window", sampler.window != nil), ("--method", sampler.method != nil),
-            ("--budget-ms", sampler.budgetMs != nil), ("--warm-start", sampler.warmStart),
+            ("--budget-ms", sampler.budgetMs != nil), ("--warm-start", sampler.warmStart != nil),
             ("--seed", sampler.seed != nil),
         ]
         if let option = given.first(where: \.1)?.0 {

@@ -128,7 +128,7 @@ extension PolicyPlanner {
                 kernel: kernel,
                 locksWeights: locksWeights,
                 keepsDeadlines: sampler.budgetMs != nil,
-                startsWarm: sampler.warmStart,
+                startsWarm: sampler.warmStart != nil,
                 maximumGroup: maximumGroup,
                 maximumRobots: maximumRobots,
                 stallWatch: stallWatch,

@@ -40,7 +40,7 @@ struct PredictCommand: ParsableCommand {
 
     func validate() throws {
         try sampler.checkWindowIsGiven()
-        if sampler.budgetMs != nil || sampler.warmStart {
+        if sampler.budgetMs != nil || sampler.warmStart != nil {
             throw ValidationError("--budget-ms and --warm-start are for serve and sim")
         }
     }

@@ -18,7 +18,8 @@ enum RecordingOptions {
             furtherFingerprints: Array(fingerprints.dropFirst()),
             seed: sampler.firstSeed,
             threads: sampler.threadCount,
-            startsWarm: sampler.warmStart
+            startsWarm: sampler.warmStart != nil,
+            warmSteps: sampler.settings(for: policies[0].configuration).warmSteps
         )
     }
 
@@ -88,8 +89,7 @@ extension SamplerOptions {
                 )
             )
         }
-        // Chunks that are sampled one step after the other start from nothing in any case.
-        options.warmStart = options.warmStart || session.setup.startsWarm
+        options.takeWarmStart(of: session)
         if options.precision == nil {
             let name = sampler.kernel.prefix { $0 != " " }
             guard let precision = PrecisionChoice(rawValue: String(name)) else {
@@ -105,6 +105,18 @@ extension SamplerOptions {
         }
         options.seed = options.seed ?? session.setup.seed
         return options
+    }
+
+    /// Starts chunks as the recorded daemon did, unless a way was given.
+    private mutating func takeWarmStart(of session: RecordingSession) {
+        guard warmStart == nil, session.setup.startsWarm else { return }
+        guard let steps = session.setup.warmSteps else {
+            // Chunks that are sampled one step after the other start from nothing in any case.
+            warmStart = .guess
+            return
+        }
+        warmStart = .partial
+        warmPart = Double(steps) / Double(max(session.sampler.steps, 1))
     }
 
     /// Samples as a recorded chunk was sampled, with the tolerance that was given if there is one.

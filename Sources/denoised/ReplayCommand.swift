@@ -71,7 +71,8 @@ struct ReplayCommand: ParsableCommand {
         var replay = ChunkReplay(
             planners: planners,
             seed: options.firstSeed,
-            startsWarm: options.warmStart,
+            startsWarm: options.warmStart != nil,
+            tellsWarmChunks: options.warmStart == .partial,
             makePlanner: sampler.window != nil || sampler.method != nil
                 ? nil
                 : { index, sampling in

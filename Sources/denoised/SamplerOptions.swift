@@ -58,13 +58,31 @@ struct SamplerOptions: ParsableArguments {
     )
     var budgetMs: Double?
 
-    @Flag(
-        help: """
-            Start sampling in parallel from the robot's last chunk, which takes fewer passes; a chunk then depends on that \
-            one, within the tolerance.
+    @Option(
+        defaultAsFlag: .guess,
+        parsing: .next,
+        help: ArgumentHelp(
             """
+            Start from the robot's last chunk. `guess`, which the option alone means: sampling in parallel begins near it, which \
+            takes fewer passes; a chunk then depends on that one, within the tolerance. `partial`: the last chunk is shifted, \
+            re-noised to a middle timestep and sampled from there, which takes a part of the steps and gives other chunks, of \
+            the quality `warm`.
+            """,
+            valueName: "w"
+        )
     )
-    var warmStart = false
+    var warmStart: WarmStart?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            With --warm-start partial, the part of the steps that is taken, above 0 and at most 1. Default: \
+            \(WarmStart.standardPart).
+            """,
+            valueName: "f"
+        )
+    )
+    var warmPart: Double?
 
     @Option(
         help: ArgumentHelp("Seed of the noise. Default: 0.", valueName: "s"),
@@ -93,7 +111,8 @@ struct SamplerOptions: ParsableArguments {
         let given = [
             ("--solver", solver != nil), ("--steps", steps != nil), ("--window", window != nil),
             ("--method", method != nil), ("--tolerance", tolerance != nil), ("--threads", threads != nil),
-            ("--precision", precision != nil), ("--budget-ms", budgetMs != nil), ("--warm-start", warmStart),
+            ("--precision", precision != nil), ("--budget-ms", budgetMs != nil),
+            ("--warm-start", warmStart != nil), ("--warm-part", warmPart != nil),
         ]
         return given.first(where: \.1)?.0
     }
@@ -119,6 +138,14 @@ struct SamplerOptions: ParsableArguments {
         if let budgetMs, !(budgetMs >= 1 && budgetMs <= 60_000) {
             throw ValidationError("--budget-ms is \(budgetMs), expected 1...60000")
         }
+        if let warmPart {
+            guard warmPart > 0, warmPart <= 1 else {
+                throw ValidationError("--warm-part is \(warmPart), expected more than 0 and at most 1")
+            }
+            guard warmStart == .partial else {
+                throw ValidationError("--warm-part is for --warm-start partial, expected that with it")
+            }
+        }
         if method == .paradigms, window == .auto {
             throw ValidationError("--window is auto, expected a number with --method paradigms")
         }
@@ -142,8 +169,11 @@ struct SamplerOptions: ParsableArguments {
     }
 
     private var firstForParallelSampling: String? {
-        [("--tolerance", tolerance != nil), ("--warm-start", warmStart), ("--method", method != nil)]
-            .first(where: \.1)?.0
+        [
+            ("--tolerance", tolerance != nil), ("--warm-start", warmStart == .guess),
+            ("--method", method != nil),
+        ]
+        .first(where: \.1)?.0
     }
 
     /// These options, in parallel over the fastest window if none was given.
@@ -161,11 +191,31 @@ struct SamplerOptions: ParsableArguments {
         if let window, window != .steps(1) || method != nil {
             settings.method = (method ?? .quasiNewton).settings(window: window, tolerance: tolerance)
         }
+        if warmStart == .partial {
+            let part = warmPart ?? WarmStart.standardPart
+            settings.warmSteps = WarmStart.steps(part: part, of: settings.numInferenceSteps)
+        }
         return settings
     }
 }
 
 extension Solver: ExpressibleByArgument {}
+
+/// What a robot's chunk makes of its last one.
+enum WarmStart: String, ExpressibleByArgument, CaseIterable {
+    /// Sampling in parallel begins near it.
+    case guess
+    /// It is re-noised, and the last steps alone are taken.
+    case partial
+
+    /// The part of the steps that is taken, unless another is asked for: docs/SAMPLING.md, "From a middle timestep".
+    static let standardPart = 0.2
+
+    /// The steps of a part, at least 1.
+    static func steps(part: Double, of steps: Int) -> Int {
+        max(Int((part * Double(steps)).rounded()), 1)
+    }
+}
 
 /// A window, or the one that is fastest on this machine.
 enum WindowChoice: ExpressibleByArgument, Equatable {

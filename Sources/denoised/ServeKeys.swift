@@ -92,7 +92,18 @@ enum ServeKeys {
         ),
         ConfigurationKey("sampler.tolerance", "--tolerance", .one(.number), standard: "the method's"),
         ConfigurationKey("sampler.budget_ms", "--budget-ms", .one(.number), standard: none),
-        ConfigurationKey("sampler.warm_start", "--warm-start", .flag, standard: no),
+        ConfigurationKey(
+            "sampler.warm_start",
+            "--warm-start",
+            .flagOr(WarmStart.allCases.map(\.rawValue)),
+            standard: no
+        ),
+        ConfigurationKey(
+            "sampler.warm_part",
+            "--warm-part",
+            .one(.number),
+            standard: "\(WarmStart.standardPart)"
+        ),
         ConfigurationKey("sampler.seed", "--seed", .one(.whole()), standard: "0"),
         ConfigurationKey("sampler.threads", "--threads", .one(.whole()), standard: "one for each core"),
         ConfigurationKey(

@@ -42,7 +42,11 @@ struct ServeLine: Sendable {
     /// - Throws: ``ConfigurationRefusal`` or `Failure` for a file that cannot be used.
     init(_ arguments: [String]) throws {
         let command = arguments.first
-        let given = GivenOptions(arguments.dropFirst(), takesValue: Self.takesValue)
+        let given = GivenOptions(
+            arguments.dropFirst(),
+            takesValue: Self.takesValue,
+            words: Self.words
+        )
         let isHelp = arguments.contains {
             ["--help", "-help", "-h", "--help-hidden", "--version", "--experimental-dump-help"].contains($0)
         }
@@ -70,6 +74,13 @@ struct ServeLine: Sendable {
     private static func takesValue(_ option: String) -> Bool {
         ServeKeys.withoutKey.contains(option)
             || ServeKeys.table.keys(for: option).contains { $0.shape != .flag }
+    }
+
+    private static func words(_ option: String) -> [String]? {
+        for key in ServeKeys.table.keys(for: option) {
+            if case .flagOr(let words) = key.shape { return words }
+        }
+        return nil
     }
 
     private static func checkNames(_ given: GivenOptions) throws {

@@ -11,7 +11,7 @@ extension DaemonStatistics {
         )
         Console.result(
             "\(commands) commands, \(limitViolations) limit violations; "
-                + "\(lateChunks) late chunks, \(coarseChunks) coarse; \(droppedObservations) observations dropped"
+                + "\(lateChunks) late chunks, \(coarseChunks) coarse, \(warmChunks) warm; \(droppedObservations) observations dropped"
         )
         if unrecordedMessages > 0 { Console.result("\(unrecordedMessages) messages not recorded") }
         if lostLogLines > 0 { Console.result("\(lostLogLines) log lines lost") }

@@ -276,7 +276,12 @@ struct SimCommand: ParsableCommand {
     private func makeRobot(noting settings: inout [String: String]) throws -> SimulatedRobot {
         let camera = try camera.load()
         if shard != nil {
-            if sampler.warmStart { settings["warm_start"] = "true" }
+            switch sampler.warmStart {
+            case nil: break
+            case .guess: settings["warm_start"] = "true"
+            case .partial:
+                settings["warm_start"] = "partial \(sampler.warmPart ?? WarmStart.standardPart)"
+            }
             if let quality = camera.jpegQuality { settings["jpeg_quality"] = String(quality) }
             if let disturbances = camera.disturbances {
                 let encoder = JSONEncoder()

@@ -41,6 +41,19 @@ import Testing
         #expect(file.settings.last?.values == ["false"])
     }
 
+    @Test func aFlagMayHaveAWord() throws {
+        func arguments(_ value: String) throws -> [String] {
+            try file("sampler: {warm_start: \(value)}").settings.flatMap(\.arguments)
+        }
+        #expect(try arguments("true") == ["--warm-start"])
+        #expect(try arguments("false") == [])
+        #expect(try arguments("partial") == ["--warm-start=partial"])
+        for value in ["full", "3", "[partial]"] {
+            let problem = try #require(problems("sampler: {warm_start: \(value)}").first)
+            #expect(problem.contains("expected true, false or one of guess, partial"), "\(problem)")
+        }
+    }
+
     @Test func severalPoliciesHaveNames() throws {
         let file = try file("policies: {pick: a, place: /b}")
         #expect(file.settings.first?.arguments == ["--policy=pick=conf/a", "--policy=place=/b"])

@@ -106,6 +106,15 @@ import Testing
         #expect(given.others == ["file", "other", "--solver", "ddim"])
     }
 
+    @Test func anOptionMayStandWithoutItsValue() {
+        #expect(options("--warm-start").values == ["--warm-start": ["true"]])
+        #expect(options("--warm-start", "--window", "2").values["--warm-start"] == ["true"])
+        #expect(options("--warm-start", "partial", "--window", "2").values["--warm-start"] == ["partial"])
+        #expect(options("--warm-start=partial").values["--warm-start"] == ["partial"])
+        let beforeFile = options("--warm-start", "denoised.yaml")
+        #expect(beforeFile.values["--warm-start"] == ["true"] && beforeFile.others == ["denoised.yaml"])
+    }
+
     // MARK: Errors
 
     @Test(arguments: [

@@ -13,6 +13,12 @@ let testTable = ConfigurationTable(
         ConfigurationKey("sampler.window", "--window", .one(.whole(or: "auto")), standard: "none"),
         ConfigurationKey("sampler.threads", "--threads", .one(.whole()), standard: "one for each core"),
         ConfigurationKey("sampler.tolerance", "--tolerance", .one(.number), standard: "0.005"),
+        ConfigurationKey(
+            "sampler.warm_start",
+            "--warm-start",
+            .flagOr(["guess", "partial"]),
+            standard: "false"
+        ),
         ConfigurationKey("http.address", "--http", .one(.text), standard: "none"),
         ConfigurationKey("http.read_only", "--http-read-only", .flag, standard: "false"),
         ConfigurationKey("http.token", "--http-token", .flag, standard: "false"),
@@ -37,5 +43,9 @@ func problems(_ text: String) -> [String] {
 
 /// A command line.
 func options(_ arguments: String...) -> GivenOptions {
-    GivenOptions(arguments) { option in testTable.keys(for: option).contains { $0.shape != .flag } }
+    GivenOptions(arguments) { option in
+        testTable.keys(for: option).contains { $0.shape != .flag }
+    } words: {
+        $0 == "--warm-start" ? ["guess", "partial"] : nil
+    }
 }

@@ -157,6 +157,38 @@ import Tuning
         }
     }
 
+    /// A robot's chunk starts from its last one unless there is none in the episode, or it no longer reaches so far.
+    @Test func chunksStartFromNoiseAloneIfThereIsNoLastOne() throws {
+        let bundle = try PolicyBundle(directory: Self.folder)
+        var settings = bundle.configuration.defaultSettings
+        settings.warmSteps = 2
+        var planner = try PolicyPlanner(bundle: bundle, settings: settings, threads: 1, startsWarm: true)
+        var request = try requests(of: planner, bundle: bundle)[0]
+        func plan(sequence: UInt64, episode: UInt64) throws -> PlannedChunk {
+            request.sequence = sequence
+            request.episode = .number(episode)
+            return try planner.plan(request)
+        }
+        let first = try plan(sequence: 0, episode: 1)
+        #expect(first.sampling.quality == .exact)
+        let second = try plan(sequence: 7, episode: 1)
+        #expect(second.sampling.quality == .warm)
+        #expect(second.sampling.evaluations == 2 && second.sampling.steps == settings.numInferenceSteps)
+        #expect(second.sampling.coarseSteps == 0)
+        // The horizon is 8.
+        #expect(try plan(sequence: 15, episode: 1).sampling.quality == .exact)
+        // The same observation again: nothing has passed.
+        #expect(try plan(sequence: 15, episode: 1).sampling.quality == .exact)
+        #expect(try plan(sequence: 16, episode: 1).sampling.quality == .warm)
+        #expect(try plan(sequence: 17, episode: 2).sampling.quality == .exact)
+        #expect(try plan(sequence: 18, episode: 2).sampling.quality == .warm)
+        // A robot that was reset has a history that begins anew, in the same episode perhaps.
+        request.history = planner.makeHistory()
+        try request.history.append(bundle.middleObservation)
+        #expect(try plan(sequence: 19, episode: 2).sampling.quality == .exact)
+        #expect(try plan(sequence: 20, episode: 2).sampling.quality == .warm)
+    }
+
     @Test(arguments: [SamplerSettings.Method.sequential, .quasiNewton(window: 3, tolerance: 0.05)])
     func chunksPlannedTogetherAreComputedAgain(method: SamplerSettings.Method) throws {
         let bundle = try PolicyBundle(directory: Self.folder)

@@ -340,7 +340,7 @@ enum SchemaCheck {
     @Test(arguments: [
         (
             RecordedKind.session,
-            "daemon_version fingerprint format (further_policies) policy sampler seed threads warm_start"
+            "daemon_version fingerprint format (further_policies) policy sampler seed threads warm_start (warm_steps)"
         ),
         (.gap, "lost"),
         (

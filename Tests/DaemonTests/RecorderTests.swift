@@ -131,6 +131,23 @@ import Testing
         var warm = ChunkReplay(planners: [ToyPlanner()], seed: 7, startsWarm: true)
         for event in events { try warm.take(event) }
         #expect(warm.report.notComparable == ["coarse": 1, "warm_start": 1] && warm.report.identical == 1)
+
+        // If the quality of each chunk tells whether it started from the last one, one that did not is comparable.
+        func telling(_ last: ChunkQuality) throws -> ReplayReport {
+            guard case .chunk(var chunk) = events[6] else { return ReplayReport() }
+            chunk.quality = last
+            var replay = ChunkReplay(
+                planner: ToyPlanner(),
+                seed: 7,
+                startsWarm: true,
+                tellsWarmChunks: true
+            )
+            for event in events.prefix(6) + [.chunk(chunk)] { try replay.take(event) }
+            return replay.report
+        }
+        #expect(try telling(.warm).notComparable == ["coarse": 1, "warm_start": 1])
+        let afterCoarse = try telling(.exact)
+        #expect(afterCoarse.notComparable == ["coarse": 1] && afterCoarse.identical == 2)
     }
 
     @Test func chunksPlannedTogetherMayDifferInTheLastBits() throws {

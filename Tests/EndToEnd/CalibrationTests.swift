@@ -105,6 +105,23 @@ extension EndToEnd {
                     ["sim", "--policy", "p", "--window", "1", "--warm-start"],
                     "--warm-start is for sampling in parallel"
                 ),
+                (
+                    ["sim", "--policy", "p", "--window", "1", "--warm-start", "guess"],
+                    "--warm-start is for sampling in parallel"
+                ),
+                (
+                    ["sim", "--policy", "p", "--warm-start", "--warm-part", "0.5"],
+                    "--warm-part is for --warm-start partial"
+                ),
+                (
+                    ["sim", "--policy", "p", "--warm-start", "partial", "--warm-part", "0"],
+                    "--warm-part is 0.0, expected more than 0 and at most 1"
+                ),
+                (
+                    ["sim", "--policy", "p", "--warm-start=half"],
+                    "'half' is invalid for '--warm-start"
+                ),
+                (["sim", "--policy", "p", "--warm-start", "half"], "Unexpected argument 'half'"),
             ] as [([String], String)]
         )
         func whatMeansNothingIsRefused(arguments: [String], message: String) async throws {

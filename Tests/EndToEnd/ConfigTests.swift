@@ -71,7 +71,10 @@ extension EndToEndOfCommands {
                 let several = ServeKeys.table.keys(for: key.option).contains { $0.shape.isSeveral }
                 #expect(option.isRepeating == several, "\(key)")
                 var words: [String] = []
-                if case .one(.choice(let choice)) = key.shape { words = choice }
+                switch key.shape {
+                case .one(.choice(let choice)), .flagOr(let choice): words = choice
+                default: break
+                }
                 #expect(Set(option.allValues ?? []) == Set(words), "\(key)")
             }
         }
@@ -361,7 +364,7 @@ extension EndToEndOfCommands {
 extension ConfigurationKey.Shape {
     fileprivate var isSeveral: Bool {
         switch self {
-        case .flag, .one: false
+        case .flag, .flagOr, .one: false
         case .list, .named: true
         }
     }

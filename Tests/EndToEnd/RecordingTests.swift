@@ -57,6 +57,8 @@ extension EndToEnd {
 
         @Test(arguments: [
             [], ["--window", "3", "--tolerance", "0.01"], ["--window", "auto", "--warm-start"],
+            ["--window", "1", "--warm-start", "partial", "--warm-part", "0.5"],
+            ["--window", "2", "--warm-start", "partial"],
         ])
         func aKilledDaemonsRecordingReplaysIdentically(options: [String]) async throws {
             let folder = try TemporaryFolder()

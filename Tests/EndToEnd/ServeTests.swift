@@ -43,7 +43,7 @@ extension EndToEnd {
             #expect(ended.output.contains("latency, ms"))
             #expect(
                 ended.output.contains(
-                    "0 commands, 0 limit violations; 0 late chunks, 0 coarse; 0 observations dropped"
+                    "0 commands, 0 limit violations; 0 late chunks, 0 coarse, 0 warm; 0 observations dropped"
                 )
             )
             for stage in DaemonStatistics.stagesWithoutCameras {

@@ -14,7 +14,8 @@ import Testing
         let counters: [(String, Double)] = [
             ("observations", 3), ("duplicate_observations", 4), ("stale_observations", 5),
             ("superseded_observations", 6), ("dropped_observations", 7), ("chunks", 12), ("predictions", 13),
-            ("late_chunks", 14), ("coarse_chunks", 15), ("commands", 16), ("limit_violations", 17),
+            ("late_chunks", 14), ("coarse_chunks", 15), ("warm_chunks", 21), ("commands", 16),
+            ("limit_violations", 17),
             ("planner_errors", 18), ("lost_log_lines", 19),
         ]
         for (name, count) in counters {

@@ -56,6 +56,7 @@ import Wire
                                                    commands               1200     100.0
                                                    late chunks              14       0.0
                                                    coarse chunks            15       0.0
+                                                   warm chunks              21       0.0
                                                    dropped observations      7       0.0
                                                    rejected messages        23       1.0
                                                    planner errors           18       0.0

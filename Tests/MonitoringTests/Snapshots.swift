@@ -19,6 +19,7 @@ func statistics(uptimeNs: UInt64 = 751_000_000_000) -> DaemonStatistics {
     statistics.predictions = 13
     statistics.lateChunks = 14
     statistics.coarseChunks = 15
+    statistics.warmChunks = 21
     statistics.commands = 16
     statistics.limitViolations = 17
     statistics.plannerErrors = 18

@@ -227,6 +227,90 @@ struct DiffusionPolicyTests {
         }
     }
 
+    private func warmPolicy(
+        _ method: SamplerSettings.Method,
+        kernel: Kernel = .exact,
+        maximumGroup: Int = 1
+    ) throws -> DiffusionPolicy {
+        try DiffusionPolicy(
+            bundle: bundle,
+            settings: SamplerSettings(solver: .ddpm, numInferenceSteps: 20, method: method, warmSteps: 5),
+            threads: 1,
+            kernel: kernel,
+            maximumGroup: maximumGroup
+        )
+    }
+
+    @Test(arguments: [SamplerSettings.Method.sequential, .quasiNewton(window: 3, tolerance: 0.01)])
+    func `A chunk from a re-noised guess takes the last steps, and the one after it is the same as ever`(
+        method: SamplerSettings.Method
+    ) throws {
+        let policy = try warmPolicy(method)
+        let cold = try policy.sample(request(5))
+        #expect(cold.report.quality == (method == .sequential ? .exact : .converged))
+        let guess = SamplingRequest.Guess(from: cold.prediction, elapsedSteps: 3)
+        let warm = try policy.sample(request(6, guess: guess))
+        #expect(warm.report.quality == .warm)
+        #expect(warm.report.window == cold.report.window)
+        #expect(warm.passes.first?.steps.lowerBound == 15)
+        if method == .sequential { #expect(warm.report.modelEvaluations == 5) }
+        #expect(warm.prediction != (try policy.sample(request(6))).prediction)
+        // It depends on seed, observations and guess alone.
+        #expect(try policy.sample(request(5)).prediction == cold.prediction)
+        #expect(try policy.sample(request(6, guess: guess)).prediction == warm.prediction)
+        // A prediction that has run out says nothing of what comes.
+        for elapsedSteps in [-1, 8, .max] {
+            let old = SamplingRequest.Guess(from: cold.prediction, elapsedSteps: elapsedSteps)
+            let chunk = try policy.sample(request(5, guess: old))
+            #expect(chunk.prediction == cold.prediction && chunk.report == cold.report)
+        }
+    }
+
+    /// One step from the end there is hardly any noise: the chunk is nearly the guess, shifted, its last action repeated.
+    @Test func `A re-noised guess is shifted by the steps that have passed`() throws {
+        let policy = try DiffusionPolicy(
+            bundle: bundle,
+            settings: SamplerSettings(solver: .ddim, numInferenceSteps: 20, warmSteps: 1),
+            threads: 1
+        )
+        let last = try policy.sample(request(5)).prediction
+        let guess = SamplingRequest.Guess(from: last, elapsedSteps: 3)
+        let warm = try policy.sample(request(6, guess: guess)).prediction
+        let shifted = (0..<8).flatMap { row in
+            (0..<2).map { last[min(row + 3, 7) * 2 + $0] }
+        }
+        #expect(policy.deviation(of: warm, from: shifted) < 0.5)
+        #expect(policy.deviation(of: warm, from: last) > policy.deviation(of: warm, from: shifted))
+    }
+
+    @Test func `Frozen actions are in a chunk from a re-noised guess`() throws {
+        let policy = try warmPolicy(.sequential)
+        let last = try policy.sample(request(5)).prediction
+        let guess = SamplingRequest.Guess(from: last, elapsedSteps: 2)
+        let other = try policy.sample(request(9)).prediction
+        let frozen = FrozenActions(Array(other[2..<6]), firstRow: 1)
+        let chunk = try policy.sample(request(6, frozen: frozen, guess: guess))
+        #expect(chunk.report.quality == .warm)
+        #expect(policy.deviation(of: Array(chunk.prediction[2..<6]), from: frozen.actions) < 1e-5)
+        #expect(chunk.prediction != (try policy.sample(request(6, guess: guess))).prediction)
+    }
+
+    @Test(arguments: [SamplerSettings.Method.sequential, .quasiNewton(window: 3, tolerance: 0.01)])
+    func `Chunks that start from a guess and those that do not are sampled together`(
+        method: SamplerSettings.Method
+    ) throws {
+        let together = try warmPolicy(method, maximumGroup: 4)
+        let alone = try warmPolicy(method)
+        let requests = try groupRequests(4, of: alone, seed: 31)
+        for (request, chunk) in zip(requests, together.sample(together: requests)) {
+            let chunk = try chunk.get()
+            let expected = try alone.sample(request)
+            #expect((chunk.report.quality == .warm) == (request.guess != nil))
+            #expect(chunk.prediction == expected.prediction && chunk.report == expected.report)
+            #expect(chunk.passes.map(\.steps) == expected.passes.map(\.steps))
+        }
+    }
+
     /// In the robot's units the first dimension spans 512, the second 6: one normalised unit is half of that.
     @Test func `Deviations are in normalised units`() throws {
         let policy = try policy()

@@ -88,6 +88,7 @@ enum LiveEvents {
             json.member("commands", statistics.commands)
             json.member("late_chunks", statistics.lateChunks)
             json.member("coarse_chunks", statistics.coarseChunks)
+            json.member("warm_chunks", statistics.warmChunks)
             json.member("limit_violations", statistics.limitViolations)
             json.member("dropped_observations", statistics.droppedObservations)
             json.member("superseded_observations", statistics.supersededObservations)

@@ -1,4 +1,5 @@
 import Robotics
+import Synchronization
 
 /// The newest observations of one robot in one episode, as many as the policy looks back on.
 ///
@@ -12,6 +13,10 @@ public struct ObservationHistory: Sendable {
     public let nObsSteps: Int
     /// Whether no observation has arrived since the last reset.
     public private(set) var isEmpty = true
+    /// Tells the beginning of this history, its first observation since it was empty, from that of any other in this process. 0
+    /// while it is empty.
+    public private(set) var beginning: UInt64 = 0
+    private static let beginnings = Atomic<UInt64>(0)
 
     /// [nObsSteps, stepCount], a ring whose oldest row is `oldest`.
     private var rows: [Float]
@@ -51,7 +56,10 @@ public struct ObservationHistory: Sendable {
             observation.features == features && observation.cameras == cameras,
             "the observation is one for another policy"
         )
-        if isEmpty { frames = (0..<nObsSteps).flatMap { _ in observation.frames } }
+        if isEmpty {
+            frames = (0..<nObsSteps).flatMap { _ in observation.frames }
+            beginning = Self.beginnings.add(1, ordering: .relaxed).newValue
+        }
         for row in isEmpty ? 0..<nObsSteps : oldest..<oldest + 1 {
             for index in 0..<stepCount { rows[row * stepCount + index] = observation.numbers[index] }
             for camera in cameras.indices {
@@ -65,6 +73,7 @@ public struct ObservationHistory: Sendable {
     /// Forgets everything, for a new episode.
     public mutating func reset() {
         isEmpty = true
+        beginning = 0
         oldest = 0
         frames = []
     }

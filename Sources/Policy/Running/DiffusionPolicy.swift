@@ -44,6 +44,8 @@ public final class DiffusionPolicy {
     private var assembly: PolicyAssembly
     private let form: ChunkForm
     private var inputs: SamplingInputs
+    /// The sampler that sampled last.
+    private var lastSampler: Sampler
     /// Those of chunks that are sampled together, [maximumGroup].
     private var reports: [SamplingReport]
 
@@ -89,6 +91,7 @@ public final class DiffusionPolicy {
             numInferenceSteps: assembly.sampler.settings.numInferenceSteps
         )
         inputs = SamplingInputs(for: assembly)
+        lastSampler = assembly.sampler
         reports = Array(repeating: SamplingReport.nothing, count: assembly.sampler.maximumSamples)
     }
 
@@ -104,7 +107,7 @@ public final class DiffusionPolicy {
     }
 
     /// What passes take, for chunks with a deadline; nil: chunks have none.
-    package var forwardTimes: ForwardTimes? { assembly.sampler.forwardTimes }
+    package var forwardTimes: ForwardTimes? { lastSampler.forwardTimes }
 
     /// A history that is empty, for a robot that this policy is to drive.
     public func makeHistory() -> ObservationHistory {
@@ -124,7 +127,22 @@ public final class DiffusionPolicy {
         var prediction = [Float](repeating: 0, count: predictionCount)
         var span = prediction.mutableSpan
         let sampling = try sample(request, into: &span)
-        return form.chunk(of: prediction, sampling, passes: assembly.sampler.passes())
+        return form.chunk(of: prediction, sampling, passes: lastSampler.passes())
+    }
+
+    /// Whether a request's chunk starts from its guess, re-noised to a middle timestep.
+    private func isWarm(_ request: SamplingRequest) -> Bool {
+        assembly.warmSampler != nil && inputs.canStartFromGuess(request)
+    }
+
+    /// The sampler for a chunk that does or does not start from a guess. Both know of the passes that either measured.
+    private func sampler(isWarm: Bool) -> Sampler {
+        let sampler = isWarm ? assembly.warmSampler ?? assembly.sampler : assembly.sampler
+        if sampler !== lastSampler {
+            sampler.forwardTimes = lastSampler.forwardTimes
+            lastSampler = sampler
+        }
+        return sampler
     }
 
     /// ``sample(_:)`` into memory that the caller has: allocates nothing.
@@ -138,10 +156,14 @@ public final class DiffusionPolicy {
         let start = MonotonicTime.now()
         try inputs.take(request)
         inputs.setCondition(of: assembly.predictor.network)
+        let isWarm = isWarm(request)
+        let sampler = sampler(isWarm: isWarm)
+        if isWarm { inputs.startFromGuess(at: 0, for: sampler) }
         let vision = inputs.visionDuration
         let conditionEnd = MonotonicTime.now()
         let report = inputs.sample(
-            by: assembly.sampler,
+            isWarm: isWarm,
+            by: sampler,
             with: assembly.predictor,
             deadline: request.deadline,
             into: &prediction
@@ -161,11 +183,29 @@ public final class DiffusionPolicy {
 
     /// Samples the chunks that several robots' requests ask for together: a pass of the network takes a step of each, or evaluates
     /// the window of each. A chunk is the one that ``sample(_:)`` gives for its request (see ``groupsChangeNoBit``), unless there
-    /// is a deadline: all of them are ready when the first of the deadlines comes. Allocates the chunks' arrays.
+    /// is a deadline: all of them are ready when the first of the deadlines comes. Those that start from a re-noised guess are
+    /// sampled after the others, because they take fewer passes. Allocates the chunks' arrays.
     ///
     /// - Parameter requests: 1 up to ``maximumGroup``.
     /// - Returns: for each request its chunk, or why there is none.
     public func sample(together requests: [SamplingRequest]) -> [Result<ActionChunk, ActionChunkError>] {
+        let warm = requests.indices.filter { isWarm(requests[$0]) }
+        guard !warm.isEmpty, warm.count < requests.count else { return sample(alike: requests) }
+        let cold = requests.indices.filter { !warm.contains($0) }
+        var chunks = [Result<ActionChunk, ActionChunkError>](
+            repeating: .failure(.emptyHistory),
+            count: requests.count
+        )
+        for kind in [cold, warm] {
+            for (index, chunk) in zip(kind, sample(alike: kind.map { requests[$0] })) {
+                chunks[index] = chunk
+            }
+        }
+        return chunks
+    }
+
+    /// Samples chunks together that all start from a re-noised guess, or none of which does.
+    private func sample(alike requests: [SamplingRequest]) -> [Result<ActionChunk, ActionChunkError>] {
         var predictions = [Float](repeating: 0, count: requests.count * predictionCount)
         var outcomes = [Result<ChunkSampling, ActionChunkError>](
             repeating: .failure(.emptyHistory),
@@ -178,7 +218,7 @@ public final class DiffusionPolicy {
                 form.chunk(
                     of: Array(predictions[index * predictionCount..<(index + 1) * predictionCount]),
                     sampling,
-                    passes: assembly.sampler.passes(of: sampling.place)
+                    passes: lastSampler.passes(of: sampling.place)
                 )
             }
         }
@@ -187,6 +227,7 @@ public final class DiffusionPolicy {
     /// ``sample(together:)`` into memory that the caller has: allocates nothing, but for a request that is refused.
     ///
     /// - Parameters:
+    ///   - requests: all start from a re-noised guess, or none does.
     ///   - predictions: receives every action predicted, [requests, horizon, actionDim], in the robots' units. The rows of a
     ///     request without a chunk are not to be used.
     ///   - outcomes: [requests]; receives what sampling took, or why there is no chunk.
@@ -200,13 +241,21 @@ public final class DiffusionPolicy {
             "\(requests.count) of \(maximumGroup) chunks"
         )
         let start = MonotonicTime.now()
+        let isWarm = isWarm(requests[0])
+        precondition(
+            requests.allSatisfy { self.isWarm($0) == isWarm },
+            "chunks of two kinds are sampled together"
+        )
+        let sampler = sampler(isWarm: isWarm)
         let (places, vision) = take(requests, outcomes: &outcomes)
         guard places > 0 else { return }
+        if isWarm { for place in 0..<places { inputs.startFromGuess(at: place, for: sampler) } }
         let conditionEnd = MonotonicTime.now()
         var samples = predictions._mutatingExtracting(first: places * predictionCount)
         inputs.sample(
             places: places,
-            by: assembly.sampler,
+            isWarm: isWarm,
+            by: sampler,
             with: assembly.predictor,
             deadline: earliestDeadline(of: requests),
             into: &samples,
@@ -283,7 +332,8 @@ public final class DiffusionPolicy {
         return earliest
     }
 
-    /// Samples the chunk that a request asks for, without its deadline and its frozen actions, and tells how it came about.
+    /// Samples the chunk that a request asks for from noise alone, without its deadline and its frozen actions, and tells how it came
+    /// about.
     ///
     /// - Throws: `ActionChunkError` as ``sample(_:)`` does, also for a pass whose prediction is not finite.
     public func explain(_ request: SamplingRequest) throws(ActionChunkError) -> ExplainedChunk {
@@ -295,8 +345,9 @@ public final class DiffusionPolicy {
         let conditionEnd = MonotonicTime.now()
         var prediction = [Float](repeating: 0, count: predictionCount)
         var span = prediction.mutableSpan
+        let sampler = sampler(isWarm: false)
         let (report, watched) = inputs.sampleWatching(
-            by: assembly.sampler,
+            by: sampler,
             with: assembly.predictor,
             into: &span
         )

@@ -19,6 +19,8 @@ struct PolicyAssembly {
     let predictor: DenoiserPredictor<UNet1D>
     /// Samples chunks, several together if the network keeps several conditions; its settings have the window in use.
     let sampler: Sampler
+    /// Samples chunks that start from a re-noised guess, likewise; nil: none does.
+    let warmSampler: Sampler?
     /// Says what a chunk starts from that no other guess is given for; nil: 0.
     private(set) var firstGuess: FirstGuess?
 
@@ -41,16 +43,25 @@ struct PolicyAssembly {
             histories: max(histories, network.maximumConditions)
         )
         predictor = DenoiserPredictor(network: network)
-        if let calibration {
-            sampler = try configuration.sampler(
-                settings.with(calibration),
-                network: network,
-                linearization: calibration.linearization
-            )
-        } else {
-            sampler = try configuration.sampler(settings, network: network)
-        }
+        let settings = calibration.map(settings.with) ?? settings
+        sampler = try configuration.sampler(
+            settings,
+            network: network,
+            linearization: calibration?.linearization
+        )
         sampler.forwardTimes = forwardTimes
+        if settings.warmSteps != nil {
+            let warm = try configuration.sampler(
+                settings,
+                network: network,
+                linearization: calibration?.linearization,
+                warmAlternativeTo: sampler
+            )
+            warm.forwardTimes = forwardTimes
+            warmSampler = warm
+        } else {
+            warmSampler = nil
+        }
         firstGuess = calibration?.firstGuess
     }
 
@@ -63,10 +74,12 @@ struct PolicyAssembly {
     ) throws(PolicyError) {
         do throws(SamplerError) {
             try sampler.use(method, linearization: calibration.linearization)
+            try warmSampler?.use(method, linearization: calibration.linearization)
         } catch {
             throw PolicyError("sampler settings", found: error.description, expected: "")
         }
         if sampler.forwardTimes != nil { sampler.forwardTimes = calibration.forwardTimes }
+        warmSampler?.forwardTimes = sampler.forwardTimes
         firstGuess = calibration.firstGuess
     }
 }
@@ -107,10 +120,14 @@ extension PolicyBundle {
 
 extension PolicyConfiguration {
     /// A sampler of this policy's chunks: of one at a time, or of as many together as a network keeps conditions.
+    ///
+    /// - Parameter other: samples the chunks that start from noise alone, if this one samples those that start from a re-noised
+    ///   guess.
     package func sampler(
         _ settings: SamplerSettings,
         network: UNet1D? = nil,
-        linearization: OutputLinearization? = nil
+        linearization: OutputLinearization? = nil,
+        warmAlternativeTo other: Sampler? = nil
     ) throws(PolicyError) -> Sampler {
         do throws(SamplerError) {
             return try Sampler(
@@ -121,7 +138,9 @@ extension PolicyConfiguration {
                 sampleSize: architecture.sampleSize,
                 maximumSamples: network?.maximumConditions ?? 1,
                 largestBatch: network?.maximumBatch,
-                linearization: linearization
+                linearization: linearization,
+                isWarm: other != nil,
+                interim: other?.interim
             )
         } catch {
             throw PolicyError("sampler settings", found: error.description, expected: "")

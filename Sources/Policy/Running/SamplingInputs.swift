@@ -22,6 +22,10 @@ struct SamplingInputs {
     private var noise: [Float]
     /// [maximumGroup, horizon, actionDim], normalised; zeros if nothing is guessed.
     private var guesses: [Float]
+    /// What chunks that start from a re-noised guess are sampled from, [maximumGroup, warmSteps + 1, horizon, actionDim]; empty if
+    /// none does.
+    private var warmNoise: [Float]
+    private let warmNoiseCount: Int
     /// For each request; [maximumGroup].
     private var frozen: [FrozenElements]
     /// The numbers of one request's frozen actions, normalised; [horizon, actionDim], of which the first are in use.
@@ -42,6 +46,8 @@ struct SamplingInputs {
         predictionCount = sampler.sampleSize
         noise = [Float](repeating: 0, count: sampler.maximumSamples * sampler.noiseCount)
         guesses = [Float](repeating: 0, count: sampler.maximumSamples * sampler.sampleSize)
+        warmNoiseCount = assembly.warmSampler?.noiseCount ?? 0
+        warmNoise = [Float](repeating: 0, count: sampler.maximumSamples * warmNoiseCount)
         // Not copies of one: they would share their memory until the first write takes more.
         frozen = (0..<sampler.maximumSamples).map { _ in sampler.makeFrozenElements() }
         frozenValues = [Float](repeating: 0, count: sampler.sampleSize)
@@ -61,6 +67,29 @@ struct SamplingInputs {
         request.noise.fill(&row)
         take(request.guess, at: place)
         take(request.frozen, at: place)
+    }
+
+    /// Whether a request can start from its guess: whether that reaches beyond the control steps that have passed.
+    func canStartFromGuess(_ request: SamplingRequest) -> Bool {
+        request.guess.map { (0..<rows).contains($0.elapsedSteps) } ?? false
+    }
+
+    /// Makes what was taken up at a place start from its guess: re-noised, and with the noise of the last steps. Allocates nothing.
+    mutating func startFromGuess(at place: Int, for sampler: Sampler) {
+        let first = place * warmNoiseCount
+        for index in 0..<predictionCount { warmNoise[first + index] = noise[place * noiseCount + index] }
+        // The row that adds to the first step's sample is not used: that sample is there.
+        let skipped = place * noiseCount + sampler.skippedSteps * predictionCount
+        for index in predictionCount..<warmNoiseCount { warmNoise[first + index] = noise[skipped + index] }
+        let guess = place * predictionCount..<(place + 1) * predictionCount
+        Self.renoise(
+            guesses,
+            guess,
+            frozen: frozen[place],
+            for: sampler,
+            in: &warmNoise,
+            at: first..<first + predictionCount
+        )
     }
 
     /// Takes up the observations alone.
@@ -96,16 +125,20 @@ struct SamplingInputs {
 
     /// Samples what was taken up at place 0, under the predictor's condition 0.
     ///
-    /// - Parameter prediction: [horizon, actionDim]; receives the sample, normalised.
+    /// - Parameters:
+    ///   - isWarm: whether it starts from its guess.
+    ///   - prediction: [horizon, actionDim]; receives the sample, normalised.
     func sample(
+        isWarm: Bool,
         by sampler: Sampler,
         with predictor: DenoiserPredictor<UNet1D>,
         deadline: MonotonicTime?,
         into prediction: inout MutableSpan<Float>
     ) -> SamplingReport {
-        sampler.sample(
+        let numbers = isWarm ? warmNoise : noise
+        return sampler.sample(
             with: predictor,
-            noise: noise.span.extracting(first: noiseCount),
+            noise: numbers.span.extracting(first: sampler.noiseCount),
             guess: guesses.span.extracting(first: predictionCount),
             frozen: frozen,
             deadline: deadline,
@@ -130,10 +163,12 @@ struct SamplingInputs {
     /// Samples what was taken up at the first places, each under the predictor's condition of that number.
     ///
     /// - Parameters:
+    ///   - isWarm: whether all of them start from their guesses.
     ///   - predictions: [places, horizon, actionDim]; receives the samples, normalised.
     ///   - reports: of which the first receive how each was sampled.
     func sample(
         places: Int,
+        isWarm: Bool,
         by sampler: Sampler,
         with predictor: DenoiserPredictor<UNet1D>,
         deadline: MonotonicTime?,
@@ -142,9 +177,10 @@ struct SamplingInputs {
     ) {
         var span = reports.mutableSpan
         var first = span._mutatingExtracting(first: places)
+        let numbers = isWarm ? warmNoise : noise
         sampler.sample(
             with: predictor,
-            noise: noise.span.extracting(first: places * noiseCount),
+            noise: numbers.span.extracting(first: places * sampler.noiseCount),
             guess: guesses.span.extracting(first: places * predictionCount),
             frozen: frozen,
             deadline: deadline,
@@ -227,6 +263,19 @@ extension SamplingInputs {
     private static func set(_ elements: inout FrozenElements, _ values: [Float], count: Int, from first: Int)
     {
         elements.set(values.span.extracting(first: count), from: first)
+    }
+
+    private static func renoise(
+        _ guesses: [Float],
+        _ guess: Range<Int>,
+        frozen: FrozenElements,
+        for sampler: Sampler,
+        in noise: inout [Float],
+        at row: Range<Int>
+    ) {
+        var span = noise.mutableSpan
+        var sample = span._mutatingExtracting(row)
+        sampler.renoise(guesses.span.extracting(guess), frozen: frozen, into: &sample)
     }
 
     /// Guesses that the last prediction comes true, its last action again and again once it has run out; without one that

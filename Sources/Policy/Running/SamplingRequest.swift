@@ -35,8 +35,11 @@ public struct SamplingRequest: Sendable {
     public var deadline: MonotonicTime?
     /// Actions that the prediction is to contain; nil: all are sampled.
     public var frozen: FrozenActions?
-    /// What quasi-Newton sampling starts from: the chunk then depends on it, within the tolerance. Nil: the guess by the
-    /// observation alone. Other methods ignore it.
+    /// What the chunk starts from; nil: the noise, and the guess by the observation alone.
+    ///
+    /// With the settings' `warmSteps` it is re-noised and the last steps alone are taken, by any method: the chunk's quality is then
+    /// `warm`. Without, quasi-Newton sampling begins near it, and the chunk depends on it within the tolerance; other methods ignore
+    /// it.
     public var guess: Guess?
 
     /// A request.

@@ -71,6 +71,18 @@ public struct OutputLinearization: Hashable, Sendable, Codable {
         }
     }
 
+    /// The model of the steps from `first` on.
+    func suffix(from first: Int) -> OutputLinearization {
+        guard first > 0 else { return self }
+        return OutputLinearization(
+            gains: Array(gains[first...]),
+            errors: Array(errors[first...]),
+            rounding: Array(rounding[first...]),
+            volatility: Array(volatility[first...]),
+            matrices: matrices.isEmpty ? [] : Array(matrices[(first * horizon * horizon)...])
+        )
+    }
+
     /// The model before any measurement: x_0 does not follow x, may be off as much as x is, and has unbounded volatility.
     static func unknown(steps: Int) -> OutputLinearization {
         OutputLinearization(

@@ -43,6 +43,9 @@ public struct FrozenElements: Sendable {
     /// The number of elements of a sample.
     var sampleSize: Int { x0.count }
 
+    /// The clean value of an element; nil if it is not known.
+    func knownValue(_ element: Int) -> Float? { range.contains(element) ? x0[element] : nil }
+
     /// The output of `step` that implies an element's known value for the sample given.
     @inline(__always)
     func modelOutput(of step: SolverStep, sample: Float, element: Int) -> Float {

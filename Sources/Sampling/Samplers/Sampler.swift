@@ -23,7 +23,9 @@ public final class Sampler {
     public var window: Int { algorithm.window }
     /// The most entries that it asks the predictor for at once: a window of each sample, or the predictor's largest batch.
     public var maximumBatch: Int { min(window * maximumSamples, largestBatch) }
-    /// The number of elements of the noise that one sample takes: (numInferenceSteps + 1) * sampleSize.
+    /// How many of the solver's steps are not taken, because samples start from a re-noised guess.
+    public let skippedSteps: Int
+    /// The number of elements of the noise that one sample takes: (timesteps.count + 1) * sampleSize.
     public var noiseCount: Int { (timesteps.count + 1) * sampleSize }
 
     /// Interim result of a sample that has a deadline, or of all samples that are drawn together, in their order.
@@ -37,7 +39,10 @@ public final class Sampler {
     private let progress: SamplingProgress
     private let nothingFrozen: [FrozenElements]
     private let largestBatch: Int
+    private let isWarm: Bool
     private let clipSampleRange: Float?
+    /// The noise level of the sample that the first step starts from.
+    private let startingLevel: NoiseLevel
 
     /// Computes the solver's coefficients and makes the buffers.
     ///
@@ -49,7 +54,10 @@ public final class Sampler {
     ///   - sampleSize: The number of elements of a sample, at least 1.
     ///   - maximumSamples: The most samples that are drawn together.
     ///   - largestBatch: The most entries that the predictor takes at once, at least 1; nil: any number.
-    ///   - linearization: For the quasi-Newton sampler, a number for each step; nil: none is known, until `calibrate`.
+    ///   - linearization: For the quasi-Newton sampler, a number for each of the solver's steps; nil: none is known, until
+    ///     `calibrate`.
+    ///   - isWarm: Whether samples start from a re-noised guess and take the last `settings.warmSteps` steps alone.
+    ///   - interim: Of a sampler that is never used at the same time, with samples as large and as many; nil: one of its own.
     /// - Throws: `SamplerError` if a value is outside its range.
     public init(
         schedule: NoiseSchedule,
@@ -59,7 +67,9 @@ public final class Sampler {
         sampleSize: Int,
         maximumSamples: Int = 1,
         largestBatch: Int? = nil,
-        linearization: OutputLinearization? = nil
+        linearization: OutputLinearization? = nil,
+        isWarm: Bool = false,
+        interim: InterimSample? = nil
     ) throws(SamplerError) {
         try Self.check(
             settings,
@@ -68,19 +78,22 @@ public final class Sampler {
             sampleSize: sampleSize,
             maximumSamples: maximumSamples
         )
-        steps = settings.solver.steps(
+        let solverSteps = settings.solver.steps(
             schedule: schedule,
             predictionType: predictionType,
             clipSampleRange: clipSampleRange,
             numInferenceSteps: settings.numInferenceSteps
         )
+        skippedSteps = isWarm ? solverSteps.count - (settings.warmSteps ?? solverSteps.count) : 0
+        steps = [solverSteps[skippedSteps].asFirst] + solverSteps[(skippedSteps + 1)...]
+        startingLevel = schedule.level(at: steps[0].timestep)
         algorithm = Self.algorithm(
             settings.method,
             steps: steps,
             sampleSize: sampleSize,
             maximumSamples: maximumSamples,
             clipSampleRange: clipSampleRange,
-            linearization: linearization ?? .unknown(steps: steps.count)
+            linearization: linearization?.suffix(from: skippedSteps) ?? .unknown(steps: steps.count)
         )
         coarse = CoarseSolve(
             steps: steps,
@@ -88,10 +101,12 @@ public final class Sampler {
             sampleSize: sampleSize,
             maximumSamples: maximumSamples
         )
-        interim = InterimSample(sampleSize: sampleSize, maximumSamples: maximumSamples)
+        self.interim =
+            interim ?? InterimSample(sampleSize: sampleSize, maximumSamples: maximumSamples)
         progress = SamplingProgress(maximumSamples: maximumSamples, stepCount: steps.count)
         nothingFrozen = Array(repeating: FrozenElements(sampleSize: sampleSize), count: maximumSamples)
         self.largestBatch = largestBatch ?? .max
+        self.isWarm = isWarm
         self.clipSampleRange = clipSampleRange
         self.settings = settings
         self.sampleSize = sampleSize
@@ -125,6 +140,11 @@ public final class Sampler {
                 sampleSize: sampleSize,
                 limit: maximumNoiseCount / maximumSamples
             )
+        }
+        if let warmSteps = settings.warmSteps {
+            guard 1...settings.numInferenceSteps ~= warmSteps else {
+                throw .warmSteps(found: warmSteps, numInferenceSteps: settings.numInferenceSteps)
+            }
         }
         try check(settings.method)
     }
@@ -200,7 +220,7 @@ public final class Sampler {
             sampleSize: sampleSize,
             maximumSamples: maximumSamples,
             clipSampleRange: clipSampleRange,
-            linearization: linearization ?? .unknown(steps: steps.count)
+            linearization: linearization?.suffix(from: skippedSteps) ?? .unknown(steps: steps.count)
         )
         settings.method = method
     }
@@ -272,6 +292,22 @@ public final class Sampler {
     /// Elements of a sample that are frozen, none so far: for `sample`, which draws the rest to fit them. Allocates.
     public func makeFrozenElements() -> FrozenElements {
         FrozenElements(sampleSize: sampleSize, limit: clipSampleRange ?? .infinity)
+    }
+
+    /// Writes the sample that the first step starts from, for samples that start from a guess: alpha x_0 + sigma epsilon at the
+    /// first timestep. Allocates nothing.
+    ///
+    /// - Parameters:
+    ///   - guess: x_0, [sampleSize], clipped to the clip range and finite.
+    ///   - frozen: elements whose known values take the place of the guess.
+    ///   - sample: [sampleSize]; is epsilon, standard normal, and receives the sample.
+    public func renoise(_ guess: Span<Float>, frozen: FrozenElements, into sample: inout MutableSpan<Float>) {
+        let (alpha, sigma) = (Float(startingLevel.alpha), Float(startingLevel.sigma))
+        let limit = clipSampleRange ?? .infinity
+        for element in 0..<sampleSize {
+            let x0 = frozen.knownValue(element) ?? max(-limit, min(limit, guess[element]))
+            sample[element] = alpha * x0 + sigma * sample[element]
+        }
     }
 
     /// Draws one sample, under the predictor's condition 0.
@@ -350,7 +386,13 @@ public final class Sampler {
     /// passes of the one at an index. Allocates.
     public func passes(of sample: Int = 0) -> [NetworkPass] {
         precondition((0..<progress.samples).contains(sample), "sample \(sample) of \(progress.samples)")
-        return progress.passes(of: sample)
+        return progress.passes(of: sample).map { pass in
+            NetworkPass(
+                steps: pass.steps.lowerBound + skippedSteps..<pass.steps.upperBound + skippedSteps,
+                evaluations: pass.evaluations,
+                duration: pass.duration
+            )
+        }
     }
 
     /// Draws samples; `progress` then has their reports.
@@ -421,9 +463,9 @@ public final class Sampler {
             parallelIterations: 0,
             modelEvaluations: 0,
             method: settings.method,
-            window: window,
+            window: min(settings.method.window ?? window, settings.numInferenceSteps),
             residual: 0,
-            quality: settings.method.tolerance > 0 ? .converged : .exact
+            quality: isWarm ? .warm : settings.method.tolerance > 0 ? .converged : .exact
         )
     }
 }

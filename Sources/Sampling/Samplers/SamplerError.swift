@@ -9,6 +9,8 @@ public enum SamplerError: Error, Hashable, Sendable {
     case degenerateSchedule(timestep: Int, alphaCumprod: Float)
     /// `numInferenceSteps` is less than 1 or more than the number of training timesteps.
     case numInferenceSteps(found: Int, numTrainTimesteps: Int)
+    /// `warmSteps` is less than 1 or more than the number of steps.
+    case warmSteps(found: Int, numInferenceSteps: Int)
     /// The window of ParaDiGMS or quasi-Newton sampling is less than 1.
     case window(found: Int)
     /// The tolerance of ParaDiGMS or quasi-Newton sampling is negative, infinite or not a number.
@@ -34,6 +36,8 @@ extension SamplerError: CustomStringConvertible {
                 + "expected values between 0 and 1, both excluded"
         case .numInferenceSteps(let found, let numTrainTimesteps):
             "num_inference_steps is \(found); expected 1 to num_train_timesteps, which is \(numTrainTimesteps)"
+        case .warmSteps(let found, let numInferenceSteps):
+            "the steps of a warm start are \(found); expected 1 to num_inference_steps, which is \(numInferenceSteps)"
         case .window(let found):
             "window is \(found); expected at least 1"
         case .tolerance(let found):

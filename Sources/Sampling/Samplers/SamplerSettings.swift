@@ -50,11 +50,20 @@ public struct SamplerSettings: Hashable, Sendable {
     public var numInferenceSteps: Int
     /// How the steps are carried out.
     public var method: Method
+    /// The last steps, which alone are taken by a sample that starts from a re-noised guess: 1 to `numInferenceSteps`. Nil: every
+    /// sample starts from noise alone.
+    public var warmSteps: Int?
 
     /// Creates settings; they are checked where a `Sampler` is made from them.
-    public init(solver: Solver, numInferenceSteps: Int, method: Method = .sequential) {
+    public init(
+        solver: Solver,
+        numInferenceSteps: Int,
+        method: Method = .sequential,
+        warmSteps: Int? = nil
+    ) {
         self.solver = solver
         self.numInferenceSteps = numInferenceSteps
         self.method = method
+        self.warmSteps = warmSteps
     }
 }

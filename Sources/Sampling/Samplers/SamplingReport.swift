@@ -4,6 +4,9 @@ public enum SamplingQuality: Hashable, Sendable {
     case exact
     /// The sequential sample within the tolerance asked for.
     case converged
+    /// A sample of its own: it started from a guess that was re-noised to a middle timestep, and not from noise alone. From there
+    /// on it is the sequential sample, or that within the tolerance asked for.
+    case warm
     /// A sample of its own, finished in so many coarse steps because there was no time for more.
     case coarse(steps: Int)
 }

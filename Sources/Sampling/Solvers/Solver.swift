@@ -58,6 +58,23 @@ struct SolverStep: Hashable, Sendable {
         self.noiseScale = Float(noiseScale)
     }
 
+    /// The step with x_0 in the place of x_0': for the first step that is taken, which has none before it.
+    var asFirst: SolverStep { SolverStep(self, mergingPreviousX0: ()) }
+
+    private init(_ step: SolverStep, mergingPreviousX0: Void) {
+        timestep = step.timestep
+        posteriorVariance = step.posteriorVariance
+        x0FromSample = step.x0FromSample
+        x0FromOutput = step.x0FromOutput
+        x0Scale = step.x0Scale
+        clipSampleRange = step.clipSampleRange
+        sampleWeight = step.sampleWeight
+        outputWeight = step.outputWeight
+        x0Weight = step.x0Weight + step.previousX0Weight
+        previousX0Weight = 0
+        noiseScale = step.noiseScale
+    }
+
     /// The clean sample that a model output implies, clipped. A NaN stays one.
     @inline(__always)
     func predictedX0(sample: Float, modelOutput: Float) -> Float {

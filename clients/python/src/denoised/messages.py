@@ -187,7 +187,8 @@ class Sampling:
     evaluations: int
     #: What was neglected, in the tolerance's unit; 0 if sequential.
     residual: float
-    #: `exact`, `converged` (within the tolerance) or `coarse` (finished in coarse steps to keep the budget).
+    #: `exact`, `converged` (within the tolerance), `warm` (another chunk, which started from the last one, re-noised) or
+    #: `coarse` (finished in coarse steps to keep the budget).
     quality: str
     #: Coarse steps of a coarse chunk.
     coarse_steps: int
@@ -262,7 +263,7 @@ class Chunk:
 
     @property
     def quality(self) -> str:
-        """`exact`, `converged` or `coarse`."""
+        """`exact`, `converged`, `warm` or `coarse`."""
         return self.sampling.quality
 
     @staticmethod
