@@ -143,8 +143,8 @@ static void check_integers(const dn_kernels *kernels) {
         for (int x = -1; x <= width; x++)
             for (int lane = 0; lane < dn_lanes; lane++) {
                 const uint32_t cell = cells[y * cell_stride + x * block + lane / channels];
-                const uint32_t integer =
-                    channels == 2 ? cell >> 16 * (lane % 2) & 0xffff : cell >> 8 * (lane % 4) & 0xff;
+                uint32_t integer = channels == 2 ? cell >> 16 * (lane % 2) & 0xffff : cell >> 8 * (lane % 4) & 0xff;
+                if (kernels->bytes_have_sign) integer ^= 0x80;
                 const bool is_inside = x >= 0 && x < width;
                 const double value = is_inside ? values[y * stride + x * dn_lanes + lane] : 0;
                 expect_near((double)integer * scale, value, is_inside ? 0.501 * scale : 0);

@@ -20,7 +20,7 @@ static void add_cell(const dn_kernels *kernels, dn_format format, uint32_t w, ui
         if (format == dn_f32) product = (double)cell_value(w) * cell_value(x);
         else if (format == dn_bf16) product = bf16_value(w >> 16 * i & 0xffff) * bf16_value(x >> 16 * i & 0xffff);
         else if (channels == 2) product = (double)(int16_t)(w >> 16 * i) * (int16_t)(x >> 16 * i);
-        else product = (double)(int8_t)(w >> 8 * i) * (uint8_t)(x >> 8 * i);
+        else product = (double)(int8_t)(w >> 8 * i) * (uint8_t)((x >> 8 * i) ^ (kernels->bytes_have_sign ? 0x80 : 0));
         *sum += product;
         *magnitude += fabs(product);
     }

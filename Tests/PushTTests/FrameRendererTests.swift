@@ -18,8 +18,9 @@ import Testing
         // Red, as nothing else on the table is: somewhere a contact is drawn.
         let hasContact = gym.episodes.flatMap(\.frames).contains { runs in
             let frame = GymFrames.decoded(runs, over: gym.bareTable)
-            return stride(from: 0, to: frame.count, by: 3).contains {
-                Int(frame[$0]) > Int(frame[$0 + 1]) + 40 && Int(frame[$0]) > Int(frame[$0 + 2]) + 40
+            return stride(from: 0, to: frame.count, by: 3).contains { (pixel: Int) -> Bool in
+                let (red, green, blue) = (Int(frame[pixel]), Int(frame[pixel + 1]), Int(frame[pixel + 2]))
+                return red > green + 40 && red > blue + 40
             }
         }
         #expect(hasContact)

@@ -5,6 +5,14 @@ import Testing
 @Suite struct GymParityTests {
     static let tolerance = 1e-9
 
+    /// Of an episode's states and what follows from them. Debian's Chipmunk for ARM multiplies and adds in one step, with one
+    /// rounding, where the one for x86-64 and gym-pusht's round twice. Episodes full of contacts end up to 2e-6 elsewhere.
+    #if arch(arm64)
+        static let episodeTolerance = 4e-6
+    #else
+        static let episodeTolerance = tolerance
+    #endif
+
     @Test func recordingIsWhole() {
         #expect(GymRecording.gym.resets.count == 11)
         #expect(GymRecording.gym.episodes.count == 8)
@@ -45,15 +53,21 @@ import Testing
             let expected = episode.states[checked]
             stateDifference = max(stateDifference, maximumDifference(outcome.observation.state, expected))
             coverageDifference = max(coverageDifference, abs(outcome.coverage - episode.coverage[checked]))
-            #expect(abs(outcome.reward - episode.reward[checked]) <= Self.tolerance, "reward at step \(step)")
+            #expect(
+                abs(outcome.reward - episode.reward[checked]) <= Self.episodeTolerance,
+                "reward at step \(step)"
+            )
             #expect(outcome.isSuccess == episode.success[checked], "success at step \(step)")
             #expect(outcome.isEpisodeOver == (outcome.isSuccess || step == 300))
             checked += 1
         }
         #expect(checked == episode.steps.count)
-        #expect(stateDifference <= Self.tolerance)
-        #expect(coverageDifference <= Self.tolerance)
-        #expect(maximumDifference(simulation.observation.keypoints, episode.lastKeypoints) <= Self.tolerance)
+        #expect(stateDifference <= Self.episodeTolerance)
+        #expect(coverageDifference <= Self.episodeTolerance)
+        #expect(
+            maximumDifference(simulation.observation.keypoints, episode.lastKeypoints)
+                <= Self.episodeTolerance
+        )
     }
 
     /// A used simulation is as good as a new one: nothing of the last episode is left in the physics.

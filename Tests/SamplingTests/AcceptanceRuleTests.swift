@@ -84,7 +84,8 @@ import Testing
         var rule = rule()
         rule.tighten(stiffness: 2, gainShift: 0.1, roughness: 2)
         #expect(abs(rule.caution - 6) < 1e-5)
-        #expect(accepted(&rule, [0, 0.02 / 25, 0.02 / 23]) == 2)
+        let (within, beyond): (Float, Float) = (0.02 / 25, 0.02 / 23)
+        #expect(accepted(&rule, [0, within, beyond]) == 2)
         // The largest stiffness of the sample counts; small gains and a smooth sample are no reason for less caution.
         rule.tighten(stiffness: 0.5, gainShift: -0.3, roughness: 0.5)
         #expect(rule.caution == 2)

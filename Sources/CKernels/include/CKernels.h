@@ -111,8 +111,9 @@ typedef struct {
 
 // Images. Their layouts differ from those above: a convolution reads its input as the layer before it wrote it.
 //   planes   [blocks of 16 channels][rows][positions][cells of a block], with a border of zeros around the rows and positions.
-//            A block at a position is `dn_lanes` floats, half as many pairs of bf16, or integers without a sign: 4 cells of
-//            four bytes, or 8 cells of pairs of 16 bits, as the table's `integer_channels` says.
+//            A block at a position is `dn_lanes` floats, half as many pairs of bf16, or integers: 4 cells of four bytes, or
+//            8 cells of pairs of 16 bits, as the table's `integer_channels` says. Where the table's bytes have a sign, -128
+//            stands for zero, in the border too.
 //   rgb      [rows][positions][3] floats, with a border of 3.
 //   sums     [vectors][frames][rows][width][lanes] floats.
 //   pieces   What a convolution multiplies is cut into pieces: a block of channels under one tap, or a row of 7 taps over rgb.
@@ -257,7 +258,7 @@ typedef struct {
     bool multiplies_bf16;
     /// Channels of a cell of integers: 2 or 4.
     int32_t integer_channels;
-    /// Whether the integers of 8 bits that it makes of inputs have a sign.
+    /// Whether the integers of 8 bits that it makes of inputs have a sign: -128 is the least then, instead of 0.
     bool bytes_have_sign;
     /// Output channels that a call of `convolve` should take at most, in vectors of `dn_lanes`; 1...dn_max_vectors.
     int32_t block_vectors;

@@ -43,19 +43,24 @@ struct ImagePlanes<Cell> {
 
 extension ImagePlanes where Cell: AdditiveArithmetic {
     /// Makes the row above the first and the one below the last zero, if `rows` are beside them.
-    func clearBorder(frame: Int, block: Int, besides rows: Range<Int>) {
+    ///
+    /// - Parameter zero: the cell that stands for it.
+    func clearBorder(frame: Int, block: Int, besides rows: Range<Int>, zero: Cell = .zero) {
         if rows.lowerBound == 0 {
             (row(frame: frame, block: block, row: -1) - layout.blockCells)
-                .update(repeating: .zero, count: layout.rowStride)
+                .update(repeating: zero, count: layout.rowStride)
         }
         if rows.upperBound == layout.height {
             (row(frame: frame, block: block, row: layout.height) - layout.blockCells)
-                .update(repeating: .zero, count: layout.rowStride)
+                .update(repeating: zero, count: layout.rowStride)
         }
     }
 }
 
 extension InstructionSet {
+    /// A cell of integers that stand for zero.
+    var zeroIntegers: UInt32 { table.pointee.bytes_have_sign ? 0x8080_8080 : 0 }
+
     /// Channels of a cell of an image's plane.
     func imageCellChannels(_ format: dn_format) -> Int {
         switch format {

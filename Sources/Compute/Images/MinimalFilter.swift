@@ -68,8 +68,9 @@ enum MinimalFilter: Int, CaseIterable {
     func weights(_ taps: [Float]) -> [Float] {
         let matrix = matrix
         // For each product what each tap counts.
-        let factors = (0..<products).map { product in
-            (0..<9).map { matrix[product / inputs][$0 / 3] * matrix[product % inputs][$0 % 3] }
+        let factors = (0..<products).map { (product: Int) -> [Double] in
+            let (row, column): ([Double], [Double]) = (matrix[product / inputs], matrix[product % inputs])
+            return (0..<9).map { (tap: Int) -> Double in row[tap / 3] * column[tap % 3] }
         }
         var weights: [Float] = []
         weights.reserveCapacity(taps.count / 9 * products)

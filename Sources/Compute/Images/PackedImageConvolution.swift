@@ -272,15 +272,11 @@ extension ImageInput {
             let layout = planes.layout
             let middle = shape.taps / 2
             precondition(middle <= 1, "a border is one position wide")
-            return (0..<layout.blocks).flatMap { block in
-                (0..<shape.taps).flatMap { y in
-                    (0..<shape.taps).map { x in
-                        Int32(
-                            block * layout.blockStride + (y - middle) * layout.rowStride + (x - middle)
-                                * layout.blockCells
-                        )
-                    }
-                }
+            let area = shape.taps * shape.taps
+            return (0..<layout.blocks * area).map { (piece: Int) -> Int32 in
+                let (block, y, x) = (piece / area, piece % area / shape.taps, piece % shape.taps)
+                let row = (y - middle) * layout.rowStride
+                return Int32(block * layout.blockStride + row + (x - middle) * layout.blockCells)
             }
         }
     }

@@ -281,7 +281,12 @@ final class ImageQuantizer {
                     rows: Int32(layout.height)
                 )
                 dn_quantize_image(isa.table, &quantization)
-                integers.clearBorder(frame: frame, block: vector, besides: 0..<layout.height)
+                integers.clearBorder(
+                    frame: frame,
+                    block: vector,
+                    besides: 0..<layout.height,
+                    zero: isa.zeroIntegers
+                )
             }
         }
     }
