@@ -137,7 +137,7 @@ import Testing
             guard case .chunk(var chunk) = events[6] else { return ReplayReport() }
             chunk.quality = last
             var replay = ChunkReplay(
-                planner: ToyPlanner(),
+                planners: [ToyPlanner()],
                 seed: 7,
                 startsWarm: true,
                 tellsWarmChunks: true
