@@ -5,22 +5,44 @@ import NumPyRandom
 extension UNet1DArchitecture {
     /// The UNet of the Diffusion Policy paper for PushT with keypoints: 65.8 million parameters, 2 observations of
     /// 20 numbers.
-    public static let paper: UNet1DArchitecture = {
+    public static let paper = checked {
+        try UNet1DArchitecture(
+            actionDim: 2,
+            horizon: 16,
+            conditionDim: 40,
+            downDims: [256, 512, 1024],
+            kernelSize: 5,
+            nGroups: 8,
+            diffusionStepEmbedDim: 256,
+            useFiLMScaleModulation: true
+        )
+    }
+
+    /// The UNet that LeRobot trains by default (`DiffusionConfig`), for PushT with keypoints: 249 million parameters, a horizon of
+    /// 64 and 2 observations of 20 numbers.
+    public static let lerobot = checked {
+        try UNet1DArchitecture(
+            actionDim: 2,
+            horizon: 64,
+            conditionDim: 40,
+            downDims: [512, 1024, 2048],
+            kernelSize: 5,
+            nGroups: 8,
+            diffusionStepEmbedDim: 128,
+            useFiLMScaleModulation: true
+        )
+    }
+
+    /// The networks that benchmarks know by a name.
+    public static let named = ["paper": paper, "lerobot": lerobot]
+
+    private static func checked(_ make: () throws -> UNet1DArchitecture) -> UNet1DArchitecture {
         do {
-            return try UNet1DArchitecture(
-                actionDim: 2,
-                horizon: 16,
-                conditionDim: 40,
-                downDims: [256, 512, 1024],
-                kernelSize: 5,
-                nGroups: 8,
-                diffusionStepEmbedDim: 256,
-                useFiLMScaleModulation: true
-            )
+            return try make()
         } catch {
-            preconditionFailure("the paper's architecture must pass its own checks: \(error)")
+            preconditionFailure("a benchmark's architecture must pass its own checks: \(error)")
         }
-    }()
+    }
 
     /// Seeded random values for a parameter, for benchmarks and tests that need a network but no training.
     ///

@@ -15,6 +15,8 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
     public let backend: Backend
     /// Number format of weights and products.
     public let precision: Precision
+    /// Which layers in time are computed by minimal filtering, in single precision on packed kernels.
+    public let filtering: Filtering
 
     /// The best kernel on this processor in single precision.
     public static let exact = Kernel(best: .f32) ?? Kernel(backend: .openBLAS, precision: .f32)
@@ -29,9 +31,15 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
         self = first
     }
 
-    private init(backend: Backend, precision: Precision) {
+    private init(backend: Backend, precision: Precision, filtering: Filtering = .standard) {
         self.backend = backend
         self.precision = precision
+        self.filtering = filtering
+    }
+
+    /// The same kernel with other layers filtered.
+    public func filtered(_ filtering: Filtering) -> Kernel {
+        Kernel(backend: backend, precision: precision, filtering: filtering)
     }
 
     /// The kernel of a backend in a precision, or nil if this processor lacks the backend or the backend the precision.
@@ -40,14 +48,26 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
         self.init(backend: backend, precision: precision)
     }
 
-    /// Precision and instruction set, or BLAS library, for reports. Recordings and calibrations name kernels so, too.
+    /// Bytes that filtered layers' weights take beyond those of their taps.
+    package func filteringBytes(_ layers: [Layer]) -> Int {
+        engine(threads: 1, locksWeights: false)?.plan(layers).filteringBytes ?? 0
+    }
+
+    /// Precision and instruction set, or BLAS library, for reports, and which layers are filtered unless that is the standard.
+    /// Recordings and calibrations name kernels so, too.
     public var description: String {
         let engine =
             switch backend {
             case .packed(let instructionSet): instructionSet.name
             case .openBLAS: Self.openBLASDescription
             }
-        return "\(precision.rawValue) on \(engine)"
+        return "\(precision.rawValue) on \(engine)\(filteringDescription)"
+    }
+
+    private var filteringDescription: String {
+        guard case .packed = backend, precision == .f32, filtering != .standard else { return "" }
+        let memory = filtering.memory == Filtering.standard.memory ? "" : " in \(filtering.memory >> 20) MiB"
+        return filtering.batch == 0 ? " unfiltered" : " filtered for \(filtering.batch)\(memory)"
     }
 
     func engine(threads: Int, locksWeights: Bool) -> Engine? {
@@ -56,7 +76,8 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
             isa: instructionSet,
             precision: precision,
             threads: threads,
-            locksWeights: locksWeights
+            locksWeights: locksWeights,
+            filtering: filtering
         )
     }
 }

@@ -6,9 +6,13 @@ final class PackedActivations {
     /// The packed rows that each stage reads.
     private let cells: CellBuffer
     private let rowOffsets: [Int]
+    /// The rows that filtered stages read.
+    private let filteredOffsets: [Int]
     /// The network's input, then what each stage writes, then each stage's shortcut.
     private let floats: FloatBuffer
     private let floatOffsets: [Int]
+    /// Each filtered stage's products.
+    private let productOffsets: [Int]
     private let stageCount: Int
     /// Each part's input as integers, one after the other.
     private let integerRows: CellBuffer
@@ -18,12 +22,17 @@ final class PackedActivations {
 
     /// - Parameter integerParts: the parts of a stage that need their input as integers.
     init(plan: PackedPlan, maximumBatch: Int, integerParts: Int) {
-        let rows = MemoryPlan(plan.packedRowValues(maximumBatch: maximumBatch))
-        let values = MemoryPlan(plan.floatValues(maximumBatch: maximumBatch))
+        let rows = MemoryPlan(
+            plan.packedRowValues(maximumBatch: maximumBatch) + plan.filteredRowValues(maximumBatch: maximumBatch)
+        )
+        let floatValues = plan.floatValues(maximumBatch: maximumBatch)
+        let values = MemoryPlan(floatValues + plan.productValues(maximumBatch: maximumBatch))
         self.cells = CellBuffer(count: rows.count)
-        self.rowOffsets = rows.offsets
+        self.rowOffsets = Array(rows.offsets[..<plan.stages.count])
+        self.filteredOffsets = Array(rows.offsets[plan.stages.count...])
         self.floats = FloatBuffer(count: values.count)
-        self.floatOffsets = values.offsets
+        self.floatOffsets = Array(values.offsets[..<floatValues.count])
+        self.productOffsets = Array(values.offsets[floatValues.count...])
         self.stageCount = plan.stages.count
 
         var integers = 0
@@ -42,6 +51,14 @@ final class PackedActivations {
 
     /// The packed rows that a stage reads.
     func rows(readBy stage: Int) -> UnsafeMutablePointer<UInt32> { cells.pointer + rowOffsets[stage] }
+
+    /// The rows that a filtered stage reads: each has the columns of every product.
+    func filteredRows(readBy stage: Int) -> UnsafeMutablePointer<UInt32> {
+        cells.pointer + filteredOffsets[stage]
+    }
+
+    /// A filtered stage's products, [columns of all products, paddedChannels].
+    func products(of stage: Int) -> UnsafeMutablePointer<Float> { floats.pointer + productOffsets[stage] }
 
     /// The network's input, [length * batch, paddedChannels].
     var input: UnsafeMutablePointer<Float> { floats.pointer + floatOffsets[0] }
@@ -77,10 +94,33 @@ extension PackedPlan {
     fileprivate func packedRowValues(maximumBatch: Int) -> [MemoryPlan.Value] {
         stages.enumerated().map { index, stage in
             let rowStride = packedRowStride(length: stage.source.length, batch: maximumBatch)
-            let first = stage.inputs.map(writer).min() ?? -1
-            return MemoryPlan.Value(count: stage.rows * rowStride, moments: first...index)
+            return MemoryPlan.Value(
+                count: stage.readsInput ? stage.rows * rowStride : 0,
+                moments: firstWriter(for: stage)...index
+            )
         }
     }
+
+    /// The rows of columns that each filtered stage reads.
+    fileprivate func filteredRowValues(maximumBatch: Int) -> [MemoryPlan.Value] {
+        stages.enumerated().map { index, stage in
+            let rowStride = packedRowStride(length: stage.filteredLength, batch: maximumBatch)
+            return MemoryPlan.Value(
+                count: stage.filter == nil ? 0 : stage.rows * rowStride,
+                moments: firstWriter(for: stage)...index
+            )
+        }
+    }
+
+    /// Each filtered stage's products.
+    fileprivate func productValues(maximumBatch: Int) -> [MemoryPlan.Value] {
+        stages.enumerated().map { index, stage in
+            let row = paddedChannels(stage.output.channels)
+            return MemoryPlan.Value(count: stage.filteredLength * row * maximumBatch, moments: index...index)
+        }
+    }
+
+    private func firstWriter(for stage: Stage) -> Int { stage.inputs.map(writer).min() ?? -1 }
 
     /// The network's input, what each stage writes, and what each stage's shortcut writes, as long as a stage may add them.
     fileprivate func floatValues(maximumBatch: Int) -> [MemoryPlan.Value] {
@@ -109,5 +149,12 @@ extension PackedPlan {
                 : value(stage.output, from: index, to: lastShortcutUse[index])
         }
         return [value(input, from: -1, to: lastUse[input])] + outputs + shortcuts
+    }
+}
+
+extension PackedPlan.Stage {
+    /// Columns of all products of a sample; 0 if the stage is not filtered.
+    var filteredLength: Int {
+        filter.map { $0.products * $0.tiles(covering: source.length) } ?? 0
     }
 }

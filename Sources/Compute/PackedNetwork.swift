@@ -43,7 +43,7 @@ final class PackedNetwork: @unchecked Sendable {
         stallWatch: StallWatch?,
         parameter: (NetworkParameter) throws(Failure) -> [Float]
     ) throws(Failure) {
-        let plan = PackedPlan(layers: layers, format: engine.format(weights:))
+        let plan = engine.plan(layers)
         let memory = PackedActivations(
             plan: plan,
             maximumBatch: maximumBatch,

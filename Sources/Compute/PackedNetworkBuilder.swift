@@ -27,7 +27,7 @@ struct PackedNetworkBuilder {
             )
             result.append(
                 PackedStage(
-                    try convolution(stage.convolution, of: stage, share: share, parameter: parameter),
+                    try convolution(of: index, share: share, parameter: parameter),
                     input: memory.rows(readBy: index),
                     inputLength: stage.source.length,
                     output: memory.output(of: index),
@@ -50,19 +50,23 @@ struct PackedNetworkBuilder {
             var firstRow = 0
             for input in reader.inputs {
                 if input == activation {
-                    result.append(
-                        PackedRows(
-                            cells: memory.rows(readBy: index),
+                    var rows = PackedRows(
+                        cells: memory.rows(readBy: index),
+                        length: activation.length,
+                        format: reader.format,
+                        firstRow: firstRow,
+                        order: order(
                             length: activation.length,
-                            format: reader.format,
-                            firstRow: firstRow,
-                            order: order(
-                                length: activation.length,
-                                isDoubled: isDoubled,
-                                isHalvedNext: reader.convolution.sampling == .halving
-                            )
+                            isDoubled: isDoubled,
+                            isHalvedNext: reader.convolution.sampling == .halving
                         )
                     )
+                    if reader.readsInput { result.append(rows) }
+                    if let filter = reader.filter {
+                        rows.cells = memory.filteredRows(readBy: index)
+                        rows.filter = filter
+                        result.append(rows)
+                    }
                 }
                 firstRow += packedRows(channels: input.channels, format: reader.format)
             }
@@ -74,6 +78,33 @@ struct PackedNetworkBuilder {
         guard isDoubled || isHalvedNext, let level = lengths.firstIndex(of: length) else { return .same }
         precondition(!(isDoubled && isHalvedNext), "nothing reads again in two what was doubled")
         return isDoubled ? .interleaved(level: level) : .evenFirst(level: level)
+    }
+
+    private func convolution<Failure: Error>(
+        of index: Int,
+        share: ChannelShare,
+        parameter: (NetworkParameter) throws(Failure) -> [Float]
+    ) throws(Failure) -> PackedStage.Convolution {
+        let stage = plan.stages[index]
+        let shape = stage.convolution
+        guard let filter = stage.filter else {
+            return .taps(try convolution(shape, of: stage, share: share, parameter: parameter))
+        }
+        let convolution = FilteredConvolution(
+            filter,
+            weight: try parameter(shape.weight),
+            bias: try parameter(shape.bias),
+            inputs: stage.inputs.map(\.channels),
+            length: shape.length,
+            share: share,
+            values: memory.products(of: index),
+            engine: engine
+        )
+        return .filtered(
+            convolution,
+            input: memory.filteredRows(readBy: index),
+            length: stage.filteredLength
+        )
     }
 
     private func convolution<Failure: Error>(

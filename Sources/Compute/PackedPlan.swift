@@ -22,6 +22,12 @@ struct PackedPlan {
         /// What is added to the output at the end.
         var residual: Residual?
 
+        /// Computes the convolution; nil: taps do. The shortcut is computed by taps.
+        var filter: TemporalFilter?
+
+        /// Whether anything reads the input as it is.
+        var readsInput: Bool { filter == nil || shortcut != nil }
+
         /// Rows of the packed input.
         var rows: Int { inputs.reduce(0) { $0 + packedRows(channels: $1.channels, format: format) } }
     }
@@ -38,6 +44,8 @@ struct PackedPlan {
     }
 
     private(set) var stages: [Stage] = []
+    /// Bytes that filtered layers' weights take beyond those of their taps.
+    private(set) var filteringBytes = 0
     /// What the network reads.
     let input: Activation
     /// What the network gives.
@@ -45,8 +53,9 @@ struct PackedPlan {
 
     /// - Parameters:
     ///   - layers: at least one.
+    ///   - filtering: which layers that compute in single precision are filtered.
     ///   - format: what a layer between the first and the last computes in, by the size of its weights at one tap.
-    init(layers: [Layer], format: (_ weights: Int) -> dn_format) {
+    init(layers: [Layer], filtering: Filtering = .none, format: (_ weights: Int) -> dn_format) {
         self.input = layers.input
         self.output = layers.output
         var joined: [Activation: [Activation]] = [:]
@@ -75,6 +84,12 @@ struct PackedPlan {
             case .addition: stages[stage(writing: layer.output)].residual = .activation(source)
             }
         }
+        let shapes = stages.map { $0.format == dn_f32 ? $0.convolution : nil }
+        let (filtered, bytes) = TemporalFilter.chosen(among: shapes, filtering)
+        for index in filtered {
+            stages[index].filter = TemporalFilter(taps: stages[index].convolution.taps)
+        }
+        filteringBytes = bytes
     }
 
     /// The finer lengths of all convolutions that halve or double the length: those at which positions change their order.

@@ -16,7 +16,18 @@ final class PackedStage {
         let residual: UnsafeMutablePointer<Float>?
     }
 
-    private let convolution: PackedConvolution
+    /// How the convolution is computed.
+    enum Convolution {
+        /// Tap by tap, from rows of positions.
+        case taps(PackedConvolution)
+        /// From rows of `length` columns a sample.
+        case filtered(FilteredConvolution, input: UnsafeMutablePointer<UInt32>, length: Int)
+    }
+
+    private let convolution: Convolution
+    private let outChannels: Int
+    private let share: ChannelShare
+    private let isa: InstructionSet
     private let input: UnsafeMutablePointer<UInt32>
     private let inputLength: Int
     private let output: UnsafeMutablePointer<Float>
@@ -27,11 +38,11 @@ final class PackedStage {
     private let destinations: [PackedRows]
 
     /// - Parameters:
-    ///   - input: packed rows, dense at their length.
+    ///   - input: packed rows, dense at their length, of what is computed tap by tap.
     ///   - output: [outLength * batch, paddedChannels].
     ///   - destinations: where the output goes for the layers that read it.
     init(
-        _ convolution: PackedConvolution,
+        _ convolution: Convolution,
         input: UnsafeMutablePointer<UInt32>,
         inputLength: Int,
         output: UnsafeMutablePointer<Float>,
@@ -40,7 +51,11 @@ final class PackedStage {
         normalization: Normalization? = nil,
         destinations: [PackedRows]
     ) {
+        let weights = convolution.weights
         self.convolution = convolution
+        self.outChannels = weights.outChannels
+        self.share = weights.share
+        self.isa = weights.isa
         self.input = input
         self.inputLength = inputLength
         self.output = output
@@ -51,7 +66,7 @@ final class PackedStage {
     }
 
     /// Bytes of weights the stage reads.
-    var weightBytes: Int { convolution.weightBytes + (shortcut?.convolution.weightBytes ?? 0) }
+    var weightBytes: Int { convolution.weights.weightBytes + (shortcut?.convolution.weightBytes ?? 0) }
 
     /// Does one part.
     ///
@@ -68,22 +83,33 @@ final class PackedStage {
     ) {
         let rowStride = packedRowStride(length: inputLength, batch: batch)
         // The shortcut reads the same in the same format.
-        let integers = convolution.isQuantized ? integers : nil
-        integers?.fill(
-            from: input,
-            rows: convolution.rows,
-            positions: inputLength * batch,
-            rowStride: rowStride,
-            isa: convolution.isa
-        )
-        convolution(
-            part: part,
-            batch: batch,
-            input: input,
-            integers: integers,
-            rowStride: rowStride,
-            output: output
-        )
+        let integers = convolution.weights.isQuantized ? integers : nil
+        switch convolution {
+        case .taps(let convolution):
+            integers?.fill(
+                from: input,
+                rows: convolution.rows,
+                positions: inputLength * batch,
+                rowStride: rowStride,
+                isa: isa
+            )
+            convolution(
+                part: part,
+                batch: batch,
+                input: input,
+                integers: integers,
+                rowStride: rowStride,
+                output: output
+            )
+        case .filtered(let convolution, let columns, let length):
+            convolution(
+                part: part,
+                batch: batch,
+                input: columns,
+                rowStride: packedRowStride(length: length, batch: batch),
+                output: output
+            )
+        }
         if let shortcut {
             shortcut.convolution(
                 part: part,
@@ -109,14 +135,24 @@ final class PackedStage {
         for destination in destinations {
             pack(
                 output,
-                channels: convolution.share.ranges[part].clamped(to: 0..<convolution.outChannels),
-                stride: paddedChannels(convolution.outChannels),
+                channels: share.ranges[part].clamped(to: 0..<outChannels),
+                stride: paddedChannels(outChannels),
                 positions: outLength * batch,
                 to: destination,
                 batch: batch,
                 orders: orders,
-                isa: convolution.isa
+                isa: isa
             )
+        }
+    }
+}
+
+extension PackedStage.Convolution {
+    /// The weights that it reads.
+    fileprivate var weights: PackedConvolution {
+        switch self {
+        case .taps(let convolution): convolution
+        case .filtered(let convolution, _, _): convolution.products
         }
     }
 }
@@ -133,6 +169,19 @@ func pack(
     isa: InstructionSet
 ) {
     guard !channels.isEmpty else { return }
+    if let filter = destination.filter {
+        packColumns(
+            values,
+            channels: channels,
+            stride: stride,
+            to: destination,
+            filter: filter,
+            batch: batch,
+            orders: orders,
+            isa: isa
+        )
+        return
+    }
     let rowStride = packedRowStride(length: destination.length, batch: batch)
     let firstRow =
         destination.firstRow
@@ -150,13 +199,44 @@ func pack(
     dn_pack(isa.table, destination.format, &packing)
 }
 
+/// Evaluates `channels` of `values` [positions, stride] where a filtered layer reads them.
+private func packColumns(
+    _ values: UnsafePointer<Float>,
+    channels: Range<Int>,
+    stride: Int,
+    to destination: PackedRows,
+    filter: TemporalFilter,
+    batch: Int,
+    orders: PositionOrders,
+    isa: InstructionSet
+) {
+    let tiles = filter.tiles(covering: destination.length)
+    let rowStride = packedRowStride(length: filter.products * tiles, batch: batch)
+    var packing = dn_filter_input(
+        values: values,
+        value_stride: Int64(stride),
+        positions: orders.places(destination.order, batch: batch),
+        taps: Int32(filter.taps),
+        times: Int32(destination.length),
+        tiles: Int32(tiles),
+        samples: Int32(batch),
+        channel_first: Int32(channels.lowerBound),
+        channel_count: Int32(channels.count),
+        input: destination.cells + (destination.firstRow + channels.lowerBound) * rowStride,
+        row_stride: Int64(rowStride)
+    )
+    dn_filter_inputs(isa.table, &packing)
+}
+
 /// Packed rows that a layer reads: what its neighbours before it write.
 struct PackedRows {
-    let cells: UnsafeMutablePointer<UInt32>
+    var cells: UnsafeMutablePointer<UInt32>
     /// Times of the layer's input.
     let length: Int
     /// What the cells hold.
     let format: dn_format
+    /// Computes the layer from columns, which are what it reads; nil: it reads positions.
+    var filter: TemporalFilter?
     /// Where the writer's channels start among the rows.
     var firstRow = 0
     /// Where the writer's positions go.

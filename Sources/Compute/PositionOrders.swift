@@ -55,4 +55,13 @@ final class PositionOrders {
         case .interleaved(let level): UnsafePointer(columns.pointer + offsets[level] + lengths[level] * batch)
         }
     }
+
+    /// Where each position in time's order lies among those that a layer wrote, or nil if it is at its own number.
+    func places(_ order: PositionOrder, batch: Int) -> UnsafePointer<Int32>? {
+        switch order {
+        case .same: nil
+        case .interleaved(let level): columns(.evenFirst(level: level), batch: batch)
+        case .evenFirst: preconditionFailure("a convolution that halves the length is not filtered")
+        }
+    }
 }

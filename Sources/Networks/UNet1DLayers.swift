@@ -101,6 +101,9 @@ extension UNet1DArchitecture {
     /// Numbers in all parameters together.
     public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
 
+    /// Bytes that minimal filtering takes for weights on a kernel, beyond those of the network.
+    public func filteringBytes(_ kernel: Kernel) -> Int { kernel.filteringBytes(layers) }
+
     /// Floating-point operations of the convolutions for one sample, a multiplication and an addition counting as two.
     public var operationsPerSample: Int {
         layers.compactMap(\.convolution).reduce(0) { $0 + $1.operations }

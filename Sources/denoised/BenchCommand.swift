@@ -55,6 +55,9 @@ struct BenchmarkNetworkOptions: ParsableArguments {
     )
     var precision = [PrecisionChoice.f32]
 
+    @OptionGroup
+    var filtering: FilteringOptions
+
     @Option(
         help: ArgumentHelp("Seed of the random weights and inputs. Default: 0.", valueName: "s"),
         transform: Seed.read
@@ -71,5 +74,5 @@ struct BenchmarkNetworkOptions: ParsableArguments {
     var threadCount: Int { threads ?? ProcessInfo.processInfo.activeProcessorCount }
 
     /// The kernel of each precision.
-    func kernels() throws -> [Kernel] { try precision.map { try $0.kernel() } }
+    func kernels() throws -> [Kernel] { try precision.map { try $0.kernel().filtered(filtering.filtering) } }
 }

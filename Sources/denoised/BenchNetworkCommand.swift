@@ -17,9 +17,10 @@ struct BenchNetworkCommand: ParsableCommand {
     @Option(
         help: ArgumentHelp(
             """
-            A policy: \(PolicyOptions.what) Or `paper`: the 65.8 M-parameter UNet of Diffusion Policy with seeded random weights.
+            A policy: \(PolicyOptions.what) Or a network with seeded random weights: `paper`, the 65.8 M-parameter UNet of \
+            Diffusion Policy, or `lerobot`, the UNet of 249 M parameters that LeRobot trains by default.
             """,
-            valueName: "paper|policy"
+            valueName: "paper|lerobot|policy"
         )
     )
     var architecture = "paper"
@@ -75,8 +76,7 @@ struct BenchNetworkCommand: ParsableCommand {
 
     private func makeNetworks(kernels: [Kernel], threads: Int) throws -> [UNet1D] {
         let maximumBatch = batch.max() ?? 1
-        if architecture == "paper" {
-            let shape = UNet1DArchitecture.paper
+        if let shape = UNet1DArchitecture.named[architecture] {
             try AddressSpace.check(
                 for: Array(repeating: shape.parameters, count: kernels.count),
                 threads: threads

@@ -3,6 +3,7 @@ import Compute
 import ForeignText
 import Foundation
 import MCAP
+import Networks
 import Policy
 import Tuning
 
@@ -37,6 +38,14 @@ struct InspectCommand: ParsableCommand {
             let weightDtypes: [String]
             let gflopPerSample: Double
             let kernels: [String]
+            /// What minimal filtering takes in f32 for some batches, with all the memory that it takes by default.
+            let filtering: [Filtered]
+        }
+        struct Filtered: Encodable {
+            /// As of `--filtering-batch`.
+            let batch: Int
+            /// MiB of weights beyond those of the network.
+            let mib: Double
         }
         struct Vision: Encodable {
             let backbone: String
@@ -147,7 +156,8 @@ struct InspectCommand: ParsableCommand {
                 parameters: architecture.parameterCount,
                 weightDtypes: bundle.weightDTypes.map(\.rawValue).sorted(),
                 gflopPerSample: Double(architecture.operationsPerSample) / 1e9,
-                kernels: kernels.map(\.description)
+                kernels: kernels.map(\.description),
+                filtering: filtering(architecture, kernels: kernels)
             ),
             vision: configuration.vision.map(vision),
             schedule: Report.Schedule(
@@ -163,6 +173,22 @@ struct InspectCommand: ParsableCommand {
             notes: configuration.notes,
             autoWindows: kernels.compactMap { calibratedWindow(bundle, kernel: $0) }
         )
+    }
+
+    private static func filtering(
+        _ architecture: UNet1DArchitecture,
+        kernels: [Kernel]
+    ) -> [Report.Filtered] {
+        guard let kernel = kernels.first(where: { $0.precision == .f32 }) else { return [] }
+        return [1, 4, 8, 20].map { batch in
+            let bytes = architecture.filteringBytes(kernel.filtered(Filtering(batch: batch)))
+            return Report.Filtered(batch: batch, mib: Double(bytes) / Double(1 << 20))
+        }
+    }
+
+    private static func text(of filtering: [Report.Filtered]) -> String {
+        filtering.map { $0.mib > 0 ? "\(fixed($0.mib, 1)) MiB for batches of \($0.batch)" : "none for \($0.batch)" }
+            .joined(separator: ", ") + " (--filtering-batch)"
     }
 
     private static func vision(_ vision: VisionConfiguration) -> Report.Vision {
@@ -251,6 +277,7 @@ struct InspectCommand: ParsableCommand {
                         + "\(schedule.predictionType), \(clip)"
                 ),
                 ("runs on", network.kernels.joined(separator: "; ")),
+                ("filtering", text(of: network.filtering)),
                 ("window", windows(report.autoWindows)),
             ]
             + report.notes.map { ("note", $0) }

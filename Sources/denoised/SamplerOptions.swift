@@ -106,6 +106,9 @@ struct SamplerOptions: ParsableArguments {
     )
     var precision: PrecisionChoice?
 
+    @OptionGroup
+    var filtering: FilteringOptions
+
     /// The first option that was given and decides how chunks are sampled, apart from the seed.
     var firstGiven: String? {
         let given = [
@@ -113,6 +116,8 @@ struct SamplerOptions: ParsableArguments {
             ("--method", method != nil), ("--tolerance", tolerance != nil), ("--threads", threads != nil),
             ("--precision", precision != nil), ("--budget-ms", budgetMs != nil),
             ("--warm-start", warmStart != nil), ("--warm-part", warmPart != nil),
+            ("--filtering-batch", filtering.filteringBatch != nil),
+            ("--filtering-memory", filtering.filteringMemory != nil),
         ]
         return given.first(where: \.1)?.0
     }
@@ -123,7 +128,7 @@ struct SamplerOptions: ParsableArguments {
     /// The kernel that computes in the precision asked for.
     ///
     /// - Throws: `Failure` if this processor has none, or not the kernels that DENOISED_KERNELS asks for.
-    func kernel() throws -> Kernel { try (precision ?? .f32).kernel() }
+    func kernel() throws -> Kernel { try (precision ?? .f32).kernel().filtered(filtering.filtering) }
 
     /// What the daemon is to keep.
     var budget: Duration? { budgetMs.map { .nanoseconds(Int64($0 * 1e6)) } }

@@ -1,3 +1,4 @@
+import Compute
 import Configuration
 import Daemon
 import Foundation
@@ -111,6 +112,18 @@ enum ServeKeys {
             "--precision",
             .one(.choice(PrecisionChoice.allCases.map(\.rawValue))),
             standard: PrecisionChoice.f32.rawValue
+        ),
+        ConfigurationKey(
+            "sampler.filtering_batch",
+            "--filtering-batch",
+            .one(.whole()),
+            standard: "\(Filtering.standard.batch)"
+        ),
+        ConfigurationKey(
+            "sampler.filtering_memory",
+            "--filtering-memory",
+            .one(.whole()),
+            standard: "\(Filtering.standard.memory >> 20)"
         ),
     ]
 

@@ -21,12 +21,17 @@ enum ShippedBundle: String, Codable, CaseIterable {
 struct KernelName: Codable, CustomStringConvertible {
     let backend: String
     let precision: String
+    /// For which batch layers are filtered; nil: the standard.
+    var filteringBatch: Int?
 
     /// The best of this processor in each precision, and OpenBLAS.
     static let tested = Set(
         Precision.allCases.compactMap(Kernel.init(best:))
             + [Kernel(.openBLAS, precision: .f32)].compactMap(\.self)
     ).map { KernelName(backend: $0.backend.name, precision: $0.precision.rawValue) }
+        + [Kernel(best: .f32)].compactMap(\.self).map {
+            KernelName(backend: $0.backend.name, precision: $0.precision.rawValue, filteringBatch: 1024)
+        }
 
     /// The kernel, or nil where this processor lacks it.
     var kernel: Kernel? {
@@ -34,8 +39,9 @@ struct KernelName: Codable, CustomStringConvertible {
         else {
             return nil
         }
-        return Kernel(backend, precision: precision)
+        let kernel = Kernel(backend, precision: precision)
+        return filteringBatch.map { kernel?.filtered(Filtering(batch: $0)) } ?? kernel
     }
 
-    var description: String { "\(precision) on \(backend)" }
+    var description: String { "\(precision) on \(backend)\(filteringBatch == nil ? "" : " filtered")" }
 }

@@ -60,6 +60,10 @@ extension EndToEnd {
             #expect(network["use_film_scale_modulation"] as? Bool == true)
             #expect(network["condition_dim"] as? Int == 2 * (2 + 3))
             #expect(network["weight_dtypes"] as? [String] == ["F32"])
+            let filtering = try #require(network["filtering"] as? [[String: Any]])
+            #expect(filtering.map { $0["batch"] as? Int } == [1, 4, 8, 20])
+            // Eight channels gain nothing.
+            #expect(filtering.allSatisfy { $0["mib"] as? Double == 0 })
             // Every number of model.safetensors.
             #expect(network["parameters"] as? Int == 13634)
 

@@ -69,6 +69,8 @@ extension EndToEndOfCommands {
                 (["bench", "budget"] + policy, "--budgets", ["-5", "expected"]),
                 (["bench", "budget"] + policy, "--chunks", ["-5", "expected"]),
                 (["bench", "network"], "--batch", ["-5", "1...1024"]),
+                (["bench", "network"], "--filtering-batch", ["-5", "0...1024"]),
+                (["serve"] + policy, "--filtering-memory", ["-5", "0...1048576"]),
                 (["bench", "network"], "--seed", ["-5", seed]),
                 (["bench", "paper"] + policy, "--seed", ["-5", seed]),
                 (["bench", "realtime"] + policy, "--delays", ["-5", "0...500"]),

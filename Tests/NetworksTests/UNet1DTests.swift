@@ -120,9 +120,36 @@ struct UNet1DTests {
     /// Relative errors that a precision may have against PyTorch in f32.
     static let bounds: [Precision: Double] = [.f32: 1e-5, .bf16: 1e-2, .int8: 5e-2]
 
-    /// Every kernel of this processor. `InstructionSetTests` says which ones it lacks.
+    /// Every kernel of this processor, and in single precision filtered as far as it can be. `InstructionSetTests` says which ones
+    /// it lacks.
     static let kernels = Backend.available.flatMap { backend in
-        backend.precisions.compactMap { Kernel(backend, precision: $0) }
+        let standard = backend.precisions.compactMap { Kernel(backend, precision: $0) }
+        let exact = standard.filter { $0.precision == .f32 && backend != .openBLAS }
+        return standard + exact.map { $0.filtered(filtered) }
+    }
+
+    /// What filters every layer that it saves time in for very large batches.
+    static let filtered = Filtering(batch: 1024)
+
+    @Test func `Goldens of 5 and of 3 taps have filtered layers`() throws {
+        let kernel = try #require(Self.kernels.first { $0.filtering == Self.filtered })
+        for name in ["a real size", "kernel 3", "odd sizes, shift only", "long horizon"] {
+            let golden = try #require(UNet1DGoldens.loaded.cases.first { $0.name == name })
+            #expect(try golden.unet().filteringBytes(kernel) > 0, "\(name)")
+        }
+    }
+
+    @Test func `Networks say what filtering takes`() throws {
+        let kernel = try #require(Kernel(best: .f32))
+        let paper = UNet1DArchitecture.paper
+        func mebibytes(_ filtering: Filtering) -> Int { paper.filteringBytes(kernel.filtered(filtering)) >> 20 }
+        #expect(mebibytes(.none) == 0 && mebibytes(.standard) == 0)
+        #expect((5...40).contains(mebibytes(Filtering(batch: 8))))
+        #expect((100...200).contains(mebibytes(Filtering(batch: 20))))
+        #expect((40...50).contains(mebibytes(Filtering(batch: 20, memory: 50 << 20))))
+        #expect(UNet1DArchitecture.lerobot.filteringBytes(kernel) > 0)
+        let integers = try #require(Kernel(best: .int8))
+        #expect(paper.filteringBytes(integers.filtered(Filtering(batch: 20))) == 0)
     }
 
     func network(

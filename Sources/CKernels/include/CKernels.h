@@ -109,6 +109,46 @@ typedef struct {
     int64_t row_stride;  // cells, of all
 } dn_quantization;
 
+// A convolution in time of 5 or 3 taps may be computed in tiles of 4 outputs by minimal filtering, F(4, 5) or F(4, 3) of Winograd
+// (Lavin and Gray 2015, arXiv 1509.09308): 8 products for each pair of channels instead of 20, or 6 instead of 12. Inputs and
+// weights are evaluated at points: 0, infinity, and with either sign 1/2, 1 and 2, or with 3 taps sqrt(1/2) and sqrt(2). The
+// products at each point are a convolution of one tap over the tiles; the outputs are interpolated from them.
+//   columns  tiles * samples, sample fastest. Tile t has the outputs 4 t ... 4 t + 3, of which the last ones may not exist.
+//   input    [rows][rowStride] cells of f32: a row has `columns` cells for each point.
+//   products [points][columns][stride] floats.
+
+enum {
+    dn_filter_outputs = 4,
+};
+
+/// Evaluates a block of channels at all points. Values are readable to the next multiple of dn_lanes channels.
+typedef struct {
+    const float *values;  // [times * samples][value_stride]
+    int64_t value_stride;
+    const int32_t *positions;  // [times * samples], where each position lies among the values; NULL: at its own number
+    int32_t taps;              // 5 or 3
+    int32_t times;             // of the input, and of the output
+    int32_t tiles;             // times / 4, rounded up
+    int32_t samples;
+    int32_t channel_first;  // a multiple of dn_lanes
+    int32_t channel_count;
+    uint32_t *input;  // row 0 of the destination belongs to channel_first
+    int64_t row_stride;
+} dn_filter_input;
+
+/// Interpolates a block of channels from their products.
+typedef struct {
+    const float *products;  // the block's first channel, as those that follow
+    float *output;          // [times * samples][stride]
+    const float *bias;
+    int64_t stride;  // floats, of products and outputs
+    int32_t taps;
+    int32_t times;
+    int32_t tiles;
+    int32_t samples;
+    int32_t channel_count;  // a multiple of dn_lanes
+} dn_filter_output;
+
 // Images. Their layouts differ from those above: a convolution reads its input as the layer before it wrote it.
 //   planes   [blocks of 16 channels][rows][positions][cells of a block], with a border of zeros around the rows and positions.
 //            A block at a position is `dn_lanes` floats, half as many pairs of bf16, or integers: 4 cells of four bytes, or
@@ -268,6 +308,8 @@ typedef struct {
     void (*normalize)(const dn_normalization *normalization);
     void (*pack)(dn_format format, const dn_packing *packing);
     void (*quantize)(const dn_quantization *quantization);
+    void (*filter_inputs)(const dn_filter_input *input);
+    void (*filter_outputs)(const dn_filter_output *output);
     void (*convolve_image)(dn_format format, const dn_image_convolution *convolution);
     void (*transform_tiles)(const dn_tile_input *input);
     void (*sum_tiles)(const dn_tile_output *output);
@@ -311,6 +353,16 @@ static inline void dn_pack(const dn_kernels *kernels, dn_format format, const dn
 /// Makes integers as the quantization says, `integer_channels` in a cell.
 static inline void dn_quantize(const dn_kernels *kernels, const dn_quantization *quantization) {
     kernels->quantize(quantization);
+}
+
+/// Evaluates inputs at the points of a minimal filtering.
+static inline void dn_filter_inputs(const dn_kernels *kernels, const dn_filter_input *input) {
+    kernels->filter_inputs(input);
+}
+
+/// Makes the outputs of a minimal filtering from its products, and adds the bias.
+static inline void dn_interpolate_outputs(const dn_kernels *kernels, const dn_filter_output *output) {
+    kernels->filter_outputs(output);
 }
 
 /// sums[p] = sum over pieces and their cells of input * weights.
