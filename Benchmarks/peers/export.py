@@ -16,7 +16,9 @@ from safetensors.torch import save_file
 from unet import UNet1D, fill
 
 SEED = 0
-HORIZON = 16
+# Horizon and timestep embedding by network: the paper's for PushT, and what LeRobot trains by default.
+PAPER = (16, 256)
+LEROBOT = {"512-1024-2048": (64, 128)}
 OBSERVATION_STEPS = 2
 # 2 observation steps of 20 numbers: the condition of 40 that the paper's PushT policy has with keypoints.
 INPUTS = {
@@ -28,14 +30,18 @@ NORMALIZATION = {"VISUAL": "MEAN_STD", "STATE": "MIN_MAX", "ENV": "MIN_MAX", "AC
 SHAPE = dict(
     action_dim=2,
     condition_dim=OBSERVATION_STEPS * sum(feature["shape"][0] for feature in INPUTS.values()),
-    embedding=256,
     kernel_size=5,
     groups=8,
 )
 
 
-def make_network(down_dims):
-    network = UNet1D(down_dims, **SHAPE).eval()
+def shape_of(name):
+    """(horizon, timestep embedding) of a network by its name."""
+    return LEROBOT.get(name, PAPER)
+
+
+def make_network(down_dims, embedding):
+    network = UNet1D(down_dims, embedding=embedding, **SHAPE).eval()
     fill(network, SEED)
     return network
 
@@ -74,19 +80,19 @@ def processors():
     yield after, statistics
 
 
-def write_checkpoint(folder, network, down_dims):
+def write_checkpoint(folder, network, down_dims, horizon, embedding):
     configuration = {
         "type": "diffusion",
         "n_obs_steps": OBSERVATION_STEPS,
         "input_features": INPUTS,
         "output_features": OUTPUTS,
-        "horizon": HORIZON,
+        "horizon": horizon,
         "n_action_steps": 8,
         "normalization_mapping": NORMALIZATION,
         "down_dims": down_dims,
         "kernel_size": SHAPE["kernel_size"],
         "n_groups": SHAPE["groups"],
-        "diffusion_step_embed_dim": SHAPE["embedding"],
+        "diffusion_step_embed_dim": embedding,
         "use_film_scale_modulation": True,
         "noise_scheduler_type": "DDPM",
         "num_train_timesteps": 100,
@@ -110,9 +116,9 @@ def write_checkpoint(folder, network, down_dims):
     )
 
 
-def write_onnx(file, network):
+def write_onnx(file, network, horizon):
     inputs = (
-        torch.zeros(2, HORIZON, SHAPE["action_dim"]),
+        torch.zeros(2, horizon, SHAPE["action_dim"]),
         torch.zeros(2, dtype=torch.int64),
         torch.zeros(2, SHAPE["condition_dim"]),
     )
@@ -139,9 +145,10 @@ def main():
             continue
         folder.mkdir(parents=True, exist_ok=True)
         down_dims = [int(width) for width in name.split("-")]
-        network = make_network(down_dims)
-        write_checkpoint(folder, network, down_dims)
-        write_onnx(folder / "network.onnx", network)
+        horizon, embedding = shape_of(name)
+        network = make_network(down_dims, embedding)
+        write_checkpoint(folder, network, down_dims, horizon, embedding)
+        write_onnx(folder / "network.onnx", network, horizon)
         (folder / "complete").touch()
         count = sum(parameter.numel() for parameter in network.parameters())
         print(f"{folder}: {count / 1e6:.1f} M parameters")

@@ -18,16 +18,19 @@ TITLES = {
     "onnxruntime-f32": "ONNX Runtime f32",
     "openvino-f32": "OpenVINO f32",
     "openvino-bf16": "OpenVINO bf16",
+    "openvino-int8": "OpenVINO int8",
     "denoised-f32": "denoised f32",
     "denoised-bf16": "denoised bf16",
     "denoised-int8": "denoised int8",
 }
-PAPER, SMALL = "256-512-1024", "64-128-256"
+LEROBOT, PAPER, SMALL = "512-1024-2048", "256-512-1024", "64-128-256"
 # How many times faster than OpenVINO at the same precision, by architecture and batch size.
 FASTER = {
     (PAPER, "bf16"): {1: 1.6, 4: 1.8, 8: 1.8, 20: 1.8},
     (PAPER, "f32"): {1: 1.3, 4: 2.5, 8: 2.5, 20: 1.7},
     (SMALL, "bf16"): {1: 1.3, 8: 1.3},
+    (LEROBOT, "int8"): {1: 1.5, 4: 1.5, 8: 1.5, 20: 1.5},
+    (PAPER, "int8"): {1: 1.5, 4: 1.5, 8: 1.5, 20: 1.5},
 }
 # How many times the roofline's least time it may take.
 NEAR_ROOFLINE = {(PAPER, "bf16"): {1: 1.4, 4: 1.5, 8: 1.5, 20: 1.5}}
@@ -70,20 +73,20 @@ def times_table(report, architecture):
     rows = []
     for index, batch in enumerate(report["batches"]):
         row = [str(batch)] + [milliseconds(architecture["ms"][engine][index]) for engine in TITLES]
-        for precision in ("f32", "bf16"):
+        for precision in ("f32", "bf16", "int8"):
             row.append(f"{ratio(architecture, precision, index):.2f}x")
         for precision in ("f32", "bf16"):
             over = over_roofline(architecture, precision, index)
             row.append(f"{1 / over:.0%}" if over else "")
         rows.append(row)
-    return table(["batch", *TITLES.values(), "f32 gain", "bf16 gain", "f32 of roofline", "bf16 of roofline"], rows)
+    return table(["batch", *TITLES.values(), "f32 gain", "bf16 gain", "int8 gain", "f32 of roofline", "bf16 of roofline"], rows)
 
 
 def goals(report):
     """(goal, measured, met) for every goal that this run measured."""
     for architecture in report["architectures"]:
         name = architecture["name"]
-        for precision in ("bf16", "f32"):
+        for precision in ("bf16", "f32", "int8"):
             times = architecture["ms"][f"denoised-{precision}"]
             for index, batch in enumerate(report["batches"]):
                 case = f"{name}, {precision}, batch {batch}"
@@ -120,8 +123,9 @@ Median milliseconds of one forward pass, {report["threads"]} threads, on {report
 Measured by `make bench-peers` on {report["date"]}. The load average before the run was {report["load_before"]:.1f}.
 
 - Versions: PyTorch {versions["torch"]}, ONNX Runtime {versions["onnxruntime"]}, OpenVINO {versions["openvino"].split("-")[0]}
-  (latency hint, one stream).
-- All engines run the same seeded weights, with horizon 16 and condition 40. Each has a process of its own, one at a time.
+  (latency hint, one stream), NNCF {versions["nncf"]}, which quantized weights and activations for OpenVINO int8.
+- 512-1024-2048 is the network that LeRobot trains by default, with horizon 64. The others have horizon 16.
+- All engines run the same seeded weights, with a condition of 40 numbers. Each has a process of its own, one at a time.
 - A round gives every engine one turn of {report["runs"]} passes at each batch size, after a few to warm up. A figure is the
   median of the turns' medians over {report["rounds"]} rounds.
 - The others compute the whole network. `denoised` computes each timestep's embedding when it loads a policy. It computes an
@@ -132,7 +136,7 @@ Measured by `make bench-peers` on {report["date"]}. The load average before the 
 - A pass may beat the roofline in two cases. Small weights, such as the 11 MB of 64-128-256 in bf16, stay in the last-level
   cache. And operations count the multiplications with padding, which shows in large batches.
 
-![Milliseconds a forward pass by batch size, for three networks and seven engines](images/peers.svg)"""
+![Milliseconds a forward pass by batch size, by network and engine](images/peers.svg)"""
     ]
     for architecture in report["architectures"]:
         parts.append(f"## {architecture['name']}, {architecture['parameters'] / 1e6:.1f} M parameters")
@@ -168,7 +172,7 @@ STYLES = {"f32": ("-", "o"), "bf16": ("--", "s"), "int8": (":", "^")}
 def draw(report, file):
     plt.rcParams.update({"svg.hashsalt": "peers", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"})
     colours = {"pytorch": "#8c8c8c", "onnxruntime": "#d9a441", "openvino": "#3b7dd8", "denoised": "#c8372d"}
-    figure, axes = plt.subplots(1, len(report["architectures"]), figsize=(10.5, 3.8), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(report["architectures"]), figsize=(3.5 * len(report["architectures"]), 3.8), sharey=True, squeeze=False)
     positions = range(len(report["batches"]))
     for axis, architecture in zip(axes[0], report["architectures"]):
         for precision, style in (("f32", "-"), ("bf16", "--")):

@@ -15,11 +15,17 @@ import time
 import numpy as np
 
 
-def inputs(batch, horizon=16, action_dim=2, condition_dim=40):
+def inputs(folder, batch, action_dim=2, condition_dim=40):
     """Seeded inputs; a smaller batch is the head of a larger one, and all rows have one condition."""
+    horizon = configuration(folder)["horizon"]
     samples = np.random.default_rng(1).uniform(-1, 1, (batch, horizon, action_dim)).astype(np.float32)
     condition = np.random.default_rng(2).uniform(-1, 1, condition_dim).astype(np.float32)
     return samples, np.arange(batch, dtype=np.int64) * 5 % 100, np.tile(condition, (batch, 1))
+
+
+def configuration(folder):
+    with open(f"{folder}/config.json") as file:
+        return json.load(file)
 
 
 def with_pytorch(folder, threads, precision):
@@ -30,14 +36,13 @@ def with_pytorch(folder, threads, precision):
     from unet import UNet1D
 
     torch.set_num_threads(threads)
-    with open(f"{folder}/config.json") as file:
-        down_dims = json.load(file)["down_dims"]
-    network = UNet1D(down_dims, **SHAPE).eval()
+    values = configuration(folder)
+    network = UNet1D(values["down_dims"], embedding=values["diffusion_step_embed_dim"], **SHAPE).eval()
     weights = load_file(f"{folder}/model.safetensors")
     network.load_state_dict({name.removeprefix("diffusion.unet."): value for name, value in weights.items()})
 
     def prepare(batch):
-        tensors = [torch.from_numpy(value) for value in inputs(batch)]
+        tensors = [torch.from_numpy(value) for value in inputs(folder, batch)]
 
         def run():
             with torch.inference_mode():
@@ -58,7 +63,7 @@ def with_onnxruntime(folder, threads, precision):
         options.add_free_dimension_override_by_name("batch", batch)
         session = onnxruntime.InferenceSession(f"{folder}/network.onnx", options, providers=["CPUExecutionProvider"])
         binding = session.io_binding()
-        for name, value in zip(("samples", "timesteps", "conditions"), inputs(batch)):
+        for name, value in zip(("samples", "timesteps", "conditions"), inputs(folder, batch)):
             binding.bind_cpu_input(name, value)
         binding.bind_output("outputs")
 
@@ -77,8 +82,10 @@ def with_openvino(folder, threads, precision):
     core = openvino.Core()
 
     def prepare(batch):
-        model = core.read_model(f"{folder}/network.onnx")
-        values = dict(zip(("samples", "timesteps", "conditions"), inputs(batch)))
+        # Of quantized weights quantize.py made a model of its own; what stays in floats computes in f32.
+        file = "network-int8.xml" if precision == "int8" else "network.onnx"
+        model = core.read_model(f"{folder}/{file}")
+        values = dict(zip(("samples", "timesteps", "conditions"), inputs(folder, batch)))
         model.reshape({name: value.shape for name, value in values.items()})
         compiled = core.compile_model(
             model,
@@ -87,7 +94,7 @@ def with_openvino(folder, threads, precision):
                 "PERFORMANCE_HINT": "LATENCY",
                 "NUM_STREAMS": "1",
                 "INFERENCE_NUM_THREADS": threads,
-                "INFERENCE_PRECISION_HINT": precision,
+                "INFERENCE_PRECISION_HINT": "f32" if precision == "int8" else precision,
             },
         )
         request = compiled.create_infer_request()
@@ -108,6 +115,7 @@ ENGINES = {
     "onnxruntime-f32": (with_onnxruntime, "f32"),
     "openvino-f32": (with_openvino, "f32"),
     "openvino-bf16": (with_openvino, "bf16"),
+    "openvino-int8": (with_openvino, "int8"),
 }
 
 
