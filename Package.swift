@@ -358,7 +358,7 @@ if Context.environment["DENOISED_DOCS"] != nil {
     )
 }
 
-// `make arm64` builds and runs the tests of some modules only: under emulation all would take hours.
+// The test modules of a build, separated by commas, if it is to have some only: on an emulated processor all would take hours.
 if let modules = Context.environment["DENOISED_TESTS"], !modules.isEmpty {
     let wanted = modules.split(separator: ",").map { "\($0)Tests" }
     package.targets.removeAll { $0.type == .test && !wanted.contains($0.name) }
