@@ -151,6 +151,9 @@ struct SamplerOptions: ParsableArguments {
                 throw ValidationError("--warm-part is for --warm-start partial, expected that with it")
             }
         }
+        if let word = WarmStart.unknownWord(in: CommandLine.arguments) {
+            throw ValidationError("--warm-start is \(word), expected guess or partial")
+        }
         if method == .paradigms, window == .auto {
             throw ValidationError("--window is auto, expected a number with --method paradigms")
         }
@@ -215,6 +218,15 @@ enum WarmStart: String, ExpressibleByArgument, CaseIterable {
 
     /// The part of the steps that is taken, unless another is asked for: docs/SAMPLING.md, "From a middle timestep".
     static let standardPart = 0.2
+
+    /// The word after `--warm-start=` that is none of these; nil: there is none. The parser takes such an option for the one that
+    /// stands alone.
+    static func unknownWord(in arguments: [String]) -> String? {
+        let words = arguments.prefix { $0 != "--" }.compactMap { argument in
+            argument.hasPrefix("--warm-start=") ? argument.dropFirst("--warm-start=".count) : nil
+        }
+        return words.first { WarmStart(rawValue: String($0)) == nil }.map(String.init)
+    }
 
     /// The steps of a part, at least 1.
     static func steps(part: Double, of steps: Int) -> Int {

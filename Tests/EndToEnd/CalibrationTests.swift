@@ -119,7 +119,7 @@ extension EndToEnd {
                 ),
                 (
                     ["sim", "--policy", "p", "--warm-start=half"],
-                    "'half' is invalid for '--warm-start"
+                    "--warm-start is half, expected guess or partial"
                 ),
                 (["sim", "--policy", "p", "--warm-start", "half"], "Unexpected argument 'half'"),
             ] as [([String], String)]
