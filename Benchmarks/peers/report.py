@@ -172,7 +172,9 @@ STYLES = {"f32": ("-", "o"), "bf16": ("--", "s"), "int8": (":", "^")}
 def draw(report, file):
     plt.rcParams.update({"svg.hashsalt": "peers", "svg.fonttype": "none", "font.size": 9, "font.family": "sans-serif"})
     colours = {"pytorch": "#8c8c8c", "onnxruntime": "#d9a441", "openvino": "#3b7dd8", "denoised": "#c8372d"}
-    figure, axes = plt.subplots(1, len(report["architectures"]), figsize=(3.5 * len(report["architectures"]), 3.8), sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(report["architectures"]), figsize=(3.5 * len(report["architectures"]), 3.8), sharey=True, squeeze=False
+    )
     positions = range(len(report["batches"]))
     for axis, architecture in zip(axes[0], report["architectures"]):
         for precision, style in (("f32", "-"), ("bf16", "--")):

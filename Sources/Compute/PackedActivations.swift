@@ -23,7 +23,8 @@ final class PackedActivations {
     /// - Parameter integerParts: the parts of a stage that need their input as integers.
     init(plan: PackedPlan, maximumBatch: Int, integerParts: Int) {
         let rows = MemoryPlan(
-            plan.packedRowValues(maximumBatch: maximumBatch) + plan.filteredRowValues(maximumBatch: maximumBatch)
+            plan.packedRowValues(maximumBatch: maximumBatch)
+                + plan.filteredRowValues(maximumBatch: maximumBatch)
         )
         let floatValues = plan.floatValues(maximumBatch: maximumBatch)
         let values = MemoryPlan(floatValues + plan.productValues(maximumBatch: maximumBatch))

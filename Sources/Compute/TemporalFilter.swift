@@ -92,7 +92,9 @@ extension TemporalFilter {
 
     /// What filtering a layer gains for a batch; nil: there is no filter for it.
     static func gain(_ shape: ConvolutionShape, batch: Int) -> Gain? {
-        guard case .same(let taps) = shape.sampling, let filter = TemporalFilter(taps: taps) else { return nil }
+        guard case .same(let taps) = shape.sampling, let filter = TemporalFilter(taps: taps) else {
+            return nil
+        }
         let reaching = Tap.centred(taps: taps, length: shape.length)
         guard reaching.count == taps else { return nil }
         func cost(weights: Int, products: Double) -> Double {
@@ -113,7 +115,10 @@ extension TemporalFilter {
     /// The layers to filter of some: those that gain most for their memory, as far as it suffices.
     ///
     /// - Returns: their indices, and the bytes that they take.
-    static func chosen(among shapes: [ConvolutionShape?], _ filtering: Filtering) -> (layers: Set<Int>, bytes: Int) {
+    static func chosen(
+        among shapes: [ConvolutionShape?],
+        _ filtering: Filtering
+    ) -> (layers: Set<Int>, bytes: Int) {
         guard filtering.batch > 0 else { return ([], 0) }
         let gains = shapes.enumerated().compactMap { index, shape in
             shape.flatMap { gain($0, batch: filtering.batch) }.map { (index: index, gain: $0) }

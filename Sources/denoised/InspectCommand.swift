@@ -187,8 +187,11 @@ struct InspectCommand: ParsableCommand {
     }
 
     private static func text(of filtering: [Report.Filtered]) -> String {
-        filtering.map { $0.mib > 0 ? "\(fixed($0.mib, 1)) MiB for batches of \($0.batch)" : "none for \($0.batch)" }
-            .joined(separator: ", ") + " (--filtering-batch)"
+        let texts = filtering.map { filtered in
+            let memory = filtered.mib > 0 ? "\(fixed(filtered.mib, 1)) MiB" : "none"
+            return "\(memory) for batches of \(filtered.batch)"
+        }
+        return texts.joined(separator: ", ") + " (--filtering-batch)"
     }
 
     private static func vision(_ vision: VisionConfiguration) -> Report.Vision {

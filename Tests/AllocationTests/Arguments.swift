@@ -25,10 +25,11 @@ struct KernelName: Codable, CustomStringConvertible {
     var filteringBatch: Int?
 
     /// The best of this processor in each precision, and OpenBLAS.
-    static let tested = Set(
-        Precision.allCases.compactMap(Kernel.init(best:))
-            + [Kernel(.openBLAS, precision: .f32)].compactMap(\.self)
-    ).map { KernelName(backend: $0.backend.name, precision: $0.precision.rawValue) }
+    static let tested =
+        Set(
+            Precision.allCases.compactMap(Kernel.init(best:))
+                + [Kernel(.openBLAS, precision: .f32)].compactMap(\.self)
+        ).map { KernelName(backend: $0.backend.name, precision: $0.precision.rawValue) }
         + [Kernel(best: .f32)].compactMap(\.self).map {
             KernelName(backend: $0.backend.name, precision: $0.precision.rawValue, filteringBatch: 1024)
         }

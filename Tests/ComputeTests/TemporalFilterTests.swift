@@ -17,7 +17,10 @@ struct TemporalFilterTests {
     ]
 
     @Test(arguments: InstructionSet.supported, layers)
-    func `Filtered layers compute what taps do, and lose few digits more`(isa: InstructionSet, layer: FilteredLayer) {
+    func `Filtered layers compute what taps do, and lose few digits more`(
+        isa: InstructionSet,
+        layer: FilteredLayer
+    ) {
         for batch in [1, 3, 17] {
             let samples = layer.samples(batch)
             let expected = layer.exact(samples)
@@ -56,11 +59,20 @@ struct TemporalFilterTests {
             return (gain?.products ?? 0) > 0
         }
         // At batch 1 a weight is used too seldom: reading it takes the time.
-        #expect(!saves(5, length: 16, batch: 1) && saves(5, length: 16, batch: 3) && saves(5, length: 64, batch: 1))
+        #expect(
+            !saves(5, length: 16, batch: 1) && saves(5, length: 16, batch: 3)
+                && saves(5, length: 64, batch: 1)
+        )
         #expect(!saves(5, length: 4, batch: 8) && saves(5, length: 4, batch: 20))
         #expect(saves(3, length: 16, batch: 8))
-        #expect(!saves(5, length: 8, channels: 4, batch: 20), "transforming four channels takes longer than it saves")
-        #expect(!saves(7, length: 16, batch: 20) && !saves(1, length: 16, batch: 20), "no filter has so many taps")
+        #expect(
+            !saves(5, length: 8, channels: 4, batch: 20),
+            "transforming four channels takes longer than it saves"
+        )
+        #expect(
+            !saves(7, length: 16, batch: 20) && !saves(1, length: 16, batch: 20),
+            "no filter has so many taps"
+        )
         #expect(!saves(5, length: 2, batch: 20), "two taps meet padding alone")
     }
 
@@ -95,10 +107,16 @@ struct TemporalFilterTests {
         let name = kernel.description
         #expect(kernel.filtering == .standard && kernel.filtered(.standard).description == name)
         #expect(kernel.filtered(Filtering(batch: 8)).description == "\(name) filtered for 8")
-        #expect(kernel.filtered(Filtering(batch: 8, memory: 5 << 20)).description == "\(name) filtered for 8 in 5 MiB")
+        #expect(
+            kernel.filtered(Filtering(batch: 8, memory: 5 << 20)).description
+                == "\(name) filtered for 8 in 5 MiB"
+        )
         #expect(kernel.filtered(.none).description == "\(name) unfiltered")
         let integers = try #require(Kernel(best: .int8))
-        #expect(integers.filtered(.none).description == integers.description, "single precision alone is filtered")
+        #expect(
+            integers.filtered(.none).description == integers.description,
+            "single precision alone is filtered"
+        )
     }
 
     private func shape(_ taps: Int, length: Int, channels: Int) -> ConvolutionShape {

@@ -142,7 +142,9 @@ struct UNet1DTests {
     @Test func `Networks say what filtering takes`() throws {
         let kernel = try #require(Kernel(best: .f32))
         let paper = UNet1DArchitecture.paper
-        func mebibytes(_ filtering: Filtering) -> Int { paper.filteringBytes(kernel.filtered(filtering)) >> 20 }
+        func mebibytes(_ filtering: Filtering) -> Int {
+            paper.filteringBytes(kernel.filtered(filtering)) >> 20
+        }
         #expect(mebibytes(.none) == 0 && mebibytes(.standard) == 0)
         #expect((5...40).contains(mebibytes(Filtering(batch: 8))))
         #expect((100...200).contains(mebibytes(Filtering(batch: 20))))
