@@ -11,20 +11,15 @@ public struct Filtering: Sendable, Hashable {
     /// - Parameters:
     ///   - batch: samples in a batch, 0...1024.
     ///   - memory: bytes, at least 0.
-    public init(batch: Int, memory: Int = standard.memory) {
+    public init(batch: Int, memory: Int = standardMemory) {
         precondition((0...1024).contains(batch) && memory >= 0)
         self.batch = batch
         self.memory = memory
     }
 
-    private init(standardBatch: Int) {
-        batch = standardBatch
-        memory = 1024 << 20
-    }
-
-    /// Filters what is faster for a single sample too, in at most 1024 MiB.
-    public static let standard = Filtering(standardBatch: 1)
+    /// Bytes unless others are asked for: 1024 MiB.
+    public static let standardMemory = 1024 << 20
 
     /// Filters nothing.
-    public static let none = Filtering(batch: 0, memory: 0)
+    public static let none = Filtering(batch: 0)
 }

@@ -31,7 +31,7 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
         self = first
     }
 
-    private init(backend: Backend, precision: Precision, filtering: Filtering = .standard) {
+    private init(backend: Backend, precision: Precision, filtering: Filtering = .none) {
         self.backend = backend
         self.precision = precision
         self.filtering = filtering
@@ -53,7 +53,7 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
         engine(threads: 1, locksWeights: false)?.plan(layers).filteringBytes ?? 0
     }
 
-    /// Precision and instruction set, or BLAS library, for reports, and which layers are filtered unless that is the standard.
+    /// Precision and instruction set, or BLAS library, for reports, and for which batch layers are filtered, if any are.
     /// Recordings and calibrations name kernels so, too.
     public var description: String {
         let engine =
@@ -65,9 +65,9 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
     }
 
     private var filteringDescription: String {
-        guard case .packed = backend, precision == .f32, filtering != .standard else { return "" }
-        let memory = filtering.memory == Filtering.standard.memory ? "" : " in \(filtering.memory >> 20) MiB"
-        return filtering.batch == 0 ? " unfiltered" : " filtered for \(filtering.batch)\(memory)"
+        guard case .packed = backend, precision == .f32, filtering.batch > 0 else { return "" }
+        let memory = filtering.memory == Filtering.standardMemory ? "" : " in \(filtering.memory >> 20) MiB"
+        return " filtered for \(filtering.batch)\(memory)"
     }
 
     func engine(threads: Int, locksWeights: Bool) -> Engine? {

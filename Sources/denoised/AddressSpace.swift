@@ -31,15 +31,18 @@ enum AddressSpace {
     /// - Parameters:
     ///   - networks: the parameters of each policy, or copy of a policy, that is there at a time.
     ///   - threads: that compute each; nil: one for each core.
+    ///   - further: bytes that they take besides.
     /// - Throws: ``Failure`` if there is not.
     static func check(
         for networks: [[NetworkParameter]],
         threads: Int?,
+        further: Int = 0,
         in surroundings: Surroundings = .nothing
     ) throws {
         let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
         let count = networks.count * (threads - 1) + surroundings.rawValue
-        let need = networks.reduce(openBLASBuffer + bytes(forThreads: count)) { $0 + bytes(for: $1) }
+        let surrounding = openBLASBuffer + bytes(forThreads: count) + further
+        let need = networks.reduce(surrounding) { $0 + bytes(for: $1) }
         try check(need, for: "the policy")
     }
 

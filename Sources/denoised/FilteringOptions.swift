@@ -7,8 +7,7 @@ struct FilteringOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             In f32, compute layers by minimal filtering (Winograd) that are faster so for batches of so many samples: a window's \
-            steps, or more if robots are planned together. Smaller batches may then take longer. 0: no layer. Default: 1, which slows \
-            no batch down.
+            steps, or more if robots are planned together. Smaller batches may then take longer. 0: no layer. Default: 0.
             """,
             valueName: "b"
         )
@@ -19,7 +18,7 @@ struct FilteringOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             MiB that minimal filtering may take for weights, beyond those of the network. Layers that gain most come first. \
-            Default: \(Filtering.standard.memory >> 20).
+            Default: \(Filtering.standardMemory >> 20).
             """,
             valueName: "mib"
         )
@@ -38,8 +37,8 @@ struct FilteringOptions: ParsableArguments {
     /// What the options say, and else the standard.
     var filtering: Filtering {
         Filtering(
-            batch: filteringBatch ?? Filtering.standard.batch,
-            memory: filteringMemory.map { $0 << 20 } ?? Filtering.standard.memory
+            batch: filteringBatch ?? Filtering.none.batch,
+            memory: filteringMemory.map { $0 << 20 } ?? Filtering.standardMemory
         )
     }
 }

@@ -119,6 +119,14 @@ extension PolicyPlanner {
         let settings = sampler.settings(for: bundle.configuration)
         let threads = sampler.threadCount
         let kernel = try sampler.kernel()
+        let filteringBytes = bundle.configuration.architecture.filteringBytes(kernel)
+        if filteringBytes > 0 {
+            try AddressSpace.check(
+                for: [bundle.configuration.parameters],
+                threads: threads,
+                further: filteringBytes
+            )
+        }
         return { stallWatch in
             try PolicyPlanner(
                 bundle: bundle,

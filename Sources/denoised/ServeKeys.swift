@@ -117,13 +117,13 @@ enum ServeKeys {
             "sampler.filtering_batch",
             "--filtering-batch",
             .one(.whole()),
-            standard: "\(Filtering.standard.batch)"
+            standard: "\(Filtering.none.batch)"
         ),
         ConfigurationKey(
             "sampler.filtering_memory",
             "--filtering-memory",
             .one(.whole()),
-            standard: "\(Filtering.standard.memory >> 20)"
+            standard: "\(Filtering.standardMemory >> 20)"
         ),
     ]
 

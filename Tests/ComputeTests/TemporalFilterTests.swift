@@ -88,8 +88,8 @@ struct TemporalFilterTests {
         }
         #expect(TemporalFilter.chosen(among: shapes, .none).layers.isEmpty)
         #expect(TemporalFilter.chosen(among: shapes, Filtering(batch: 0)).layers.isEmpty)
-        #expect(TemporalFilter.chosen(among: shapes, .standard).layers == [4])
-        #expect(TemporalFilter.chosen(among: [nil, shapes[4]], .standard).layers == [1])
+        #expect(TemporalFilter.chosen(among: shapes, Filtering(batch: 1)).layers == [4])
+        #expect(TemporalFilter.chosen(among: [nil, shapes[4]], Filtering(batch: 1)).layers == [1])
     }
 
     @Test func `A filtered network has the weights that it says it has`() throws {
@@ -105,13 +105,13 @@ struct TemporalFilterTests {
         let kernel = try #require(Kernel(best: .f32))
         guard case .packed = kernel.backend else { return }
         let name = kernel.description
-        #expect(kernel.filtering == .standard && kernel.filtered(.standard).description == name)
+        #expect(kernel.filtering == .none && kernel.description == name)
         #expect(kernel.filtered(Filtering(batch: 8)).description == "\(name) filtered for 8")
         #expect(
             kernel.filtered(Filtering(batch: 8, memory: 5 << 20)).description
                 == "\(name) filtered for 8 in 5 MiB"
         )
-        #expect(kernel.filtered(.none).description == "\(name) unfiltered")
+        #expect(kernel.filtered(Filtering(batch: 8)).filtered(.none).description == name)
         let integers = try #require(Kernel(best: .int8))
         #expect(
             integers.filtered(.none).description == integers.description,
