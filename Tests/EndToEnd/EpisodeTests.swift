@@ -95,7 +95,7 @@ extension EndToEnd {
         @Test func reportHasTheDocumentedKeys() async throws {
             let policy = try pushTPolicy()
             let ended = try await succeed([
-                "sim", "--policy", policy.path, "--episodes", "2", "--seed", "42", "--json",
+                "sim", "--policy", policy.path, "--window", "1", "--episodes", "2", "--seed", "42", "--json",
             ])
             try Self.check(ended.json(), seeds: 42...43, evaluations: 5)
             #expect(ended.error == "", "a good run has nothing to say beside its result")
