@@ -22,9 +22,11 @@ extension EndToEndToSee {
             let policy = try pushTPolicy()
             let folder = try TemporaryFolder()
             var reports: [[String: Any]] = []
-            for (name, options) in [("exact", []), ("window", ["--window", "4"])] {
+            for (name, window) in [("exact", "1"), ("window", "4")] {
                 let ended = try await succeed(
-                    ["sim", "--policy", policy.path, "--episodes", "3", "--seed", "42", "--json"] + options
+                    ["sim", "--policy", policy.path, "--window", window] + [
+                        "--episodes", "3", "--seed", "42", "--json",
+                    ]
                 )
                 try ended.output.write(to: folder.file("\(name).json"), atomically: true, encoding: .utf8)
                 reports.append(try ended.json())

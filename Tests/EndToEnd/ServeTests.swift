@@ -241,9 +241,10 @@ extension EndToEnd {
 
         @Test func anEpisodeOverTCPIsTheEmbeddedOne() async throws {
             let policy = try pushTPolicy()
-            let daemon = try await RunningDaemon(policy: policy.path, "--json")
+            let daemon = try await RunningDaemon(policy: policy.path, "--window", "1", "--json")
             let options = ["--episodes", "2", "--seed", "11", "--json"]
-            let embedded = try await succeed(["sim", "--policy", policy.path] + options).json()
+            let embedded = try await succeed(["sim", "--policy", policy.path, "--window", "1"] + options)
+                .json()
             let connected = try await succeed(["sim", "--connect", daemon.endpoints.requests] + options)
                 .json()
             let episodes = try EpisodeTests.check(embedded, seeds: 11...12, evaluations: 5)
