@@ -301,6 +301,7 @@ public final class Sampler {
     ///   - guess: x_0, [sampleSize], clipped to the clip range and finite.
     ///   - frozen: elements whose known values take the place of the guess.
     ///   - sample: [sampleSize]; is epsilon, standard normal, and receives the sample.
+    @_lifetime(sample: copy sample)
     public func renoise(_ guess: Span<Float>, frozen: FrozenElements, into sample: inout MutableSpan<Float>) {
         let (alpha, sigma) = (Float(startingLevel.alpha), Float(startingLevel.sigma))
         let limit = clipSampleRange ?? .infinity
