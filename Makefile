@@ -3,7 +3,7 @@ SHELL := /bin/bash
 RELEASE := swift build -c release
 SWIFT_SOURCES := Package.swift Sources Tests Benchmarks/Package.swift Benchmarks/Micro \
 	Fuzz/Package.swift Fuzz/Harness Fuzz/Targets
-C_SOURCES = $(shell find Sources Tests Fuzz/Harness Fuzz/Targets examples -name '*.[ch]' -o -name '*.inc' -o -name '*.cpp')
+C_SOURCES = $(shell find Sources Tests packaging Fuzz/Harness Fuzz/Targets examples -name '*.[ch]' -o -name '*.inc' -o -name '*.cpp')
 CLANG_FORMAT := clang-format-14
 RUFF := .venv-lint/bin/ruff
 # How long `make fuzz` spends on each target.
@@ -11,10 +11,10 @@ SECONDS ?= 60
 PREFIX ?= /usr/local
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install deb test-deb sbom demo test test-arm-kernels bench-arm test-clients wheel test-cluster test-ros example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
+.PHONY: help setup build install deb test-deb sbom demo test arm64 test-arm-kernels bench-arm test-clients wheel test-cluster test-ros example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: ## Install what the build needs (Debian packages) and check for Swift
 	@scripts/setup
@@ -52,6 +52,11 @@ test: ## Run every test
 	 DENOISED_TEST_PYTHON=/usr/bin/python3 \
 	 swift test $(TEST_FLAGS)
 	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
+
+# The first time it downloads 1.3 GB of Debian packages into .arm64, where they take 6 GB with what is unpacked.
+arm64: ## Build for 64-bit ARM, and play an episode of PushT on an emulated processor
+	@scripts/arm64 build
+	@scripts/arm64 try
 
 test-arm-kernels: ## Test the kernels for 64-bit ARM on three emulated processors
 	@scripts/test-arm-kernels
@@ -140,5 +145,5 @@ docs: setup ## Make the documentation of the modules with DocC (MODULE=name: onl
 	@scripts/docs $(MODULE)
 
 clean: ## Remove everything that was built
-	rm -rf .build .build-* .venv-peers .venv-ros .venv-lint .venv-openpi .venv-package .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist \
+	rm -rf .build .build-* .arm64 .venv-peers .venv-ros .venv-lint .venv-openpi .venv-package .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist \
 		clients/python/build clients/python/src/denoised.egg-info clients/python/.mypy_cache clients/python/.pytest_cache
