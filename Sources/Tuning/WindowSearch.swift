@@ -62,10 +62,11 @@ struct WindowSearch<Predictor: NoisePredictor> {
         trials = zip(trials, costs).filter { $1 <= most }.map(\.0)
     }
 
-    /// The window to try next; nil if none may be faster, or there is no time.
+    /// The window to try next; nil if none may be faster, or there is no time. A window of one step is tried even then if it is bound
+    /// to be faster than those that were.
     private func nextWindow() -> Int? {
-        if !trials.isEmpty, isOver() { return nil }
         let rule = WindowSearchRule(steps: steps, times: ForwardTimes(of: meter.timings), trials: trials)
+        if !trials.isEmpty, isOver() { return samplers[1] != nil && rule.isOneFaster ? 1 : nil }
         return samplers.keys.filter { rule.mayBeFastest($0) }.min {
             (rule.expectedNanoseconds($0), $0) < (rule.expectedNanoseconds($1), $1)
         }
@@ -110,6 +111,13 @@ struct WindowSearchRule {
         }
         return !isBeyondSlower
             && leastNanoseconds(window) < (1 - Self.leastGain) * fastest.nanoseconds
+    }
+
+    /// Whether a window of one step has not been tried and is faster than those that have: it takes no more passes than there are
+    /// steps, as a rule.
+    var isOneFaster: Bool {
+        guard let fastest, !trials.contains(where: { $0.window == 1 }) else { return false }
+        return Double(steps) * times.typical(batch: 1) < (1 - Self.leastGain) * fastest.nanoseconds
     }
 
     /// What a chunk may take at least: the evaluations of a narrower window in the passes of a wider one.

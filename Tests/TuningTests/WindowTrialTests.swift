@@ -154,6 +154,17 @@ struct WindowTrialTests {
         #expect(sampled == 1)
         #expect(windows.count == 1 && windows[0].chunks.count == 1)
     }
+
+    /// The window that was tried first is slower than one step after the other, whatever is left out.
+    @Test func `Without time a window of one step is tried if that is faster`() throws {
+        // From passes of 1 and of the largest batch those of 2 are expected to be cheap, and are not.
+        let windows = try compare(
+            only: [1, 2],
+            passNanoseconds: { batch, _ in batch == 2 ? 9_000 : batch == 1 ? 1_000 : 100 },
+            isOver: { true }
+        )
+        #expect(windows[0].window == 1)
+    }
 }
 
 /// Outputs a bent function of its samples, or the noise beside a clean sample of 0.5, and says how long it took.
