@@ -57,7 +57,9 @@ public struct RecordingSession: Sendable, Hashable {
     public var policies: [RecordedPolicy] {
         [RecordedPolicy(policy: policy, sampler: sampler, fingerprint: setup.fingerprint)] + furtherPolicies
     }
+}
 
+extension RecordingSession {
     /// What a daemon records first.
     ///
     /// - Parameters:
@@ -73,18 +75,6 @@ public struct RecordingSession: Sendable, Hashable {
         furtherPolicies = zip(policies.dropFirst(), setup.furtherFingerprints).map { served, fingerprint in
             RecordedPolicy(policy: served.policy, sampler: served.sampler, fingerprint: fingerprint)
         }
-    }
-
-    init(
-        daemonVersion: String,
-        policy: PolicyDescription,
-        sampler: SamplerDescription,
-        setup: Setup
-    ) {
-        self.daemonVersion = daemonVersion
-        self.policy = policy
-        self.sampler = sampler
-        self.setup = setup
     }
 }
 
