@@ -5,8 +5,8 @@ import Testing
 @Suite struct GymParityTests {
     static let tolerance = 1e-9
 
-    /// Of an episode's states and what follows from them. Debian's Chipmunk for ARM multiplies and adds in one step, with one
-    /// rounding, where the one for x86-64 and gym-pusht's round twice. Episodes full of contacts end up to 2e-6 elsewhere.
+    /// Of an episode's states and what follows from them. Debian's Chipmunk for ARM multiplies and adds in one step and rounds once. The
+    /// one for x86-64 and gym-pusht's round twice. The end of an episode full of contacts differs by up to 2e-6.
     #if arch(arm64)
         static let episodeTolerance = 4e-6
     #else
