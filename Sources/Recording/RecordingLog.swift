@@ -43,6 +43,8 @@ package struct RecordingLog {
     private var retryDue: MonotonicTime?
     /// Lost messages that the file does not tell of yet.
     private var untold: UInt64 = 0
+    /// Wall clock of the newest message, in nanoseconds since 1970 (UTC).
+    private var newestNs: UInt64 = 0
     private var changes = HeartbeatChanges()
     private var warnings: Set<Warning> = []
 
@@ -92,12 +94,8 @@ package struct RecordingLog {
             untold += 1
             return
         }
-        if untold > 0 {
-            let lost = untold
-            untold = 0
-            append(RecordedJSON.gap(lost: lost), timeNs: message.wallNs)
-            append(RecordedRemark.gap(lost: lost), timeNs: message.wallNs)
-        }
+        newestNs = message.wallNs
+        tellOfGap()
         if case .observation(let observation, let preceding, _, _) = message.content {
             recordFrames(of: preceding + [observation.observed], robot: observation.robot, message.wallNs)
         }
@@ -106,6 +104,15 @@ package struct RecordingLog {
             for remark in changes.remarks(on: status) { append(remark, timeNs: message.wallNs) }
         }
         if writer.bufferedBytes >= Self.flushBytes { flush() }
+    }
+
+    /// Tells of what was lost since the last time.
+    private mutating func tellOfGap() {
+        guard untold > 0 else { return }
+        let lost = untold
+        untold = 0
+        append(RecordedJSON.gap(lost: lost), timeNs: newestNs)
+        append(RecordedRemark.gap(lost: lost), timeNs: newestNs)
     }
 
     /// Writes the frames of observations, but for those that the file has already.
@@ -162,7 +169,7 @@ package struct RecordingLog {
         if warnings.insert(warning).inserted { logger.error("\(text)") }
     }
 
-    /// Lets the file tell, before its next message, of messages that somebody else has lost and counted.
+    /// Lets the file tell, before its next message or at its end, of messages that somebody else has lost and counted.
     package mutating func tell(ofLost count: UInt64) { untold += count }
 
     package mutating func flushIfDue() {
@@ -170,6 +177,7 @@ package struct RecordingLog {
     }
 
     package mutating func finish() {
+        tellOfGap()
         let waiting = writer.bufferedMessages
         do throws(RecordingError) {
             try writer.finish()

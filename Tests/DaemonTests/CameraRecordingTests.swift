@@ -110,20 +110,26 @@ import Transport
         return try file.events()
     }
 
+    /// How long the client waits before it asks again, whereupon it may be answered twice. A busy machine takes its time to see.
+    private static let patience = Duration.seconds(8)
+
     /// Two episodes: chunks, observations that ask for none, frames left out. 13 observations, of which two have the frame of the one
     /// before, and 7 chunks. The client may repeat observations that it has no chunk for yet.
     private static func drive(_ client: RobotClient, of daemon: Daemon, sending sent: Sent) throws {
         for episode in 1...2 as ClosedRange<UInt64> {
             for sequence in 0..<3 as Range<UInt64> {
                 let step = 10 * episode + 2 * sequence
-                _ = try client.chunk(for: observation(2 * sequence, frame(step, sent), episode: episode))
+                _ = try client.chunk(
+                    for: observation(2 * sequence, frame(step, sent), episode: episode),
+                    longestInterval: patience
+                )
                 // The newest frame stands in at every other of them.
                 let frame = sequence == 1 ? nil : try frame(step + 1, sent)
                 try client.publish(observation(2 * sequence + 1, frame, episode: episode, replan: false))
             }
         }
         // What is published takes another way than what is asked.
-        eventually { daemon.statistics.observations == 12 }
+        eventually { daemon.statistics.observations >= 12 }
         _ = try client.predict(observation(6, frame(30, sent), episode: 2))
     }
 
@@ -269,7 +275,10 @@ import Transport
 
     @Test func aPictureThatCannotBeDecodedComputesToTheSameChunks() throws {
         let events = try Self.record { client, daemon in
-            _ = try client.chunk(for: Self.observation(0, Self.frame(0, .jpeg)))
+            _ = try client.chunk(
+                for: Self.observation(0, Self.frame(0, .jpeg)),
+                longestInterval: Self.patience
+            )
             // Left out of the history of the chunk after it.
             try client.publish(Self.observation(1, Self.badFrame(1), replan: false))
             eventually { daemon.statistics.observations == 2 }
@@ -290,7 +299,10 @@ import Transport
 
     @Test func anObservationWhoseFramesDoNotFitIsNamed() throws {
         let events = try Self.record { client, _ in
-            _ = try client.chunk(for: Self.observation(0, Self.frame(0, .jpeg)))
+            _ = try client.chunk(
+                for: Self.observation(0, Self.frame(0, .jpeg)),
+                longestInterval: Self.patience
+            )
         }
         func error(_ change: (RecordedEvent) -> RecordedEvent) -> MessageError? {
             do { _ = try Self.replay(events.map(change)) } catch let error as MessageError {

@@ -299,6 +299,32 @@ import Testing
         #expect(lost == recorder.lostMessages)
     }
 
+    @Test func theFileTellsOfWhatIsLostAfterItsLastMessage() throws {
+        let file = RecorderTests.RecordingPath()
+        let disk = Gate()
+        let recorder = try Recorder(
+            path: file.path,
+            setup: RecorderTests.setup,
+            logger: LogLines().logger,
+            bounds: .init(messages: 2, frameBytes: 1000)
+        ) {
+            () throws(RecordingError) in
+            try MCAPWriter(storage: GatedFile(path: file.path, gate: disk), library: "test")
+        }
+        recorder.take(TappedMessage(.reset(try id("first"))))
+        disk.waitForEntry()
+        for robot in ["second", "third", "fourth", "fifth"] {
+            recorder.take(TappedMessage(.reset(try id(robot))))
+        }
+        #expect(recorder.lostMessages == 2)
+        disk.pass(100)
+        recorder.finish()
+        let gaps = try file.events().compactMap { event in
+            if case .gap(let count) = event { count } else { nil }
+        }
+        #expect(gaps == [2])
+    }
+
     @Test func aFrameThatStandsInForALostOneIsWritten() throws {
         let storage = FullableStorage()
         var log = RecordingLog(
