@@ -56,12 +56,13 @@ package struct ChunkBenchmark {
     ///
     /// - Parameters:
     ///   - settings: how chunks are sampled but for the method.
+    ///   - methods: to compare, on a kernel.
     ///   - largestWindow: of the methods.
     /// - Throws: `PolicyError` for weights or settings that cannot be used.
     package init(
         bundle: PolicyBundle,
         settings: SamplerSettings,
-        methods: [SamplerSettings.Method],
+        methods: (Kernel) -> [SamplerSettings.Method],
         kernels: [Kernel],
         largestWindow: Int,
         threads: Int,
@@ -83,7 +84,7 @@ package struct ChunkBenchmark {
         reference = try DiffusionPolicy(bundle: bundle, settings: own, network: network)
         for kernel in kernels {
             let network = kernel == .exact ? network : try makeNetwork(kernel)
-            for method in methods {
+            for method in methods(kernel) {
                 own.method = method
                 let policy = try DiffusionPolicy(
                     bundle: bundle,

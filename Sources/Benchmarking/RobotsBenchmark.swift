@@ -62,13 +62,13 @@ package struct RobotsBenchmark {
     ///
     /// - Parameters:
     ///   - settings: how chunks are sampled but for the method.
-    ///   - methods: by which chunks are planned in turn.
+    ///   - methods: by which chunks are planned in turn, on a kernel.
     ///   - robots: how many ask at once.
     /// - Throws: `PolicyError` for weights or settings that cannot be used.
     package init(
         bundle: PolicyBundle,
         settings: SamplerSettings,
-        methods: [SamplerSettings.Method],
+        methods: (Kernel) -> [SamplerSettings.Method],
         kernels: [Kernel],
         robots: [Int],
         threads: Int,
@@ -77,7 +77,7 @@ package struct RobotsBenchmark {
         self.bundle = bundle
         self.threads = threads
         for kernel in kernels {
-            for method in methods {
+            for method in methods(kernel) {
                 var settings = settings
                 settings.method = method
                 let planner = try PolicyPlanner(

@@ -13,8 +13,10 @@
 #define REGISTER_LANES 8
 #define MAX_VECTORS 1
 #define TILE(vectors) 6
+#define INTEGER_TILE(vectors) 3
 #define HAS_DOT_BF16 0
 #define HAS_DOT_BYTES 0
+#define HAS_BYTE_PAIRS 1
 #include "kernels.inc"
 #pragma clang attribute pop
 #endif

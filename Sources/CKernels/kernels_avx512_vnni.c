@@ -12,8 +12,10 @@
 #define REGISTER_LANES 16
 #define MAX_VECTORS 4
 #define TILE(vectors) ((vectors) == 4 ? 6 : (vectors) == 3 ? 8 : 12)
+#define INTEGER_TILE(vectors) TILE(vectors)
 #define HAS_DOT_BF16 0
 #define HAS_DOT_BYTES 1
+#define HAS_BYTE_PAIRS 0
 #include "kernels.inc"
 #pragma clang attribute pop
 #endif

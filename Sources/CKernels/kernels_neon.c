@@ -10,8 +10,10 @@
 #define REGISTER_LANES 4
 #define MAX_VECTORS 1
 #define TILE(vectors) 6
+#define INTEGER_TILE(vectors) TILE(vectors)
 #define HAS_DOT_BF16 0
 #define HAS_DOT_BYTES 0
+#define HAS_BYTE_PAIRS 0
 #define HAS_DOT_MIXED_BYTES 0
 #include "kernels.inc"
 #endif

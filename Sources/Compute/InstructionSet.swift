@@ -44,8 +44,16 @@ public struct InstructionSet: @unchecked Sendable, Hashable, CustomStringConvert
         Precision.allCases.filter { table.pointee.formats & (1 << $0.format.rawValue) != 0 }
     }
 
-    /// Channels of a cell of integers: 2 of 16 bits or 4 of 8.
+    /// Channels of a cell of integers: 2 of 16 bits, or 4 of 8 or 7.
     var integerChannels: Int { Int(table.pointee.integer_channels) }
+
+    /// Bits of the integers that inputs become, with their sign if they have one.
+    var inputBits: Int {
+        integerChannels == 2 ? 16 : Int32.bitWidth - table.pointee.largest_input.leadingZeroBitCount
+    }
+
+    /// Whether it sums products with integers of 7 bits in 16 bits, which limits groups of weights.
+    var hasGroups: Bool { table.pointee.has_groups }
 
     /// Output channels that a convolution should take at once, in vectors of `dn_lanes`.
     var blockVectors: Int { Int(table.pointee.block_vectors) }

@@ -5,7 +5,7 @@ public enum Precision: String, Sendable, Hashable, CaseIterable {
     /// Weights and the convolutions' inputs rounded to bfloat16, sums in single precision.
     case bf16
     /// Weights rounded to 8-bit integers with a scale for each output channel. Inputs become integers too, with a scale for
-    /// each position: of 8 bits if the processor multiplies bytes four at a time, else of 16.
+    /// each position: of 8 bits if the processor multiplies bytes four at a time, of 7 if it has AVX2 alone, else of 16.
     case int8
 }
 
@@ -35,6 +35,12 @@ public struct Kernel: Sendable, Hashable, CustomStringConvertible {
         self.backend = backend
         self.precision = precision
         self.filtering = filtering
+    }
+
+    /// Bits of the integers that a convolution's inputs become; nil: they stay floats.
+    public var inputBits: Int? {
+        guard case .packed(let instructionSet) = backend, precision == .int8 else { return nil }
+        return instructionSet.inputBits
     }
 
     /// The same kernel with other layers filtered.

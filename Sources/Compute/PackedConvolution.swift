@@ -130,7 +130,7 @@ final class PackedConvolution {
         self.scaledTaps = .allocate(capacity: share.ranges.count * taps.count)
 
         let channels = Self.places(of: inputs, inRowsOf: inputRowChannels, count: weightRows * rowChannels)
-        if isQuantized { findScales(weight: weight, channels: channels.compactMap { $0 }) }
+        if isQuantized { findScales(weight: weight, channels: channels) }
         for block in blocks.joined() {
             pack(block) { lane, tap, place in
                 let out = block.channel + lane
@@ -151,18 +151,43 @@ final class PackedConvolution {
         return channels + Array(repeating: nil, count: count - channels.count)
     }
 
-    /// Gives each output channel the scale that makes its largest weight 127.
-    private func findScales(weight: (_ out: Int, _ channel: Int, _ tap: Int) -> Float, channels: [Int]) {
+    /// Gives each output channel the finest scale at which its largest weight is at most 127, and what the kernels sum in 16 bits
+    /// fits.
+    ///
+    /// - Parameter channels: the input channel in each place of the rows.
+    private func findScales(weight: (_ out: Int, _ channel: Int, _ tap: Int) -> Float, channels: [Int?]) {
         for out in 0..<outChannels {
-            var largest: Float = 0
+            var finest: Float = 0
             for tap in taps {
-                for channel in channels {
-                    largest = max(largest, abs(weight(out, channel, tap.weightIndex)))
-                }
+                let row = channels.map { $0.map { weight(out, $0, tap.weightIndex) } ?? 0 }
+                finest = max(finest, row.reduce(0) { max($0, abs($1)) } / 127)
+                if isa.hasGroups { finest = max(finest, Self.largestGroupSum(row) / Self.mostGroupSum) }
             }
             // All weights zero: any scale will do.
-            scales.pointer[out] = largest > 0 ? largest / 127 : 1
+            scales.pointer[out] = finest > 0 ? finest : 1
         }
+    }
+
+    /// Largest sum of a group's weights that rounding each of them, by up to 1/2, still leaves in `dn_group_weights`.
+    private static let mostGroupSum = Float(dn_group_weights - dn_group_rows)
+
+    /// The largest sum of a group's weights of one sign: of the first or the last two of four places in each of its rows.
+    ///
+    /// - Parameter weights: of one output channel and tap, one for each place of the rows.
+    private static func largestGroupSum(_ weights: [Float]) -> Float {
+        let places = 4 * Int(dn_group_rows)
+        var largest: Float = 0
+        for first in stride(from: 0, to: weights.count, by: places) {
+            var above = SIMD2<Float>.zero
+            var below = SIMD2<Float>.zero
+            for place in first..<min(first + places, weights.count) {
+                let half = place % 4 / 2
+                above[half] += max(weights[place], 0)
+                below[half] -= min(weights[place], 0)
+            }
+            largest = max(largest, above.max(), below.max())
+        }
+        return largest
     }
 
     /// Writes a block's weights.

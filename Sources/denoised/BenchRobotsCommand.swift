@@ -87,7 +87,12 @@ struct BenchRobotsCommand: ParsableCommand {
             try RobotsBenchmark(
                 bundle: bundle,
                 settings: settings,
-                methods: [.sequential, ParallelMethod.quasiNewton.settings(window: window, tolerance: nil)],
+                methods: {
+                    [
+                        .sequential,
+                        ParallelMethod.quasiNewton.settings(window: window, tolerance: nil, on: $0),
+                    ]
+                },
                 kernels: kernels,
                 robots: robots,
                 threads: threads,

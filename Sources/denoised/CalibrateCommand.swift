@@ -71,8 +71,8 @@ struct CalibrateCommand: ParsableCommand {
 
     func run() throws {
         let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads)
-        let settings = sampler.parallelByDefault.settings(for: bundle.configuration)
         let kernel = try sampler.kernel()
+        let settings = sampler.parallelByDefault.settings(for: bundle.configuration, on: kernel)
         let tuning = try Failure.asInput {
             try DiffusionPolicy.readyAtOnce(
                 bundle: bundle,

@@ -213,7 +213,7 @@ struct InspectCommand: ParsableCommand {
     /// What the cache has for a kernel, with the policy's own solver, the default tolerance and a thread for each core.
     private static func calibratedWindow(_ bundle: PolicyBundle, kernel: Kernel) -> Report.CalibratedWindow? {
         var settings = bundle.configuration.defaultSettings
-        settings.method = ParallelMethod.quasiNewton.settings(window: .auto, tolerance: nil)
+        settings.method = ParallelMethod.quasiNewton.settings(window: .auto, tolerance: nil, on: kernel)
         let threads = ProcessInfo.processInfo.activeProcessorCount
         guard
             let key = CalibrationCache.Key(

@@ -116,9 +116,9 @@ extension PolicyPlanner {
         tunesLater: Bool = false,
         warn: @escaping @Sendable (String) -> Void = Console.warn
     ) throws -> @Sendable (StallWatch?) throws -> PolicyPlanner {
-        let settings = sampler.settings(for: bundle.configuration)
         let threads = sampler.threadCount
         let kernel = try sampler.kernel()
+        let settings = sampler.settings(for: bundle.configuration, on: kernel)
         let filteringBytes = bundle.configuration.architecture.filteringBytes(kernel)
         if filteringBytes > 0 {
             try AddressSpace.check(

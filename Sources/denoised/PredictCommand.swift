@@ -62,11 +62,12 @@ struct PredictCommand: ParsableCommand {
     func run() throws {
         let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads)
         let diffusion = try Failure.asInput {
-            try DiffusionPolicy(
+            let kernel = try sampler.kernel()
+            return try DiffusionPolicy(
                 bundle: bundle,
-                settings: sampler.settings(for: bundle.configuration),
+                settings: sampler.settings(for: bundle.configuration, on: kernel),
                 threads: sampler.threadCount,
-                kernel: sampler.kernel(),
+                kernel: kernel,
                 calibrations: .shown()
             )
         }

@@ -19,7 +19,7 @@ enum RecordingOptions {
             seed: sampler.firstSeed,
             threads: sampler.threadCount,
             startsWarm: sampler.warmStart != nil,
-            warmSteps: sampler.settings(for: policies[0].configuration).warmSteps
+            warmSteps: sampler.settings(for: policies[0].configuration, on: .exact).warmSteps
         )
     }
 

@@ -39,8 +39,8 @@ struct SamplerOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             What sampling in parallel may neglect. quasi-newton: the estimated deviation from the sequential chunk, in \
-            normalised units, where the actions span 2; default 0.005. paradigms: a sample's change, in standard deviations of \
-            its step's noise; default 0.1.
+            normalised units, where the actions span 2; default 0.005, and 0.01 for int8 on AVX2, which rounds more. paradigms: a \
+            sample's change, in standard deviations of its step's noise; default 0.1.
             """,
             valueName: "t"
         )
@@ -97,7 +97,7 @@ struct SamplerOptions: ParsableArguments {
         help: ArgumentHelp(
             """
             The network's arithmetic: f32, bf16 (weights and inputs rounded, sums in f32), int8 (weights in 8 bits with \
-            a scale a channel, inputs in 8 or, without products of bytes, 16, exact sums), or auto: int8 if there are \
+            a scale a channel, inputs in 8, or as the processor multiplies in 7 or 16, exact sums), or auto: int8 if there are \
             kernels for this processor (AVX2, AVX-512, NEON), else f32. Default: f32. The environment variable \
             DENOISED_KERNELS names an instruction set, avx2 or neon for example, to use instead of the best one.
             """,
@@ -191,13 +191,14 @@ struct SamplerOptions: ParsableArguments {
         return options
     }
 
-    /// The settings for a policy: its own if no option was given.
-    func settings(for configuration: PolicyConfiguration) -> SamplerSettings {
+    /// The settings for a policy on a kernel: the policy's own if no option was given.
+    func settings(for configuration: PolicyConfiguration, on kernel: Kernel) -> SamplerSettings {
         var settings = configuration.defaultSettings
         if let solver { settings.solver = solver }
         if let steps { settings.numInferenceSteps = steps }
         if let window, window != .steps(1) || method != nil {
-            settings.method = (method ?? .quasiNewton).settings(window: window, tolerance: tolerance)
+            settings.method = (method ?? .quasiNewton)
+                .settings(window: window, tolerance: tolerance, on: kernel)
         }
         if warmStart == .partial {
             let part = warmPart ?? WarmStart.standardPart
@@ -255,17 +256,17 @@ enum ParallelMethod: String, ExpressibleByArgument, CaseIterable {
     case quasiNewton = "quasi-newton"
     case paradigms
 
-    /// What it neglects by default; see `--tolerance`.
-    var defaultTolerance: Float {
+    /// What it neglects by default; see `--tolerance`. Passes that correct less than what inputs of 7 bits lose would be in vain.
+    func defaultTolerance(on kernel: Kernel) -> Float {
         switch self {
-        case .quasiNewton: 0.005
+        case .quasiNewton: kernel.inputBits == 7 ? 0.01 : 0.005
         case .paradigms: 0.1
         }
     }
 
-    /// The method with a window; ParaDiGMS takes `auto` for the window of its paper.
-    func settings(window: WindowChoice, tolerance: Float?) -> SamplerSettings.Method {
-        let tolerance = tolerance ?? defaultTolerance
+    /// The method with a window, on a kernel; ParaDiGMS takes `auto` for the window of its paper.
+    func settings(window: WindowChoice, tolerance: Float?, on kernel: Kernel) -> SamplerSettings.Method {
+        let tolerance = tolerance ?? defaultTolerance(on: kernel)
         switch (self, window) {
         case (.quasiNewton, .auto): return .quasiNewton(window: nil, tolerance: tolerance)
         case (.quasiNewton, .steps(let window)): return .quasiNewton(window: window, tolerance: tolerance)

@@ -35,7 +35,8 @@ struct ServeCheck {
             check { _ in
                 try Failure.asInput {
                     _ = try policy.configuration.sampler(
-                        serve.sampler.parallelByDefault.settings(for: policy.configuration)
+                        serve.sampler.parallelByDefault
+                            .settings(for: policy.configuration, on: (try? serve.sampler.kernel()) ?? .exact)
                     )
                 }
             }

@@ -82,13 +82,14 @@ struct IntegerInputTests {
                 #expect(error <= 0.501 * scale)
             }
         }
+        let largestInput = Float(instructionSet.table.pointee.largest_input)
         for position in 0..<Example.positions {
             for channels in [0..<512, 512..<2 * rows] {
                 let values = channels.map { Self.number(channel: $0, position: position) }
                 let least = try #require(values.min())
                 let most = try #require(values.max())
                 let scale = example.scale(channel: channels.lowerBound, position: position)
-                let expected = example.cellChannels == 2 ? max(most, -least) / 32767 : (most - least) / 255
+                let expected = (example.cellChannels == 2 ? max(most, -least) : most - least) / largestInput
                 #expect(abs(scale / expected - 1) < 1e-6)
             }
         }

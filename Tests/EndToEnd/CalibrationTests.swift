@@ -53,10 +53,10 @@ extension EndToEnd {
             let (caches, recording) = (["XDG_CACHE_HOME": folder.path("caches")], folder.path("run.mcap"))
             // Steps enough for a calibration of some seconds.
             let policy = try PolicyCopy(of: "processors")
-            try policy.edit("config.json") { $0["num_train_timesteps"] = 1_000 }
+            try policy.edit("config.json") { $0["num_train_timesteps"] = 3_000 }
             let daemon = try LocalDaemon(
                 policy: policy.path,
-                ["--record", recording, "--threads", "1", "--steps", "1000"],
+                ["--record", recording, "--threads", "1", "--steps", "3000"],
                 environment: caches
             )
             let client = try await daemon.client()

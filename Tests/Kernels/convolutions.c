@@ -1,5 +1,6 @@
 // `convolve` in all formats, and `quantize`.
 #include <math.h>
+#include <stdlib.h>
 
 #include "check.h"
 
@@ -22,16 +23,37 @@ typedef struct {
     float *scales, *input_scales, *input_offsets, *weight_sums;
 } example;
 
-static int weight_of(const example *e, int tap, int row, int channel, int i) {
-    const int8_t *bytes = (const int8_t *)e->weights;
+static int8_t *weight_at(const example *e, int tap, int row, int channel, int i) {
     const size_t cell =
         ((size_t)tap * (size_t)e->convolution.rows + (size_t)row) * (size_t)e->channels + (size_t)channel;
-    return bytes[cell * (size_t)e->cell_channels + (size_t)i];
+    return (int8_t *)e->weights + cell * (size_t)e->cell_channels + i;
 }
 
 static int integer_of(const example *e, uint32_t cell, int i) {
     if (e->cell_channels == 2) return (int16_t)(cell >> 16 * i);
     return e->kernels->bytes_have_sign ? (int8_t)(cell >> 8 * i) : (uint8_t)(cell >> 8 * i);
+}
+
+// Makes weights smaller until no group's add up to more than they may. In every other output channel the first group's then add
+// up to just that: all have one sign.
+static void limit_groups(example *e) {
+    const int rows = e->convolution.rows;
+    for (int t = 0; t < e->convolution.tap_count; t++)
+        for (int c = 0; c < e->channels; c++)
+            for (int first = 0; first < rows; first += dn_group_rows)
+                for (int half = 0; half < 2; half++) {
+                    int sums[2] = {0};
+                    const int end = first + dn_group_rows < rows ? first + dn_group_rows : rows;
+                    for (int k = first; k < end; k++)
+                        for (int i = 2 * half; i < 2 * half + 2; i++) {
+                            int8_t *w = weight_at(e, t, k, c, i);
+                            if (first == 0 && c % 2 == 0) *w = (int8_t)(c % 4 == 0 ? 127 : -127);
+                            int *sum = &sums[*w < 0];
+                            const int most = dn_group_weights - *sum;
+                            if (abs(*w) > most) *w = (int8_t)(*w < 0 ? -most : most);
+                            *sum += abs(*w);
+                        }
+                }
 }
 
 static void fill_integers(example *e) {
@@ -41,8 +63,14 @@ static void fill_integers(example *e) {
     const int weight_bytes = e->convolution.tap_count * rows * e->channels * e->cell_channels;
     e->weights = guarded((size_t)weight_bytes);
     for (int i = 0; i < weight_bytes; i++) ((int8_t *)e->weights)[i] = (int8_t)random_integer(-127, 127);
+    if (e->kernels->has_groups) limit_groups(e);
+    // Integers of 7 bits leave the highest one zero.
+    const uint32_t bits = e->kernels->largest_input == 127 ? 0x7f7f7f7f : 0xffffffff;
     e->input = guarded((size_t)(rows * stride) * 4);
-    for (int i = 0; i < rows * stride; i++) e->input[i] = (uint32_t)random_integer(INT32_MIN, INT32_MAX);
+    for (int i = 0; i < rows * stride; i++) e->input[i] = (uint32_t)random_integer(INT32_MIN, INT32_MAX) & bits;
+    // The largest ones, which meet groups of the largest weights.
+    for (int k = 0; k < rows && k < dn_group_rows; k++)
+        for (int p = 0; p < stride; p += 3) e->input[k * stride + p] = bits;
     e->scales = random_numbers((size_t)e->channels);
     e->input_scales = random_numbers((size_t)(e->scale_rows * stride));
     e->input_offsets = random_numbers((size_t)(e->scale_rows * stride));
@@ -52,7 +80,7 @@ static void fill_integers(example *e) {
             for (int c = 0; c < e->channels; c++)
                 for (int i = 0; i < e->cell_channels; i++)
                     e->weight_sums[(t * e->scale_rows + k / scaled_rows) * e->channels + c] +=
-                        (float)weight_of(e, t, k, c, i) * e->scales[c];
+                        (float)*weight_at(e, t, k, c, i) * e->scales[c];
 }
 
 static void fill_floats(example *e) {
@@ -110,7 +138,7 @@ static void add_tap(const example *e, int tap, int position, int channel, sum *s
             const int scaled = k / scaled_rows * stride + position;
             for (int i = 0; i < e->cell_channels; i++) {
                 const double offset = e->cell_channels == 4 ? e->input_offsets[scaled] : 0;
-                const double weight = weight_of(e, tap, k, channel, i) * (double)e->scales[channel];
+                const double weight = *weight_at(e, tap, k, channel, i) * (double)e->scales[channel];
                 add(s, weight * offset);
                 add(s, weight * e->input_scales[scaled] * integer_of(e, x, i));
             }

@@ -118,7 +118,7 @@ static void check_pooling(const dn_kernels *kernels) {
 }
 
 static void check_integers(const dn_kernels *kernels) {
-    const int rows = random_integer(1, 5), width = random_integer(1, 9), channels = kernels->integer_channels;
+    const int rows = random_integer(1, 5), width = random_integer(1, 9), channels = kernels->image_channels;
     const int block = dn_lanes / channels;
     const int64_t stride = (width + 1) * dn_lanes, cell_stride = (width + 2) * block;
     float *values = random_numbers((size_t)(rows * stride)), largest = 0;

@@ -8,7 +8,7 @@ static const double float_bound = 6e-7;
 
 // The channels of a cell.
 static int channels_of(const dn_kernels *kernels, dn_format format) {
-    return format == dn_f32 ? 1 : format == dn_bf16 ? 2 : kernels->integer_channels;
+    return format == dn_f32 ? 1 : format == dn_bf16 ? 2 : kernels->image_channels;
 }
 
 // Adds the products of a cell of weights and a cell of the input.
@@ -32,7 +32,7 @@ static int largest_integer(const dn_kernels *kernels) { return (int)lrintf(1e6f 
 static uint32_t random_cell(const dn_kernels *kernels, dn_format format, bool is_weight) {
     if (format == dn_f32) return cell_of(random_number());
     if (format == dn_bf16) return bf16_bits(random_number()) | bf16_bits(random_number()) << 16;
-    const int channels = kernels->integer_channels, bits = 32 / channels;
+    const int channels = kernels->image_channels, bits = 32 / channels;
     uint32_t cell = 0;
     for (int i = 0; i < channels; i++) {
         const int integer = is_weight ? random_integer(-127, 127) : random_integer(0, largest_integer(kernels));

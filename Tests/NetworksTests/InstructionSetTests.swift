@@ -51,7 +51,7 @@ struct InstructionSetTests {
             network.setCondition(condition.span)
             let output = network.outputs(samples: draws.samples, timesteps: goldens.timesteps)
             let error = relativeError(output, goldens.cases[0].outputs[0])
-            #expect(error < (UNet1DTests.bounds[precision] ?? 0), "\(kernel): relative error \(error)")
+            #expect(error < UNet1DTests.bound(kernel), "\(kernel): relative error \(error)")
         }
         print("\(instructionSet) ran in \(instructionSet.precisions.map(\.rawValue).joined(separator: ", "))")
     }

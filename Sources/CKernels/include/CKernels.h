@@ -6,11 +6,14 @@
 //   input    [rows][rowStride] 4-byte cells, a row for each input channel (f32) or pair of channels (bf16, the even
 //            channel in the low half), a column for each position. A position is a (time, sample) pair, sample fastest.
 //            As integers, cells are made from pairs of bf16 in one of two ways, the table's
-//            (`integer_channels`): 2 channels of 16 bits, multiples of a scale, or 4 channels of 8 bits, multiples of a
-//            scale above an offset. Each `dn_scaled_channels` channels have a scale, and an offset, at each position:
+//            (`integer_channels`): 2 channels of 16 bits, multiples of a scale, or 4 channels of 7 or 8 bits, multiples of
+//            a scale above an offset. Each `dn_scaled_channels` channels have a scale, and an offset, at each position:
 //            [channels / dn_scaled_channels, rounded up][rowStride].
 //   weights  [taps][rows][vectors][lanes] 4-byte cells, for a block of `vectors * lanes` output channels. For inputs of
-//            integers 8 bits each: [taps][rows][vectors][lanes][channels of a cell] bytes.
+//            integers 8 bits each: [taps][rows][vectors][lanes][channels of a cell] bytes. If the table's `has_groups` is
+//            true, `dn_group_rows` rows each make a group, beginning anew with each scale of the input. In a group either
+//            the first two or the last two weights of a lane's cells add up to at most `dn_group_weights`, those above
+//            zero and those below zero each: what is summed in 16 bits then fits.
 //   output   [positions][outputStride] floats, a row for each position.
 //
 // Alignment. 4 bytes suffice for every pointer. Weights, inputs and outputs that start at multiples of 64 bytes are read and
@@ -29,6 +32,9 @@ enum {
     dn_max_vectors = 4,
     // Largest number of int8 x int16 products whose sum fits in int32.
     dn_scaled_channels = 512,
+    // Of integers in groups: rows of a group, and the largest sum of a group's weights of either sign.
+    dn_group_rows = 4,
+    dn_group_weights = 258,
 };
 
 /// What an input cell holds, and a weight cell with it.
@@ -298,8 +304,14 @@ typedef struct {
     bool multiplies_bf16;
     /// Channels of a cell of integers: 2 or 4.
     int32_t integer_channels;
+    /// The largest integer, with or without a sign, that it makes of inputs: 32767 of pairs, 255 or 127 of fours.
+    int32_t largest_input;
+    /// Whether weights that meet integers in fours are limited: see `dn_group_weights`.
+    bool has_groups;
     /// Whether the integers of 8 bits that it makes of inputs have a sign: -128 is the least then, instead of 0.
     bool bytes_have_sign;
+    /// Channels of a cell of integers of an image: 2 or 4.
+    int32_t image_channels;
     /// Output channels that a call of `convolve` should take at most, in vectors of `dn_lanes`; 1...dn_max_vectors.
     int32_t block_vectors;
 

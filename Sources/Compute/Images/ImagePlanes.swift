@@ -66,7 +66,7 @@ extension InstructionSet {
         switch format {
         case dn_f32: 1
         case dn_bf16: 2
-        default: integerChannels
+        default: Int(table.pointee.image_channels)
         }
     }
 }
