@@ -91,9 +91,9 @@ example: setup ## Build the C++ robot, examples/robot
 	@$(MAKE) -C examples
 
 # TORCH_WHEEL=path installs that PyTorch wheel; the package index's own Linux build is gigabytes of CUDA.
-# Likewise ROUNDS=7, THREADS=2 and MACHINE="what the page calls this machine".
+# Likewise ROUNDS=7, RUNS=20 of a turn, THREADS=2 and MACHINE="what the page calls this machine".
 bench-peers: build ## Compare with PyTorch, ONNX Runtime and OpenVINO; TORCH_WHEEL=path for a CPU-only PyTorch
-	@TORCH_WHEEL="$(TORCH_WHEEL)" ROUNDS="$(ROUNDS)" THREADS="$(THREADS)" MACHINE="$(MACHINE)" \
+	@TORCH_WHEEL="$(TORCH_WHEEL)" ROUNDS="$(ROUNDS)" RUNS="$(RUNS)" THREADS="$(THREADS)" MACHINE="$(MACHINE)" \
 	 Benchmarks/peers/run "$$($(RELEASE) --show-bin-path)/denoised"
 
 bench-arm: ## Count what the loops of the kernels for ARM take on models of processors, and OpenBLAS's

@@ -14,6 +14,10 @@ import time
 
 import numpy as np
 
+# Engines keep copies of the weights for each batch size. A network above this size is prepared for one batch size at a time:
+# those of all engines together would not fit into 24 GiB.
+LARGE_BYTES = 500 << 20
+
 
 def inputs(folder, batch, action_dim=2, condition_dim=40):
     """Seeded inputs; a smaller batch is the head of a larger one, and all rows have one condition."""
@@ -127,11 +131,16 @@ def main():
     engine, precision = ENGINES[name]
     prepare = engine(folder, threads, precision)
     prepared = {}
+    is_large = os.path.getsize(f"{folder}/model.safetensors") > LARGE_BYTES
     gc.disable()
     for line in sys.stdin:
         request = json.loads(line)
         batch = request["batch"]
         if batch not in prepared:
+            if is_large:
+                run = numbers = output = None
+                prepared.clear()
+                gc.collect()
             prepared[batch] = prepare(batch)
         run, numbers = prepared[batch]
         times = []
