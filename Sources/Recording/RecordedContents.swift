@@ -264,7 +264,7 @@ extension RecordingSession {
                 "warm_steps",
                 \.setup.warmSteps,
                 .count,
-                "the steps of a chunk that starts from the robot's last one, re-noised; none: chunks take all steps"
+                "the steps of the first policy's chunk that starts from the robot's last one, re-noised; none: chunks take all steps"
             ),
         ]
     )
@@ -282,6 +282,12 @@ extension RecordedPolicy {
             .required("policy", \.policy, .map(PolicyDescription.table), "what ran"),
             .required("fingerprint", \.fingerprint, .string, "that of its files"),
             .required("sampler", \.sampler, .map(SamplerDescription.table), "how it was sampled"),
+            .optional(
+                "warm_steps",
+                \.warmSteps,
+                .count,
+                "the steps of its chunk that starts from the robot's last one, re-noised; none: chunks take all steps"
+            ),
         ]
     )
 }

@@ -14,8 +14,11 @@ public struct RecordingSession: Sendable, Hashable {
         public var threads: Int
         /// Whether a robot's chunk starts from its last one.
         public var startsWarm: Bool
-        /// The steps of a chunk that starts from the robot's last one, re-noised; nil: chunks take all steps.
+        /// The steps of the first policy's chunk that starts from the robot's last one, re-noised; nil: chunks take all steps.
         public var warmSteps: Int?
+        /// Those of each other policy; empty: chunks take all steps. A session that was read has them with the policies, and
+        /// none here.
+        public var furtherWarmSteps: [Int]
 
         /// A setup.
         public init(
@@ -24,7 +27,8 @@ public struct RecordingSession: Sendable, Hashable {
             seed: UInt64,
             threads: Int,
             startsWarm: Bool,
-            warmSteps: Int? = nil
+            warmSteps: Int? = nil,
+            furtherWarmSteps: [Int] = []
         ) {
             self.fingerprint = fingerprint
             self.furtherFingerprints = furtherFingerprints
@@ -32,6 +36,7 @@ public struct RecordingSession: Sendable, Hashable {
             self.threads = threads
             self.startsWarm = startsWarm
             self.warmSteps = warmSteps
+            self.furtherWarmSteps = furtherWarmSteps
         }
     }
 
@@ -55,7 +60,13 @@ public struct RecordingSession: Sendable, Hashable {
 
     /// All policies, the first included.
     public var policies: [RecordedPolicy] {
-        [RecordedPolicy(policy: policy, sampler: sampler, fingerprint: setup.fingerprint)] + furtherPolicies
+        let first = RecordedPolicy(
+            policy: policy,
+            sampler: sampler,
+            fingerprint: setup.fingerprint,
+            warmSteps: setup.warmSteps
+        )
+        return [first] + furtherPolicies
     }
 }
 
@@ -64,7 +75,7 @@ extension RecordingSession {
     ///
     /// - Parameters:
     ///   - policies: what it runs, at least one.
-    ///   - setup: with the fingerprint of each.
+    ///   - setup: with the fingerprint of each, and the steps of its warm chunks.
     init(daemonVersion: String, policies: [ServedPolicy], setup: Setup) {
         self.init(
             daemonVersion: daemonVersion,
@@ -72,8 +83,14 @@ extension RecordingSession {
             sampler: policies[0].sampler,
             setup: setup
         )
-        furtherPolicies = zip(policies.dropFirst(), setup.furtherFingerprints).map { served, fingerprint in
-            RecordedPolicy(policy: served.policy, sampler: served.sampler, fingerprint: fingerprint)
+        let further = zip(policies.dropFirst(), setup.furtherFingerprints)
+        furtherPolicies = further.enumerated().map { index, further in
+            RecordedPolicy(
+                policy: further.0.policy,
+                sampler: further.0.sampler,
+                fingerprint: further.1,
+                warmSteps: setup.furtherWarmSteps.isEmpty ? nil : setup.furtherWarmSteps[index]
+            )
         }
     }
 }
@@ -86,4 +103,7 @@ public struct RecordedPolicy: Sendable, Hashable {
     public var sampler: SamplerDescription
     /// `PolicyBundle.fileFingerprint()`.
     public var fingerprint: String
+    /// The steps of a chunk that starts from the robot's last one, re-noised; nil: chunks take all steps, or the recording says
+    /// it of its first policy alone.
+    public var warmSteps: Int?
 }

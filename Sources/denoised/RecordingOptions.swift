@@ -1,3 +1,4 @@
+import Compute
 import Foundation
 import Logging
 import Policy
@@ -13,13 +14,16 @@ enum RecordingOptions {
         sampler: SamplerOptions
     ) throws -> RecordingSession.Setup {
         let fingerprints = try policies.map { policy in try Failure.asInput { try policy.fileFingerprint() } }
+        // Either each policy has them, or none.
+        let warmSteps = policies.compactMap { sampler.settings(for: $0.configuration, on: .exact).warmSteps }
         return RecordingSession.Setup(
             fingerprint: fingerprints[0],
             furtherFingerprints: Array(fingerprints.dropFirst()),
             seed: sampler.firstSeed,
             threads: sampler.threadCount,
             startsWarm: sampler.warmStart != nil,
-            warmSteps: sampler.settings(for: policies[0].configuration, on: .exact).warmSteps
+            warmSteps: warmSteps.first,
+            furtherWarmSteps: Array(warmSteps.dropFirst())
         )
     }
 
@@ -62,13 +66,14 @@ extension SamplerOptions {
     /// These options, with a recording's settings for those that were not given.
     ///
     /// - Parameters:
-    ///   - sampler: how the policy was sampled.
+    ///   - policy: what was sampled, and how.
     ///   - session: the recording's.
     /// - Throws: `Failure` for settings that this program does not know.
     func completed(
-        with sampler: SamplerDescription,
+        with policy: RecordedPolicy,
         of session: RecordingSession
     ) throws -> SamplerOptions {
+        let sampler = policy.sampler
         var options = self
         func unknown(_ what: String, _ value: String) -> Failure {
             .input("the recording's \(what) is \"\(value.prefix(64))\", which is not known here")
@@ -89,7 +94,7 @@ extension SamplerOptions {
                 )
             )
         }
-        options.takeWarmStart(of: session)
+        options.takeWarmStart(of: policy, in: session)
         if options.precision == nil {
             let name = sampler.kernel.prefix { $0 != " " }
             guard let precision = PrecisionChoice(rawValue: String(name)) else {
@@ -108,15 +113,17 @@ extension SamplerOptions {
     }
 
     /// Starts chunks as the recorded daemon did, unless a way was given.
-    private mutating func takeWarmStart(of session: RecordingSession) {
+    private mutating func takeWarmStart(of policy: RecordedPolicy, in session: RecordingSession) {
         guard warmStart == nil, session.setup.startsWarm else { return }
-        guard let steps = session.setup.warmSteps else {
+        // Older recordings say it of the first policy alone.
+        let said = policy.warmSteps == nil ? session.policies[0] : policy
+        guard let steps = said.warmSteps else {
             // Chunks that are sampled one step after the other start from nothing in any case.
             warmStart = .guess
             return
         }
         warmStart = .partial
-        warmPart = Double(steps) / Double(max(session.sampler.steps, 1))
+        warmPart = Double(steps) / Double(max(said.sampler.steps, 1))
     }
 
     /// Samples as a recorded chunk was sampled, with the tolerance that was given if there is one.

@@ -151,7 +151,7 @@ struct ReplayCommand: ParsableCommand {
             return Part(
                 name: own.name,
                 bundle: own.bundle,
-                options: try sampler.completed(with: recorded.sampler, of: session),
+                options: try sampler.completed(with: recorded, of: session),
                 isRecorded: try Failure.asInput { try own.bundle.fileFingerprint() } == recorded.fingerprint
             )
         }

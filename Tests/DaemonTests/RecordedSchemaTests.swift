@@ -402,6 +402,8 @@ enum SchemaCheck {
         #expect(Self.members(of: feature) == "count name")
         let sampler = try #require(session["properties"]?["sampler"])
         #expect(Self.members(of: sampler) == "budget_ms kernel method solver steps tolerance window")
+        let further = try #require(session["properties"]?["further_policies"]?["items"])
+        #expect(Self.members(of: further) == "fingerprint policy sampler (warm_steps)")
     }
 
     @Test(arguments: RecordedKind.allCases.filter { $0 != .log })

@@ -223,6 +223,7 @@ import Wire
         let path = RecorderTests.RecordingPath()
         var setup = RecorderTests.setup
         setup.furtherFingerprints = ["4567"]
+        (setup.warmSteps, setup.furtherWarmSteps) = (3, [7])
         let recorder = try Recorder(path: path.path, setup: setup, logger: LogLines().logger)
         let toy = try Self.daemon {
             $0.tap = recorder
@@ -251,6 +252,7 @@ import Wire
         }
         #expect(session.policies.map(\.policy.name) == ["pick", "place"])
         #expect(session.policies.map(\.fingerprint) == ["0123", "4567"])
+        #expect(session.policies.map(\.warmSteps) == [3, 7])
         func replayed(_ planners: [ToyPlanner]) throws -> ReplayReport {
             var replay = ChunkReplay(planners: planners, seed: 7, startsWarm: false)
             for event in events { try replay.take(event) }

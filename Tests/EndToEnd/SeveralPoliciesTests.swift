@@ -14,15 +14,14 @@ extension EndToEndOfCommands {
             return ended.error
         }
 
-        @Test func robotsChooseAndARecordingReplays() async throws {
+        /// A quarter of 5 steps is 1, of 20 it is 5: each policy has its own number of warm steps.
+        @Test(arguments: [[], ["--warm-start", "partial", "--warm-part", "0.25"]])
+        func robotsChooseAndARecordingReplays(options: [String]) async throws {
             let folder = try TemporaryFolder()
             let file = folder.path("run.mcap")
             let daemon = try await RunningDaemon(
                 policy: Self.pick,
-                "--policy",
-                Self.place,
-                "--record",
-                file
+                options: ["--policy", Self.place, "--record", file] + options
             )
             let client = try daemon.client()
             let refused = #expect(throws: RobotClientError.self) { try client.predict(observation(0)) }
@@ -32,6 +31,7 @@ extension EndToEndOfCommands {
                 for sequence in 0..<3 as Range<UInt64> {
                     let chunk = try client.chunk(for: observation(sequence, episode: UInt64(episode)))
                     #expect(chunk.policy == policy)
+                    #expect((chunk.quality == .warm) == (!options.isEmpty && sequence > 0))
                 }
             }
             let info = try client.info()
