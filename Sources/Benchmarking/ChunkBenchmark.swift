@@ -31,7 +31,9 @@ package struct ChunkBenchmark {
             package let newestVisionMsP99: Double?
             package let iterationsMean: Double
             package let evaluationsMean: Double
+            package let evaluationsMax: Int
             package let deviationMean: Double
+            package let deviationP90: Double
             package let deviationMax: Double
         }
         package let policy: String
@@ -177,7 +179,9 @@ package struct ChunkBenchmark {
             newestVisionMsP99: newestVision?[99],
             iterationsMean: mean(reports.map { Double($0.parallelIterations) }),
             evaluationsMean: mean(reports.map { Double($0.modelEvaluations) }),
+            evaluationsMax: reports.map(\.modelEvaluations).max() ?? 0,
             deviationMean: mean(deviations),
+            deviationP90: Percentiles(deviations)[90],
             deviationMax: deviations.max() ?? 0
         )
     }

@@ -11,11 +11,12 @@ struct BenchChunkCommand: ParsableCommand {
         abstract: "Measure the time of an action chunk, sequential and in parallel, and what that changes.",
         discussion: """
             Measures the sequential sampler next to quasi-Newton sampling at each --window, and next to ParaDiGMS as \
-            published at windows 8 and 20. Every run has an observation history and noise of its own: for a PushT policy \
-            the histories are those of simulated episodes, for another the middle of its normalisation. The kinds take \
-            turns. With cameras, a chunk's time includes decoding and encoding all frames of its history (vision); newest is \
-            what the newest frames alone take, because those before are encoded when they come. The deviation is the largest difference from the sequential chunk in f32 for the same history and \
-            noise, in normalised units, where the actions span 2.
+            published at windows 8 and 20. With --method it measures that method alone at each --window, a window of one step \
+            included. Every run has an observation history and noise of its own: for a PushT policy the histories are those of \
+            simulated episodes, for another the middle of its normalisation. The kinds take turns. With cameras, a chunk's time \
+            includes decoding and encoding all frames of its history (vision); newest is what the newest frames alone take, \
+            because those before are encoded when they come. The deviation is the largest difference from the sequential chunk \
+            in f32 for the same history and noise, in normalised units, where the actions span 2.
             """
     )
 
@@ -24,7 +25,10 @@ struct BenchChunkCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Windows, separated by commas: numbers, 1 for sequential alone, or auto.",
+            """
+            Windows, separated by commas: numbers or auto. Without --method, 1 is sequential sampling, which is measured in any \
+            case. Default: 8,20,auto; with --method paradigms 8,20.
+            """,
             valueName: "w,..."
         ),
         transform: { text in
@@ -35,7 +39,18 @@ struct BenchChunkCommand: ParsableCommand {
             }
         }
     )
-    var window = [WindowChoice.steps(8), .steps(20), .auto]
+    var window: [WindowChoice]?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            The one way to sample in parallel that is measured: quasi-newton, or paradigms, the published form, for which \
+            windows are numbers. Default: quasi-newton at each window, and paradigms at 8 and 20.
+            """,
+            valueName: "m"
+        )
+    )
+    var method: ParallelMethod?
 
     @Option(
         help: ArgumentHelp("Precisions, separated by commas: f32, bf16, int8 or auto.", valueName: "p,..."),
@@ -51,7 +66,10 @@ struct BenchChunkCommand: ParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The deviation that quasi-Newton sampling may have, estimated. Default: 0.005, and 0.01 for int8 on AVX2.",
+            """
+            The deviation that quasi-Newton sampling may have, estimated; default 0.005, and 0.01 for int8 on AVX2. With \
+            --method paradigms: a sample's change, in standard deviations of its step's noise; default 0.1.
+            """,
             valueName: "t"
         )
     )
@@ -83,6 +101,9 @@ struct BenchChunkCommand: ParsableCommand {
         if let threads, !(1...256).contains(threads) {
             throw ValidationError("--threads is \(threads), expected 1...256")
         }
+        if method == .paradigms, windows.contains(.auto) {
+            throw ValidationError("--window is auto, expected numbers with --method paradigms")
+        }
     }
 
     func run() throws {
@@ -102,7 +123,7 @@ struct BenchChunkCommand: ParsableCommand {
                 settings: settings,
                 methods: methods(on:),
                 kernels: kernels,
-                largestWindow: window.compactMap(\.steps).max() ?? 1,
+                largestWindow: windows.compactMap(\.steps).max() ?? 1,
                 threads: threads ?? ProcessInfo.processInfo.activeProcessorCount,
                 calibrations: .shown()
             )
@@ -117,15 +138,23 @@ struct BenchChunkCommand: ParsableCommand {
         }
     }
 
+    private var windows: [WindowChoice] {
+        window ?? (method == .paradigms ? [.steps(8), .steps(20)] : [.steps(8), .steps(20), .auto])
+    }
+
     /// The sequential sampler, then each window's.
     private func methods(on kernel: Kernel) -> [SamplerSettings.Method] {
+        func settings(_ method: ParallelMethod, _ choice: WindowChoice, _ tolerance: Float?)
+            -> SamplerSettings.Method
+        {
+            method.settings(window: choice, tolerance: tolerance, on: kernel)
+        }
+        if let method { return [.sequential] + windows.map { settings(method, $0, tolerance) } }
         var methods = [SamplerSettings.Method.sequential]
-        for choice in window where choice != .steps(1) {
-            methods.append(
-                ParallelMethod.quasiNewton.settings(window: choice, tolerance: tolerance, on: kernel)
-            )
+        for choice in windows where choice != .steps(1) {
+            methods.append(settings(.quasiNewton, choice, tolerance))
             if choice == .steps(8) || choice == .steps(20) {
-                methods.append(ParallelMethod.paradigms.settings(window: choice, tolerance: nil, on: kernel))
+                methods.append(settings(.paradigms, choice, nil))
             }
         }
         return methods
@@ -141,7 +170,7 @@ struct BenchChunkCommand: ParsableCommand {
         var table = Table(
             ["kernel", "method", "window", "median ms", "p10", "p90", "p99"]
                 + (hasVision ? ["vision", "p99", "newest", "p99"] : [])
-                + ["iterations", "evaluations", "deviation", "worst"],
+                + ["iterations", "evaluations", "most", "deviation", "p90", "worst"],
             keys: 3
         )
         for result in report.results {
@@ -152,7 +181,9 @@ struct BenchChunkCommand: ParsableCommand {
             var cells = [result.kernel, result.method, String(result.window)]
             cells += times.map { fixed($0, 2) }
             cells += [fixed(result.iterationsMean, 1), fixed(result.evaluationsMean, 1)]
-            table.add(cells + [fixed(result.deviationMean, 4), fixed(result.deviationMax, 4)])
+            cells += ["\(result.evaluationsMax)"]
+            let deviations = [result.deviationMean, result.deviationP90, result.deviationMax]
+            table.add(cells + deviations.map { fixed($0, 4) })
         }
         table.print()
     }

@@ -18,13 +18,53 @@ extension EndToEndOfCommands {
             #expect(Array(results.compactMap { $0["window"] as? Int }.prefix(4)) == [1, 4, 8, 8])
             let keys: Set = [
                 "solver", "method", "window", "tolerance", "precision", "ms_p50", "ms_p99", "iterations_mean",
-                "evaluations_mean", "deviation_mean", "deviation_max",
+                "evaluations_mean", "evaluations_max", "deviation_mean", "deviation_p90", "deviation_max",
             ]
             for result in results { #expect(keys.isSubset(of: result.keys)) }
             #expect(results[0]["deviation_max"] as? Double == 0)
             let iterations = results.compactMap { $0["iterations_mean"] as? Double }
             #expect(iterations[0] == 20)
             #expect(iterations[2] < 20)
+        }
+
+        /// With a method, window 1 is that method's: 40 steps are enough for bridges, which leave some of them out.
+        @Test func aMethodIsMeasuredAtEachWindowOneIncluded() async throws {
+            let policy = SourceTree.path("policies/pusht")
+            func results(_ options: String...) async throws -> [[String: Any]] {
+                let chunk = ["bench", "chunk", "--policy", policy, "--runs", "2", "--warm-up", "0", "--json"]
+                let report = try await succeed(chunk + options).json()
+                return try #require(report["results"] as? [[String: Any]])
+            }
+            let own = try await results("--method", "quasi-newton", "--window", "1,2", "--steps", "40")
+            #expect(
+                own.compactMap { $0["method"] as? String } == ["sequential", "quasi-newton", "quasi-newton"]
+            )
+            #expect(own.compactMap { $0["window"] as? Int } == [1, 1, 2])
+            #expect(
+                own.compactMap { $0["tolerance"] as? Double }.dropFirst().allSatisfy {
+                    abs($0 - 0.005) < 1e-6
+                }
+            )
+            let evaluations = own.compactMap { $0["evaluations_mean"] as? Double }
+            #expect(evaluations[0] == 40 && evaluations[1] < 40)
+            #expect(try #require(own[1]["evaluations_max"] as? Double) >= evaluations[1])
+            // One node a pass.
+            #expect(own[1]["iterations_mean"] as? Double == evaluations[1])
+            let published = try await results("--method", "paradigms", "--window", "3", "--steps", "10")
+            #expect(published.compactMap { $0["method"] as? String } == ["sequential", "paradigms"])
+            #expect(published[1]["window"] as? Int == 3)
+            #expect(abs(try #require(published[1]["tolerance"] as? Double) - 0.1) < 1e-6)
+        }
+
+        @Test func theFastestWindowIsNoneOfParaDiGMS() async throws {
+            let ended = try await RunningProgram([
+                "bench", "chunk", "--policy", "p", "--method", "paradigms", "--window", "3,auto",
+            ]).end()
+            #expect(ended.exitCode == 2, "\(ended)")
+            #expect(
+                ended.error.contains("--window is auto, expected numbers with --method paradigms"),
+                "\(ended)"
+            )
         }
 
         /// From the chunk before, a sample takes other passes, hardly more, and comes out the same but for the tolerance.
