@@ -1,4 +1,5 @@
 import Foundation
+import Robotics
 import Testing
 import Transport
 
@@ -31,7 +32,7 @@ extension EndToEndOfCommands {
                 for sequence in 0..<3 as Range<UInt64> {
                     let chunk = try client.chunk(for: observation(sequence, episode: UInt64(episode)))
                     #expect(chunk.policy == policy)
-                    #expect((chunk.quality == .warm) == (!options.isEmpty && sequence > 0))
+                    #expect((chunk.sampling.quality == .warm) == (!options.isEmpty && sequence > 0))
                 }
             }
             let info = try client.info()
