@@ -63,5 +63,6 @@ void test_convolutions(const dn_kernels *kernels);
 void test_activations(const dn_kernels *kernels);
 void test_image_convolutions(const dn_kernels *kernels);
 void test_image_activations(const dn_kernels *kernels);
+void test_filtering(const dn_kernels *kernels);
 
 #endif

@@ -52,6 +52,7 @@ int main(int count, char **arguments) {
         test_activations(*next);
         test_image_convolutions(*next);
         test_image_activations(*next);
+        test_filtering(*next);
     }
     if (failures() > 0) fprintf(stderr, "kernels: %d kinds of comparisons failed\n", failures());
     return failures() > 0;
