@@ -1,6 +1,5 @@
 // Functions of later C libraries that Debian sid's Swift calls and Debian 12's library lacks. scripts/arm64 links them into the
 // binary. Those of C23 read binary numbers (0b1) as well if the base is 0 or 2; nothing that Swift reads has any.
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +9,6 @@ long __isoc23_strtol(const char *text, char **end, int base) { return strtol(tex
 long long __isoc23_strtoll(const char *text, char **end, int base) { return strtoll(text, end, base); }
 unsigned long __isoc23_strtoul(const char *text, char **end, int base) { return strtoul(text, end, base); }
 unsigned long long __isoc23_strtoull(const char *text, char **end, int base) { return strtoull(text, end, base); }
-
-// libm.a, which the static runtime is linked with, calls these functions by the names that they have in libc.a.
-double __frexp(double value, int *exponent) { return frexp(value, exponent); }
-float __frexpf(float value, int *exponent) { return frexpf(value, exponent); }
-double __ldexp(double value, int exponent) { return ldexp(value, exponent); }
-float __ldexpf(float value, int exponent) { return ldexpf(value, exponent); }
-double __scalbn(double value, int exponent) { return scalbn(value, exponent); }
-float __scalbnf(float value, int exponent) { return scalbnf(value, exponent); }
 
 int __isoc23_sscanf(const char *text, const char *format, ...) {
     va_list arguments;
