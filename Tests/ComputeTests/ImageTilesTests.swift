@@ -18,9 +18,8 @@ struct ImageTilesTests {
         let found = product(product(a, rows(products)), transposed(a))
         for row in 0..<2 {
             for column in 0..<2 {
-                let expected = (0..<9).reduce(Float(0)) { sum, tap in
-                    sum + taps[tap] * inputs[(row + tap / 3) * 4 + column + tap % 3]
-                }
+                var expected: Float = 0
+                for tap in 0..<9 { expected += taps[tap] * inputs[(row + tap / 3) * 4 + column + tap % 3] }
                 #expect(found[row][column] == expected)
             }
         }

@@ -30,6 +30,9 @@ static void input_factors(const points *p, int point, double *factors) {
         for (int k = most_points - 1; k > 0; k--) factors[k] = factors[k - 1] - p->x[j] * factors[k];
         factors[0] *= -p->x[j];
     }
+    // Zero but for what the points lose by rounding.
+    for (int k = 0; k < most_points; k++)
+        if (fabs(factors[k]) < 1e-12) factors[k] = 0;
 }
 
 // What the product at a point counts in an output of a tile.
