@@ -27,7 +27,6 @@ install: setup ## Install binary, service and shipped policy (PREFIX=/usr/local,
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" scripts/install
 
 # ARCH=amd64 VERSION=1.2.3 BINARY=a binary with Swift's runtime in it, unless they are this machine's, the sources' and to be built.
-# ARCH=arm64 works on x86-64 too: it builds what `make arm64` builds, and the package's test runs on an emulated processor.
 deb: ## Make a Debian package, dist/denoised_VERSION_ARCH.deb
 	@scripts/setup --package
 	@ARCH="$(ARCH)" VERSION="$(VERSION)" BINARY="$(BINARY)" scripts/package

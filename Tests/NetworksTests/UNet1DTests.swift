@@ -268,20 +268,17 @@ struct UNet1DTests {
         for (condition, values) in draws.conditions.enumerated() {
             network.setCondition(values.span, at: condition)
         }
-        let entries = (0..<largest).map { entry in
-            (
-                sample: Array(draws.samples[entry * count..<(entry + 1) * count]),
-                timestep: goldens.timesteps[entry % goldens.timesteps.count], condition: entry / 2 % 2
-            )
+        let entries = (0..<largest).map { entry -> (sample: [Float], timestep: Int, condition: Int) in
+            let sample = Array(draws.samples[entry * count..<(entry + 1) * count])
+            return (sample, goldens.timesteps[entry % goldens.timesteps.count], entry / 2 % 2)
         }
         func outputs(_ batch: [Int]) throws -> [[Float]] {
-            let all = try #require(
-                network.outputs(
-                    samples: batch.flatMap { entries[$0].sample },
-                    timesteps: batch.map { entries[$0].timestep },
-                    conditions: batch.map { entries[$0].condition }
-                )
+            let found = network.outputs(
+                samples: batch.flatMap { entries[$0].sample },
+                timesteps: batch.map { entries[$0].timestep },
+                conditions: batch.map { entries[$0].condition }
             )
+            let all = try #require(found)
             return batch.indices.map { Array(all[$0 * count..<($0 + 1) * count]) }
         }
         let alone = try entries.indices.map { try outputs([$0])[0] }
