@@ -41,16 +41,19 @@ sbom: ## List what is linked into the binary: dist/denoised.spdx.json
 demo: build ## Watch a trained policy push the T, through the daemon
 	@scripts/demo "$$($(RELEASE) --show-bin-path)/denoised"
 
-# Without the Python package index, the tests that need openpi-client are left out. TEST_FLAGS: more options of swift test.
+# Without the Python package index, the tests that need openpi-client are left out. The tests that run the program come last, by
+# themselves: tests that compute would delay what they wait for. TEST_FLAGS, options of swift test, replaces those two runs.
 test: ## Run every test
 	@scripts/setup --examples
 	@scripts/setup --openpi || echo "test: the tests with openpi-client are skipped" >&2
 	@$(RELEASE) --product denoised
 	@openpi="$$PWD/.venv-openpi"; \
 	 if [[ -e "$$openpi/installed" ]]; then export DENOISED_OPENPI_PYTHON="$$openpi/bin/python"; fi; \
-	 DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" \
-	 DENOISED_TEST_PYTHON=/usr/bin/python3 \
-	 swift test $(TEST_FLAGS)
+	 export DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" DENOISED_TEST_PYTHON=/usr/bin/python3; \
+	 if [[ -n "$(TEST_FLAGS)" ]]; then exec swift test $(TEST_FLAGS); fi; \
+	 swift build --build-tests || exit 1; \
+	 failed=0; swift test --skip-build --skip EndToEndTests || failed=1; \
+	 swift test --skip-build --filter EndToEndTests || failed=1; exit $$failed
 	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
 
 # The first time it downloads about 1.4 GB of Debian packages into .arm64, where they take about 7 GB with what is unpacked.

@@ -59,7 +59,7 @@ extension EndToEnd {
                 ["--record", recording, "--threads", "1", "--steps", "3000"],
                 environment: caches
             )
-            let client = try await daemon.client()
+            let client = try daemon.clientAtOnce()
             var methods: [SamplingMethod] = []
             let end = ContinuousClock.now + .seconds(60)
             for sequence in 0... where methods.last != .quasiNewton {

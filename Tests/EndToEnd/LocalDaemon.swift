@@ -62,10 +62,17 @@ final class LocalDaemon {
             try #require(program.isRunning, "\(program.output)\(program.error)")
             return FileManager.default.fileExists(atPath: requests)
         }
-        return try RobotClient.connecting(
+        return try clientAtOnce()
+    }
+
+    /// A robot's client that asks before the daemon serves. It waits in its socket: the tests beside it cannot delay what follows,
+    /// as they can after an `await`.
+    func clientAtOnce() throws -> RobotClient {
+        try RobotClient.connecting(
             robot: try #require(RobotID("arm1")),
             requests: endpoints.requests,
-            context: context
+            context: context,
+            timeout: .seconds(60)
         )
     }
 
