@@ -15,15 +15,16 @@ import Synchronization
 /// moment, unless told to `rest`, and then park. The team allocates nothing after its creation. Within a pass there is no
 /// system call, unless a thread that holds a part has lost its core.
 ///
-/// A pass can be given up between two stages, when its time is over or when it is interrupted. The remaining parts are then taken
-/// and counted as always, but not computed.
+/// A pass can be given up, when its time is over or when it is interrupted. Every thread looks before each part that it computes.
+/// The remaining parts are then taken and counted as always, but not computed.
 /// If a thread loses its core within a part, the pass lasts until that thread runs again. The threads that wait for it tell
 /// the `StallWatch`.
 ///
 /// Stages are numbered through the team's whole life. So a thread that is late, by one stage or by many passes, finds every
 /// part that it missed taken, and catches up without computing anything.
 ///
-/// `@unchecked Sendable`: everything is an atomic, a constant, or the mutex and condition that guard parking.
+/// `@unchecked Sendable`: everything is an atomic, a constant, the mutex and condition that guard parking, or an end of the
+/// present pass. The ends are written between two passes, and read only by a thread that holds a part of the present one.
 final class ThreadTeam: @unchecked Sendable {
     /// Threads, the caller's included; also the parts of a stage.
     let count: Int
@@ -41,8 +42,12 @@ final class ThreadTeam: @unchecked Sendable {
     private let parked = Atomic<Int>(0)
     private let running = Atomic<Int>(0)
     private let isEnding = Atomic<Bool>(false)
-    /// The present pass has been given up.
+    /// A part of the present pass was left out, and so is every part that is taken from now on.
     private let isGivenUp = Atomic<Bool>(false)
+    /// When the present pass is given up.
+    private var end: MonotonicTime?
+    /// What the present pass is given up for. The caller of `run` owns it: threads that counted references to it would contend.
+    private unowned(unsafe) var interruption: Interruption?
     private let stallWatch: StallWatch?
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -120,26 +125,21 @@ final class ThreadTeam: @unchecked Sendable {
     func run(until instant: MonotonicTime? = nil, unless interruption: Interruption? = nil) -> Bool {
         let current = pass.load(ordering: .relaxed)
         isGivenUp.store(false, ordering: .relaxed)
+        (end, self.interruption) = (instant, interruption)
+        defer { self.interruption = nil }
         stallWatch?.passBegins(due: instant)
         if count > 1 { announce() } else { pass.store(current + 1, ordering: .relaxed) }
-        runStages(pass: current, as: 0, until: instant, unless: interruption)
+        runStages(pass: current, as: 0)
         return !isGivenUp.load(ordering: .relaxed)
     }
 
-    private func runStages(
-        pass: Int,
-        as thread: Int,
-        until instant: MonotonicTime? = nil,
-        unless interruption: Interruption? = nil
-    ) {
+    private func runStages(pass: Int, as thread: Int) {
         for stage in 0..<stageCount {
-            if let instant, .now() >= instant { isGivenUp.store(true, ordering: .relaxed) }
-            if let interruption, interruption.isAsked { isGivenUp.store(true, ordering: .relaxed) }
             let number = pass * stageCount + stage
             for offset in 0..<count {
                 let part = (thread + offset) % count
                 if take(part, of: number) {
-                    if !isGivenUp.load(ordering: .relaxed) { work(stage, part) }
+                    if isDue() { isGivenUp.store(true, ordering: .relaxed) } else { work(stage, part) }
                     done.wrappingAdd(1, ordering: .releasing)
                 }
             }
@@ -154,6 +154,14 @@ final class ThreadTeam: @unchecked Sendable {
                 }
             }
         }
+    }
+
+    /// Whether the present pass has been given up, or is to be now. For a thread that holds a part of it.
+    private func isDue() -> Bool {
+        if isGivenUp.load(ordering: .relaxed) { return true }
+        if let interruption, interruption.isAsked { return true }
+        guard let end else { return false }
+        return .now() >= end
     }
 
     private func take(_ part: Int, of stage: Int) -> Bool {

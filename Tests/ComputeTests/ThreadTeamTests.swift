@@ -58,7 +58,7 @@ struct ThreadTeamTests {
         team.stop()
     }
 
-    @Test func `An interrupted pass is given up between two stages, and so are those after it`() {
+    @Test func `An interrupted pass is given up, and so are those after it`() {
         let interruption = Interruption()
         let parts = Atomic<Int>(0)
         let team = ThreadTeam(count: 2, stageCount: 50) { stage, part in
@@ -69,10 +69,21 @@ struct ThreadTeamTests {
         #expect(parts.exchange(0, ordering: .relaxed) == 100)
         interruption.clear()
         #expect(!team.run(unless: interruption))
-        // Stages 0 to 3, and the other thread's part of the next at most.
-        #expect((8...10).contains(parts.exchange(0, ordering: .relaxed)))
+        // Stages 0 to 2, one part of stage 3, and the other if it was taken before the interruption.
+        #expect((7...8).contains(parts.exchange(0, ordering: .relaxed)))
         #expect(!team.run(unless: interruption))
         #expect(parts.exchange(0, ordering: .relaxed) == 0)
+        #expect(team.run())
+        #expect(parts.load(ordering: .relaxed) == 100)
+        team.stop()
+    }
+
+    /// However late the caller is: the other threads look at the time as well.
+    @Test func `A pass that has no time left computes nothing`() {
+        let parts = Atomic<Int>(0)
+        let team = ThreadTeam(count: 2, stageCount: 50) { _, _ in parts.add(1, ordering: .relaxed) }
+        for _ in 1...1_000 { #expect(!team.run(until: .now())) }
+        #expect(parts.load(ordering: .relaxed) == 0)
         team.stop()
     }
 
