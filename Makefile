@@ -27,6 +27,7 @@ install: setup ## Install binary, service and shipped policy (PREFIX=/usr/local,
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" scripts/install
 
 # ARCH=amd64 VERSION=1.2.3 BINARY=a binary with Swift's runtime in it, unless they are this machine's, the sources' and to be built.
+# ARCH=arm64 works on x86-64 too: the binary is that of `make arm64`, and test-deb runs it on an emulated processor.
 deb: ## Make a Debian package, dist/denoised_VERSION_ARCH.deb
 	@scripts/setup --package
 	@ARCH="$(ARCH)" VERSION="$(VERSION)" BINARY="$(BINARY)" scripts/package
