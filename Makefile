@@ -54,7 +54,7 @@ test: ## Run every test
 	 swift test $(TEST_FLAGS)
 	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
 
-# The first time it downloads about 1.4 GB of Debian packages into .arm64, where they take about 7 GB with what is unpacked.
+# The first time it downloads 1.3 GB of Debian packages into .arm64, where they take 6.3 GB with what is unpacked.
 # PROCESSOR=cortex-a76, or MODULES="Sampling Policy" for other tests.
 arm64: ## Build for 64-bit ARM; play an episode and run the tests of the network on an emulated processor
 	@scripts/arm64 build
