@@ -27,6 +27,7 @@ install: setup ## Install binary, service and shipped policy (PREFIX=/usr/local,
 	@DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" scripts/install
 
 # ARCH=amd64 VERSION=1.2.3 BINARY=a binary with Swift's runtime in it, unless they are this machine's, the sources' and to be built.
+# ARCH=arm64 works on x86-64 too: the binary is that of `make arm64`, and test-deb runs it on an emulated processor.
 deb: ## Make a Debian package, dist/denoised_VERSION_ARCH.deb
 	@scripts/setup --package
 	@ARCH="$(ARCH)" VERSION="$(VERSION)" BINARY="$(BINARY)" scripts/package
@@ -56,7 +57,7 @@ test: ## Run every test
 	 swift test --skip-build --filter EndToEndTests || failed=1; exit $$failed
 	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
 
-# The first time it downloads about 1.4 GB of Debian packages into .arm64, where they take about 7 GB with what is unpacked.
+# The first time it downloads 1.3 GB of Debian packages into .arm64, where they take 6.3 GB with what is unpacked.
 # PROCESSOR=cortex-a76, or MODULES="Sampling Policy" for other tests.
 arm64: ## Build for 64-bit ARM; play an episode and run the tests of the network on an emulated processor
 	@scripts/arm64 build

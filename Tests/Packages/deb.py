@@ -10,12 +10,14 @@ import sys
 import tempfile
 import urllib.request
 
-from unit import Unit
+from unit import Unit, emulation
 
 SOURCES = pathlib.Path(__file__).resolve().parents[2]
 UNIT = "/lib/systemd/system/denoised.service"
 KEY = "etc/denoised/keys/arm1.key_secret"
-SETTING = "http: {address: 9464}\nsampler: {threads: 1, window: 1}\n"
+# An emulated processor is slow.
+STEPS = ", steps: 5" if emulation() else ""
+SETTING = f"http: {{address: 9464}}\nsampler: {{threads: 1, window: 1{STEPS}}}\n"
 REQUESTS = "tcp://127.0.0.1:5557"
 
 
@@ -35,6 +37,7 @@ class Root:
 
     def run(self, *command, expected=0):
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
+        environment |= emulation()
         words = ["chroot", str(self.folder), *command]
         done = subprocess.run(words, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         check(done.returncode == expected, f"{command}: {done.returncode}\n{done.stdout}{done.stderr}")

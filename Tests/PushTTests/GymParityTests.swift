@@ -6,9 +6,9 @@ import Testing
     static let tolerance = 1e-9
 
     /// Of an episode's states and what follows from them. Debian's Chipmunk for ARM multiplies and adds in one step and rounds once. The
-    /// one for x86-64 and gym-pusht's round twice. The end of an episode full of contacts differs by up to 2e-6.
+    /// one for x86-64 and gym-pusht's round twice. The end of an episode full of contacts differs by up to 4.2e-6.
     #if arch(arm64)
-        static let episodeTolerance = 4e-6
+        static let episodeTolerance = 1e-5
     #else
         static let episodeTolerance = tolerance
     #endif
