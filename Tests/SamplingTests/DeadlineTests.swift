@@ -47,6 +47,15 @@ import Testing
         #expect(sampler.forwardTimes?.slowdown != 1)
     }
 
+    /// A sample that starts over needs all of its passes again, and a coarse finish after them.
+    @Test(arguments: [(50.0, false), (105, false), (150, true)])
+    func startingOverTakesEveryPass(seconds: Double, isAllowed: Bool) {
+        let times = ForwardTimes(nanoseconds: [Self.second, 1.5 * Self.second])
+        let deadline = Deadline(due: .now() + .seconds(seconds), times: times)
+        #expect(deadline.allows(passes: 100, batch: 1) == isAllowed)
+        #expect(!deadline.allows(passes: 100, batch: 2))
+    }
+
     @Test func withoutForwardTimesAnInstantIsNotKept() throws {
         let setup = setup(.ddim)
         let sampler = try setup.sampler(.sequential)

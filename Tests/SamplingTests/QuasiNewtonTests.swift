@@ -124,27 +124,30 @@ import Testing
             linearization: linearization
         )
         let seeds: Range<UInt64> = 40..<48
-        var nodes = 0
+        var (nodes, startedOver) = (0, 0)
         for seed in seeds {
             let noise = gaussianNoise(count: parallel.noiseCount, seed: seed)
             let recorder = RecordingPredictor(model)
             let (sample, report) = parallel.sample(with: recorder, noise: noise)
             let visited = Set(recorder.batches.joined())
-            // A rough sample gives up most of its bridges.
-            #expect(visited.count < 100, "seed \(seed)")
             nodes += visited.count
             // The last step's clean sample is the result, and is no bridge's.
             #expect(visited.contains(0))
-            // Twice only those whose bridge was given up.
-            if window == 1 {
+            if window == 1 && recorder.batches.count(where: { $0 == recorder.batches[0] }) == 2 {
+                startedOver += 1
+                #expect(visited.count == 100 && report.modelEvaluations < 200, "seed \(seed)")
+            } else {
+                // A rough sample gives up most of its bridges.
+                #expect(visited.count < 100, "seed \(seed)")
+                // Twice only those whose bridge was given up.
                 let most = visited.count * 11 / 10
-                #expect(visited.count...most ~= report.modelEvaluations, "seed \(seed)")
+                if window == 1 { #expect(visited.count...most ~= report.modelEvaluations, "seed \(seed)") }
             }
             #expect(report.residual <= 0.01)
             let expected = sequential.sample(with: model, noise: noise).sample
             #expect(largestDifference(sample, expected) <= 0.04, "seed \(seed)")
         }
-        #expect(nodes < 90 * seeds.count)
+        #expect(nodes < 90 * seeds.count && startedOver <= 2)
         // What was not measured may wander anywhere, and is not bridged.
         let uncalibrated = try setup.sampler(.quasiNewton(window: window, tolerance: 0.01))
         let recorder = RecordingPredictor(model)
@@ -184,8 +187,14 @@ import Testing
         let typical = try evaluations(held: 1)
         #expect(Set(typical).count > 1, "no two samples are alike")
         let misjudged = try evaluations(held: factor)
+        /// Of the samples that do not start over, which are half of them at least.
+        func mean(_ evaluations: [Int]) throws -> Double {
+            let once = evaluations.filter { $0 <= 100 }
+            try #require(2 * once.count >= evaluations.count, "\(evaluations)")
+            return Double(once.reduce(0, +)) / Double(once.count)
+        }
         // Judged by the calibration alone, half of the volatility would double the lengths of bridges, nearly.
-        let ratio = Double(misjudged.reduce(0, +)) / Double(typical.reduce(0, +))
+        let ratio = try mean(misjudged) / mean(typical)
         #expect(0.75 < ratio && ratio < 1.3, "\(misjudged) \(typical)")
     }
 
@@ -260,6 +269,35 @@ import Testing
             #expect(report.parallelIterations < 200)
             #expect(largestDifference(sample, expected) < 0.001)
         }
+    }
+
+    /// A window of one node that has left steps out starts over if late nodes wander further than those before (9a).
+    @Test func aWindowOfOneStartsOverIfErrorsOfItsBridgesSpread() throws {
+        let setup = SamplerCase(solver: .ddpm, numInferenceSteps: 100)
+        let model = try setup.model()
+        let measured = try linearization(setup)
+        // Late in the process x_0 then seems to wander three times as far as is typical.
+        let volatility = measured.volatility.enumerated().map { $0 < 80 ? $1 : $1 / 3 }
+        let sampler = try setup.sampler(
+            .quasiNewton(window: 1, tolerance: 0.01),
+            linearization: OutputLinearization(
+                gains: measured.gains,
+                errors: measured.errors,
+                rounding: measured.rounding,
+                volatility: volatility
+            )
+        )
+        let noise = gaussianNoise(count: sampler.noiseCount, seed: 41)
+        let expected = try setup.sampler(.sequential).sample(with: model, noise: noise).sample
+
+        let recorder = RecordingPredictor(model)
+        let (sample, report) = sampler.sample(with: recorder, noise: noise)
+        let starts = recorder.batches.indices.filter { recorder.batches[$0] == recorder.batches[0] }
+        try #require(starts.count == 2)
+        #expect(starts[1] < 100, "it had left steps out")
+        #expect(Set(recorder.batches[starts[1]...].joined()).count == 100, "it leaves none out then")
+        #expect(largestDifference(sample, expected) < 1e-4)
+        #expect(report.residual < 1e-4)
     }
 
     /// A guess of the result, right or wrong, is for one sample, and with tolerance 0 not even that one shows it.

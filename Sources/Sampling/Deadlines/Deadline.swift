@@ -36,6 +36,12 @@ struct Deadline {
         return remaining - keptBack < times.estimate(batch: batch) + finish
     }
 
+    /// Whether so many passes of `batch` entries, and a coarse finish after them, would probably be in time.
+    func allows(passes: Int, batch: Int) -> Bool {
+        let finish = times.estimate(batch: samples, count: Self.sufficientSteps)
+        return remaining - keptBack >= times.estimate(batch: batch, count: passes) + finish
+    }
+
     /// Number of coarse steps that fit, from 1 to `limit`, by the typical time of a pass. If one takes longer, the result
     /// of the step before it is used. The time reserved for stalls is used for up to two steps: two are much better than
     /// one, and stalls are rare.

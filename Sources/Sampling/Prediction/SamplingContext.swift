@@ -59,6 +59,11 @@ struct SamplingContext<Predictor: NoisePredictor>: ~Copyable {
         !deadline.forbids(batch: batch, step: settledSteps, of: steps.count)
     }
 
+    /// Whether a sample that starts over now, of which each pass evaluates `batch` entries, would still be finished in time.
+    func permitsStartingOver(batch: Int) -> Bool {
+        deadline?.allows(passes: steps.count, batch: batch) ?? true
+    }
+
     /// Evaluates a batch: in one pass, or in as few as the predictor's largest batch allows, all of the same size. An entry's
     /// condition is the number of its sample, and the entries of a sample follow one another. The outputs of frozen elements
     /// are those that imply their known values. The deadline learns how long each pass took.

@@ -18,6 +18,8 @@ struct NodeLayout {
     private(set) var weights: [Float]
     /// Roughness of this sample; 1 is typical, and the initial value.
     private(set) var roughness: Float = 1
+    /// The largest roughness by which a bridge was laid, at least 1.
+    private(set) var largestLaidRoughness: Float = 1
     /// If true, every further step becomes a node.
     private(set) var isDense = false
     /// The sum of the squares of the errors that the bridges laid so far may cause in the result.
@@ -91,6 +93,7 @@ struct NodeLayout {
         nodes.removeAll(keepingCapacity: true)
         isDense = dense
         squaredErrors = 0
+        largestLaidRoughness = 1
         for step in weights.indices {
             weights[step] = errorWeights[step]
             before[step] = step
@@ -132,7 +135,10 @@ struct NodeLayout {
         while length > 1 && !(Self.squaredError(error, length: length) <= limit(length: length)) {
             length -= 1
         }
-        if length > 1 { squaredErrors += Double(Self.squaredError(error, length: length)) }
+        if length > 1 {
+            squaredErrors += Double(Self.squaredError(error, length: length))
+            largestLaidRoughness = max(largestLaidRoughness, roughness)
+        }
         return length
     }
 

@@ -88,7 +88,8 @@ struct QuasiNewtonSweeps: WindowSweeps {
         _ batch: borrowing Batch,
         rows: Range<Int>,
         noise: Span<Float>,
-        frozen: borrowing FrozenElements
+        frozen: borrowing FrozenElements,
+        hasTimeToStartOver: Bool
     ) -> Bool {
         let stiffness = network.learn(from: batch, rows: rows, on: &trajectory)
         if rule.mustStartOver(stiffness: stiffness) {
@@ -105,6 +106,10 @@ struct QuasiNewtonSweeps: WindowSweeps {
         giveUpBridges()
         moveFront()
         extendWindow(noise: noise, frozen: frozen)
+        if hasTimeToStartOver && bridgeErrorsSpread {
+            startOver(from: noise, frozen: frozen)
+            return false
+        }
         return true
     }
 
@@ -130,6 +135,15 @@ struct QuasiNewtonSweeps: WindowSweeps {
 
     /// The root of the sum of the squared errors of nodes and bridges.
     var residual: Float { Float((rule.squaredErrors + layout.squaredErrors).squareRoot()) }
+
+    /// Whether the errors of bridges grow in this sample, of which no node is evaluated twice (9a): late in the process x_0 then
+    /// wanders further than is typical.
+    private var bridgeErrorsSpread: Bool {
+        let hasBridges = settledSteps > window.lowerBound
+        let roughness = layout.roughness / layout.largestLaidRoughness
+        return width == 1 && hasBridges && roughness > QuasiNewtonTuning.spreadingRoughness
+            && Double(settledSteps) >= QuasiNewtonTuning.spreadingPart * Double(stepCount)
+    }
 
     /// Starts again at the first step, with every step a node and the outputs that are known.
     private mutating func startOver(from noise: Span<Float>, frozen: borrowing FrozenElements) {

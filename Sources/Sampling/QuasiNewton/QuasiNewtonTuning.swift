@@ -57,6 +57,18 @@ enum QuasiNewtonTuning {
     /// Source: notes, "Where two ways meet": small errors grow 20 to 75 times there. Sensitivity: not measured.
     static let carefulness: Float = 0.005
 
+    // MARK: A window of one node
+
+    /// Share of the process, from its start, after which the roughness tells whether errors of bridges spread.
+    ///
+    /// Source: notes, "Samples that stray at window 1". Sensitivity: there.
+    static let spreadingPart = 0.85
+
+    /// Roughness after that share beyond which a sample starts over, without a unit.
+    ///
+    /// Source: notes, "Samples that stray at window 1". Sensitivity: there.
+    static let spreadingRoughness: Float = 1.4
+
     // MARK: Gains of this sample
 
     /// Shift of gains beyond which a sample is treated with caution: typical of samples in comparison with the middle

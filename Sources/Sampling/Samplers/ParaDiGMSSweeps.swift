@@ -65,7 +65,8 @@ struct ParaDiGMSSweeps: WindowSweeps {
         _ batch: borrowing Batch,
         rows: Range<Int>,
         noise: Span<Float>,
-        frozen: borrowing FrozenElements
+        frozen: borrowing FrozenElements,
+        hasTimeToStartOver: Bool
     ) -> Bool {
         sumDrifts(batch, firstRow: rows.lowerBound, noise: noise)
         // Later samples of the window may still be far from their noise levels.

@@ -22,12 +22,14 @@ protocol WindowSweeps {
 
     /// Improves the sample by the outputs in rows of a batch, which are those of its window, and moves the window on.
     ///
+    /// - Parameter hasTimeToStartOver: whether as many passes as there are steps would still be in time.
     /// - Returns: Whether it predicted the result anew.
     mutating func sweep(
         _ batch: borrowing Batch,
         rows: Range<Int>,
         noise: Span<Float>,
-        frozen: borrowing FrozenElements
+        frozen: borrowing FrozenElements,
+        hasTimeToStartOver: Bool
     ) -> Bool
 
     /// Writes the prediction of the result.
@@ -107,6 +109,7 @@ struct SweepSampler<Sweeps: WindowSweeps>: SamplingAlgorithm {
         noise: Span<Float>
     ) -> Bool {
         var hasPrediction = false
+        let hasTimeToStartOver = context.permitsStartingOver(batch: batch.count)
         var first = 0
         while first < batch.count {
             let index = batch.conditions[first]
@@ -116,7 +119,8 @@ struct SweepSampler<Sweeps: WindowSweeps>: SamplingAlgorithm {
                 batch,
                 rows: first..<end,
                 noise: noise.extracting(rowOfNoise(index)),
-                frozen: context.frozen[index]
+                frozen: context.frozen[index],
+                hasTimeToStartOver: hasTimeToStartOver
             )
             if isPredicted {
                 hasPrediction = true
