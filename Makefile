@@ -9,6 +9,7 @@ RUFF := .venv-lint/bin/ruff
 # How long `make fuzz` spends on each target.
 SECONDS ?= 60
 PREFIX ?= /usr/local
+COMPUTING_TESTS := ^(Allocation|Compute|Importing|Networks|Policy|PushT|Rendering|Sampling|Tuning)Tests\.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build install deb test-deb sbom demo test arm64 test-arm-kernels bench-arm test-clients wheel test-cluster test-ros example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
@@ -42,8 +43,9 @@ sbom: ## List what is linked into the binary: dist/denoised.spdx.json
 demo: build ## Watch a trained policy push the T, through the daemon
 	@scripts/demo "$$($(RELEASE) --show-bin-path)/denoised"
 
-# Without the Python package index, the tests that need openpi-client are left out. The tests that run the program come last, by
-# themselves: tests that compute would delay what they wait for. TEST_FLAGS, options of swift test, replaces those two runs.
+# Without the Python package index, the tests that need openpi-client are left out. TEST_FLAGS, options of swift test, replaces the
+# three runs: tests that compute, tests that wait, and tests that run the program. Beside tests that compute, the others would come
+# too late to what they wait for.
 test: ## Run every test
 	@scripts/setup --examples
 	@scripts/setup --openpi || echo "test: the tests with openpi-client are skipped" >&2
@@ -53,8 +55,9 @@ test: ## Run every test
 	 export DENOISED_BINARY="$$($(RELEASE) --show-bin-path)/denoised" DENOISED_TEST_PYTHON=/usr/bin/python3; \
 	 if [[ -n "$(TEST_FLAGS)" ]]; then exec swift test $(TEST_FLAGS); fi; \
 	 swift build --build-tests || exit 1; \
-	 failed=0; swift test --skip-build --skip EndToEndTests || failed=1; \
-	 swift test --skip-build --filter EndToEndTests || failed=1; exit $$failed
+	 failed=0; swift test --skip-build --filter '$(COMPUTING_TESTS)' || failed=1; \
+	 swift test --skip-build --skip '$(COMPUTING_TESTS)' --skip '^EndToEndTests\.' || failed=1; \
+	 swift test --skip-build --filter '^EndToEndTests\.' || failed=1; exit $$failed
 	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
 
 # The first time it downloads 1.3 GB of Debian packages into .arm64, where they take 6.3 GB with what is unpacked.

@@ -246,7 +246,7 @@ let package = Package(
         tests("Logs", ["Logs", logging]),
         tests("Stalls", ["Clocks", "Stalls"]),
         tests("Safetensors", ["Safetensors", "TestRandom"], resources: [.copy("Fixtures")]),
-        tests("Compute", ["CKernels", "Clocks", "Compute", "Stalls"]),
+        tests("Compute", ["CKernels", "Clocks", "Compute", "NumPyRandom", "Stalls"]),
         tests(
             "Networks",
             ["BenchmarkNetworks", "CKernels", "Clocks", "Compute", "Networks", "NumPyRandom"],
