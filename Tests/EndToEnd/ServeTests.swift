@@ -161,7 +161,7 @@ extension EndToEnd {
                 try socket.send([Request.predict(observation(number)).encoded(number: number)])
             }
             try await daemon.program.wait(for: "the observations") {
-                try client.info().statistics.observations > 1
+                try client.info().statistics.observations >= 16
             }
 
             let statistics = try await daemon.stop(signal).json()
