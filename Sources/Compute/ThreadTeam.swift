@@ -47,7 +47,7 @@ final class ThreadTeam: @unchecked Sendable {
     /// When the present pass is given up.
     private var end: MonotonicTime?
     /// What the present pass is given up for. The caller of `run` owns it: threads that counted references to it would contend.
-    private unowned(unsafe) var interruption: Interruption?
+    private var interruption: Unmanaged<Interruption>?
     private let stallWatch: StallWatch?
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
@@ -125,11 +125,11 @@ final class ThreadTeam: @unchecked Sendable {
     func run(until instant: MonotonicTime? = nil, unless interruption: Interruption? = nil) -> Bool {
         let current = pass.load(ordering: .relaxed)
         isGivenUp.store(false, ordering: .relaxed)
-        (end, self.interruption) = (instant, interruption)
-        defer { self.interruption = nil }
+        (end, self.interruption) = (instant, interruption.map { .passUnretained($0) })
         stallWatch?.passBegins(due: instant)
         if count > 1 { announce() } else { pass.store(current + 1, ordering: .relaxed) }
-        runStages(pass: current, as: 0)
+        withExtendedLifetime(interruption) { runStages(pass: current, as: 0) }
+        self.interruption = nil
         return !isGivenUp.load(ordering: .relaxed)
     }
 
@@ -159,7 +159,7 @@ final class ThreadTeam: @unchecked Sendable {
     /// Whether the present pass has been given up, or is to be now. For a thread that holds a part of it.
     private func isDue() -> Bool {
         if isGivenUp.load(ordering: .relaxed) { return true }
-        if let interruption, interruption.isAsked { return true }
+        if let interruption, interruption._withUnsafeGuaranteedRef({ $0.isAsked }) { return true }
         guard let end else { return false }
         return .now() >= end
     }

@@ -1,3 +1,4 @@
+import Clocks
 import Sampling
 import Testing
 
@@ -168,12 +169,7 @@ import Testing
         func evaluations(held factor: Float) throws -> [Int] {
             let sampler = try setup.sampler(
                 .quasiNewton(window: 1, tolerance: 0.01),
-                linearization: OutputLinearization(
-                    gains: measured.gains,
-                    errors: measured.errors,
-                    rounding: measured.rounding,
-                    volatility: measured.volatility.map { $0 * factor }
-                )
+                linearization: measured.replacing(volatility: measured.volatility.map { $0 * factor })
             )
             return (40..<48 as Range<UInt64>).map { seed in
                 let noise = gaussianNoise(count: sampler.noiseCount, seed: seed)
@@ -280,12 +276,7 @@ import Testing
         let volatility = measured.volatility.enumerated().map { $0 < 80 ? $1 : $1 / 3 }
         let sampler = try setup.sampler(
             .quasiNewton(window: 1, tolerance: 0.01),
-            linearization: OutputLinearization(
-                gains: measured.gains,
-                errors: measured.errors,
-                rounding: measured.rounding,
-                volatility: volatility
-            )
+            linearization: measured.replacing(volatility: volatility)
         )
         let noise = gaussianNoise(count: sampler.noiseCount, seed: 41)
         let expected = try setup.sampler(.sequential).sample(with: model, noise: noise).sample
@@ -298,6 +289,12 @@ import Testing
         #expect(Set(recorder.batches[starts[1]...].joined()).count == 100, "it leaves none out then")
         #expect(largestDifference(sample, expected) < 1e-4)
         #expect(report.residual < 1e-4)
+
+        // 44 of 100 passes at least have taken a millisecond each by then, so that 100 more do not fit into what is left of 130.
+        sampler.forwardTimes = ForwardTimes(nanoseconds: [1e6])
+        let slow = RecordingPredictor(SlowPredictor(base: model, millisecondsPerPair: 1))
+        _ = sampler.sample(with: slow, noise: noise, deadline: .now() + .milliseconds(130))
+        #expect(slow.batches.count { $0 == recorder.batches[0] } == 1, "there is no time to start over")
     }
 
     /// A guess of the result, right or wrong, is for one sample, and with tolerance 0 not even that one shows it.

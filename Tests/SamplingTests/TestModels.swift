@@ -327,3 +327,10 @@ struct MatrixModel: NoisePredictor {
         }
     }
 }
+
+extension OutputLinearization {
+    /// This linearisation of samples that wander otherwise.
+    func replacing(volatility: [Float]) -> OutputLinearization {
+        OutputLinearization(gains: gains, errors: errors, rounding: rounding, volatility: volatility)
+    }
+}

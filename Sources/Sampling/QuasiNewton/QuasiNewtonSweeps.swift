@@ -9,7 +9,7 @@
 ///
 /// A node that moved little since it was evaluated is not evaluated again (`AcceptanceRule`). The first node of a window is
 /// always accepted. So a sweep gains a node, unless it gives up the bridge that leads there. N sweeps are enough, half as
-/// many more if bridges are given up, and 2 N if a sample starts over. With tolerance 0 the sample is the sequential one.
+/// many more if bridges are given up, and N more if a sample starts over. With tolerance 0 the sample is the sequential one.
 struct QuasiNewtonSweeps: WindowSweeps {
     /// The number of nodes that a window holds.
     let width: Int
@@ -88,8 +88,7 @@ struct QuasiNewtonSweeps: WindowSweeps {
         _ batch: borrowing Batch,
         rows: Range<Int>,
         noise: Span<Float>,
-        frozen: borrowing FrozenElements,
-        hasTimeToStartOver: Bool
+        frozen: borrowing FrozenElements
     ) -> Bool {
         let stiffness = network.learn(from: batch, rows: rows, on: &trajectory)
         if rule.mustStartOver(stiffness: stiffness) {
@@ -106,10 +105,6 @@ struct QuasiNewtonSweeps: WindowSweeps {
         giveUpBridges()
         moveFront()
         extendWindow(noise: noise, frozen: frozen)
-        if hasTimeToStartOver && bridgeErrorsSpread {
-            startOver(from: noise, frozen: frozen)
-            return false
-        }
         return true
     }
 
@@ -138,7 +133,7 @@ struct QuasiNewtonSweeps: WindowSweeps {
 
     /// Whether the errors of bridges grow in this sample, of which no node is evaluated twice (9a): late in the process x_0 then
     /// wanders further than is typical.
-    private var bridgeErrorsSpread: Bool {
+    var shouldStartOver: Bool {
         let hasBridges = settledSteps > window.lowerBound
         let roughness = layout.roughness / layout.largestLaidRoughness
         return width == 1 && hasBridges && roughness > QuasiNewtonTuning.spreadingRoughness
@@ -146,7 +141,7 @@ struct QuasiNewtonSweeps: WindowSweeps {
     }
 
     /// Starts again at the first step, with every step a node and the outputs that are known.
-    private mutating func startOver(from noise: Span<Float>, frozen: borrowing FrozenElements) {
+    mutating func startOver(from noise: Span<Float>, frozen: borrowing FrozenElements) {
         rule.startOver()
         layout.restart(dense: true)
         layFirstWindow(noise: noise, frozen: frozen)

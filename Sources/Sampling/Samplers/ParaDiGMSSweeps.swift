@@ -65,8 +65,7 @@ struct ParaDiGMSSweeps: WindowSweeps {
         _ batch: borrowing Batch,
         rows: Range<Int>,
         noise: Span<Float>,
-        frozen: borrowing FrozenElements,
-        hasTimeToStartOver: Bool
+        frozen: borrowing FrozenElements
     ) -> Bool {
         sumDrifts(batch, firstRow: rows.lowerBound, noise: noise)
         // Later samples of the window may still be far from their noise levels.

@@ -22,15 +22,19 @@ protocol WindowSweeps {
 
     /// Improves the sample by the outputs in rows of a batch, which are those of its window, and moves the window on.
     ///
-    /// - Parameter hasTimeToStartOver: whether as many passes as there are steps would still be in time.
     /// - Returns: Whether it predicted the result anew.
     mutating func sweep(
         _ batch: borrowing Batch,
         rows: Range<Int>,
         noise: Span<Float>,
-        frozen: borrowing FrozenElements,
-        hasTimeToStartOver: Bool
+        frozen: borrowing FrozenElements
     ) -> Bool
+
+    /// Whether the sample may be wrong by more than its residual says, and should start over if there is time.
+    var shouldStartOver: Bool { get }
+
+    /// Starts over, in a way after which `shouldStartOver` stays false.
+    mutating func startOver(from noise: Span<Float>, frozen: borrowing FrozenElements)
 
     /// Writes the prediction of the result.
     ///
@@ -39,6 +43,14 @@ protocol WindowSweeps {
 
     /// Writes the sample that the first step that is not final starts from; the result if all are.
     func writeSample(into sample: inout MutableSpan<Float>)
+}
+
+extension WindowSweeps {
+    var shouldStartOver: Bool { false }
+
+    mutating func startOver(from noise: Span<Float>, frozen: borrowing FrozenElements) {
+        start(from: noise, guess: Span(), frozen: frozen)
+    }
 }
 
 /// Draws samples by sweeps: a pass of the network evaluates the windows of all samples that are not done, each under its own
@@ -109,20 +121,21 @@ struct SweepSampler<Sweeps: WindowSweeps>: SamplingAlgorithm {
         noise: Span<Float>
     ) -> Bool {
         var hasPrediction = false
-        let hasTimeToStartOver = context.permitsStartingOver(batch: batch.count)
         var first = 0
         while first < batch.count {
             let index = batch.conditions[first]
             var end = first + 1
             while end < batch.count && batch.conditions[end] == index { end += 1 }
+            let noise = noise.extracting(rowOfNoise(index))
             let isPredicted = sweeps[index].sweep(
                 batch,
                 rows: first..<end,
-                noise: noise.extracting(rowOfNoise(index)),
-                frozen: context.frozen[index],
-                hasTimeToStartOver: hasTimeToStartOver
+                noise: noise,
+                frozen: context.frozen[index]
             )
-            if isPredicted {
+            if sweeps[index].shouldStartOver && context.permitsStartingOver(batch: batch.count) {
+                sweeps[index].startOver(from: noise, frozen: context.frozen[index])
+            } else if isPredicted {
                 hasPrediction = true
                 keepPrediction(of: index)
             }
