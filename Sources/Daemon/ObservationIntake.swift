@@ -84,6 +84,7 @@ final class ObservationIntake {
         for destination: PlanningJob.Destination,
         received: MonotonicTime
     ) throws(MessageError) {
+        try robots.pilots[whole.robot, now: received].checkSpeaker(whole.session, now: received)
         let named = robots.pilots[whole.robot, now: received].policy(for: whole)
         guard let index = policies.standard ?? named else {
             throw policies.unnamed(by: whole.robot)

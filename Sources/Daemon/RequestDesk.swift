@@ -94,13 +94,22 @@ final class RequestDesk {
                 .pong(timeNs: timeNs, monotonicNs: MonotonicTime.now().unsignedNs, wallNs: Clock.wallNs()),
                 to: client
             )
-        case .reset(let robot, let episode, let policy):
+        case .reset(let robot, let episode, let policy, let session):
             let checked = Result { () throws(MessageError) in
-                try index(ofPolicy: policy, for: robot, episode: episode, now: received)
+                if let session {
+                    try robots.pilots[robot, now: received].checkSpeaker(session, now: received)
+                }
+                return try index(ofPolicy: policy, for: robot, episode: episode, now: received)
             }
             switch checked {
             case .success(let index):
-                let isForgotten = try forget(robot, episode: episode, policy: index, now: received)
+                let isForgotten = try forget(
+                    robot,
+                    episode: episode,
+                    policy: index,
+                    by: session,
+                    now: received
+                )
                 try replies.send(.reset(robot: robot, forgotten: isForgotten), to: client)
             case .failure(let error): try refuse(error, to: client)
             }
@@ -192,13 +201,16 @@ final class RequestDesk {
 
     /// Forgets a robot, and tells those who wait for its chunks. Returns whether there was anything to forget.
     ///
-    /// - Parameter policy: the index of the policy that drives the robot from now on; nil: the only one there is, or none until the
-    ///   robot names one.
+    /// - Parameters:
+    ///   - policy: the index of the policy that drives the robot from now on; nil: the only one there is, or none until the robot
+    ///     names one.
+    ///   - session: who asks for it; a policy is for its observations.
     @discardableResult
     func forget(
         _ robot: RobotID,
         episode: EpisodeID?,
         policy: Int? = nil,
+        by session: UInt64? = nil,
         now: MonotonicTime
     ) throws(ZeroMQError) -> Bool {
         let dropped = robots.agenda.reset(robot, episode: episode)
@@ -208,7 +220,14 @@ final class RequestDesk {
             robots.pilots[robot, now: now].forgetPolicy(standard: policies.standard)
             tap?.take(TappedMessage(.reset(robot, policy: policy.map { policies[$0].policy.name })))
         }
-        if let policy { robots.pilots[robot, now: now].follow(policies[policy].policy, at: policy) }
+        if let policy {
+            robots.pilots[robot, now: now].follow(
+                policies[policy].policy,
+                at: policy,
+                reservedFor: session,
+                now: now
+            )
+        }
         let robotCount = UInt64(robots.agenda.robotCount)
         telemetry.count { $0.robots = robotCount }
         for job in dropped ?? [] where job.destination != .topic {

@@ -20,6 +20,8 @@ package struct Pilot: Sendable {
     /// The policy that `stream` was made for, or changed to.
     private var driver: Int
     private var session: UInt64?
+    /// Who named the policy, and is to be heard next; nil: it did not say who it is, or the robot was heard since.
+    private var reservation: (session: UInt64, made: MonotonicTime)?
     /// How the robot wants the keys of arrays packed.
     package private(set) var arrayKeys = ArrayKeys.binary
     private var episode: EpisodeID
@@ -95,7 +97,8 @@ package struct Pilot: Sendable {
 
     /// The index of the policy that an observation is for; nil: the robot has named none, or another process did.
     package func policy(for observation: RobotObservation) -> Int? {
-        hasNamedPolicy && isOfNewSession(observation) ? nil : policy
+        let isOfAnother = reservation.map { $0.session != observation.session } ?? isOfNewSession(observation)
+        return hasNamedPolicy && isOfAnother ? nil : policy
     }
 
     /// Whether a policy's actions can be the robot's.
@@ -114,13 +117,24 @@ package struct Pilot: Sendable {
     /// Forgets the policy that the robot named.
     ///
     /// - Parameter standard: the index of the only policy; nil: there are several, and nothing drives the robot until it names one.
-    package mutating func forgetPolicy(standard: Int?) { (policy, hasNamedPolicy) = (standard, false) }
+    package mutating func forgetPolicy(standard: Int?) {
+        (policy, hasNamedPolicy, reservation) = (standard, false, nil)
+    }
 
     /// Has the robot driven by a policy that ``check(_:)`` lets through, from the next episode on. Called when the last one has ended.
     ///
-    /// - Parameter index: its index among the daemon's.
-    package mutating func follow(_ policy: PolicyDescription, at index: Int) {
+    /// - Parameters:
+    ///   - index: its index among the daemon's.
+    ///   - session: who named it. Others may not speak for the robot until that has been heard and silent again, or has not been
+    ///     heard for ``sessionHeldNs``. Nil: whoever is heard next has the robot.
+    package mutating func follow(
+        _ policy: PolicyDescription,
+        at index: Int,
+        reservedFor session: UInt64? = nil,
+        now: MonotonicTime
+    ) {
         (self.policy, hasNamedPolicy) = (index, true)
+        reservation = session.map { ($0, now) }
         if driver != index { stream?.change(to: policy) }
         driver = index
     }
@@ -131,16 +145,7 @@ package struct Pilot: Sendable {
     /// - Throws: `MessageError` `robotTaken`, `clockBackwards`, or `outOfRange` for a time or a step that cannot be.
     package mutating func admit(_ observation: RobotObservation, received: MonotonicTime) throws(MessageError)
     {
-        if !isForgotten, let session, session != observation.session,
-            received.elapsedNs(since: heard) < Self.sessionHeldNs
-        {
-            throw MessageError(
-                .robotTaken,
-                field: "session",
-                "another process, session \(session), speaks for robot \(observation.robot); "
-                    + "expected it to have been silent for \(Self.sessionHeldNs / 1_000_000) ms"
-            )
-        }
+        try checkSpeaker(observation.session, now: received)
         guard let stream else { return }
         try stream.check(observation, received: received)
         guard !beginsEpisode(observation), observation.sequence > newestSequence,
@@ -151,6 +156,23 @@ package struct Pilot: Sendable {
             .clockBackwards,
             field: "time_ns",
             "found \(observation.timeNs), expected at least that of the observation before; a clock that was set begins an episode"
+        )
+    }
+
+    /// Checks that no other process speaks for the robot.
+    ///
+    /// - Parameter session: who wants to; nil: it does not say.
+    /// - Throws: `MessageError` `robotTaken` if another was heard, or has named a policy for it, less than ``sessionHeldNs`` ago.
+    package func checkSpeaker(_ session: UInt64?, now: MonotonicTime) throws(MessageError) {
+        let last = reservation ?? (isForgotten ? nil : self.session.map { ($0, heard) })
+        guard let last, last.session != session, now.elapsedNs(since: last.made) < Self.sessionHeldNs else {
+            return
+        }
+        throw MessageError(
+            .robotTaken,
+            field: "session",
+            "another process, session \(last.session), speaks for robot \(robot); "
+                + "expected it to have been silent for \(Self.sessionHeldNs / 1_000_000) ms"
         )
     }
 
@@ -185,7 +207,7 @@ package struct Pilot: Sendable {
             endEpisode("a new episode began", now: received)
             isForgotten = false
         }
-        (episode, session) = (observation.episode, observation.session)
+        (episode, session, reservation) = (observation.episode, observation.session, nil)
         newestSequence = observation.sequence
         if isPublished { arrayKeys = observation.arrayKeys ?? .binary }
         heard = received

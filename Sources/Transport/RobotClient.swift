@@ -228,12 +228,17 @@ public final class RobotClient {
     ///   - episode: nil: whichever it is in.
     ///   - policy: the name of the policy that is to drive the robot from now on. If the daemon runs several, none does until one is
     ///     named.
+    ///   - session: that of the robot's observations; nil: the reset holds whoever speaks for the robot.
     public func reset(
         episode: EpisodeID? = nil,
         policy: String? = nil,
+        session: UInt64? = nil,
         timeout: Duration = .seconds(5)
     ) throws(RobotClientError) -> Bool {
-        let reply = try ask(.reset(robot: robot, episode: episode, policy: policy), timeout: timeout)
+        let reply = try ask(
+            .reset(robot: robot, episode: episode, policy: policy, session: session),
+            timeout: timeout
+        )
         guard case .reset(_, let forgotten) = reply else {
             throw .unexpected(asked: "reset", answered: reply.type)
         }

@@ -7,8 +7,9 @@ public enum Request: Sendable, Hashable {
     case info
     /// Are you there? The time stamp, if given, comes back with the answer.
     case ping(timeNs: UInt64?)
-    /// Forget the robot's history; with an episode, only if it is that episode's. With a policy's name, have that drive it.
-    case reset(robot: RobotID, episode: EpisodeID?, policy: String? = nil)
+    /// Forget the robot's history; with an episode, only if it is that episode's. With a policy's name, have that drive it. With a
+    /// session, only if no other one speaks for the robot.
+    case reset(robot: RobotID, episode: EpisodeID?, policy: String? = nil, session: UInt64? = nil)
     /// Answer this observation with its chunk.
     case predict(RobotObservation)
     /// Stop the robot, or every robot, until it is resumed.
@@ -50,7 +51,12 @@ public enum Request: Sendable, Hashable {
                 return (
                     number,
                     .success(
-                        .reset(robot: reset.robot, episode: reset.episode, policy: reset.policy)
+                        .reset(
+                            robot: reset.robot,
+                            episode: reset.episode,
+                            policy: reset.policy,
+                            session: reset.session
+                        )
                     )
                 )
             case "predict":
@@ -80,8 +86,8 @@ public enum Request: Sendable, Hashable {
         case .info: encoder.begin(type, request: number, fields: 0)
         case .ping(let timeNs):
             encoder.message(type, request: number, PingFields.table, of: PingFields(timeNs: timeNs))
-        case .reset(let robot, let episode, let policy):
-            let reset = ResetFields(robot: robot, episode: episode, policy: policy)
+        case .reset(let robot, let episode, let policy, let session):
+            let reset = ResetFields(robot: robot, episode: episode, policy: policy, session: session)
             encoder.message(type, request: number, ResetFields.table, of: reset)
         case .predict(let observation):
             encoder.message(type, request: number, RobotObservation.table, of: observation)

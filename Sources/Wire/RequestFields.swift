@@ -16,6 +16,7 @@ package struct ResetFields: Sendable {
     var robot: RobotID
     var episode: EpisodeID?
     var policy: String?
+    var session: UInt64?
 
     /// The fields of `reset`.
     package static let table = MessageTable(
@@ -35,6 +36,12 @@ package struct ResetFields: Sendable {
                 """
                 the name of the policy that is to drive the robot until its next `reset`; of several policies none does without it
                 """
+            ),
+            .optional(
+                "session",
+                \.session,
+                .unsigned,
+                "that of the robot's observations; without it the reset holds whoever speaks for the robot"
             ),
         ]
     )

@@ -237,6 +237,11 @@ import Testing
         #expect(code(of: 1, afterMs: 0) == nil)
         ride.pilot.endEpisode("the robot was reset", now: at(ride.nowNs))
         #expect(code(of: 2, afterMs: 0) == nil, "a reset frees it")
+        ride.pilot.follow(Ride.policy, at: 0, reservedFor: 3, now: at(ride.nowNs))
+        #expect(code(of: 2, afterMs: 999) == .robotTaken, "it is kept for who named a policy")
+        #expect(code(of: 3, afterMs: 0) == nil)
+        #expect(code(of: 2, afterMs: 1000) == nil)
+        #expect(ride.pilot.policy(for: try ride.observation(0)) == nil, "but then no policy drives it")
     }
 
     /// A process that was started again counts from 0, in the same episode.

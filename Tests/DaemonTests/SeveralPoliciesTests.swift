@@ -11,7 +11,7 @@ import Wire
 @testable import Recording
 
 /// A daemon of several policies: who is driven by which, and what is told of them.
-@Suite(.timeLimit(.minutes(1))) struct SeveralPoliciesTests {
+@Suite(.timeLimit(.minutes(10))) struct SeveralPoliciesTests {
     /// Two policies whose chunks differ by 100.
     static func planners(gate: Gate? = nil, placeDim: Int = 2) -> [ToyPlanner] {
         var pick = ToyPlanner(gate: gate)
@@ -54,6 +54,35 @@ import Wire
         }
         #expect(toy.daemon.statistics.chunks == 0 && toy.daemon.statistics.observations == 0)
         #expect(toy.log.lines.contains { $0.contains("no_policy") })
+    }
+
+    /// A second process under the same name neither takes the robot away by naming a policy, nor has it driven by another one.
+    @Test func onlyTheSessionThatSpeaksForARobotNamesItsPolicy() throws {
+        let toy = try Self.daemon()
+        let (client, other) = try (toy.client(), toy.client())
+        func seen(_ sequence: UInt64, session: UInt64) throws -> RobotObservation {
+            var seen = try observation(sequence, first: 1)
+            seen.session = session
+            return seen
+        }
+        #expect(try !client.reset(policy: "pick", session: 1))
+        // Before the first observation and after it.
+        #expect(refusal { _ = try other.reset(policy: "place", session: 2) }?.code == "robot_taken")
+        #expect(refusal { _ = try other.predict(seen(0, session: 2)) }?.code == "robot_taken")
+        #expect(try client.predict(seen(0, session: 1)).policy == "pick")
+        let refused = refusal { _ = try other.reset(policy: "place", session: 2) }
+        #expect(refused?.code == "robot_taken" && refused?.field == "session")
+        #expect(try client.predict(seen(1, session: 1)).policy == "pick")
+
+        // The session itself chooses anew, and a reset that names nothing frees the robot.
+        #expect(try client.reset(policy: "place", session: 1))
+        #expect(try client.predict(seen(2, session: 1)).policy == "place")
+        #expect(try client.reset(session: 1))
+        #expect(try !other.reset(policy: "pick", session: 2))
+        #expect(try other.predict(seen(0, session: 2)).policy == "pick")
+        // Who looks after all robots does not say who it is.
+        #expect(try client.reset(policy: "place"))
+        #expect(try client.predict(seen(0, session: 1)).policy == "place")
     }
 
     @Test func aRobotIsDrivenByThePolicyThatItsResetNames() throws {
@@ -136,7 +165,11 @@ import Wire
         let client = try toy.client()
         _ = try client.reset(policy: "pick")
         _ = try client.predict(RobotDaemonTests.seen(0, session: 1))
-        #expect(refusal { _ = try client.predict(RobotDaemonTests.seen(1, session: 2)) }?.code == "no_policy")
+        func code() -> String? {
+            refusal { _ = try client.predict(RobotDaemonTests.seen(1, session: 2)) }?.code
+        }
+        #expect(code() == "robot_taken")
+        #expect(eventually { code() == "no_policy" }, "once the other has been silent for a second")
         #expect(try client.predict(RobotDaemonTests.seen(1, session: 1)).policy == "pick")
         _ = try client.reset(policy: "place")
         #expect(try client.predict(RobotDaemonTests.seen(0, session: 2)).policy == "place")
@@ -276,7 +309,7 @@ import Wire
 }
 
 /// A robot that gets commands, and changes its policy while it moves.
-@Suite(.timeLimit(.minutes(1))) struct PolicyChangeTests {
+@Suite(.timeLimit(.minutes(10))) struct PolicyChangeTests {
     @Test func aMotionGoesOverToTheNextPolicyWithinTheLimits() throws {
         let velocity: Float = 200
         let file = try RobotFile(

@@ -52,7 +52,7 @@ struct LyingDaemon {
                 return
             }
             let reply: Reply =
-                if case .reset(let robot, _, _) = request { .reset(robot: robot, forgotten: true) } else {
+                if case .reset(let robot, _, _, _) = request { .reset(robot: robot, forgotten: true) } else {
                     .info(info)
                 }
             try requests.send([frames[0], reply.encoded(number: number)])

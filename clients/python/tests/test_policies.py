@@ -36,6 +36,15 @@ def test_a_robot_names_its_policy(both: Daemon) -> None:
         assert robot.predict(OBSERVATION, step=9).policy == "place"
 
 
+def test_a_second_program_does_not_take_the_robot(both: Daemon) -> None:
+    with Robot(both.address, "wanted", policy="pick") as robot:
+        assert robot.predict(OBSERVATION).policy == "pick"
+        with pytest.raises(RequestRejected) as taken:
+            Robot(both.address, "wanted", policy="place").connect()
+        assert taken.value.code == "robot_taken"
+        assert robot.predict(OBSERVATION).policy == "pick"
+
+
 def test_a_policy_that_there_is_not_is_told_of(both: Daemon) -> None:
     with pytest.raises(InvalidValue, match="pick, place"), Robot(both.address, "nobody"):
         pass

@@ -321,7 +321,7 @@ class Core:
         """Makes the daemon forget the episode; with a policy, has that drive the robot from the next one on."""
         if policy is not None:
             return self._name_policy(policy)
-        message: dict[str, Any] = {"type": "reset", "robot": self.name, "episode": self.episode}
+        message: dict[str, Any] = {"type": "reset", "robot": self.name, "episode": self.episode, "session": self.session}
         if self.policy_name is not None:
             message["policy"] = self.policy_name
 
@@ -338,7 +338,8 @@ class Core:
             self.begin_episode(None)
             return reply.flag("forgotten")
 
-        return self._request("reset", {"type": "reset", "robot": self.name, "policy": policy}, read)
+        message = {"type": "reset", "robot": self.name, "policy": policy, "session": self.session}
+        return self._request("reset", message, read)
 
     @staticmethod
     def _own(info: Info, policy: str | None) -> Info:
