@@ -8,6 +8,7 @@ extension Run {
         "episodes", "mean_score", "mean_max_coverage", "success_rate", "chunk_latency_ms", "iterations_mean",
         "evaluations_mean", "per_episode", "realtime", "camera", "policy", "sampler", "chunks", "version",
         "qualities", "stage_latency_ms", "latency_histograms", "example_chunks", "seconds", "shard", "joined",
+        "late_chunks",
     ]
 
     static let withoutEpisodes = "It has no episode."
@@ -28,6 +29,7 @@ extension Run {
         for (quality, count) in try root.optional("qualities")?.members() ?? [] {
             qualities[quality] = try count.whole()
         }
+        lateChunks = try root.optional("late_chunks")?.integer(in: 0...(chunks ?? Int.max))
         for stage in Stage.parts + [.total] {
             latency[stage] = try root.optional("stage_latency_ms")?.optional(stage.rawValue)?.latency()
         }

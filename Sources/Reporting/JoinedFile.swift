@@ -8,7 +8,7 @@ package struct JoinedFile: Encodable {
     private enum CodingKeys: CodingKey {
         case version, policy, sampler, joined
         case episodes, meanScore, meanMaxCoverage, successRate, perEpisode
-        case chunks, chunkLatencyMs, stageLatencyMs, iterationsMean, evaluationsMean, qualities
+        case chunks, chunkLatencyMs, stageLatencyMs, iterationsMean, evaluationsMean, qualities, lateChunks
         case latencyHistograms, exampleChunks, realtime, camera
     }
 
@@ -43,6 +43,7 @@ package struct JoinedFile: Encodable {
         try container.encodeIfPresent(run.iterationsMean, forKey: .iterationsMean)
         try container.encodeIfPresent(run.evaluationsMean, forKey: .evaluationsMean)
         try container.encode(run.qualities, forKey: .qualities)
+        try container.encodeIfPresent(run.lateChunks, forKey: .lateChunks)
         try container.encodeIfPresent(run.latency[.roundTrip].map(Times.init), forKey: .chunkLatencyMs)
         func byName<Value>(_ values: [Run.Stage: Value]) -> [String: Value] {
             Dictionary(uniqueKeysWithValues: values.map { ($0.key.rawValue, $0.value) })

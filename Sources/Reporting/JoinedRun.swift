@@ -130,6 +130,8 @@ extension Run {
         let counts = shards.compactMap(\.chunks)
         chunks = counts.count == shards.count ? counts.reduce(0, +) : nil
         qualities = shards.reduce(into: [:]) { $0.merge($1.qualities, uniquingKeysWith: +) }
+        let late = shards.compactMap(\.lateChunks)
+        lateChunks = late.count == shards.count ? late.reduce(0, +) : nil
         let timed = shards.filter { $0.chunks != 0 }
         (latency, histograms) = ([:], [:])
         for stage in Stage.allCases {
@@ -227,5 +229,6 @@ extension Run.Episode {
     var summary: String {
         let outcome = isSuccess.map { $0 ? ", success" : ", no success" } ?? ""
         return "score \(score)\(outcome)" + (steps.map { " in \($0) steps" } ?? "")
+            + (maxCoverage.map { ", largest coverage \($0)" } ?? "")
     }
 }

@@ -18,7 +18,7 @@ extension Report {
         // What takes less than a microsecond is as good as nothing.
         let axis = Axis.logarithmic((times + budgets).map { max($0, 0.001) })
         let stages = Set(timed.map(\.stage))
-        let columns = LatencyColumns(stage: stages.count > 1, inTime: !budgets.isEmpty)
+        let columns = LatencyColumns(stage: stages.count > 1, budget: !budgets.isEmpty)
         var rows = timed.map { row in latencyRow(row.labelled, row.stage, row.latency, axis, columns) }
         rows.append(Self.axisRow(Strip.labels(of: axis, unit: " ms", most: 8), after: columns.count))
         let what =
@@ -30,7 +30,10 @@ extension Report {
             "Latency of a chunk",
             id: "latency",
             about: "\(what) The solid mark is the median, the dashed one the 99th percentile"
-                + (budgets.isEmpty ? "." : ", the red one the budget."),
+                + (budgets.isEmpty
+                    ? "."
+                    : ", the red one the budget. In time are chunks that the daemon had ready within the budget; coarse are those "
+                        + "that it finished in long steps for that."),
             [
                 .table(
                     head.map { HTML("th", ["class": $0 == "time" ? "text" : ""], text: $0) },
@@ -53,11 +56,11 @@ extension Report {
     private struct LatencyColumns {
         /// Which time it is, if that differs.
         let stage: Bool
-        /// The share of chunks that were finished as they should, if there was a budget.
-        let inTime: Bool
+        /// How the budget was kept, if a run had one.
+        let budget: Bool
 
         var names: [String] {
-            (stage ? ["time"] : []) + ["p50", "p90", "p99", "max"] + (inTime ? ["in time"] : [])
+            (stage ? ["time"] : []) + ["p50", "p90", "p99", "max"] + (budget ? ["in time", "coarse"] : [])
         }
         var count: Int { names.count }
     }
@@ -96,15 +99,22 @@ extension Report {
             "tr",
             [labelled.cell, Self.chartCell(chart)]
                 + (columns.stage ? [HTML("td", ["class": "text soft"], text: stage.words)] : []) + cells
-                + (columns.inTime ? [HTML("td", text: Self.inTime(labelled.run))] : [])
+                + (columns.budget ? Self.budgetCells(labelled.run) : [])
         )
     }
 
-    /// The share of chunks that were not finished early to keep a budget.
-    private static func inTime(_ run: Run) -> String {
-        let all = run.qualities.values.reduce(0, +)
-        guard let budget = run.sampler?.budgetMs, budget > 0, all > 0 else { return "\u{2013}" }
-        return ReportText.percent(1 - Double(run.qualities["coarse"] ?? 0) / Double(all))
+    /// The share of chunks that were ready within the budget, and the share that was finished in coarse steps for it.
+    private static func budgetCells(_ run: Run) -> [HTML] {
+        let hasBudget = (run.sampler?.budgetMs ?? 0) > 0
+        func cell(_ count: Int?, of all: Int) -> HTML {
+            guard hasBudget, let count, all > 0 else { return HTML("td", text: "\u{2013}") }
+            return HTML("td", text: ReportText.percent(Double(count) / Double(all)))
+        }
+        let timed = run.chunks ?? 0
+        let told = run.qualities.values.reduce(0, +)
+        return [
+            cell(run.lateChunks.map { timed - $0 }, of: timed), cell(run.qualities["coarse"] ?? 0, of: told),
+        ]
     }
 
     /// Percentiles by stage.

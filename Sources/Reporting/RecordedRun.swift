@@ -32,6 +32,9 @@ extension Run {
         )
         chunks = figures.totals.count
         qualities = figures.qualities
+        if described.budgetMs > 0 {
+            lateChunks = figures.totals.count { Double($0) / 1e6 > described.budgetMs }
+        }
         if figures.chunks > 0 {
             iterationsMean = Double(figures.iterations) / Double(figures.chunks)
             evaluationsMean = Double(figures.evaluations) / Double(figures.chunks)

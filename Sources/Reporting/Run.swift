@@ -99,6 +99,8 @@ package struct Run: Sendable {
     package var evaluationsMean: Double?
     /// How many chunks had each quality.
     package var qualities: [String: Int] = [:]
+    /// How many chunks took longer in the daemon than the budget allows; nil: there was no budget, or the file does not say.
+    package var lateChunks: Int?
     package var latency: [Stage: Latency] = [:]
     package var histograms: [Stage: LatencyHistogram] = [:]
     package var median: ExampleChunk?

@@ -131,6 +131,8 @@ struct SimReport: Encodable {
     let evaluationsMean: Double
     /// How many chunks had each quality.
     let qualities: [String: Int]
+    /// How many chunks took longer in the daemon than the budget allows; nil: there was no budget.
+    let lateChunks: Int?
     /// How often each stage, and the round trip, took how long.
     let latencyHistograms: LatencyHistograms
     /// Nil: there was no chunk.
@@ -148,7 +150,7 @@ struct SimReport: Encodable {
     private enum CodingKeys: CodingKey {
         case version, policy, sampler
         case episodes, meanScore, meanMaxCoverage, successRate, perEpisode
-        case chunks, chunkLatencyMs, stageLatencyMs, iterationsMean, evaluationsMean, qualities
+        case chunks, chunkLatencyMs, stageLatencyMs, iterationsMean, evaluationsMean, qualities, lateChunks
         case latencyHistograms, exampleChunks, realtime, camera, shard
     }
 
@@ -188,6 +190,9 @@ struct SimReport: Encodable {
             chunks.map { ($0.chunk.sampling.quality.rawValue, 1) },
             uniquingKeysWith: +
         )
+        self.lateChunks = sampler.budgetMs.map { budget in
+            chunks.count { Double($0.chunk.timing.stages.total) / 1e6 > budget }
+        }
         self.realtime = RealTimeReport(results, settings: schedule)
         self.camera = robot.camera.map(CameraReport.init)
         self.shard = shard
@@ -239,6 +244,11 @@ struct SimReport: Encodable {
             "  \(chunks) chunks; for each, in the mean, \(fixed(iterationsMean, 1)) iterations and "
                 + "\(fixed(evaluationsMean, 1)) model evaluations"
         )
+        if let budget = sampler.budgetMs, let lateChunks {
+            Console.result(
+                "  budget of \(fixed(budget, 1)) ms: \(lateChunks) chunks late, \(qualities["coarse"] ?? 0) coarse to be in time"
+            )
+        }
         realtime?.print()
         camera?.print()
         Console.result("")

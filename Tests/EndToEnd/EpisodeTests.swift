@@ -124,6 +124,23 @@ extension EndToEnd {
             }
         }
 
+        /// A budget of minutes is kept by every chunk. How many keep one of a millisecond, only their times tell.
+        @Test func chunksThatMissTheirBudgetAreCounted() async throws {
+            let policy = try pushTPolicy()
+            let arguments = ["sim", "--policy", policy.path, "--window", "1", "--budget-ms"]
+            let kept = try await succeed(arguments + ["60000", "--json"]).json()
+            #expect(kept["late_chunks"] as? Int == 0)
+            #expect(kept["qualities"] as? [String: Int] == ["exact": 75])
+            let text = try await succeed(arguments + ["60000"]).output
+            #expect(text.contains("budget of 60000.0 ms: 0 chunks late, 0 coarse to be in time"), "\(text)")
+
+            let missed = try await succeed(arguments + ["1", "--json"]).json()
+            let late = try #require(missed["late_chunks"] as? Int)
+            let times = try #require(missed["stage_latency_ms"] as? [String: [String: Double]])
+            #expect((late > 0) == (times["total"]?["max"] ?? 0 > 1))
+            #expect((late > 37) == (times["total"]?["p50"] ?? 0 > 1))
+        }
+
         @Test func drawingIsAnSVG() async throws {
             let policy = try pushTPolicy()
             let folder = try TemporaryFolder()

@@ -65,6 +65,34 @@ import Statistics
         #expect(page.contains("Made by denoised 9.9.9 from run.json."))
     }
 
+    /// A run without a budget and a file that does not tell have a dash for it.
+    @Test func chunksInTimeAndCoarseOnesAreCountedApart() throws {
+        func run(_ name: String, budgetMs: Double?, late: Any) throws -> (path: String, file: RunFile) {
+            var sampler: [String: Any] = [
+                "solver": "ddpm", "steps": 100, "method": "quasi-newton", "window": 6, "tolerance": 0.005,
+                "kernel": "int8 on avx2",
+            ]
+            sampler["budget_ms"] = budgetMs
+            let bytes = try Samples.simulation(
+                scores: [1, 1],
+                extra: [
+                    "sampler": sampler, "qualities": ["converged": 28, "coarse": 9], "late_chunks": late,
+                ]
+            )
+            return try Samples.file(bytes, name)
+        }
+        let files = try [
+            run("kept.json", budgetMs: 10, late: 1), run("free.json", budgetMs: nil, late: NSNull()),
+            run("older.json", budgetMs: 10, late: NSNull()),
+        ]
+        let texts = try #require(PageElements(Samples.page(files))).texts
+        for row in [["97.3 %", "24.3 %"], ["\u{2013}", "\u{2013}"], ["\u{2013}", "24.3 %"]] {
+            #expect(texts.firstRange(of: ["12.500"] + row) != nil, "\(row)")
+        }
+        let error = #expect(throws: RunFileError.self) { try run("more.json", budgetMs: 10, late: 38) }
+        #expect("\(try #require(error))".contains("late_chunks: found 38, expected an integer from 0 to 37"))
+    }
+
     @Test func pairsAreThoseOfSharedSeeds() throws {
         let first = [1, 1, 0.5, 0.5, 0.75]
         // The last episode of the first run, and the first four of this one; its own last two are alone.

@@ -24,6 +24,7 @@ import Testing
             object["chunks"] = 10 * number
             object["iterations_mean"] = Double(number)
             object["qualities"] = ["converged": 9 * number, "coarse": number]
+            object["late_chunks"] = 2 * number
             object["shard"] = [
                 "number": number, "of": count, "first_seed": 10, "episodes": scores.count,
                 "settings": settings,
@@ -65,6 +66,7 @@ import Testing
         #expect(run.meanScore?.estimate == whole.meanScore?.estimate)
         #expect(run.meanScore?.interval == whole.meanScore?.interval, "the bootstrap draws the same samples")
         #expect(run.chunks == 60 && run.qualities == ["converged": 54, "coarse": 6])
+        #expect(run.lateChunks == 12)
         // 10 chunks of 1 iteration, 20 of 2, 30 of 3.
         #expect(abs(try #require(run.iterationsMean) - 140.0 / 60) < 1e-12)
         #expect(run.evaluationsMean == whole.evaluationsMean)
@@ -246,6 +248,7 @@ import Testing
         let run = try #require(read.file.runs.first)
         #expect(run.episodes == joined.episodes && run.joining == joined.joining)
         #expect(run.latency == joined.latency && run.histograms == joined.histograms)
+        #expect(run.lateChunks == 8 && joined.lateChunks == 8)
         #expect(run.chunks == joined.chunks && run.iterationsMean == joined.iterationsMean)
         #expect(run.median == joined.median && run.slowest == joined.slowest)
         #expect(run.notes == joined.notes)
