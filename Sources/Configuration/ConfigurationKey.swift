@@ -27,6 +27,39 @@ package struct ConfigurationKey: Sendable, Hashable {
         }
     }
 
+    /// What the names of a mapping may be.
+    package enum Names: Sendable, Hashable {
+        /// Text without `=` and control characters.
+        case text
+        /// 1 to 64 letters, digits, `.`, `_` and `-`.
+        case identifier
+
+        /// Whether text is such a name.
+        package func allow(_ text: some StringProtocol) -> Bool {
+            switch self {
+            case .text:
+                !text.isEmpty && !text.contains("=")
+                    && text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
+            case .identifier:
+                (1...64).contains(text.utf8.count)
+                    && text.utf8.allSatisfy { byte in
+                        switch UnicodeScalar(byte) {
+                        case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": true
+                        default: false
+                        }
+                    }
+            }
+        }
+
+        /// What the name is, in words for an error.
+        package var expected: String {
+            switch self {
+            case .text: "one without = and control characters"
+            case .identifier: "1 to 64 letters, digits, ., _ and -"
+            }
+        }
+    }
+
     /// What the key takes.
     package enum Shape: Sendable, Hashable {
         /// True or false, for an option without a value.
@@ -37,7 +70,7 @@ package struct ConfigurationKey: Sendable, Hashable {
         /// A list, for an option that may be given more than once.
         case list(Form)
         /// A mapping from names, for an option that may be given more than once, as NAME=VALUE.
-        case named(Form)
+        case named(Names, Form)
 
         /// What the key takes, in words.
         package var expected: String {
@@ -46,7 +79,7 @@ package struct ConfigurationKey: Sendable, Hashable {
             case .flagOr(let words): "true, false or one of \(words.joined(separator: ", "))"
             case .one(let form): form.expected
             case .list(let form): "a list; each: \(form.expected)"
-            case .named(let form): "a mapping of names; each: \(form.expected)"
+            case .named(_, let form): "a mapping of names; each: \(form.expected)"
             }
         }
     }

@@ -160,12 +160,13 @@ struct ConfigurationReading {
             var values: [String] = []
             for element in try reader.elements() { values.append(try value(of: element, as: form)) }
             return values
-        case .named(let form): return try namedValues(of: reader, as: form)
+        case .named(let names, let form): return try namedValues(of: reader, names, as: form)
         }
     }
 
     private func namedValues(
         of reader: Reader,
+        _ names: ConfigurationKey.Names,
         as form: ConfigurationKey.Form
     ) throws(ConfigurationProblem) -> [String] {
         var values: [String] = []
@@ -174,12 +175,8 @@ struct ConfigurationReading {
             guard seen.insert(name).inserted else {
                 throw member.error(.repeated, found: "it twice", expected: "it once")
             }
-            guard !name.isEmpty, !name.contains("="), Self.isOneLine(name) else {
-                throw member.error(
-                    .outOfRange,
-                    found: "this name",
-                    expected: "one without = and control characters"
-                )
+            guard names.allow(name) else {
+                throw member.error(.outOfRange, found: "this name", expected: names.expected)
             }
             guard !member.node.isNull else { throw withoutValue(member, expected: form.expected) }
             values.append("\(name)=\(try value(of: member, as: form))")
@@ -202,7 +199,7 @@ struct ConfigurationReading {
             }
             switch form {
             case .path: return resolved(text)
-            case .pathOrName: return isName(text) ? text : resolved(text)
+            case .pathOrName: return isName(text) ? text : Self.spelledOut(resolved(text))
             default: return text
             }
         case .whole(let word):
@@ -237,5 +234,10 @@ struct ConfigurationReading {
     private func resolved(_ path: String) -> String {
         guard !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return path }
         return file[...slash] + path
+    }
+
+    /// A path that nothing takes for `org/name`: a relative one begins with a dot.
+    private static func spelledOut(_ path: String) -> String {
+        ["/", "./", "../"].contains(where: path.hasPrefix) ? path : "./" + path
     }
 }

@@ -181,7 +181,7 @@ extension ConfigurationFile.Setting {
         switch key.shape {
         case .flag, .flagOr: return false
         case .one(let one), .list(let one): (form, hasNames) = (one, false)
-        case .named(let one): (form, hasNames) = (one, true)
+        case .named(_, let one): (form, hasNames) = (one, true)
         }
         guard [.path, .pathOrName, .text].contains(form) else { return false }
         return values.contains { value in

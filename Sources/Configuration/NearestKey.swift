@@ -10,9 +10,14 @@ extension ConfigurationTable {
         let name = Self.lastName(of: wanted)
         // In another section, or by the option's name.
         let exact = keys.filter { Self.lastName(of: $0.path) == name || Self.comparable($0.option) == name }
-        guard exact.isEmpty else { return Array(exact.map(\.path).prefix(Self.mostSuggestions)) }
-
         let candidates = keys.map(\.path) + sections.sorted()
+        guard exact.isEmpty else {
+            let paths = exact.map(\.path)
+            // A letter too many or too few is as likely as another section.
+            let near = candidates.filter { !paths.contains($0) && Self.distance(wanted, $0) == 1 }
+            return Array((near + paths).prefix(Self.mostSuggestions))
+        }
+
         let distances = candidates.map { candidate in
             min(
                 Self.distance(wanted, candidate),

@@ -29,7 +29,7 @@ indirect enum ConfigurationValue {
         case .text(let text): text.quoted
         case .list(let elements):
             elements.count <= 16 ? "[\(elements.map(\.summary).joined(separator: ", "))]" : "a list"
-        case .dictionary: "an object"
+        case .dictionary: "a dictionary"
         case .other(let text): text
         }
     }

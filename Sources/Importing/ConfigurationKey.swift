@@ -29,7 +29,7 @@ struct ConfigurationKey {
 
     /// The value of a key of this dictionary; nil: there is none.
     func optional(_ key: String) throws(ImportError) -> ConfigurationKey? {
-        guard case .dictionary = try value() else { throw error(expected: "an object") }
+        guard case .dictionary = try value() else { throw error(expected: "a dictionary") }
         guard let member = try value()[key] else { return nil }
         return ConfigurationKey(file: file, path: "\(path).\(key)", root: root, stored: member)
     }
@@ -43,7 +43,7 @@ struct ConfigurationKey {
 
     /// The members of a dictionary in their order.
     func members() throws(ImportError) -> [(name: String, value: ConfigurationKey)] {
-        guard case .dictionary(let members) = try value() else { throw error(expected: "an object") }
+        guard case .dictionary(let members) = try value() else { throw error(expected: "a dictionary") }
         return members.map {
             ($0.key, ConfigurationKey(file: file, path: "\(path).\($0.key)", root: root, stored: $0.value))
         }

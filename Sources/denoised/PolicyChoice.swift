@@ -1,5 +1,8 @@
 import ArgumentParser
+import Configuration
+import Foundation
 import Policy
+import StrictJSON
 
 /// A policy as `--policy` names it: PLACE, or NAME=PLACE.
 struct PolicyChoice: ExpressibleByArgument, Equatable {
@@ -11,7 +14,9 @@ struct PolicyChoice: ExpressibleByArgument, Equatable {
     /// Text whose part before the first `=` is no name, or that has none, is a place as a whole: `./a=b` is a folder.
     init?(argument: String) {
         guard !argument.isEmpty else { return nil }
-        guard let equals = argument.firstIndex(of: "="), Self.isName(argument[..<equals]) else {
+        guard let equals = argument.firstIndex(of: "="),
+            ConfigurationKey.Names.identifier.allow(argument[..<equals])
+        else {
             (name, given) = (nil, argument)
             return
         }
@@ -20,15 +25,28 @@ struct PolicyChoice: ExpressibleByArgument, Equatable {
         if given.isEmpty { return nil }
     }
 
-    /// Letters, digits, `.`, `_` and `-`; 1 to 64.
-    private static func isName(_ text: Substring) -> Bool {
-        (1...64).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                switch UnicodeScalar(byte) {
-                case "a"..."z", "A"..."Z", "0"..."9", ".", "_", "-": true
-                default: false
-                }
-            }
+    /// Throws an error if a command that runs one policy was given a name for it.
+    ///
+    /// - Throws: `Failure`.
+    static func checkHasNoName(_ given: String) throws {
+        guard PolicyChoice(argument: given)?.name != nil, !FileManager.default.fileExists(atPath: given)
+        else { return }
+        throw Failure.input(
+            "--policy \(given.inOneLine): found NAME=policy, expected one policy without a name; serve runs several"
+        )
+    }
+
+    /// Throws an error if a policy was given with what is no name, or there is none in front of its `=`.
+    ///
+    /// - Throws: `Failure`.
+    func checkName() throws {
+        guard name == nil, let equals = given.firstIndex(of: "="),
+            !FileManager.default.fileExists(atPath: given)
+        else { return }
+        throw Failure.input(
+            "--policy \(given.inOneLine): found the name \"\(String(given[..<equals]).inOneLine)\", expected "
+                + ConfigurationKey.Names.identifier.expected
+        )
     }
 }
 

@@ -46,16 +46,19 @@ enum PolicyOptions {
     /// - Parameters:
     ///   - choices: at least one.
     ///   - threads: the threads for each network; nil: one for each core.
-    ///   - explain: tells what was taken.
+    ///   - explain: tells what was taken, and what it is called.
     /// - Throws: `Failure`, also for two of one name, and if there is no room for all.
     static func loadToRun(
         _ choices: [PolicyChoice],
         threads: Int?,
         in surroundings: AddressSpace.Surroundings = .nothing,
-        explain: (PolicyFolder) -> Void = explain
+        explain: (_ name: String, PolicyFolder) -> Void = { explain($1) }
     ) throws -> [NamedPolicy] {
         try AddressSpace.checkForAnyPolicy()
-        let folders = try choices.map { try find($0.given) }
+        let folders = try choices.map { choice in
+            try choice.checkName()
+            return try find(choice.given)
+        }
         let policies = try zip(choices, folders).map { choice, folder in
             let bundle = try load(folder, given: choice.given)
             return NamedPolicy(name: choice.name ?? bundle.name, bundle: bundle)
@@ -66,7 +69,7 @@ enum PolicyOptions {
             threads: threads,
             in: surroundings
         )
-        folders.forEach(explain)
+        for (policy, folder) in zip(policies, folders) { explain(policy.name, folder) }
         return policies
     }
 
@@ -85,6 +88,7 @@ enum PolicyOptions {
         explain: (PolicyFolder) -> Void = explain
     ) throws -> PolicyBundle {
         try AddressSpace.checkForAnyPolicy()
+        try PolicyChoice.checkHasNoName(given)
         let folder = try find(given)
         let bundle = try load(folder, given: given)
         try AddressSpace.check(

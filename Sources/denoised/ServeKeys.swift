@@ -24,9 +24,9 @@ enum ServeKeys {
 
     private static let robots: [ConfigurationKey] = [
         ConfigurationKey("policy", "--policy", .one(.pathOrName), standard: none),
-        ConfigurationKey("policies", "--policy", .named(.pathOrName), standard: none),
+        ConfigurationKey("policies", "--policy", .named(.identifier, .pathOrName), standard: none),
         ConfigurationKey("robots", "--robot", .list(.path), standard: none),
-        ConfigurationKey("cameras", "--camera", .named(.text), standard: none),
+        ConfigurationKey("cameras", "--camera", .named(.text, .text), standard: none),
         ConfigurationKey("command_hz", "--command-hz", .one(.number), standard: "what the robot file says"),
         ConfigurationKey(
             "strategy",

@@ -205,6 +205,27 @@ import Testing
     }
 }
 
+@Suite struct PathOrNameTests {
+    /// Beside the file `conf/denoised.yaml`, `name` is the folder `conf/name`, and never the policy `conf/name` of a cache.
+    @Test(arguments: [
+        ("name", "./conf/name"), ("org/name", "org/name"), ("./org/name", "./conf/./org/name"),
+        ("a/b/c", "./conf/a/b/c"),
+        ("/org/name", "/org/name"), ("../name", "./conf/../name"),
+    ])
+    func aPathIsNoName(written: String, read: String) throws {
+        #expect(try file("teacher: \(written)").settings.first?.values == [read])
+    }
+
+    @Test(arguments: ["bad name", "\"\"", "a=b", "é"])
+    func namesOfPoliciesAreThoseThatRobotsMaySend(name: String) {
+        #expect(
+            problems("policies: {\(name): /a}").first?
+                .contains("found this name, expected 1 to 64 letters, digits, ., _ and -") == true,
+            "\(problems("policies: {\(name): /a}"))"
+        )
+    }
+}
+
 @Suite struct NearestKeyTests {
     @Test(arguments: [
         ("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("ab", "ba", 1), ("ca", "abc", 3),

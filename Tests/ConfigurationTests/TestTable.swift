@@ -4,9 +4,10 @@
 let testTable = ConfigurationTable(
     [
         ConfigurationKey("policy", "--policy", .one(.path), standard: "none"),
-        ConfigurationKey("policies", "--policy", .named(.path), standard: "none"),
+        ConfigurationKey("policies", "--policy", .named(.identifier, .path), standard: "none"),
+        ConfigurationKey("teacher", "--teacher", .one(.pathOrName), standard: "none"),
         ConfigurationKey("robots", "--robot", .list(.path), standard: "none"),
-        ConfigurationKey("cameras", "--camera", .named(.text), standard: "none"),
+        ConfigurationKey("cameras", "--camera", .named(.text, .text), standard: "none"),
         ConfigurationKey("endpoints.observations", "--observations", .one(.text), standard: "tcp://a:1"),
         ConfigurationKey("endpoints.observations_from", "--observations-from", .one(.text), standard: "none"),
         ConfigurationKey("sampler.solver", "--solver", .one(.choice(["ddim", "ddpm"])), standard: "ddpm"),

@@ -204,7 +204,17 @@ extension EndToEndOfCommands {
                     "denoised.yaml:2: robots: FOLDER/two.yaml: No such",
                 ]
             ),
-            ("policy: nowhere", ["denoised.yaml:1: policy: FOLDER/nowhere"]),
+            ("policy: nowhere", ["denoised.yaml:1: policy: FOLDER/nowhere: no such folder"]),
+            (
+                "policy: POLICY\nendpoint: {}",
+                [
+                    "denoised.yaml:2: endpoint: unknown key, did you mean endpoints or gr00t.endpoint or openpi.endpoint?"
+                ]
+            ),
+            (
+                "policies: {bad name: POLICY}",
+                ["denoised.yaml:1: policies.bad name: found this name, expected 1 to 64 letters"]
+            ),
             (
                 "policy: POLICY\nhttp: {address: \"0.0.0.0:1\"}\nendpoints: {requests: \"tcp://0.0.0.0:1\"}",
                 [

@@ -34,13 +34,13 @@ extension EndToEndOfCommands {
                 (["frobnicate"], ["frobnicate", "denoised --help"]),
                 (["inspect"], ["Missing", "<policy>"]),
                 (["inspect", policy, "--bogus"], ["Unknown option", "--bogus"]),
-                (["inspect", nowhere], ["\(nowhere): config.json", "No such file or directory"]),
+                (["inspect", nowhere], ["\(nowhere): no such folder; expected a policy's folder"]),
                 (
                     ["inspect", SourceTree.path("Package.swift")],
-                    ["Package.swift: config.json", "Not a directory"]
+                    ["Package.swift: not a folder; expected a policy's folder"]
                 ),
                 (["serve"], ["Missing", "--policy"]),
-                (["serve", "--policy", nowhere], ["\(nowhere): config.json"]),
+                (["serve", "--policy", nowhere], ["\(nowhere): no such folder; expected a policy's folder"]),
                 (
                     ["serve", "--policy", policy, "--steps", "0"],
                     ["num_inference_steps is 0", "expected 1 to", "20"]
@@ -63,7 +63,7 @@ extension EndToEndOfCommands {
                 ),
                 (["serve", "--policy", policy, "--log-level", "loud"], ["loud", "--log-level", "warning"]),
                 (["sim"], ["--policy", "--connect", "--replay", "--print-reset"]),
-                (["sim", "--policy", nowhere], ["\(nowhere): config.json"]),
+                (["sim", "--policy", nowhere], ["\(nowhere): no such folder; expected a policy's folder"]),
                 (
                     ["sim", "--policy", policy, "--json"],
                     ["observation.environment_state [3]", "observation.environment_state [16]"]
@@ -122,7 +122,10 @@ extension EndToEndOfCommands {
                     ["report", "-o", "/dev/null", SourceTree.path("sim/pusht.json")],
                     ["pusht.json: found an object with the members", "expected what `denoised sim`"]
                 ),
-                (["bench", "chunk", "--policy", nowhere], ["\(nowhere): config.json"]),
+                (
+                    ["bench", "chunk", "--policy", nowhere],
+                    ["\(nowhere): no such folder; expected a policy's folder"]
+                ),
                 (["bench", "chunk", "--policy", policy, "--runs", "0"], ["--runs is 0", "1...1000000"]),
                 (["bench", "budget", "--policy", policy, "--budgets", "20,0"], ["\"0\"", "--budgets"]),
                 (["bench", "budget", "--policy", policy, "--budget-ms", "20"], ["--budgets"]),
@@ -134,7 +137,10 @@ extension EndToEndOfCommands {
                     ["--delay-ms is 501", "0...500"]
                 ),
                 (["sim", "--print-reset", "1", "--realtime"], ["--realtime", "--print-reset"]),
-                (["bench", "realtime", "--policy", nowhere], ["\(nowhere): config.json"]),
+                (
+                    ["bench", "realtime", "--policy", nowhere],
+                    ["\(nowhere): no such folder; expected a policy's folder"]
+                ),
                 (
                     ["bench", "realtime", "--policy", policy, "--delays", "0,x"],
                     ["\"x\"", "--delays", "0...500"]
@@ -156,7 +162,10 @@ extension EndToEndOfCommands {
                     ["bench", "paper", "--policy", policy, "--window", "0"],
                     ["--window is 0", "1...1000 or auto"]
                 ),
-                (["bench", "network", "--architecture", nowhere], ["\(nowhere): config.json"]),
+                (
+                    ["bench", "network", "--architecture", nowhere],
+                    ["\(nowhere): no such folder; expected a policy's folder"]
+                ),
                 (["bench", "network", "--batch", "1,0"], ["\"0\"", "--batch", "1...1024"]),
             ] as [([String], [String])]
         )

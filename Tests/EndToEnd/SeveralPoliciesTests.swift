@@ -62,7 +62,12 @@ extension EndToEndOfCommands {
                 let refused = try await refusal(
                     ["serve", "--policy", Self.pick, "--policy", Self.place, option, endpoint]
                 )
-                #expect(refused.contains("\(option): its clients name no policy, expected one"), "\(refused)")
+                #expect(
+                    refused.contains(
+                        "\(option): its clients name no policy; found 2 policies, expected a single one"
+                    ),
+                    "\(refused)"
+                )
             }
             #expect(try await refusal(["serve"]).contains("Missing expected argument '--policy"))
             #expect(try await refusal(["serve", "--policy", "pick="]).contains("--policy"))

@@ -162,9 +162,21 @@ import Testing
             atPath: link.appending(path: "name").plainPath,
             withDestinationPath: "gone"
         )
-        let folder = try workplace.find("org/name")
-        #expect(folder.origin == .given)
-        #expect(throws: PolicyError.self) { try PolicyBundle(folder: folder) }
+        #expect(try workplace.error("org/name").contains("org/name: not a folder"))
+    }
+
+    @Test func `a path without a folder is told as one`() throws {
+        let workplace = try Workplace()
+        let folder = workplace.root.appending(path: "runs")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try Data("{}".utf8).write(to: folder.appending(path: "notes.txt"))
+        for (path, found) in [
+            ("absent", "no such folder"), ("./runs/absent", "no such folder"),
+            ("runs/notes.txt", "not a folder"),
+        ] {
+            let error = try workplace.error(path)
+            #expect(error.hasPrefix("\(path): \(found); expected a policy's folder"), "\(error)")
+        }
     }
 
     @Test func `an error says where was looked, what is there and how to get the rest`() throws {
@@ -188,10 +200,17 @@ import Testing
     @Test func `a commit that is only named is not there`() throws {
         let workplace = try Workplace()
         let main = workplace.cache.folder.appending(path: "models--org--name/refs/main")
-        for text in ["gone", "", "../../models--org--tagged", ".."] {
+        for text in ["", "../../models--org--tagged", ".."] {
             try Data(text.utf8).write(to: main)
             #expect(try workplace.error("org/name").contains("no revision \"main\""), "\(text)")
         }
+        try Data("0123abcd".utf8).write(to: main)
+        let gone = try workplace.error("org/name")
+        #expect(
+            gone.contains("revision \"main\" is \"0123abcd\", and there is no such snapshot in"),
+            "\(gone)"
+        )
+        #expect(gone.contains("`hf download org/name`"), "\(gone)")
     }
 
     @Test func `what was taken is explained`() throws {

@@ -59,9 +59,19 @@ public struct HubCache: Sendable, Hashable {
         guard let repository = repository(name) else { throw missing(name) }
         let revision = name.revision ?? HubName.mainRevision
         let snapshots = repository.appending(path: PolicyFolder.snapshotsName, directoryHint: .isDirectory)
-        let hash = repository.appending(path: "refs/\(revision)").shortText ?? revision
+        let reference = repository.appending(path: "refs/\(revision)").shortText
+        let hash = reference ?? revision
         let snapshot = snapshots.appending(path: hash, directoryHint: .isDirectory)
         guard !hash.contains("/"), snapshot.isFolder else {
+            if let reference {
+                throw PolicyError(
+                    name.text,
+                    found:
+                        "revision \(revision.quoted) is \(reference.quoted), and there is no such snapshot in "
+                        + repository.plainPath.inOneLine,
+                    expected: "a whole policy there; \(howToGet(name))"
+                )
+            }
             throw missingRevision(revision, of: name, in: repository)
         }
         guard snapshot.holdsPolicy else {

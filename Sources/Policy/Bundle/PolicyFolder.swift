@@ -55,6 +55,17 @@ public struct PolicyFolder: Sendable, Hashable {
         // A slash at the end would ask for what a link leads to.
         let isPath = URL(filePath: text, directoryHint: .notDirectory, relativeTo: workingDirectory).isTaken
         guard let hubName, !isPath else {
+            guard given.isFolder else {
+                let found =
+                    given.refusal.map { "cannot be read (\($0))" }
+                    ?? (isPath ? "not a folder" : "no such folder")
+                throw PolicyError(
+                    text.inOneLine,
+                    found: found,
+                    expected:
+                        "a policy's folder, a training run's, or a name in Hugging Face's cache, org/name"
+                )
+            }
             try self.init(resolving: given, passingOver: hubName.flatMap(cache.repository))
             return
         }
