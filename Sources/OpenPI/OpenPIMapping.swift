@@ -18,7 +18,7 @@ public struct OpenPIMapping: Sendable, Hashable {
     /// A mapping; `Daemon/start()` checks it against the policy.
     public init(
         names: ClientNames,
-        lookback: Lookback = .calls,
+        lookback: Lookback = .repeated,
         resetKey: String? = nil,
         robot: RobotID? = nil
     ) {

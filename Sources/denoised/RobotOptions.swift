@@ -113,7 +113,7 @@ enum RobotOptions {
                         )
                     ]
             ),
-            lookback: lookback ?? .calls,
+            lookback: lookback ?? .repeated,
             resetKey: names.reset,
             robot: file.robot.flatMap { RobotID($0) }
         )

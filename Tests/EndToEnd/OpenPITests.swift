@@ -101,7 +101,7 @@ extension EndToEnd {
                 message.robot = try #require(RobotID("arm2"))
                 return message
             }
-            _ = try native.predict(observations[0])
+            // A client's observation stands in for those before it, as the first one of an episode does.
             let expected = try native.predict(observations[1])
 
             let robot = try await OpenPIRobot(daemon, "--key", "a-key")
@@ -121,7 +121,7 @@ extension EndToEnd {
             #expect(answer.actions?.shape == [policy.nActionSteps, policy.actionDim])
             #expect(
                 answer.actions?.values == expected.actions,
-                "the same history and noise, the same actions"
+                "the same observation and noise, the same actions"
             )
             #expect(answer.chunk?.robot == "arm1")
             #expect(answer.chunk?.sequence == 1)

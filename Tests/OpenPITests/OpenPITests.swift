@@ -143,6 +143,10 @@ import Testing
     }
 
     @Test func tooFewTimeStepsAreWhatTheMappingSays() throws {
+        #expect(
+            OpenPIMapping(standardFor: Self.policy).lookback == .repeated,
+            "right for a client that asks once a chunk"
+        )
         #expect(try Self.observation("flat", mapping: Self.mapping(.calls)).rows == [expected()])
         #expect(
             try Self.observation("flat", mapping: Self.mapping(.repeated)).rows == [expected(), expected()]
