@@ -47,7 +47,8 @@ public struct CalibrationCache: Sendable {
         let environment = ProcessInfo.processInfo.environment
         let caches =
             environment["XDG_CACHE_HOME"].flatMap { $0.hasPrefix("/") ? URL(filePath: $0) : nil }
-            ?? FileManager.default.homeDirectoryForCurrentUser.appending(path: ".cache")
+            ?? (environment["HOME"].flatMap { $0.hasPrefix("/") ? URL(filePath: $0) : nil }
+            ?? FileManager.default.homeDirectoryForCurrentUser).appending(path: ".cache")
         return CalibrationCache(folder: caches.appending(path: "denoised"), warn: warn, progress: progress)
     }
 

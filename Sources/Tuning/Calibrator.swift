@@ -61,9 +61,13 @@ final class Calibrator {
         let maximumBatch = network.maximumBatch
         let widest = try sampler(window: maximumBatch)
         let meter = PassMeter(predictor, maximumBatch: maximumBatch, turns: self)
-        meter.measure(timestep: widest.timesteps[0], sampleSize: widest.sampleSize, rounds: Self.rounds) {
-            Self.forwardPasses * $0
-        }
+        meter.measure(
+            timestep: widest.timesteps[0],
+            sampleSize: widest.sampleSize,
+            rounds: Self.rounds,
+            limit: { Self.forwardPasses * $0 },
+            progress: { tell(Self.forwardTimesShare * $0) }
+        )
         if isEnded { return nil }
         let times = ForwardTimes(of: meter.timings)
         let limit = max(

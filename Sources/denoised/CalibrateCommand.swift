@@ -11,19 +11,14 @@ struct CalibrateCommand: ParsableCommand {
         abstract: "Measure beforehand what sampling in parallel needs to know of a policy on this machine.",
         discussion: """
             Finds how the network's output follows its input, and the window with which a chunk takes the least time. `serve` and \
-            `sim` measure the same when they first need it, and keep it in \(CalibrationCache.standard().folder.path(percentEncoded: false)); \
+            `sim` measure the same when they first need it, and keep it in $XDG_CACHE_HOME/denoised, by default ~/.cache/denoised; \
             `serve` samples one step after the other until then. A calibration holds for a policy, solver, steps, tolerance, \
             precision, threads and processor: give the options that serve will have. Run it while the machine does what it will do \
             later, or nothing.
             """
     )
 
-    @Option(
-        help: ArgumentHelp(
-            "The policy: a LeRobot diffusion checkpoint, or the folder of its training run or hub cache.",
-            valueName: "dir"
-        )
-    )
+    @Option(help: PolicyOptions.help)
     var policy: String
 
     @OptionGroup
@@ -62,6 +57,8 @@ struct CalibrateCommand: ParsableCommand {
         let tolerance: Float
         /// False if it was kept from an earlier run.
         let measured: Bool
+        /// Whether `serve` and `sim` will find it.
+        let kept: Bool
         /// What measuring took.
         let seconds: Double
         let sequentialMs: Double
@@ -73,19 +70,26 @@ struct CalibrateCommand: ParsableCommand {
         let bundle = try PolicyOptions.loadToRun(policy, threads: sampler.threads)
         let kernel = try sampler.kernel()
         let settings = sampler.parallelByDefault.settings(for: bundle.configuration, on: kernel)
+        let cache = CalibrationCache.shown()
         let tuning = try Failure.asInput {
             try DiffusionPolicy.readyAtOnce(
                 bundle: bundle,
                 settings: settings,
                 threads: sampler.threadCount,
                 kernel: kernel,
-                calibrations: .shown()
+                calibrations: cache
             ).tuning
         }
         let kept = again ? nil : tuning.known
         let (measured, milliseconds) = try timed {
             try kept == nil ? Failure.asInput { try tuning.measure() } : nil
         }
+        let key = CalibrationCache.Key(
+            bundle: bundle,
+            settings: settings,
+            kernel: kernel,
+            threads: sampler.threadCount
+        )
         guard let calibration = kept ?? measured else {
             throw Failure.run("the calibration was ended before it was done")
         }
@@ -97,6 +101,7 @@ struct CalibrateCommand: ParsableCommand {
             steps: settings.numInferenceSteps,
             tolerance: settings.method.tolerance,
             measured: kept == nil,
+            kept: key.map { cache.calibration(for: $0) != nil } ?? false,
             seconds: kept == nil ? milliseconds / 1e3 : 0,
             sequentialMs: calibration.forwardTimes.typical(batch: 1) * Double(settings.numInferenceSteps)
                 / 1e6,
@@ -111,6 +116,10 @@ struct CalibrateCommand: ParsableCommand {
             }
         )
         if json { try Console.json(report) } else { Self.show(report) }
+        // Why it could not be kept is said already.
+        if !report.kept {
+            throw Failure.run("the calibration is not kept, so that serve and sim do not find it")
+        }
     }
 
     private static func show(_ report: Report) {
@@ -120,7 +129,8 @@ struct CalibrateCommand: ParsableCommand {
         )
         Console.result(
             report.measured
-                ? "  measured in \(fixed(report.seconds, 1)) s, and kept" : "  measured earlier, and kept"
+                ? "  measured in \(fixed(report.seconds, 1)) s\(report.kept ? ", and kept" : "")"
+                : "  measured earlier, and kept"
         )
         Console.result("")
         var table = Table("window", "passes", "evaluations", "ms")

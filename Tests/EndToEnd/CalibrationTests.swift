@@ -20,6 +20,7 @@ extension EndToEnd {
             let calibrate = ["calibrate", "--policy", Self.policy, "--threads", "1"]
             let first = try await run(calibrate + ["--json"]).json()
             #expect(first["measured"] as? Bool == true)
+            #expect(first["kept"] as? Bool == true)
             #expect(try #require(first["seconds"] as? Double) > 0)
             #expect(first["threads"] as? Int == 1)
             let windows = try #require(first["windows"] as? [[String: Any]])
@@ -45,6 +46,22 @@ extension EndToEnd {
             #expect(info.calibrationPercent == 100)
             #expect(info.sampler.method == .quasiNewton)
             #expect(try client.chunk(for: observation(0)).sampling.method == .quasiNewton)
+        }
+
+        /// Nobody would find it: the user is told, by the exit status too.
+        @Test func whatCannotBeKeptIsNoSuccess() async throws {
+            let folder = try TemporaryFolder()
+            try Data().write(to: folder.file("taken"))
+            let ended = try await RunningProgram(
+                ["calibrate", "--policy", Self.policy, "--threads", "1", "--json"],
+                environment: ["XDG_CACHE_HOME": folder.path("taken")]
+            ).end()
+            #expect(ended.exitCode == 1)
+            #expect(try ended.json()["kept"] as? Bool == false)
+            for part in ["cannot be kept in \(folder.path("taken"))/denoised", "the calibration is not kept"]
+            {
+                #expect(ended.error.contains(part), "\(ended)")
+            }
         }
 
         /// Chunks are sequential until the calibration is done, then parallel; a recording over both replays.

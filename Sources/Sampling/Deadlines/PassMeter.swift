@@ -74,11 +74,13 @@ public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
     ///   - rounds: passes of each batch size that count, at least 1. There are fewer, but one, if they take longer than `limit`.
     ///   - limit: nanoseconds that all of it may take, about, given what a single pass takes. If they are few, fewer batch sizes
     ///     are timed.
+    ///   - progress: is told after each pass which share of all that is done, 0 to 1, about.
     public func measure(
         timestep: Int,
         sampleSize: Int,
         rounds: Int,
-        limit: (_ single: Double) -> Double = { _ in .infinity }
+        limit: (_ single: Double) -> Double = { _ in .infinity },
+        progress: (_ share: Double) -> Void = { _ in }
     ) {
         let samples = [Float](repeating: 0.1, count: maximumBatch * sampleSize)
         let timesteps = [Int](repeating: timestep, count: maximumBatch)
@@ -104,6 +106,7 @@ public final class PassMeter<Predictor: NoisePredictor>: NoisePredictor {
             if number > warmUps, totalNanoseconds - begun > limit { break }
             for size in sizes {
                 guard let elapsed = time(size) else { return }
+                progress(min((totalNanoseconds - begun) / min(limit, round * Double(warmUps + rounds)), 1))
                 if number >= warmUps { timings.add(batch: size, nanoseconds: elapsed) }
             }
         }
