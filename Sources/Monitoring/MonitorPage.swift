@@ -59,8 +59,10 @@ public struct MonitorPage {
         if hasSeveral {
             lines += info.policies.map { served in
                 let weights = "\(served.weightBytes / 1_000_000) MB of weights"
+                let percent = served.calibrationPercent
+                let calibration = percent < 100 ? ", calibrated to \(percent) %" : ""
                 return StyledLine(
-                    Piece("\(served.policy.name): \(text(served.sampler)), \(weights)", .faint)
+                    Piece("\(served.policy.name): \(text(served.sampler)), \(weights)\(calibration)", .faint)
                 )
             }
         } else {

@@ -24,6 +24,16 @@ public enum EndpointScope {
         return String(endpoint[..<range.lowerBound] + reached[host] + endpoint[range.upperBound...])
     }
 
+    /// Whether who calls an endpoint of this machine may get what listens at another one: one port of `tcp`, or one path.
+    public static func reaches(_ called: String, _ bound: String) -> Bool {
+        if called == bound { return true }
+        guard let host = hostRange(of: called), let boundHost = hostRange(of: bound), isLocal(called) else {
+            return false
+        }
+        let isListening = isLocal(bound) || ["*", "0.0.0.0", "[::]"].contains(String(bound[boundHost]))
+        return isListening && called[host.upperBound...] == bound[boundHost.upperBound...]
+    }
+
     /// Whether a socket needs IPv6 for an endpoint: its host is an address in brackets, or a name with IPv6 addresses alone.
     /// A name that has both is reached by IPv4.
     package static func needsIPv6(_ endpoint: String) -> Bool {

@@ -10,9 +10,9 @@ struct CameraServeOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Take the frames of a camera from a camera server of LeRobot, as observation.images.front=tcp://127.0.0.1:5555; robots \
+            Take the frames of a camera from a camera server of LeRobot, as observation.images.front=tcp://127.0.0.1:5558; robots \
             then need not send them. If the server calls the camera something else than the last part of that name: \
-            observation.images.front=head_camera@tcp://127.0.0.1:5555. May be given more than once.
+            observation.images.front=head_camera@tcp://127.0.0.1:5558. May be given more than once.
             """,
             valueName: "camera=endpoint"
         ),
@@ -46,6 +46,19 @@ struct CameraServeOptions: ParsableArguments {
         for (index, source) in camera.enumerated()
         where camera[..<index].contains(where: { $0.camera == source.camera }) {
             throw ValidationError("--camera \(printable(source.camera, limit: 128)) is given twice")
+        }
+    }
+
+    /// Checks that no camera server is the daemon itself.
+    ///
+    /// - Parameter endpoints: the daemon's own.
+    /// - Throws: `Failure` that names the camera.
+    func check(against endpoints: [String]) throws {
+        for source in camera where endpoints.contains(where: { EndpointScope.reaches(source.endpoint, $0) }) {
+            throw Failure.input(
+                "--camera: \(printable(source.camera, limit: 128)): found \(printable(source.endpoint, limit: 256)), where the daemon "
+                    + "itself listens; expected the endpoint of a camera server"
+            )
         }
     }
 

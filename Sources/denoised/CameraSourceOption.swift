@@ -9,7 +9,7 @@ struct CameraSourceOption {
 
     init(_ text: String) throws {
         let expected =
-            "expected CAMERA=tcp://HOST:PORT, as observation.images.front=tcp://127.0.0.1:5555, "
+            "expected CAMERA=tcp://HOST:PORT, as observation.images.front=tcp://127.0.0.1:5558, "
             + "or CAMERA=NAME@tcp://HOST:PORT with the server's name for the camera"
         guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
             throw ValidationError(expected)

@@ -101,8 +101,13 @@ struct MonitorCommand: ParsableCommand {
                 // Another daemon may run another policy, and one that is calibrated samples in another way.
                 let wasCalibrated = (history.latest?.calibrationPercent ?? 100) == 100
                 let isAnother = history.receive(status, nowNs: MonotonicTime.now().unsignedNs)
-                if isAnother || !wasCalibrated && status.calibrationPercent == 100 {
+                // Heartbeats have the progress of the policy that is behind the others.
+                let isBehind =
+                    status.calibrationPercent < 100 && connection.info.policies.count > 1
+                    && MonotonicTime.now() - asked >= Self.retry.interval
+                if isAnother || isBehind || !wasCalibrated && status.calibrationPercent == 100 {
                     _ = try connection.refresh(timeout: Self.retry.timeout)
+                    asked = .now()
                 }
             } else if isSilent(history), MonotonicTime.now() - asked >= Self.retry.interval {
                 _ = try connection.refresh(timeout: Self.retry.timeout)

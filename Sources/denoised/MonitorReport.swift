@@ -35,6 +35,17 @@ struct MonitorReport: Encodable {
         let calibrationPercent: UInt64
     }
 
+    struct CameraServer: Encodable {
+        let camera: String
+        let endpoint: String
+        let name: String
+        let frames: UInt64
+        let refused: UInt64
+        let repeated: UInt64
+        /// Left out until a frame has come.
+        let ageNs: UInt64?
+    }
+
     /// A number or a name, as the robot sent it.
     struct Episode: Encodable {
         let id: EpisodeID
@@ -58,6 +69,10 @@ struct MonitorReport: Encodable {
     let monotonicNs: UInt64
     let wallNs: UInt64
     let robots: [String: Robot]
+    /// The number of the newest stop of any robot; 0: there was none.
+    let stop: UInt64
+    let cameraServers: [CameraServer]
+    let warnings: [String]
     let statistics: DaemonStatistics
 
     init(_ info: InfoMessage, _ status: StatusMessage) {
@@ -90,6 +105,19 @@ struct MonitorReport: Encodable {
                 policy: robot.policy
             )
         }
+        stop = status.stop
+        cameraServers = status.cameraServers.map { server in
+            CameraServer(
+                camera: server.camera,
+                endpoint: server.endpoint,
+                name: server.name,
+                frames: server.frames,
+                refused: server.refused,
+                repeated: server.repeated,
+                ageNs: server.ageNs
+            )
+        }
+        warnings = status.warnings
         statistics = status.statistics
     }
 }

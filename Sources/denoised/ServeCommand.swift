@@ -221,7 +221,7 @@ struct ServeCommand: ParsableCommand {
             policy,
             threads: sampler.threads,
             in: .daemon,
-            explain: { logger.info("policy \($0.name): \($0.explanation)") }
+            explain: { name, folder in logger.info("policy \(name): \(folder.explanation)") }
         )
         try take(policies, into: &configuration)
         let makers = try policies.map { policy in
@@ -301,7 +301,7 @@ struct ServeCommand: ParsableCommand {
         let given = [("--gr00t", gr00t.gr00t != nil), ("--openpi", openpi.openpi != nil)]
         if let (option, _) = given.first(where: \.1) {
             throw Failure.input(
-                "\(option): its clients name no policy, expected one --policy, found \(policies.count)"
+                "\(option): its clients name no policy; found \(policies.count) policies, expected a single one"
             )
         }
     }
@@ -373,13 +373,15 @@ struct ServeCommand: ParsableCommand {
 
     /// What a running daemon would warn of again and again; nil: nothing.
     ///
-    /// - Throws: `Failure` for keys, a token or a priority that cannot be used, and for endpoints that need keys.
+    /// - Throws: `Failure` for keys, a token or a priority that cannot be used, for endpoints that need keys, and for a camera server
+    ///   at an endpoint of the daemon's own.
     func unprotectedWarnings() throws -> [String] {
         let logger = Logger(label: "denoised") { _ in SwiftLogNoOpLogHandler() }
         return try unprotectedWarnings(of: configuration(logger: logger, manager: nil).endpoints)
     }
 
     private func unprotectedWarnings(of endpoints: [String]) throws -> [String] {
+        try cameras.check(against: endpoints)
         let warnings = [
             SecurityOptions.warning(about: try security.unprotected(endpoints) + openpi.unprotected),
             CameraServeOptions.warning(about: try cameras.unprotected(isInsecure: security.insecure)),

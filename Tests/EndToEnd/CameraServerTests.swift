@@ -8,7 +8,7 @@ import Wire
 
 extension EndToEnd {
     /// Frames of a camera server in Python, which sends what LeRobot's image server sends.
-    @Suite(.timeLimit(.minutes(3))) struct CameraServerTests {
+    @Suite(.timeLimit(.minutes(10))) struct CameraServerTests {
         /// Publishes the same picture 30 times a second, as LeRobot does; prints its endpoint.
         private static let server = """
             import base64, json, sys, time, zmq
@@ -128,6 +128,22 @@ extension EndToEnd {
                 "tcp://10.0.0.1:5 is on another machine, and camera servers have no keys"
             ),
         ]
+
+        /// By default observations come to 5555, which is also where LeRobot's camera servers are.
+        @Test(arguments: [
+            ["serve"],
+            ["serve", "--observations", "tcp://127.0.0.1:5554", "--requests", "tcp://*:5555", "--insecure"],
+        ])
+        func aDaemonIsNoCameraServerOfItsOwn(command: [String]) async throws {
+            let fixture = try ImageFixture("one-camera")
+            let policy = ["--policy", fixture.copy.directory.path(percentEncoded: false)]
+            let camera = ["--camera", "observation.image=tcp://127.0.0.1:5555"]
+            let ended = try await RunningProgram(command + policy + camera).end()
+            #expect(ended.exitCode == 2, "\(ended)")
+            let expected =
+                "--camera: observation.image: found tcp://127.0.0.1:5555, where the daemon itself listens"
+            #expect(ended.error.contains(expected), "\(ended)")
+        }
 
         @Test(arguments: refused)
         func wrongSourcesAreNamed(options: [String], says: String) async throws {

@@ -50,6 +50,8 @@ extension EndToEndToSee {
             #expect(robots["arm1"]?["episode"] as? Int == 1)
             #expect(robots["armTwo.x"]?["episode"] as? String == "first")
             #expect(robots["arm1"]?["state"] as? String == "running")
+            #expect(report["warnings"] as? [String] == [] && report["camera_servers"] as? [String] == [])
+            #expect(report["stop"] as? Int == 0)
             let statistics = try #require(report["statistics"] as? [String: Any])
             #expect(statistics["rejected_messages"] as? [String: Int] == ["not_messagepack": 1])
             #expect(try #require(statistics["uptime_ns"] as? Int) > 0)

@@ -48,4 +48,20 @@ import Testing
     func addressInBracketsNeedsIPv6(endpoint: String, needsIt: Bool) {
         #expect(EndpointScope.needsIPv6(endpoint) == needsIt)
     }
+
+    @Test(
+        arguments: [
+            ("tcp://127.0.0.1:5555", "tcp://127.0.0.1:5555", true),
+            ("tcp://localhost:5555", "tcp://127.0.0.1:5555", true),
+            ("tcp://127.0.0.1:5555", "tcp://0.0.0.0:5555", true),
+            ("tcp://127.0.0.1:5555", "tcp://*:5555", true),
+            ("tcp://127.0.0.1:5555", "tcp://127.0.0.1:5556", false),
+            ("tcp://10.0.0.2:5555", "tcp://127.0.0.1:5555", false),
+            ("ipc:///tmp/a", "ipc:///tmp/a", true), ("ipc:///tmp/a", "ipc:///tmp/b", false),
+            ("tcp://127.0.0.1:5555", "ipc:///tmp/a", false),
+        ]
+    )
+    func aCallReachesWhatListensAtItsPort(called: String, bound: String, isReached: Bool) {
+        #expect(EndpointScope.reaches(called, bound) == isReached)
+    }
 }
