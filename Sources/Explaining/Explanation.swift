@@ -56,8 +56,8 @@ package struct Explanation {
                     about: """
                         Each map has a row for each denoising step, the noisiest at the top, and a column for each pass of the network. A \
                         cell is an evaluation. Its colour says how far the sample was from sequential sampling's at that step: \
-                        green cells are as good as settled. The pictures show what is planned after the pass that is marked; the dashed line \
-                        is the plan of sequential sampling.
+                        green cells are as good as settled. The pictures show what is planned after the pass that is marked. \
+                        \(drawing.legend(actionDim: actionDim))
                         """,
                     [legend, controls(mostPasses: mostPasses), HTML("div", ["class": "panels"], panels)]
                 ),

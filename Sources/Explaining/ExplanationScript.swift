@@ -5,7 +5,7 @@ extension Explanation {
           --r0: #86b98f; --r1: #a9d3c6; --r2: #7fbcbb; --r3: #5a9fb0; --r4: #3a74a0; --r5: #35498a; --r6: #2c2460;
           --table: #ffffff; --goal: #e3efe4; --rim: #9cc3a2; --block: #7d93ab; --agent: #c4694b;
         }
-        @media (prefers-color-scheme: dark) {
+        @media screen and (prefers-color-scheme: dark) {
           :root {
             --r0: #4f8a5b; --r1: #2f5f58; --r2: #2f7678; --r3: #3f8fa0; --r4: #66b0cf; --r5: #a3cdf0; --r6: #e4edff;
             --table: #20252a; --goal: #26382b; --rim: #4d7a56; --block: #5f7690; --agent: #de8a6d;

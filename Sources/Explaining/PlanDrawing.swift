@@ -12,6 +12,16 @@ package enum PlanDrawing {
     private static let mostDimensions = 8
     private static let chart = SIMD2(512.0, 512.0)
 
+    /// What the lines are, a sentence.
+    func legend(actionDim: Int) -> String {
+        switch self {
+        case .pushT: "The dashed line is the plan of sequential sampling."
+        case .dimensions where actionDim > Self.mostDimensions:
+            "Each of the first \(Self.mostDimensions) of \(actionDim) dimensions has a line; the dashed ones are the plan of sequential sampling."
+        case .dimensions: "Each dimension has a line; the dashed ones are the plan of sequential sampling."
+        }
+    }
+
     /// How plans are turned into lines; `plans` are all that will be drawn, [horizon, actionDim] each.
     func lines(of plans: [[Float]], actionDim: Int) -> ([Float]) -> [String] {
         switch self {

@@ -35,8 +35,12 @@ package struct EpisodeFilm {
 
     /// The whole file.
     ///
+    /// - Parameter progress: is told how many of a film's pictures are in it, and of how many.
     /// - Throws: `RenderingError` or `PictureError` if it cannot be drawn or encoded.
-    package func encoded(as format: FilmFormat) throws -> [UInt8] {
+    package func encoded(
+        as format: FilmFormat,
+        progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) throws -> [UInt8] {
         let canvas = try Canvas(width: page.width, height: page.height)
         switch format {
         case .png:
@@ -44,12 +48,12 @@ package struct EpisodeFilm {
             return try png(canvas)
         case .webp:
             let film = try WebPFilm(width: page.width, height: page.height, isMixed: page.hasPhotographs)
-            return try encoded(by: film, timing(isLarge: page.isGrid), on: canvas)
+            return try encoded(by: film, timing(isLarge: page.isGrid), on: canvas, progress)
         case .gif:
             let timing = timing(isLarge: page.isGrid || page.hasPhotographs)
             let palette = try palette(of: timing.steps, canvas)
             let film = try GIFFilm(width: page.width, height: page.height, palette: palette)
-            return try encoded(by: film, timing, on: canvas)
+            return try encoded(by: film, timing, on: canvas, progress)
         }
     }
 
@@ -65,11 +69,13 @@ package struct EpisodeFilm {
     private func encoded(
         by film: some FilmWriter,
         _ timing: FilmTiming,
-        on canvas: Canvas
+        on canvas: Canvas,
+        _ progress: (_ done: Int, _ total: Int) -> Void
     ) throws -> [UInt8] {
-        for (step, end) in zip(timing.steps, timing.ends) {
+        for (index, (step, end)) in zip(timing.steps, timing.ends).enumerated() {
             try page.draw(on: canvas, step: step, note: Self.note)
             try film.add(canvas, until: end)
+            progress(index + 1, timing.steps.count)
         }
         return try film.finish()
     }

@@ -196,9 +196,11 @@ struct ExplainCommand: ParsableCommand {
         }
         let wanted = at ?? 0
         var found: ObservationHistory?
+        let bar = ProgressBar("playing")
         let recording = try Failure.asRun {
             try PushTEpisodes(features).run(seed: seed, history: policy.makeHistory()) { history, step in
                 // Chunks are planned every few steps: the one that covers the wanted step is the one explained.
+                bar.advance(to: step, of: wanted)
                 guard step < wanted else {
                     found = history
                     return nil

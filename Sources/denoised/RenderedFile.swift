@@ -47,7 +47,8 @@ struct RenderedFile {
         guard episodes.count == gridCount ?? 1 else { return }
         let bytes = try Failure.asRun(path: path) {
             let film = try gridCount == nil ? EpisodeFilm(episodes[0]) : EpisodeFilm(grid: episodes)
-            return try film.encoded(as: format)
+            let bar = ProgressBar("drawing")
+            return try film.encoded(as: format) { bar.advance(to: $0, of: $1) }
         }
         try DrawingFile.write(Data(bytes), to: path)
         isWritten = true

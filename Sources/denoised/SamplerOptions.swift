@@ -50,7 +50,7 @@ struct SamplerOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             """
-            Keep every chunk within so many milliseconds from its observation, coarser where the exact one does not fit. \
+            Keep every chunk within so many milliseconds from its observation, coarser if the exact one does not fit. \
             Default: a chunk takes the time it takes.
             """,
             valueName: "ms"

@@ -277,7 +277,7 @@ function clearRobot() {
   setText(byId("latency-note"), "");
   setText(byId("sampler-note"), "");
   setText(byId("sampler-text"), "");
-  for (const id of ["stages", "stages-key"]) byId(id).replaceChildren();
+  for (const id of ["stages", "stages-key", "latency-key"]) byId(id).replaceChildren();
   byId("cameras").replaceChildren();
   show(byId("cameras-panel"), false);
   makeCharts();
@@ -332,7 +332,7 @@ function makeCharts() {
   const hasLimits = actionCharts.some((chart) => chart.range);
   showKey(byId("charts-key"), [
     ...(isSeen ? [["ink", "observed"]] : []), ["plan", "planned"], ["plan", "predicted to follow", "dashed"],
-    ...(robot?.hasFile ? [["command", "command"]] : []), ...(hasLimits ? [["bad", "limit", "dashed"]] : []),
+    ...(robot?.hasFile ? [["command", "command"]] : []), ...(hasLimits ? [["bad", "limit, if it is near", "dashed"]] : []),
   ]);
   setText(byId("charts-note"), `${policy.actionDim} numbers over control steps; shaded: still to come`);
   byId("charts").replaceChildren(...actionCharts.map((chart) => chart.node));
@@ -400,6 +400,8 @@ function showStages(stages) {
     part.style.flexGrow = stages[name] / Math.max(stages.total, 1);
     return part;
   }));
+  const hasBudget = policy?.sampler.budgetMs > 0;
+  showKey(byId("latency-key"), hasBudget ? [["accent", "in time", "area"], ["warn", "coarse, to be in time", "area"], ["bad", "late", "area"]] : []);
   showKey(byId("stages-key"), parts.map((name) => [name, `${name} ${duration(stages[name])}`, "area"]));
   setText(byId("latency-note"), `last chunk ${duration(stages.total)}`);
 }
