@@ -11,7 +11,7 @@ import Transport
 @testable import CameraServers
 
 /// Threads, sockets and messages together, with a server of the test's own.
-@Suite(.timeLimit(.minutes(1))) struct CameraServersTests {
+@Suite(.timeLimit(.minutes(10))) struct CameraServersTests {
     /// Publishes as LeRobot's image server does.
     private final class Server {
         let endpoint: String

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Compute
 
-@Suite("Threads that work together", .timeLimit(.minutes(1)))
+@Suite("Threads that work together", .timeLimit(.minutes(10)))
 struct ThreadTeamTests {
     /// Work that a thread is stopped in, until somebody else says that it is.
     private final class StoppedWork: Sendable {

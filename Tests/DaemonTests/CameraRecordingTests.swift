@@ -13,7 +13,7 @@ import Transport
 @testable import Recording
 
 /// Recordings of a daemon whose policy sees, computed again.
-@Suite(.serialized, .timeLimit(.minutes(3))) struct CameraRecordingTests {
+@Suite(.serialized, .timeLimit(.minutes(10))) struct CameraRecordingTests {
     private static let camera = "observation.image"
     /// Drawing its weights takes a second, so that all tests share it.
     private static let fixture: Result<ImageFixture, any Error> = Result {

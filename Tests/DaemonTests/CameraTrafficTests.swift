@@ -9,7 +9,7 @@ import Wire
 @testable import Planning
 
 /// Frames on their way from a robot's client to the daemon.
-@Suite(.timeLimit(.minutes(2)), .serialized) struct CameraTrafficTests {
+@Suite(.timeLimit(.minutes(10)), .serialized) struct CameraTrafficTests {
     enum Medium: CaseIterable {
         case tcp
         case ipc

@@ -8,7 +8,7 @@ import Wire
 @testable import Daemon
 
 /// A daemon with keys, over TCP.
-@Suite(.timeLimit(.minutes(1))) struct CurveTests {
+@Suite(.timeLimit(.minutes(10))) struct CurveTests {
     let keys: KeyFolder
     let toy: ToyDaemon
 

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Daemon
 
-@Suite(.timeLimit(.minutes(1))) struct DaemonHealthTests {
+@Suite(.timeLimit(.minutes(10))) struct DaemonHealthTests {
     private static let second: UInt64 = 1_000_000_000
 
     @Test(

@@ -11,7 +11,7 @@ import Wire
 @testable import Planning
 
 /// The daemon through its sockets.
-@Suite(.timeLimit(.minutes(1))) struct DaemonTests {
+@Suite(.timeLimit(.minutes(10))) struct DaemonTests {
     static let tcp: @Sendable (inout DaemonConfiguration) -> Void = { configuration in
         configuration.observations = .bind("tcp://127.0.0.1:*")
         configuration.chunks = .bind("tcp://127.0.0.1:*")

@@ -107,7 +107,7 @@ private struct OneEyedPlanner: ChunkPlanner {
 }
 
 /// Frames of cameras on their way through the daemon.
-@Suite(.timeLimit(.minutes(1))) struct FrameTests {
+@Suite(.timeLimit(.minutes(10))) struct FrameTests {
     private final class SeeingDaemon {
         let daemon: Daemon
         let client: RobotClient

@@ -12,7 +12,7 @@ import Transport
 @testable import Wire
 
 /// The GR00T endpoint through its socket.
-@Suite(.timeLimit(.minutes(1))) struct Gr00tEndpointTests {
+@Suite(.timeLimit(.minutes(10))) struct Gr00tEndpointTests {
     static func toy(
         gate: Gate? = nil,
         token: String? = nil,

@@ -7,7 +7,7 @@ import Testing
 @testable import Wire
 
 /// Frames in the requests of GR00T clients, on their way to the planner.
-@Suite(.timeLimit(.minutes(1))) struct Gr00tFramesTests {
+@Suite(.timeLimit(.minutes(10))) struct Gr00tFramesTests {
     private static let cameras = ["front", "wrist"].map {
         CameraDescription(name: "observation.images.\($0)", height: 2, width: 3)
     }

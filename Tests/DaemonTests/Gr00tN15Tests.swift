@@ -6,7 +6,7 @@ import Testing
 @testable import Wire
 
 /// Clients of GR00T N1.5 through the socket of the GR00T endpoint.
-@Suite(.timeLimit(.minutes(1))) struct Gr00tN15Tests {
+@Suite(.timeLimit(.minutes(10))) struct Gr00tN15Tests {
     private static func getAction(
         _ client: Gr00tClient,
         _ firsts: Float...,

@@ -9,7 +9,7 @@ import Testing
 @testable import Planning
 
 /// A planner that has stalled while a chunk's time runs out.
-@Suite(.timeLimit(.minutes(1))) struct InterimChunkTests {
+@Suite(.timeLimit(.minutes(10))) struct InterimChunkTests {
     /// Long enough for a repeat of the first observation to come before the chunk.
     static let budget = Duration.milliseconds(300)
 

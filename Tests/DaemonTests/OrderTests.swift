@@ -12,7 +12,7 @@ import Wire
 @testable import Planning
 
 /// Orders that reach the daemon by another way than its sockets.
-@Suite(.timeLimit(.minutes(1))) struct OrderTests {
+@Suite(.timeLimit(.minutes(10))) struct OrderTests {
     private static let origin = "the live page, 127.0.0.1:40000"
 
     /// Gives an order and waits for what becomes of it.

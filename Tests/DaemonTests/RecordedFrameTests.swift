@@ -11,7 +11,7 @@ import Testing
 @testable import Recording
 
 /// What cameras see, in a recording: which frames, in which form, and what is not taken back in.
-@Suite(.timeLimit(.minutes(1))) struct RecordedFrameTests {
+@Suite(.timeLimit(.minutes(10))) struct RecordedFrameTests {
     /// What sees through a camera and in no other way.
     static let policy = PolicyDescription(
         name: "eye",

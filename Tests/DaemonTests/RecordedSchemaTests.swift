@@ -151,7 +151,7 @@ enum SchemaCheck {
 }
 
 /// The schemas of a recording are of the plain form that viewers read, and its messages are what the schemas say.
-@Suite(.timeLimit(.minutes(1))) struct RecordedSchemaTests {
+@Suite(.timeLimit(.minutes(10))) struct RecordedSchemaTests {
     @Test(arguments: RecordedKind.allCases)
     func viewersReadEverySchema(kind: RecordedKind) throws {
         for policy in [ToyPlanner().policy, nil] {

@@ -10,7 +10,7 @@ import Testing
 @testable import Recording
 
 /// A recording of a toy daemon, made and computed again.
-@Suite(.timeLimit(.minutes(1))) struct RecorderTests {
+@Suite(.timeLimit(.minutes(10))) struct RecorderTests {
     static let setup = RecordingSession.Setup(fingerprint: "0123", seed: 7, threads: 1, startsWarm: false)
 
     /// A file name that nobody has, removed with the value.
@@ -224,7 +224,7 @@ import Testing
 }
 
 /// A recorder that cannot keep up, and one whose disk is full.
-@Suite(.timeLimit(.minutes(1))) struct RecorderPressureTests {
+@Suite(.timeLimit(.minutes(10))) struct RecorderPressureTests {
     @Test func theEndDoesNotWaitForEverForADiskThatDoesNotAnswer() throws {
         let file = RecorderTests.RecordingPath()
         let disk = Gate()

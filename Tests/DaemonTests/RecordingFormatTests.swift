@@ -10,7 +10,7 @@ import Testing
 @testable import Recording
 
 /// Recordings of every format that a replay reads.
-@Suite(.timeLimit(.minutes(1))) struct RecordingFormatTests {
+@Suite(.timeLimit(.minutes(10))) struct RecordingFormatTests {
     private static func message(
         _ kind: RecordedKind,
         _ json: String,

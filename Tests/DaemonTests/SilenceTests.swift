@@ -8,7 +8,7 @@ import Wire
 @testable import Daemon
 
 /// Whatever comes is answered, or counted and logged with what was expected.
-@Suite(.timeLimit(.minutes(1))) struct SilenceTests {
+@Suite(.timeLimit(.minutes(10))) struct SilenceTests {
     // MARK: Requests
 
     /// Frames that are no request, and what the answer says.

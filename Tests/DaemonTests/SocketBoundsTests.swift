@@ -7,7 +7,7 @@ import Wire
 @testable import Daemon
 
 /// What may pile up on the daemon's sockets is what docs/SECURITY.md says.
-@Suite(.timeLimit(.minutes(1))) struct SocketBoundsTests {
+@Suite(.timeLimit(.minutes(10))) struct SocketBoundsTests {
     @Test func optionsAreAsDocumented() throws {
         let configuration = DaemonConfiguration()
         let observations = SocketBounds.observations(configuration)

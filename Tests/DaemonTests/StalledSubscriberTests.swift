@@ -8,7 +8,7 @@ import Wire
 @testable import Planning
 
 /// Who subscribes and does not read costs the daemon so many messages, and the others nothing.
-@Suite(.timeLimit(.minutes(1))) struct StalledSubscriberTests {
+@Suite(.timeLimit(.minutes(10))) struct StalledSubscriberTests {
     /// What the stalled subscriber's own side keeps, besides the 1000 of the daemon's.
     static let ownMark = 10
     static let chunks: UInt64 = 1500

@@ -165,7 +165,7 @@ private final class CalibrationFolder {
         #expect(calls > 10)
     }
 
-    @Test(.timeLimit(.minutes(2))) func aDaemonServesWhileItIsCalibrated() throws {
+    @Test(.timeLimit(.minutes(10))) func aDaemonServesWhileItIsCalibrated() throws {
         let folder = CalibrationFolder()
         let cache = folder.cache()
         var configuration = DaemonConfiguration.embedded(name: "tuning")

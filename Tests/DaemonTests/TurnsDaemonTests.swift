@@ -5,7 +5,7 @@ import Wire
 @testable import Daemon
 
 /// Who has the planner first, through the daemon's sockets.
-@Suite(.timeLimit(.minutes(1))) struct TurnsDaemonTests {
+@Suite(.timeLimit(.minutes(10))) struct TurnsDaemonTests {
     @Test func predictionsOfSomebodyElseDoNotHoldUpARobotWithCommands() throws {
         let gate = Gate()
         let toy = try ToyDaemon(gate: gate) {

@@ -74,7 +74,7 @@ import Testing
     }
 
     /// The loop's own time makes it report: idle, and while the planner is at a chunk.
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(10)))
     func `a daemon reports`() throws {
         let gate = Gate()
         let reports = reports

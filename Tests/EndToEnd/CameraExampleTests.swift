@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// The robots of examples/ at a daemon whose policy has a camera.
-    @Suite(.timeLimit(.minutes(3))) struct CameraExampleTests {
+    @Suite(.timeLimit(.minutes(10))) struct CameraExampleTests {
         /// Writes a grey PNG, without a library.
         private static let writePNG = """
             import struct, sys, zlib

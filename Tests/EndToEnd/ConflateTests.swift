@@ -4,7 +4,7 @@ import Testing
 
 extension EndToEnd {
     /// A robot that keeps the newest message alone on both of its sockets.
-    @Suite(.timeLimit(.minutes(1))) struct ConflateTests {
+    @Suite(.timeLimit(.minutes(10))) struct ConflateTests {
         /// ZMQ_CONFLATE keeps the last frame of a message: no topic arrives, in either direction.
         private static let robot = """
             import sys, time

@@ -100,7 +100,7 @@ private struct Example {
 
 extension EndToEnd {
     /// The robots of examples/, each with its own chunk buffer and with the daemon's commands, all at one daemon.
-    @Suite(.timeLimit(.minutes(2))) struct ExampleTests {
+    @Suite(.timeLimit(.minutes(10))) struct ExampleTests {
         private static let policy = SourceTree.tinyPolicy("processors")
         private static let robotFile = SourceTree.path("examples/robots/pusht.yaml")
         /// More than a test takes.

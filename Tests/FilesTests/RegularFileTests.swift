@@ -5,7 +5,7 @@ import Testing
 @testable import Files
 
 /// Nothing here may wait: no pipe has anybody at its other end.
-@Suite(.timeLimit(.minutes(1))) struct RegularFileTests {
+@Suite(.timeLimit(.minutes(10))) struct RegularFileTests {
     private let folder: URL
 
     init() throws {

@@ -39,7 +39,7 @@ private final class TestPipe {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct LineWriterTests {
+@Suite(.timeLimit(.minutes(10))) struct LineWriterTests {
     @Test func linesComeInTheirOrder() throws {
         let pipe = try TestPipe()
         let writer = LineWriter(to: pipe.writeEnd, threadName: "test")
@@ -117,7 +117,7 @@ private final class TestPipe {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct LineLogHandlerTests {
+@Suite(.timeLimit(.minutes(10))) struct LineLogHandlerTests {
     private func line(_ log: (Logger) -> Void) throws -> String {
         let pipe = try TestPipe()
         let writer = LineWriter(to: pipe.writeEnd, threadName: "test")

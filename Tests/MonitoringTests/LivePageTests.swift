@@ -12,7 +12,7 @@ import Testing
 @testable import Monitoring
 
 /// The live page over real sockets.
-@Suite(.timeLimit(.minutes(1))) struct LivePageTests {
+@Suite(.timeLimit(.minutes(10))) struct LivePageTests {
     private static let host = "Host: 127.0.0.1:9464\r\n"
 
     /// The status code, the headers in lower case, and the body.

@@ -3,7 +3,7 @@ import Testing
 
 @testable import Monitoring
 
-@Suite(.timeLimit(.minutes(1))) struct MonitoringServerTests {
+@Suite(.timeLimit(.minutes(10))) struct MonitoringServerTests {
     @Test func metricsAreServed() throws {
         let server = try Server()
         let answer = try server.answer("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Sampling
 
-@Suite(.timeLimit(.minutes(1))) struct InterimSampleTests {
+@Suite(.timeLimit(.minutes(10))) struct InterimSampleTests {
     let setup = SamplerCase(solver: .ddim)
 
     @Test func theLastOfferIsClaimedOnce() {

@@ -5,7 +5,7 @@ import Testing
 
 @testable import Stalls
 
-@Suite(.timeLimit(.minutes(1))) struct ThreadPlaceTests {
+@Suite(.timeLimit(.minutes(10))) struct ThreadPlaceTests {
     /// The processors that the thread which calls may run on, as the kernel lists them.
     private static func allowed() throws -> String {
         let status = try String(contentsOfFile: "/proc/thread-self/status", encoding: .utf8)

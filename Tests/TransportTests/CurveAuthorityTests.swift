@@ -80,7 +80,7 @@ import Transport
 }
 
 /// CURVE between sockets.
-@Suite(.timeLimit(.minutes(1))) struct CurveSocketTests {
+@Suite(.timeLimit(.minutes(10))) struct CurveSocketTests {
     let context: ZeroMQContext
     let server: CurveKeyPair
     let client: CurveKeyPair

@@ -88,7 +88,7 @@ private final class Server {
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct WebSocketTests {
+@Suite(.timeLimit(.minutes(10))) struct WebSocketTests {
     // MARK: Handshake
 
     @Test func handshakeIsAnswered() throws {
