@@ -70,7 +70,8 @@ arm64: ## Build for 64-bit ARM; play an episode and run the tests of the network
 test-arm-kernels: ## Test the kernels for 64-bit ARM on three emulated processors
 	@scripts/test-arm-kernels
 
-test-clients: build ## Run the tests of the Python client (in .venv-clients, or with Debian's packages)
+# Tests that need LeRobot are skipped unless it is there; clients/lerobot_policy_denoised/README.md says how to run them.
+test-clients: build ## Run the tests of the Python client, the ROS 2 node and the LeRobot policy that need neither ROS nor LeRobot
 	@scripts/setup --examples
 	@scripts/test-clients "$$($(RELEASE) --show-bin-path)/denoised"
 
@@ -155,4 +156,4 @@ docs: setup ## Make the documentation of the modules with DocC (MODULE=name: onl
 
 clean: ## Remove everything that was built
 	rm -rf .build .build-* .arm64 .venv-peers .venv-ros .venv-lint .venv-openpi .venv-package .venv-clients .venv-cluster .ruff_cache Benchmarks/.build Fuzz/.build dist \
-		clients/python/build clients/python/src/denoised.egg-info clients/python/.mypy_cache clients/python/.pytest_cache
+		clients/*/build clients/*/src/*.egg-info clients/python/.mypy_cache clients/*/.pytest_cache

@@ -89,6 +89,25 @@ def check_manual(root):
         check("EXIT STATUS" in done.stdout and "SEE ALSO" in done.stdout, f"{page} lacks a section")
 
 
+def check_documentation(root):
+    """Every page is there, and each of its links to a file leads to one."""
+    folder = root.path("usr/share/doc/denoised")
+    pages = sorted(folder.rglob("*.md"))
+    sources = {page.name for page in SOURCES.glob("docs/**/*.md")}
+    check(sources <= {page.name for page in pages}, f"pages are {pages}, expected {sources}")
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#\s]+)", page.read_text()) if ":" not in link]
+    check(len(links) > 100, f"only {len(links)} links")
+    for page, link in links:
+        check((page.parent / link).resolve().is_file(), f"{page} links to {link}, which is not there")
+    linked = {pathlib.Path(link).suffix for _, link in links}
+    check({".webp", ".png", ".svg", ".yaml", ".py", ".cpp", ".sbatch"} <= linked, f"links are to {linked}")
+
+
+def check_pages(root):
+    check_manual(root)
+    check_documentation(root)
+
+
 def check_completions(root):
     script = "/usr/share/bash-completion/completions/denoised"
     asked = "COMP_WORDS=(denoised ser); COMP_CWORD=1; _denoised denoised ser denoised; echo ${COMPREPLY[@]}"
@@ -255,7 +274,7 @@ def main():
         ("installs without a network", lambda: root.apt("install", "/tmp/denoised.deb")),
         ("has what it should", lambda: check_installation(root, version)),
         ("has a unit that systemd accepts", lambda: check_unit(root)),
-        ("has manual pages", lambda: check_manual(root)),
+        ("has manual pages and documentation", lambda: check_pages(root)),
         ("has completions", lambda: check_completions(root)),
         ("lists its parts", lambda: check_parts(root, version)),
         ("takes keys and options", lambda: configure(root)),

@@ -1,17 +1,25 @@
-"""What the tests share. They need LeRobot, and the daemon's program in DENOISED_BINARY; without, they are skipped."""
+"""What the tests share: daemons, of the program that DENOISED_BINARY names. Without it, tests that need one are skipped."""
 
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Iterator
 
 import pytest
 
-from support import BINARY, PACKAGES, SEEING, TINY, Daemon
+from daemons import BINARY, LACKING, NEED_LEROBOT, PACKAGE, SEEING, SOURCES, TINY, Daemon
 
-# Modules that cannot be imported without LeRobot. test_packages.py tells what is missing.
-is_complete = all(importlib.util.find_spec(package) for package in PACKAGES)
-collect_ignore = [] if is_complete else ["test_observations.py", "test_policy.py", "test_robot.py"]
+if importlib.util.find_spec(PACKAGE) is None:
+    sys.path.insert(0, str(SOURCES))
+if LACKING:
+    # The package itself registers its policy with LeRobot. So its modules that need no LeRobot are found in one that does not.
+    spec = importlib.util.find_spec(PACKAGE)
+    assert spec is not None
+    sys.modules[PACKAGE] = importlib.util.module_from_spec(spec)
+
+# test_packages.py tells what is missing.
+collect_ignore = list(NEED_LEROBOT) if LACKING else []
 
 
 def _serve(policy: object) -> Iterator[Daemon]:

@@ -15,10 +15,10 @@ from lerobot.configs.policies import PreTrainedConfig
 from lerobot.configs.types import FeatureType, NormalizationMode, PolicyFeature
 from lerobot.policies.factory import get_policy_class, make_pre_post_processors
 
+from daemons import Daemon
 from lerobot_policy_denoised import DenoisedConfig, DenoisedPolicy
-from lerobot_policy_denoised.episodes import Episodes, derived_seed, noise_seed
+from lerobot_policy_denoised.episodes import derived_seed, noise_seed
 from lerobot_policy_denoised.robots import RobotStopped
-from support import Daemon
 
 
 def policy(daemon: Daemon, **changes: object) -> DenoisedPolicy:
@@ -38,19 +38,6 @@ def seen(step: int, robots: int = 1) -> dict[str, torch.Tensor]:
 def play(policy: DenoisedPolicy, steps: int, robots: int = 1) -> torch.Tensor:
     policy.reset()
     return torch.stack([policy.select_action(seen(step, robots)) for step in range(steps)], dim=1)
-
-
-def test_the_noise_seed_is_the_daemons_rule() -> None:
-    assert derived_seed(0, "arm1", 7, 8) == 11858078140823481186  # docs/PROTOCOL.md
-    assert noise_seed(3, "pusht", 8) == derived_seed(3, "pusht", 3, 8)
-
-
-def test_episodes_are_numbered_as_lerobot_eval_numbers_seeds() -> None:
-    episodes = Episodes(first=1000)
-    assert [episodes.take(3), episodes.take(3), episodes.take(2)] == [[1000, 1001, 1002], [1003, 1004, 1005], [1006, 1007]]
-    torch.manual_seed(4321)
-    assert Episodes(first=None).take(2) == [4321, 4322]
-    assert Episodes(first=(1 << 64) - 1).take(2) == [(1 << 64) - 1, 0]
 
 
 def test_lerobot_finds_the_policy_by_its_type() -> None:

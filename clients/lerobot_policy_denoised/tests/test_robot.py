@@ -11,9 +11,9 @@ import pytest
 from denoised import Robot
 from packaging.version import Version
 
+from daemons import Daemon
 from lerobot_policy_denoised import DenoisedConfig
 from lerobot_policy_denoised.episodes import noise_seed
-from support import Daemon
 
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from support import OBSERVATION, ROBOT_FILE, SEEING, TINY, Daemon, wait_until
 
-from denoised import Chunk, InvalidObservation, NotConnected, RequestRejected, Robot, __version__
+from denoised import CameraServer, Chunk, InvalidObservation, NotConnected, RequestRejected, Robot, __version__
 
 
 def planned(robot: Robot, observation: dict[str, Any] = OBSERVATION) -> Chunk:
@@ -187,15 +187,17 @@ def test_a_reset_forgets_the_episode(daemon: Daemon) -> None:
 def test_clocks_and_counters(daemon: Daemon) -> None:
     with Robot(daemon.address, "counting") as robot:
         before, pong, after = time.monotonic_ns(), robot.ping(), time.monotonic_ns()
-        assert before < pong.monotonic_ns < after
+        assert before <= (pong.time_ns or 0) < pong.monotonic_ns < after
         predictions = robot.info().statistics["predictions"]
         robot.predict(OBSERVATION)
         info = robot.info()
         assert info.statistics["predictions"] == predictions + 1
         assert (info.daemon_version, info.sampler.steps, info.sampler.method) == (__version__, 5, "sequential")
         assert info.limits and info.limits.message_bytes == 1 << 20
+        assert (info.calibration_percent, info.camera_servers) == (100, ())
         wait_until(lambda: robot.status().statistics["predictions"] > predictions, "a heartbeat that counts it")
         assert abs(robot.status().monotonic_ns - time.monotonic_ns()) < 1e9
+        assert (robot.status().calibration_percent, robot.status().camera_servers) == (100, ())
 
 
 def test_a_stop_holds_until_it_is_released(daemon: Daemon) -> None:
@@ -290,6 +292,13 @@ def test_commands_are_for_robots_that_follow_them(daemon: Daemon) -> None:
 def seeing() -> Any:
     with Daemon(SEEING, "--solver", "ddim", "--steps", "2") as daemon, Robot(daemon.address, "eye", timeout=30) as robot:
         yield robot
+
+
+def test_camera_servers_are_told_of() -> None:
+    options = ("--solver", "ddim", "--steps", "2", "--camera", "observation.image=head@tcp://127.0.0.1:9")
+    with Daemon(SEEING, *options) as daemon, Robot(daemon.address, "waiting", timeout=30) as robot:
+        nobody = CameraServer("observation.image", "tcp://127.0.0.1:9", "head", frames=0, refused=0, repeated=0, age_ns=None)
+        assert robot.info().camera_servers == robot.status().camera_servers == (nobody,)
 
 
 def picture(picture_format: str, size: tuple[int, int] = (96, 96)) -> bytes:

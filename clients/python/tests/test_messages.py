@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import re
 from random import Random
@@ -12,10 +13,23 @@ import numpy as np
 import pytest
 from support import ROOT, chunk_for, pack
 
-from denoised import Camera, Chunk, Command, Feature, Policy, ProtocolError, ProtocolVersion, picture_header
+from denoised import Camera, CameraServer, Chunk, Command, Feature, Policy, ProtocolError, ProtocolVersion, picture_header
 from denoised.core import Core
 from denoised.endpoints import Endpoints, needs_ipv6, reachable
-from denoised.messages import Info, Limits, Pong, Sampler, Stopped
+from denoised.messages import (
+    Info,
+    Limits,
+    Passes,
+    Pong,
+    Resumed,
+    RobotStatus,
+    Sampler,
+    Sampling,
+    ServedPolicy,
+    Status,
+    Stopped,
+    Timing,
+)
 from denoised.observation import pack_observation
 from denoised.packing import unpack
 
@@ -131,8 +145,111 @@ def test_a_command_is_read() -> None:
 
 def test_replies_are_read() -> None:
     pong, stopped = Pong.read(unpack(example("pong"))), Stopped.read(unpack(example("stopped")))
-    assert pong.monotonic_ns == 5_000_000_000
+    assert (pong.monotonic_ns, pong.time_ns) == (5_000_000_000, 1_000_000_000)
     assert (stopped.robots, stopped.known, stopped.kept, stopped.problem) == (1, 1, True, None)
+
+
+SAMPLER = dict(solver="ddpm", steps=100, method="sequential", window=1, tolerance=0.0, kernel="avx2 f32", budget_ms=0.0)
+SIZES = dict(name="pusht", features=[], horizon=16, n_obs_steps=2, n_action_steps=8, action_dim=2)
+#: What daemons have always told, and what they tell if there is something to tell.
+INFO = dict(
+    v=1,
+    type="info",
+    daemon_version="0",
+    policy=SIZES,
+    sampler=SAMPLER,
+    endpoints=dict(observations="tcp://h:1", chunks="tcp://h:2", requests="tcp://h:3"),
+    stop=0,
+    statistics={},
+)
+STATUS = dict(v=1, type="status", monotonic_ns=9, wall_ns=1, robots={}, stop=0, statistics={"uptime_ns": 1})
+ROBOT = dict(state="running", reason="", for_ns=1, episode=7, sequence=8, silent_ns=2, chunks=3, commands=4, limit_violations=5)
+SERVER = dict(camera="observation.images.front", endpoint="tcp://h:5555", name="head", frames=30, refused=1, repeated=2)
+
+
+def test_what_the_daemon_runs_is_read() -> None:
+    served = dict(policy=SIZES, sampler=SAMPLER, weight_bytes=4096, calibration_percent=40)
+    endpoints = dict(observations="tcp://h:1", chunks="tcp://h:2", requests="tcp://h:3", gr00t="tcp://h:4", openpi="ws://h:8000")
+    told = dict(policies=[served], endpoints=endpoints, calibration_percent=40, camera_servers=[SERVER | {"age_ns": 5}, SERVER])
+    info = Info.read(unpack(pack(INFO | told)))
+    assert (info.calibration_percent, info.policies[0].calibration_percent, info.policies[0].weight_bytes) == (40, 40, 4096)
+    assert (info.endpoints.gr00t, info.endpoints.openpi) == ("tcp://h:4", "ws://h:8000")
+    server = CameraServer("observation.images.front", "tcp://h:5555", "head", frames=30, refused=1, repeated=2, age_ns=5)
+    assert info.camera_servers == (server, dataclasses.replace(server, age_ns=None))
+
+
+def test_a_heartbeat_is_read() -> None:
+    told = dict(robots={"arm1": ROBOT | {"policy": "pick"}, "arm2": ROBOT}, calibration_percent=0, camera_servers=[SERVER])
+    status = Status.read(unpack(pack(STATUS | told | {"warnings": ["slow"]})))
+    assert {name: robot.policy for name, robot in status.robots.items()} == {"arm1": "pick", "arm2": None}
+    assert (status.calibration_percent, status.camera_servers[0].name, status.warnings) == (0, "head", ("slow",))
+    assert status.started_ns == 8
+
+
+def test_a_daemon_that_tells_less_is_read() -> None:
+    info, status = Info.read(unpack(pack(INFO))), Status.read(unpack(pack(STATUS | {"robots": {"arm1": ROBOT}})))
+    for told in (info, status):
+        assert (told.calibration_percent, told.camera_servers) == (100, ())
+    assert (info.policies, info.limits, info.endpoints.gr00t, info.endpoints.openpi) == ((), None, None, None)
+    assert (status.robots["arm1"].policy, status.warnings) == (None, ())
+    assert Pong.read(unpack(pack(dict(v=1, type="pong", monotonic_ns=1, wall_ns=2)))).time_ns is None
+
+
+@pytest.mark.parametrize(
+    "changes, field",
+    [
+        ({"calibration_percent": -1}, "calibration_percent"),
+        ({"calibration_percent": "all"}, "calibration_percent"),
+        ({"camera_servers": {"head": SERVER}}, "camera_servers"),
+        ({"camera_servers": [SERVER, SERVER | {"frames": "many"}]}, "camera_servers[1].frames"),
+        ({"camera_servers": [SERVER | {"age_ns": -1}]}, "camera_servers[0].age_ns"),
+    ],
+)
+def test_a_malformed_field_of_both_is_an_error_that_names_it(changes: dict[str, Any], field: str) -> None:
+    for read, message in ((Info.read, INFO), (Status.read, STATUS)):
+        with pytest.raises(ProtocolError) as error:
+            read(unpack(pack(message | changes)))
+        assert error.value.field == field
+
+
+def documented(section: str, heading: str) -> set[str]:
+    """The fields in a table of docs/PROTOCOL.md: the first one with that heading in a section."""
+    text = (ROOT / "docs/PROTOCOL.md").read_text()
+    table = text[text.index(f"\n{section}\n") :]
+    table = table[table.index(f"\n| {heading} | type | |\n") + 1 :].split("\n\n", 1)[0]
+    return {name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+
+
+#: Fields of every message, and the one by which a reply finds its request.
+EVERYWHERE = {"v", "type", "request"}
+
+
+@pytest.mark.parametrize(
+    "section, heading, read, renamed",
+    [
+        ("## chunk", "field", (Chunk, Sampling, Timing), {"sequence": "step"}),
+        ("## chunk", "field of `passes`", (Passes,), {}),
+        ("## command", "field", (Command,), {"sequence": "answers"}),
+        ("## status", "field", (Status,), {}),
+        ("## status", "field of a robot", (RobotStatus,), {"sequence": "step"}),
+        ("### ping, pong", "field of `pong`", (Pong,), {}),
+        ("### stop, resume", "field of the reply to `stop`", (Stopped,), {}),
+        ("### stop, resume", "field of the reply to `resume`", (Resumed,), {}),
+        ("### info", "field", (Info,), {}),
+        ("### info", "field of a policy", (ServedPolicy,), {}),
+        ("### info", "field of `policy`", (Policy,), {}),
+        ("### info", "field of a feature", (Feature,), {}),
+        ("### info", "field of a camera", (Camera,), {}),
+        ("### info", "field of a camera server", (CameraServer,), {}),
+        ("### info", "field of `limits`", (Limits,), {}),
+        ("### info", "field of `sampler`", (Sampler,), {}),
+        ("### info", "field of `endpoints`", (Endpoints,), {}),
+    ],
+)
+def test_every_documented_field_is_read(section: str, heading: str, read: tuple[type, ...], renamed: dict[str, str]) -> None:
+    fields = {renamed.get(name, name) for name in documented(section, heading) - EVERYWHERE}
+    assert fields
+    assert fields <= {field.name for what in read for field in dataclasses.fields(what)}
 
 
 OBSERVED = dict(robot="arm1", episode=1, sequence=0, time_ns=0)

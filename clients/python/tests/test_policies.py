@@ -30,6 +30,7 @@ def test_a_robot_names_its_policy(both: Daemon) -> None:
         assert robot.policy.name == "place" and robot.step is None
         second = robot.predict(OBSERVATION, noise_seed=1)
         assert second.policy == "place" and (second.action != first.action).any()
+        wait_until(lambda: robot.state and robot.state.policy == "place", "a heartbeat that names it")
         # The end of an episode does not end the choice.
         for step in robot.steps(5):
             robot.publish(OBSERVATION, step=step)

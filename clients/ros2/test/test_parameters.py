@@ -1,4 +1,3 @@
-import pathlib
 import re
 
 import pytest
@@ -106,22 +105,3 @@ def test_every_parameter_has_a_description_and_one_name():
     settings = read_settings(GIVEN)
     assert all(parameter.description for parameter in settings.parameters.values())
     assert set(settings.values) == set(settings.parameters)
-
-
-@pytest.mark.parametrize("name", ["arm6", "pusht"])
-def test_the_examples_are_parameters_of_the_node(name):
-    yaml = pytest.importorskip("yaml")
-    path = pathlib.Path(__file__).resolve().parents[1] / f"config/{name}.yaml"
-    given = {}
-
-    def flatten(prefix, values):
-        for key, value in values.items():
-            if isinstance(value, dict):
-                flatten(f"{prefix}{key}.", value)
-            else:
-                given[prefix + key] = value
-
-    flatten("", yaml.safe_load(path.read_text())["/**"]["ros__parameters"])
-    settings = read_settings(given)
-    assert set(given) <= set(settings.values)
-    assert len(settings.joints) == {"arm6": 6, "pusht": 2}[name]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 _MASK = (1 << 64) - 1
 
 
@@ -14,14 +12,20 @@ class Episodes:
     """
 
     def __init__(self, first: int | None) -> None:
-        # What LeRobot's `set_seed` was given; a random number in a program that sets no seed.
-        self._next = torch.initial_seed() if first is None else first
+        self._next = _lerobots_seed() if first is None else first
 
     def take(self, environments: int) -> list[int]:
         """The episodes of the next rollout, one for each environment, from 0 to 2^64 - 1."""
         first = self._next
         self._next += environments
         return [(first + index) & _MASK for index in range(environments)]
+
+
+def _lerobots_seed() -> int:
+    """What LeRobot's `set_seed` was given; a random number in a program that sets no seed."""
+    import torch  # here, so that the rest needs none
+
+    return torch.initial_seed()
 
 
 def noise_seed(episode: int, name: str, step: int) -> int:

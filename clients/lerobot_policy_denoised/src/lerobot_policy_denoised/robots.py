@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from denoised import DenoisedError, Info, Keys, NoReply, Robot
 
-from .configuration_denoised import DenoisedConfig
 from .episodes import noise_seed
+
+if TYPE_CHECKING:  # it needs LeRobot, and nothing here does
+    from .configuration_denoised import DenoisedConfig
 
 # Without a chunk for so long the observation is published again: the daemon counts it once. In seconds.
 _REPEAT_INTERVAL = 0.25

@@ -20,6 +20,7 @@ from .errors import (
 from .keys import Keys
 from .messages import (
     Camera,
+    CameraServer,
     Chunk,
     Command,
     Feature,
@@ -32,6 +33,7 @@ from .messages import (
     RobotStatus,
     Sampler,
     Sampling,
+    ServedPolicy,
     Status,
     Stopped,
     Timing,
@@ -46,6 +48,7 @@ __version__ = "0.2.0"
 __all__ = [
     "AsyncRobot",
     "Camera",
+    "CameraServer",
     "Chunk",
     "Command",
     "DenoisedError",
@@ -73,6 +76,7 @@ __all__ = [
     "RobotStatus",
     "Sampler",
     "Sampling",
+    "ServedPolicy",
     "Status",
     "Stopped",
     "Timing",

@@ -14,6 +14,9 @@ class Endpoints:
     observations: str
     chunks: str
     requests: str
+    #: Where clients of a GR00T or an openpi policy server are answered, as `Info` tells; None: nowhere.
+    gr00t: str | None = None
+    openpi: str | None = None
 
 
 def reachable(endpoint: str, reached: str) -> str:

@@ -96,6 +96,25 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class CameraServer:
+    """A camera server that the daemon reads (`serve --camera`)."""
+
+    #: The policy's camera, by its LeRobot name.
+    camera: str
+    #: Where the server publishes, and what it calls the camera.
+    endpoint: str
+    name: str
+    #: Frames that came and could be used.
+    frames: int
+    #: Messages and pictures that could not be used.
+    refused: int
+    #: Pictures with the time stamp of the one before, which are not used.
+    repeated: int
+    #: The time since the newest frame came; None: none has come.
+    age_ns: int | None
+
+
+@dataclass(frozen=True)
 class Info:
     """What the daemon runs and has done."""
 
@@ -105,7 +124,7 @@ class Info:
     sampler: Sampler
     #: Everything that runs; empty: the daemon does not tell.
     policies: tuple[ServedPolicy, ...]
-    #: As the daemon names them. `Robot.endpoints` has them as this machine reaches them.
+    #: As the daemon names them. `Robot.endpoints` has those of a robot as this machine reaches them.
     endpoints: Endpoints
     #: None: the daemon does not tell.
     limits: Limits | None
@@ -113,6 +132,11 @@ class Info:
     stop: int
     #: What the daemon has counted since its start, as docs/PROTOCOL.md lists it.
     statistics: Mapping[str, Any]
+    #: How far the calibration has come; below 100 chunks are sampled one step after the other. Of several policies that of the
+    #: least: `policies` has each. 100 for a daemon that does not tell, which calibrates before it answers.
+    calibration_percent: int = 100
+    #: Empty: there are none.
+    camera_servers: tuple[CameraServer, ...] = ()
 
     @staticmethod
     def read(fields: Fields) -> Info:
@@ -130,10 +154,18 @@ class Info:
                 )
                 for each in fields.maps("policies")
             ),
-            endpoints=Endpoints(endpoints.text("observations"), endpoints.text("chunks"), endpoints.text("requests")),
+            endpoints=Endpoints(
+                endpoints.text("observations"),
+                endpoints.text("chunks"),
+                endpoints.text("requests"),
+                endpoints.optional("gr00t", endpoints.text),
+                endpoints.optional("openpi", endpoints.text),
+            ),
             limits=fields.optional("limits", lambda name: _limits(fields.map(name))),
             stop=fields.integer("stop"),
             statistics=fields.map("statistics").message,
+            calibration_percent=_calibration_percent(fields),
+            camera_servers=_camera_servers(fields),
         )
 
 
@@ -165,6 +197,26 @@ def _sampler(fields: Fields) -> Sampler:
 
 def _limits(fields: Fields) -> Limits:
     return Limits(fields.integer("message_bytes"), fields.integer("messages_per_second"), fields.integer("counted_bytes"))
+
+
+def _calibration_percent(fields: Fields) -> int:
+    percent = fields.optional("calibration_percent", fields.integer)
+    return 100 if percent is None else percent
+
+
+def _camera_servers(fields: Fields) -> tuple[CameraServer, ...]:
+    return tuple(
+        CameraServer(
+            camera=each.text("camera"),
+            endpoint=each.text("endpoint"),
+            name=each.text("name"),
+            frames=each.integer("frames"),
+            refused=each.integer("refused"),
+            repeated=each.integer("repeated"),
+            age_ns=each.optional("age_ns", each.integer),
+        )
+        for each in fields.maps("camera_servers")
+    )
 
 
 @dataclass(frozen=True)
@@ -376,6 +428,8 @@ class RobotStatus:
     chunks: int
     commands: int
     limit_violations: int
+    #: The name of the policy that it named; None: the daemon runs one, or it named none.
+    policy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -394,6 +448,9 @@ class Status:
     warnings: tuple[str, ...]
     #: The daemon's monotonic clock when it started: another number is another process.
     started_ns: int
+    #: As in `Info`.
+    calibration_percent: int = 100
+    camera_servers: tuple[CameraServer, ...] = ()
 
     @staticmethod
     def read(fields: Fields) -> Status:
@@ -406,6 +463,8 @@ class Status:
             statistics=fields.map("statistics").message,
             warnings=fields.texts("warnings"),
             started_ns=monotonic_ns - fields.map("statistics").integer("uptime_ns"),
+            calibration_percent=_calibration_percent(fields),
+            camera_servers=_camera_servers(fields),
         )
 
 
@@ -420,6 +479,7 @@ def _robot_status(fields: Fields) -> RobotStatus:
         chunks=fields.integer("chunks"),
         commands=fields.integer("commands"),
         limit_violations=fields.integer("limit_violations"),
+        policy=fields.optional("policy", fields.text),
     )
 
 
@@ -429,10 +489,12 @@ class Pong:
 
     monotonic_ns: int
     wall_ns: int
+    #: This machine's monotonic clock when the daemon was asked.
+    time_ns: int | None = None
 
     @staticmethod
     def read(fields: Fields) -> Pong:
-        return Pong(fields.integer("monotonic_ns"), fields.integer("wall_ns"))
+        return Pong(fields.integer("monotonic_ns"), fields.integer("wall_ns"), fields.optional("time_ns", fields.integer))
 
 
 @dataclass(frozen=True)

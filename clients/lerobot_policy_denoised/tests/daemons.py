@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pathlib
 import signal
@@ -12,7 +13,11 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 TINY = ROOT / "Tests/PolicyTests/Fixtures/processors"
 SEEING = ROOT / "policies/pusht-image"
-PACKAGES = ("torch", "lerobot", "denoised", "lerobot_policy_denoised")
+PACKAGE = "lerobot_policy_denoised"
+SOURCES = pathlib.Path(__file__).resolve().parents[1] / "src"
+#: Tests that cannot be imported without LeRobot, and what they lack.
+NEED_LEROBOT = ("test_observations.py", "test_policy.py", "test_robot.py")
+LACKING = [package for package in ("torch", "lerobot") if importlib.util.find_spec(package) is None]
 BINARY = os.environ.get("DENOISED_BINARY")
 
 
