@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from types import SimpleNamespace
@@ -88,6 +89,22 @@ def test_a_stop_is_told_with_its_reason(daemon: Daemon, one: Robots) -> None:
             one.begin([2])
             with pytest.raises(RequestRejected, match="stopped"):
                 one.observe([seen(0)], wants_chunk=True)
+        finally:
+            person.resume(everyone=True)
+
+
+def test_a_stop_is_told_before_the_chunk_is_over(daemon: Daemon, one: Robots) -> None:
+    play(one, [1], steps=1)
+    with Robot(daemon.endpoint, "person") as person:
+        person.stop(everyone=True)
+        try:
+            began = time.monotonic()
+            with pytest.raises(RobotStopped, match=r"is stopped: .*was requested.*denoised resume"):
+                # Heartbeats tell it, ten times a second.
+                for step in range(1, 1000):
+                    assert one.observe([seen(step)], wants_chunk=False) is None
+                    assert time.monotonic() - began < 20, "nobody told of the stop"
+                    time.sleep(0.01)
         finally:
             person.resume(everyone=True)
 

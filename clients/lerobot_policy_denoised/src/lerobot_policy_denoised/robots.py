@@ -71,6 +71,10 @@ class Robots:
             pairs = zip(self._robots, observations, seeds, strict=True)
             chunks = [robot.predict(seen, step=0, noise_seed=seed).action for robot, seen, seed in pairs]
             return np.stack(chunks) if wants_chunk else None
+        # Whoever stops a robot does not want it to carry out what is left of its chunk.
+        for robot in self._robots:
+            robot.listen(0)
+            self._check_stopped(robot)
         earlier, self._newest = self._newest, list(observations)
         for robot, before, seen, seed in zip(self._robots, earlier, observations, seeds, strict=True):
             if wants_chunk:
@@ -94,12 +98,16 @@ class Robots:
         name = self._config.noise_name
         return None if name is None else noise_seed(episode, name, step)
 
+    @staticmethod
+    def _check_stopped(robot: Robot) -> None:
+        if (reason := robot.stopped) is not None:
+            raise RobotStopped(robot.name, reason)
+
     def _chunk(self, robot: Robot, seen: Mapping[str, np.ndarray], step: int, seed: int | None) -> np.ndarray:
         """Waits for the chunk of an observation that was published."""
         began = published = time.monotonic()
         while (chunk := robot.chunk) is None or chunk.step != step:
-            if (reason := robot.stopped) is not None:
-                raise RobotStopped(robot.name, reason)
+            self._check_stopped(robot)
             now = time.monotonic()
             if now - began > self._config.timeout_s:
                 hint = "its log says why" if robot.connected else "is the daemon running?"
