@@ -12,7 +12,7 @@ PREFIX ?= /usr/local
 COMPUTING_TESTS := ^(Compute|Importing|Networks|Policy|PushT|Rendering|Sampling|Tuning)Tests\.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install deb test-deb sbom demo test arm64 test-arm-kernels bench-arm test-clients wheel test-cluster test-ros example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
+.PHONY: help setup build install deb test-deb sbom demo test arm64 test-arm-kernels bench-arm test-clients wheel test-pages test-cluster test-ros example fuzz tsan asan bench-peers bench-encoders bench-compare bench-micro soak lint format docs clean
 
 help: ## List the targets
 	@grep -E '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -78,6 +78,13 @@ test-clients: build ## Run the tests of the Python client, the ROS 2 node and th
 
 wheel: ## Build wheels of the Python client and of the LeRobot policy, in dist/
 	@scripts/wheel
+
+# `test` does it too, if there is a Chromium already. PICTURES=folder keeps what the browser shows of report and explain.
+test-pages: build ## Try the live page, report and explain in a headless Chromium (installs it, some 100 MB to download)
+	@scripts/setup --browser
+	@binary="$$($(RELEASE) --show-bin-path)/denoised"; \
+	 /usr/bin/python3 Tests/Browser/live_page.py --binary "$$binary" && \
+	 /usr/bin/python3 Tests/Browser/made_pages.py --binary "$$binary" $(if $(PICTURES),--pictures "$(PICTURES)")
 
 # Apart from `test`: it needs Slurm and Ray.
 test-cluster: ## Try examples/cluster: Slurm and Ray, with workers that are killed (ONLY=slurm or ONLY=ray)

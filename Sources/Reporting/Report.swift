@@ -208,7 +208,7 @@ package struct Report {
         let parts = [
             ReportText.name(sampler.name),
             sampler.tolerance > 0 ? "tolerance \(ReportText.short(sampler.tolerance))" : nil,
-            sampler.budgetMs > 0 ? "budget \(ReportText.short(sampler.budgetMs)) ms" : nil,
+            sampler.budgetMs > 0 ? "budget \(ReportText.short(sampler.budgetMs, places: 6)) ms" : nil,
         ]
         return parts.compactMap(\.self).joined(separator: ", ")
     }

@@ -25,8 +25,8 @@ enum ReportText {
     /// A share of 1 in percent.
     static func percent(_ share: Double) -> String { fixed(share * 100, 1) + " %" }
 
-    /// With as few digits as say it to three places: a tolerance, a budget.
-    static func short(_ value: Double) -> String { String(format: "%.3g", value) }
+    /// With as few digits as say it to so many places: a tolerance, a budget.
+    static func short(_ value: Double, places: Int = 3) -> String { String(format: "%.\(places)g", value) }
 
     static func milliseconds(_ time: Double) -> String { fixed(time, 3) }
 

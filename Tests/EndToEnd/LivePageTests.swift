@@ -228,17 +228,19 @@ extension EndToEndToSee {
             FileManager.default.isExecutableFile(atPath: "/usr/bin/\($0)")
         }
 
-        /// What people see: in a browser, with robots whose ids, and all other text, are hostile.
+        /// What people see in a browser: the live page, with robots whose ids, and all other text, are hostile, and the pages of `report`
+        /// and `explain`.
         @Test(
             .enabled(
                 if: chromium != nil && ExampleRobot.pythonPath != nil,
-                "no /usr/bin/chromium-headless-shell or chromium, or DENOISED_TEST_PYTHON is not set"
-            )
+                "no /usr/bin/chromium-headless-shell or chromium (scripts/setup --browser), or DENOISED_TEST_PYTHON is not set"
+            ),
+            arguments: ["live_page.py", "made_pages.py"]
         )
-        func aBrowserShowsThePage() async throws {
+        func aBrowserShowsThePages(checks: String) async throws {
             let ended = try await RunningProgram(
                 [
-                    SourceTree.path("Tests/Browser/live_page.py"), "--binary",
+                    SourceTree.path("Tests/Browser/\(checks)"), "--binary",
                     program.path(percentEncoded: false),
                 ],
                 executable: URL(filePath: try #require(ExampleRobot.pythonPath))

@@ -82,13 +82,14 @@ import Statistics
             return try Samples.file(bytes, name)
         }
         let files = try [
-            run("kept.json", budgetMs: 10, late: 1), run("free.json", budgetMs: nil, late: NSNull()),
+            run("kept.json", budgetMs: 60_000, late: 1), run("free.json", budgetMs: nil, late: NSNull()),
             run("older.json", budgetMs: 10, late: NSNull()),
         ]
         let texts = try #require(PageElements(Samples.page(files))).texts
         for row in [["97.3 %", "24.3 %"], ["\u{2013}", "\u{2013}"], ["\u{2013}", "24.3 %"]] {
             #expect(texts.firstRange(of: ["12.500"] + row) != nil, "\(row)")
         }
+        #expect(texts.contains("ddpm 100, quasi-newton 6, tolerance 0.005, budget 60000 ms"), "\(texts)")
         let error = #expect(throws: RunFileError.self) { try run("more.json", budgetMs: 10, late: 38) }
         #expect("\(try #require(error))".contains("late_chunks: found 38, expected an integer from 0 to 37"))
     }
