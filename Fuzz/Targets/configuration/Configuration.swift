@@ -6,8 +6,9 @@ import Harness
 private let table = ConfigurationTable(
     [
         ConfigurationKey("policy", "--policy", .one(.path), standard: "none"),
+        ConfigurationKey("policies", "--policy", .named(.identifier, .path), standard: "none"),
         ConfigurationKey("robots", "--robot", .list(.path), standard: "none"),
-        ConfigurationKey("cameras", "--camera", .named(.text), standard: "none"),
+        ConfigurationKey("cameras", "--camera", .named(.text, .text), standard: "none"),
         ConfigurationKey("sampler.solver", "--solver", .one(.choice(["ddim", "ddpm"])), standard: "ddpm"),
         ConfigurationKey("sampler.window", "--window", .one(.whole(or: "auto")), standard: "none"),
         ConfigurationKey("sampler.tolerance", "--tolerance", .one(.number), standard: "0.005"),
