@@ -45,7 +45,7 @@ demo: build ## Watch a trained policy push the T, through the daemon
 
 # Without the Python package index, the tests that need openpi-client are left out. TEST_FLAGS, options of swift test, replaces the
 # four runs: tests that count allocations, that compute, that wait, and that run the program. The threads that the first ones sample
-# with spin, and take four times as long beside others. Beside tests that compute, the rest would come too late to what it waits for.
+# with spin, and take much longer beside others. Beside tests that compute, the rest would come too late to what it waits for.
 test: ## Run every test
 	@scripts/setup --examples
 	@scripts/setup --openpi || echo "test: the tests with openpi-client are skipped" >&2

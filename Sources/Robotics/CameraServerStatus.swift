@@ -1,5 +1,5 @@
 /// How the frames come that a camera server sends for one camera of the policy.
-public struct CameraServerStatus: Sendable, Hashable {
+public struct CameraServerStatus: Sendable, Hashable, Encodable {
     /// The policy's camera, by its LeRobot name.
     public var camera: String
     /// Where the server publishes.

@@ -35,17 +35,6 @@ struct MonitorReport: Encodable {
         let calibrationPercent: UInt64
     }
 
-    struct CameraServer: Encodable {
-        let camera: String
-        let endpoint: String
-        let name: String
-        let frames: UInt64
-        let refused: UInt64
-        let repeated: UInt64
-        /// Left out until a frame has come.
-        let ageNs: UInt64?
-    }
-
     /// A number or a name, as the robot sent it.
     struct Episode: Encodable {
         let id: EpisodeID
@@ -71,7 +60,7 @@ struct MonitorReport: Encodable {
     let robots: [String: Robot]
     /// The number of the newest stop of any robot; 0: there was none.
     let stop: UInt64
-    let cameraServers: [CameraServer]
+    let cameraServers: [CameraServerStatus]
     let warnings: [String]
     let statistics: DaemonStatistics
 
@@ -106,17 +95,7 @@ struct MonitorReport: Encodable {
             )
         }
         stop = status.stop
-        cameraServers = status.cameraServers.map { server in
-            CameraServer(
-                camera: server.camera,
-                endpoint: server.endpoint,
-                name: server.name,
-                frames: server.frames,
-                refused: server.refused,
-                repeated: server.repeated,
-                ageNs: server.ageNs
-            )
-        }
+        cameraServers = status.cameraServers
         warnings = status.warnings
         statistics = status.statistics
     }

@@ -246,7 +246,7 @@ struct SimReport: Encodable {
         )
         if let budget = sampler.budgetMs, let lateChunks {
             Console.result(
-                "  budget of \(fixed(budget, 1)) ms: \(lateChunks) chunks late, \(qualities["coarse"] ?? 0) coarse to be in time"
+                "  budget of \(fixed(budget, 1)) ms: \(lateChunks) of \(chunks) chunks late, \(qualities["coarse"] ?? 0) coarse to be in time"
             )
         }
         realtime?.print()

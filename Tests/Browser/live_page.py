@@ -14,33 +14,14 @@ import re
 import sys
 import tempfile
 import threading
-import traceback
 
 import scene_robots as robots
 import scenes
 from browser import Browser
-from daemon import ROOT, Failed
+from checks import check, check_fits, check_quiet, run
+from daemon import ROOT
 
 MARKUP = '<img src=x onerror="document.title=1"><script>document.title=2</script>&amp;'
-
-
-def check(condition, text):
-    if not condition:
-        raise Failed(text)
-
-
-def check_quiet(page, url):
-    """The browser complained about nothing, and asked for nothing of another server."""
-    check(not page.complaints(), f"the browser complains: {page.complaints()}")
-    others = [address for address in page.requests() if not address.startswith((url, "data:", "about:"))]
-    check(not others, f"the page asks for {others}")
-
-
-def check_fits(page):
-    """Nothing is wider than the window."""
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    width = page.evaluate("innerWidth")
-    check(wide <= width, f"the page is {wide} pixels wide in a window of {width}")
 
 
 def is_drawn(page, selector):
@@ -260,8 +241,7 @@ def status(scene):
 
     listener = scene.daemon.subscriber("status")
     for _ in range(2):
-        if not listener.poll(5000):
-            raise Failed("no heartbeat")
+        check(listener.poll(5000), "no heartbeat")
         message = listener.recv_multipart()
     listener.close()
     return msgpack.unpackb(message[-1], strict_map_key=False)["robots"]
@@ -366,16 +346,8 @@ def main():
     parser.add_argument("--only", help="the checks whose names have this")
     options = parser.parse_args()
     with Browser() as browser:
-        for one in CHECKS:
-            if options.only and options.only not in one.__name__:
-                continue
-            print(f"{one.__name__}: {one.__doc__}", flush=True)
-            try:
-                one(browser, options.binary)
-            except Exception:
-                traceback.print_exc()
-                return 1
-    return 0
+        chosen = [one for one in CHECKS if not options.only or options.only in one.__name__]
+        return run(chosen, browser, options.binary)
 
 
 if __name__ == "__main__":

@@ -132,7 +132,10 @@ extension EndToEnd {
             #expect(kept["late_chunks"] as? Int == 0)
             #expect(kept["qualities"] as? [String: Int] == ["exact": 75])
             let text = try await succeed(arguments + ["60000"]).output
-            #expect(text.contains("budget of 60000.0 ms: 0 chunks late, 0 coarse to be in time"), "\(text)")
+            #expect(
+                text.contains("budget of 60000.0 ms: 0 of 75 chunks late, 0 coarse to be in time"),
+                "\(text)"
+            )
 
             let missed = try await succeed(arguments + ["1", "--json"]).json()
             let late = try #require(missed["late_chunks"] as? Int)

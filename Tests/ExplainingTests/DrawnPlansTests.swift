@@ -35,6 +35,18 @@ import Testing
         DrawnPlans(methods, drawing: .dimensions, actionDim: 1)
     }
 
+    /// More dimensions than have room are told of, and what is said is what is drawn.
+    @Test(arguments: [
+        (1, 1, "Each dimension has a line"), (8, 8, "Each dimension has a line"),
+        (26, 8, "Each of the first 8 of 26 dimensions has a line"),
+    ])
+    func dimensionsWithoutALineAreToldOf(actionDim: Int, count: Int, begin: String) {
+        let plan = (0..<4 * actionDim).map(Float.init)
+        let lines = PlanDrawing.dimensions.lines(of: [plan], actionDim: actionDim)
+        #expect(lines(plan).count == count)
+        #expect(PlanDrawing.dimensions.legend(actionDim: actionDim).hasPrefix(begin))
+    }
+
     @Test func aSmallPageHasEveryPlan() {
         let method = method(passes: 100, horizon: 16)
         let drawn = drawn([method])

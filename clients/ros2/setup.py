@@ -18,7 +18,7 @@ setup(
     install_requires=["setuptools", "denoised", "numpy"],
     zip_safe=True,
     maintainer="The denoised authors",
-    maintainer_email="maintainers@users.noreply.r-seed-072e9339.example",
+    maintainer_email="denoised@example.com",
     description="A node between a robot's ROS 2 topics and denoised",
     license="Apache-2.0",
     entry_points={"console_scripts": [f"node = {PACKAGE}.node:main"]},
