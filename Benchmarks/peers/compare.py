@@ -24,7 +24,7 @@ BATCHES = [1, 4, 8, 20]
 REFERENCE = "pytorch-f32"
 PEERS = [REFERENCE, "onnxruntime-f32", "openvino-f32", "openvino-bf16", "openvino-int8"]
 # What a precision may differ from the reference. Quantization that is calibrated with noise differs most.
-BOUNDS = {"f32": 1e-4, "bf16": 0.03, "int8": 0.5}
+BOUNDS = {"f32": 1e-4, "bf16": 0.03, "int8": 0.3}
 OURS = ["denoised-f32", "denoised-bf16", "denoised-int8"]
 
 

@@ -6,6 +6,7 @@ Usage: python report.py RESULT.json DOCS
 import json
 import statistics
 import sys
+import textwrap
 from pathlib import Path
 
 import matplotlib
@@ -61,6 +62,18 @@ def ratio(architecture, precision, index):
     return times[f"openvino-{precision}"][index] / times[f"denoised-{precision}"][index]
 
 
+def paragraph(text):
+    """Text in lines of the documentation's width."""
+    return textwrap.fill(text, width=130, break_long_words=False, break_on_hyphens=False)
+
+
+def measured_limits(limits):
+    """A sentence; without the precisions that the processor does not multiply."""
+    units = {"gb_per_s": "GB/s", "gflops_f32": "GFLOP/s f32", "gflops_bf16": "GFLOP/s bf16", "gflops_int8": "GFLOP/s int8"}
+    spreads = (spread(values, unit) for key, unit in units.items() if any(values := [limit[key] for limit in limits]))
+    return paragraph(f"Measured limits, median of the turns and range: {', '.join(spreads)}.")
+
+
 def spread(values, unit):
     return f"{statistics.median(values):.0f} ({min(values):.0f} to {max(values):.0f}) {unit}"
 
@@ -108,6 +121,16 @@ def goals_text(found):
     return text + ("\n\n" + table(["not met", "measured"], missed) if missed else "")
 
 
+def without_bf16(report):
+    """A point of the list for a processor that does not multiply bf16."""
+    limits = [limit for architecture in report["architectures"] for limit in architecture["limits"]]
+    if not limits or any(limit["gflops_bf16"] for limit in limits):
+        return ""
+    return """
+- This processor does not multiply bf16. OpenVINO then computes in f32. `denoised` reads half as much and expands it, which pays
+  if reading takes longest."""
+
+
 def page(report):
     versions = report["versions"]
     kernels = report["architectures"][0]["kernels"]
@@ -134,7 +157,7 @@ Measured by `make bench-peers` on {report["date"]}. The load average before the 
 - *Roofline* is max(weight bytes / bandwidth, operations / peak) over our time, the median of the turns. Bandwidth and peak are
   measured in the same process just before each turn.
 - A pass may beat the roofline in two cases. Small weights, such as the 11 MB of 64-128-256 in bf16, stay in the last-level
-  cache. And operations count the multiplications with padding, which shows in large batches.
+  cache. And operations count the multiplications with padding, which shows in large batches.{without_bf16(report)}
 
 ![Milliseconds a forward pass by batch size, by network and engine](images/peers.svg)"""
     ]
@@ -142,25 +165,15 @@ Measured by `make bench-peers` on {report["date"]}. The load average before the 
         parts.append(f"## {architecture['name']}, {architecture['parameters'] / 1e6:.1f} M parameters")
         parts.append(times_table(report, architecture))
         if limits := architecture["limits"]:
-            parts.append(
-                "Measured limits, median of the turns and range: "
-                + ", ".join(
-                    spread([limit[key] for limit in limits], unit)
-                    for key, unit in (
-                        ("gb_per_s", "GB/s"),
-                        ("gflops_f32", "GFLOP/s f32"),
-                        ("gflops_bf16", "GFLOP/s bf16"),
-                        ("gflops_int8", "GFLOP/s int8"),
-                    )
-                )
-                + "."
-            )
+            parts.append(measured_limits(limits))
     parts.append("## Goals")
     parts.append(goals_text(list(goals(report))))
+    differences = ", ".join(f"{TITLES[engine]} {error:.1e}" for engine, error in worst.items())
     parts.append(
-        "Largest difference from PyTorch f32, ||out - ref|| / ||ref||: "
-        + ", ".join(f"{TITLES[engine]} {error:.1e}" for engine, error in worst.items())
-        + f". The tests bound that of `denoised`. Kernels: {', '.join(kernels.values())}."
+        paragraph(
+            f"Largest difference from PyTorch f32, ||out - ref|| / ||ref||: {differences}. The tests bound that of `denoised`. "
+            f"Kernels: {', '.join(kernels.values())}."
+        )
     )
     return "\n\n".join(parts)
 
@@ -202,7 +215,7 @@ def draw(report, file):
     axes[0][0].set_ylabel("ms a forward pass")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncol=4, frameon=False)
-    figure.tight_layout(rect=(0, 0.12, 1, 1))
+    figure.tight_layout(rect=(0, 0.2, 1, 1))
     figure.savefig(file, metadata={"Date": None, "Creator": None})
     file.write_text("\n".join(line.rstrip() for line in file.read_text().splitlines()) + "\n")
 
