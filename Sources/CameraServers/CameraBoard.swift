@@ -32,13 +32,18 @@ public final class CameraBoard: Sendable {
     /// The sources, each of another camera.
     public let sources: [CameraSource]
     private let entries: Mutex<[Entry]>
+    private let created: MonotonicTime
+    /// How long no frame of a camera may come before that is worth a line in the log.
+    private static let longestSilenceNs: UInt64 = 5_000_000_000
 
     /// A board without frames.
     ///
+    /// - Parameter created: when sources begin to be silent.
     /// - Precondition: no camera has two sources.
-    public init(sources: [CameraSource]) {
+    public init(sources: [CameraSource], created: MonotonicTime = .now()) {
         precondition(Set(sources.map(\.camera)).count == sources.count, "a camera has one source")
         self.sources = sources
+        self.created = created
         entries = Mutex(Array(repeating: Entry(), count: sources.count))
     }
 
@@ -75,6 +80,17 @@ public final class CameraBoard: Sendable {
             guard let age = source.ageNs else { return "no frame of \(whose) has come" }
             guard age > longestAgeNs else { return nil }
             return "the newest frame of \(whose) is \(age / 1_000_000_000) s old"
+        }
+    }
+
+    /// The sources of which no frame has come for 5 s, in words that stay the same while that lasts: for a log.
+    public func silences(now: MonotonicTime) -> [String] {
+        zip(sources, entries.withLock { $0 }).compactMap { source, entry in
+            let last = entry.newest?.received ?? created
+            guard now.elapsedNs(since: last) >= Self.longestSilenceNs else { return nil }
+            let seconds = Self.longestSilenceNs / 1_000_000_000
+            return
+                "no frame of \(source.camera) from \(printable(source.endpoint, limit: 256)) has come for \(seconds) s or more"
         }
     }
 

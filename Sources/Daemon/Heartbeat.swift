@@ -31,7 +31,7 @@ final class Heartbeat {
     private let frameAgeNs: UInt64
     private var descriptors = DescriptorWatch()
     private var stateLog = LogBudget()
-    /// The warnings about robots that were logged last, and when they are logged again.
+    /// The warnings about robots and cameras that were logged last, and when they are logged again.
     private var loggedWarnings: (texts: [String], again: MonotonicTime) = ([], MonotonicTime(nanoseconds: 0))
 
     init(commands: CommandOutlet, stops: DurableStops, context: LoopContext) {
@@ -89,9 +89,9 @@ final class Heartbeat {
         }
     }
 
-    /// Logs what is wrong with robots, once when it begins and again every minute.
+    /// Logs what is wrong with robots and cameras, once when it begins and again every minute.
     private func logWarnings(now: MonotonicTime) {
-        let current = robots.pilots.warnings
+        let current = (cameraBoard?.silences(now: now) ?? []) + robots.pilots.warnings
         guard current != loggedWarnings.texts || now >= loggedWarnings.again else { return }
         for warning in current { logger.warning("\(warning)") }
         loggedWarnings = (current, now.advanced(byNanoseconds: Self.warningIntervalNs))

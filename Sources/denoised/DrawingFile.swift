@@ -5,6 +5,10 @@ import Foundation
 enum DrawingFile {
     /// Checks, before the work, that there is a folder for what is written after it, and no folder in its place.
     static func check(_ path: String) throws {
+        // A dash asks other programs for standard output.
+        guard path != "-" else {
+            throw Failure.run("-: cannot be written; it does not go to standard output, expected a file name")
+        }
         let folder = URL(filePath: path).deletingLastPathComponent().path(percentEncoded: false)
         var isFolder = false
         guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder,

@@ -125,4 +125,19 @@ import Testing
             ]
         )
     }
+
+    @Test func `A silence of five seconds is told in the same words while it lasts`() {
+        let board = CameraBoard(sources: [front, wrist], created: at(0))
+        func silence(of source: CameraSource) -> String {
+            "no frame of \(source.camera) from \(source.endpoint) has come for 5 s or more"
+        }
+        #expect(board.silences(now: at(4999)).isEmpty, "servers may take their time to begin")
+        board.update(0) { $0.newest = ServedFrame(frame: frame(1), received: at(3000)) }
+        #expect(board.silences(now: at(5000)) == [silence(of: wrist)])
+        #expect(board.silences(now: at(7999)) == [silence(of: wrist)])
+        #expect(board.silences(now: at(8000)) == [silence(of: front), silence(of: wrist)])
+        #expect(board.silences(now: at(60_000)) == [silence(of: front), silence(of: wrist)])
+        board.update(0) { $0.newest = ServedFrame(frame: frame(1), received: at(60_000)) }
+        #expect(board.silences(now: at(60_100)) == [silence(of: wrist)])
+    }
 }

@@ -357,6 +357,23 @@ private struct OneEyedPlanner: ChunkPlanner {
         #expect(seeing.daemon.statistics.staleObservations == 1)
     }
 
+    @Test func `A camera of which nothing comes is logged once`() throws {
+        let context = try ZeroMQContext()
+        let server = try ZeroMQSocket(.publish, context: context)
+        let endpoint = try server.bind("tcp://127.0.0.1:*")
+        let log = LogLines()
+        let seeing = try SeeingDaemon {
+            $0.cameraSources = [CameraSource(camera: "observation.image", endpoint: endpoint)]
+            $0.logger = log.logger
+        }
+        let silence = "no frame of observation.image from \(endpoint) has come for 5 s or more"
+        func lines() -> Int { log.lines.count { $0.contains(silence) } }
+        eventually { lines() > 0 }
+        let heartbeat = seeing.daemon.status?.monotonicNs ?? 0
+        eventually { (seeing.daemon.status?.monotonicNs ?? 0) > heartbeat + 300_000_000 }
+        #expect(lines() == 1, "\(log.lines)")
+    }
+
     @Test func `An endpoint of a camera server that is none ends the start`() throws {
         var configuration = DaemonConfiguration.embedded()
         configuration.logger = LogLines().logger

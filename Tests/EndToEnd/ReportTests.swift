@@ -103,7 +103,7 @@ extension EndToEndToSee {
         }
 
         /// Before anything is read: the file to read is not there either.
-        @Test(arguments: ["/nowhere/report.html", "/tmp"])
+        @Test(arguments: ["/nowhere/report.html", "/tmp", "-"])
         func aPageThatCannotBeWrittenIsAFailedRun(output: String) async throws {
             let ended = try await RunningProgram(["report", "/nowhere/run.json", "-o", output]).end()
             #expect(ended.exitCode == 1, "\(ended)")
