@@ -332,10 +332,12 @@ struct Command {
 // afresh with a daemon that is another process: it knows nothing of the history, nor of a stop.
 class Denoised {
 public:
-    Denoised(std::string requestEndpoint, std::string robotId, double hz, bool followsCommands,
+    // `policyName` is that of one of the daemon's policies; empty: it has one.
+    Denoised(std::string requestEndpoint, std::string robotId, std::string policyName, double hz, bool followsCommands,
              std::optional<Keys> curve)
         : endpoint(std::move(requestEndpoint)),
           robot(std::move(robotId)),
+          wantedPolicy(std::move(policyName)),
           period(1 / hz),
           commands(followsCommands),
           keys(std::move(curve)),
@@ -348,10 +350,11 @@ public:
     bool isGone() const { return goneSince.has_value(); }
     bool isStopped() const { return stopped; }
 
-    // Waits for a daemon and learns what its policy observes.
+    // Waits for a daemon, learns what its policy observes, and names the policy if there is one to name.
     const Policy &connect(double timeout) {
         openRequests();
         ask("info", timeout, false, false);
+        if (!wantedPolicy.empty()) ask("reset", timeout, true, false);
         heard = seconds();
         return policy;
     }
@@ -481,6 +484,8 @@ private:
         const bool isOther = process && *process != started;
         if (isOther || goneSince)
             rejoin(silentSince, isOther ? "another process: its history begins anew" : "the same process");
+        // A new daemon does not know which policy is to drive the robot.
+        if (isOther && !wantedPolicy.empty()) request("reset", true, false);
         process = started;
         if (state == "stopped" || state == "faulted") {
             if (!stopped) say("step ", step, ": ", state, ": ", reason, "; the robot holds");
@@ -505,8 +510,25 @@ private:
         }
     }
 
+    // The wanted policy of those that the daemon runs.
+    Policy policyIn(Value info) const {
+        std::vector<Value> all;
+        // A daemon of before there were several policies leaves the list out.
+        if (const auto listed = info.find("policies"))
+            for (const Value &one : listed->elements()) all.push_back(one["policy"]);
+        else all.push_back(info["policy"]);
+        std::string names;
+        for (const Value &one : all) {
+            const std::string name = one["name"].text();
+            if (name == wantedPolicy || (wantedPolicy.empty() && all.size() == 1)) return Policy(one);
+            names += (names.empty() ? "" : ", ") + name;
+        }
+        if (wantedPolicy.empty()) throw Failure("the daemon runs several policies: --policy takes one of " + names);
+        throw Failure("the daemon has no policy " + wantedPolicy + ", expected one of " + names);
+    }
+
     void takeInfo(Value info) {
-        const Policy found(info["policy"]);
+        const Policy found = policyIn(info);
         newestStop = info["stop"].number();
         const std::string to = info["endpoints"]["observations"].text(), from = info["endpoints"]["chunks"].text();
         if (published && !(found == policy)) throw Failure("the daemon runs another policy now: " + found.name);
@@ -563,16 +585,21 @@ private:
     std::uint64_t request(const char *type, bool namesRobot, bool namesEpisode) {
         Packed packed;
         // A resume names the newest stop that this robot knows of, so that one that comes meanwhile holds.
-        const bool namesStop = std::string(type) == "resume";
-        packed.message(type, 1u + namesRobot + namesEpisode + namesStop).text("request").number(++requestNumber);
+        const bool namesStop = std::string(type) == "resume", isReset = std::string(type) == "reset";
+        // A reset says what is to drive the robot, but for the one that ends the episode.
+        const bool namesPolicy = isReset && !namesEpisode && !wantedPolicy.empty();
+        packed.message(type, 1u + namesRobot + namesEpisode + namesStop + isReset + namesPolicy);
+        packed.text("request").number(++requestNumber);
         if (namesStop) packed.text("stop").number(newestStop);
+        if (isReset) packed.text("session").number(session);
+        if (namesPolicy) packed.text("policy").text(wantedPolicy);
         if (namesRobot) packed.text("robot").text(robot);
         if (namesEpisode) packed.text("episode").number(episode);
         requests->send({packed.bytes()});
         return requestNumber;
     }
 
-    const std::string endpoint, robot;
+    const std::string endpoint, robot, wantedPolicy;
     const double period;
     const bool commands;
     const std::optional<Keys> keys;
@@ -643,7 +670,7 @@ private:
 };
 
 struct Options {
-    std::string requests = "tcp://127.0.0.1:5557", robot = "arm1", curveKey, curveServer;
+    std::string requests = "tcp://127.0.0.1:5557", robot = "arm1", policy, curveKey, curveServer;
     std::uint64_t steps = 100;
     double hz = 10, timeout = 30;
     bool commands = false, resume = false;
@@ -715,6 +742,7 @@ const char *const help =
     "Runs one episode of a simulated robot against a running daemon.\n\n"
     "  --requests ENDPOINT  the daemon's request endpoint (tcp://127.0.0.1:5557)\n"
     "  --robot ID           the robot's id (arm1)\n"
+    "  --policy NAME        one of the daemon's policies, if it runs several\n"
     "  --steps N            control steps in the episode (100)\n"
     "  --hz F               control steps a second, as the policy was trained (10)\n"
     "  --commands           follow the daemon's commands; it needs serve --robot FILE\n"
@@ -748,6 +776,7 @@ Options parse(const std::vector<std::string> &arguments) {
         };
         if (option == "--requests") options.requests = value();
         else if (option == "--robot") options.robot = value();
+        else if (option == "--policy") options.policy = value();
         else if (option == "--steps") options.steps = std::uint64_t(numberOf(option, value(), 1, 1e12));
         else if (option == "--hz") options.hz = numberOf(option, value(), 0.001, 1000);
         else if (option == "--commands") options.commands = true;
@@ -767,7 +796,7 @@ int drive(const Options &options) {
     if (!options.curveKey.empty())
         keys = Keys{keyIn(options.curveKey, "public-key"), keyIn(options.curveKey, "secret-key"),
                     keyIn(options.curveServer, "public-key")};
-    Denoised daemon(options.requests, options.robot, options.hz, options.commands, keys);
+    Denoised daemon(options.requests, options.robot, options.policy, options.hz, options.commands, keys);
     const Policy policy = daemon.connect(options.timeout);
     say("policy ", policy.name, ": ", policy.actionSteps, " actions of ", policy.actionDim, " numbers a chunk");
     if (options.resume) daemon.ask("resume", options.timeout, true, false);

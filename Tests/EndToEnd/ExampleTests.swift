@@ -123,6 +123,22 @@ extension EndToEnd {
             #expect(try #require(statistics["commands"] as? Int) > 0)
         }
 
+        /// Of several policies each robot names one, and is told which there are if it names none or another.
+        @Test(arguments: ExampleRobot.here)
+        func aRobotNamesOneOfSeveralPolicies(robot: ExampleRobot) async throws {
+            let daemon = try await RunningDaemon(
+                policy: "pick=\(Self.policy)",
+                options: ["--policy", "place=\(SourceTree.tinyPolicy("buffers"))"]
+            )
+            let arguments = ["--requests", daemon.endpoints.requests, "--steps", "30"]
+            for wrong in [[], ["--policy", "put"]] {
+                let ended = try await robot.run(arguments + wrong).end()
+                #expect(ended.exitCode == 1 && ended.error.contains("pick, place"), "\(ended)")
+            }
+            let ended = try await robot.run(arguments + ["--policy", "place"]).end()
+            #expect(ended.exitCode == 0 && ended.output.contains("policy place: "), "\(ended)")
+        }
+
         @Test func goOnWithANewDaemonAndStopOnAnInterrupt() async throws {
             let daemon = try await RunningDaemon(policy: Self.policy, "--robot", Self.robotFile)
             let examples = try await Example.all(at: daemon, "--steps", Self.forever)
