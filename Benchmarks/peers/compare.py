@@ -121,7 +121,7 @@ def measure(name, arguments):
         errors[engine] = max(map(relative_error, outputs[engine], outputs[REFERENCE]))
         print(f"{name}: {engine} is within {errors[engine]:.1e} of {REFERENCE}", file=sys.stderr)
         if errors[engine] > BOUNDS[engine.split("-")[1]]:
-            sys.exit(f"compare: {engine} computes something else")
+            sys.exit(f"compare: {engine} computes something else; if its files are older than this code, delete {folder}")
 
     order = list(engines)
     turns = {engine: [] for engine in order}
