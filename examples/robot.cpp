@@ -504,9 +504,12 @@ private:
     void takeReply(Value reply) {
         const std::string type = reply["type"].text();
         if (type == "info") takeInfo(reply);
+        const std::string why = type == "error" ? reply["code"].text() + ": " + reply["message"].text() : "";
         if (awaited && reply["request"].number() == *awaited) {
             awaited.reset();
-            if (type == "error") refusal = reply["code"].text() + ": " + reply["message"].text();
+            refusal = why;
+        } else if (!why.empty()) {
+            say("step ", step, ": the daemon refused a request: ", why);
         }
     }
 

@@ -123,20 +123,27 @@ extension EndToEnd {
             #expect(try #require(statistics["commands"] as? Int) > 0)
         }
 
-        /// Of several policies each robot names one, and is told which there are if it names none or another.
+        /// Of several policies each robot names one, to a new daemon again, and is told which there are if it names none or another.
         @Test(arguments: ExampleRobot.here)
         func aRobotNamesOneOfSeveralPolicies(robot: ExampleRobot) async throws {
-            let daemon = try await RunningDaemon(
-                policy: "pick=\(Self.policy)",
-                options: ["--policy", "place=\(SourceTree.tinyPolicy("buffers"))"]
-            )
-            let arguments = ["--requests", daemon.endpoints.requests, "--steps", "30"]
+            let (pick, place) = ("pick=\(Self.policy)", "place=\(SourceTree.tinyPolicy("buffers"))")
+            let daemon = try await RunningDaemon(policy: pick, "--policy", place)
+            let arguments = ["--requests", daemon.endpoints.requests, "--steps", Self.forever]
             for wrong in [[], ["--policy", "put"]] {
                 let ended = try await robot.run(arguments + wrong).end()
                 #expect(ended.exitCode == 1 && ended.error.contains("pick, place"), "\(ended)")
             }
-            let ended = try await robot.run(arguments + ["--policy", "place"]).end()
-            #expect(ended.exitCode == 0 && ended.output.contains("policy place: "), "\(ended)")
+            let program = try await robot.run(arguments + ["--policy", "place"])
+            let example = Example(id: "\(robot)", program: program)
+            try await example.wait(for: "policy place: ", ": moving")
+            daemon.program.send(SIGKILL)
+            try await example.wait(for: ": moving", ": holding")
+            let next = try await RunningDaemon(policy: pick, at: daemon.endpoints, "--policy", place)
+            try await example.wait(for: ": holding", "another process", ": moving")
+            program.send(SIGINT)
+            let ended = try await program.end()
+            #expect(ended.exitCode == 130, "\(ended)")
+            _ = try await next.stop()
         }
 
         @Test func goOnWithANewDaemonAndStopOnAnInterrupt() async throws {
